@@ -1,0 +1,62 @@
+/**
+ * What the engine is handed: time, randomness, ids, a journal and somebody who runs tasks. The engine itself has no
+ * clock, no file and no network.
+ */
+import type { HistoryEvent } from '../asl/history.ts';
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** Time. Real: `systemClock()`. Virtual: jumps from one wake-up to the next. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Calls `wake` once, at or after `atMs`. Returns what cancels it. */
+  wakeAt(atMs: number, wake: () => void): () => void;
+}
+
+/** A task to run: one attempt of one Task state. */
+export interface TaskRequest {
+  readonly executionArn: string;
+  readonly stateName: string;
+  /** As the state has it: `arn:aws:states:::lambda:invoke`, a function ARN, … */
+  readonly resource: string;
+  /** What the service is called with. */
+  readonly arguments: Json;
+  /** Tries before this one. */
+  readonly retryCount: number;
+  readonly timeoutSeconds?: number;
+  readonly heartbeatSeconds?: number;
+}
+
+/** How a task ended. `error` is the name that Retry and Catch match. */
+export type TaskOutcome =
+  | { readonly ok: true; readonly output: Json }
+  | { readonly ok: false; readonly error: string; readonly cause: string };
+
+/** Runs tasks. `signal` is aborted when the task has timed out or its execution has ended: the answer is not wanted any more. */
+export interface TaskRunner {
+  run(task: TaskRequest, signal: AbortSignal): Promise<TaskOutcome>;
+}
+
+/**
+ * A record of the journal: a history event, or something that a history does not hold and a resumed execution needs
+ * (which thread an event belongs to, jitter drawn, deadlines). GetExecutionHistory gives the events only.
+ */
+export type JournalRecord =
+  | { readonly kind: 'event'; readonly event: HistoryEvent; readonly thread: string }
+  | { readonly kind: 'private'; readonly [field: string]: Json };
+
+/** Where an execution's records go. `append` resolves when the records are durable; the engine acts only then. */
+export interface Journal {
+  append(records: readonly JournalRecord[]): Promise<void>;
+}
+
+export interface EnginePorts {
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** RFC 4122 version 4. */
+  readonly uuid: () => string;
+  readonly tasks: TaskRunner;
+  readonly journal: Journal;
+}

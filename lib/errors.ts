@@ -1,0 +1,132 @@
+/**
+ * Errors: what bunsui throws, and the error names that Step Functions sees.
+ *
+ * Three kinds: author mistakes are `Diagnostic` data, expected outcomes are return values, the rest throws a
+ * `BunsuiError`. Names are string literals because Step Functions matches `ErrorEquals` against `error.name`
+ * and bundlers rename classes.
+ */
+
+/**
+ * Every code bunsui reports, by family: BS1xxx what an author wrote, BS2xxx the command line and configuration,
+ * BS3xxx sessions, BS4xxx the local runtime, BS5xxx AWS.
+ */
+export const errorCodes = {
+  BS1001: 'a pipeline file could not be loaded',
+  BS1002: 'a pipeline file exports no pipeline',
+  BS1101: 'an id is not allowed',
+  BS1102: 'two nodes of a pipeline share an id',
+  BS1103: 'two operations share an id',
+  BS1104: 'the dependencies form a cycle',
+  BS1105: 'a reference to something this pipeline does not have',
+  BS1106: 'a reference is used outside the branch or map that made it',
+  BS1107: 'a value that may be absent is used where one is required',
+  BS1108: 'an input does not fit the schema of its operation',
+  BS1109: 'a schema that has no JSON form',
+  BS1110: 'a timeout is out of range',
+  BS1111: 'a retry is out of range',
+  BS1112: 'a value that JSON cannot hold',
+  BS1113: 'a limit of Step Functions would be exceeded',
+  BS1114: 'a pipeline without jobs',
+  BS1115: 'an entry file that does not exist',
+  BS1201: 'a barrier was added: the graph is not series-parallel',
+  BS2001: 'a command line that bunsui does not understand',
+  BS2002: 'a file could not be read',
+  BS3001: 'the input does not fit the schema of the pipeline',
+  BS3002: 'no such session',
+  BS3003: 'no such pipeline',
+  BS3004: 'the same idempotency key was used with another input',
+  BS4001: 'the state folder cannot be written',
+  BS4002: 'another process owns the state folder',
+  BS4003: 'a journal is damaged',
+  BS4004: 'a handler could not be bundled',
+  BS5001: 'AWS refused or failed a call',
+} as const;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+/** Where an author wrote something: `file` as given by the runtime's call site (absolute path or file URL stripped to a path), 1-based line and column. */
+export interface SourcePosition {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/**
+ * One mistake of an author, found while a pipeline is recorded or compiled. A pass reports and carries on, so one
+ * run shows every mistake.
+ *
+ * `path` is where in the pipeline (`["flights", "jobs", "load", "input", "key"]`), `source` where in the file.
+ */
+export interface Diagnostic {
+  readonly code: ErrorCode;
+  readonly severity: 'error' | 'warning' | 'info';
+  readonly message: string;
+  readonly path: readonly (string | number)[];
+  readonly source?: SourcePosition;
+  readonly hint?: string;
+}
+
+/** The families users know from records and from the wire. */
+export type ErrorFamily = 'SessionError' | 'PipelineError' | 'ConfigError' | 'ValidationError' | 'AWSError';
+
+/** An error bunsui throws. `code` is stable, `recoverable` says whether the same call can succeed later. */
+export class BunsuiError extends Error {
+  override readonly name: ErrorFamily;
+  readonly code: ErrorCode;
+  readonly recoverable: boolean;
+  readonly context: Readonly<Record<string, unknown>>;
+  readonly hint: string | undefined;
+
+  constructor(
+    family: ErrorFamily,
+    code: ErrorCode,
+    message: string,
+    options: {
+      readonly recoverable?: boolean;
+      readonly context?: Readonly<Record<string, unknown>>;
+      readonly hint?: string;
+      readonly cause?: unknown;
+    } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = family;
+    this.code = code;
+    this.recoverable = options.recoverable ?? false;
+    this.context = options.context ?? {};
+    this.hint = options.hint;
+  }
+}
+
+/** The form of an error on the wire and in records. */
+export interface ErrorRecord {
+  readonly error_type: string;
+  readonly error_code: string;
+  readonly message: string;
+  readonly recoverable: boolean;
+  readonly context: Readonly<Record<string, unknown>>;
+}
+
+/** Turns any thrown value into the form that goes on the wire and into records. */
+export function errorRecord(thrown: unknown): ErrorRecord {
+  if (thrown instanceof BunsuiError) {
+    const { name, code, message, recoverable, context } = thrown;
+    return { error_type: name, error_code: code, message, recoverable, context };
+  }
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  return { error_type: error.name, error_code: 'BS5001', message: error.message, recoverable: false, context: {} };
+}
+
+/**
+ * Names of errors a job can fail with that bunsui itself gives; what Retry and Catch match. Names that Lambda and
+ * Step Functions give (`Sandbox.Timedout`, `Runtime.ExitError`, `States.Timeout`, …) stay theirs.
+ */
+export const jobErrors = {
+  /** The job's input does not fit the operation's input schema. Never retried. */
+  inputInvalid: 'Bunsui.InputInvalid',
+  /** The handler returned nothing, or something that does not fit the output schema or is not JSON. Never retried. */
+  outputInvalid: 'Bunsui.OutputInvalid',
+  /** The output is larger than Step Functions carries (256 KiB). Never retried. */
+  outputTooLarge: 'Bunsui.OutputTooLarge',
+  /** The job's completion could not be recorded; the attempt is repeated. */
+  recordFailed: 'Bunsui.RecordFailed',
+} as const;

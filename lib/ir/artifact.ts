@@ -1,0 +1,36 @@
+/**
+ * The artifact of a compiled pipeline: what is deployed, recorded (`configs/pipelines/{id}/{version}.json`) and read
+ * back by sessions, reports and the command line. JSON-able.
+ */
+import type { SourcePosition } from '../errors.ts';
+import type { Json } from './expressions.ts';
+import type { PipelineIr } from './nodes.ts';
+
+export interface PipelineArtifact {
+  readonly artifactVersion: 1;
+  readonly pipeline: PipelineIr;
+  /** Hash of what runs: 12 hexadecimal digits. */
+  readonly version: string;
+  /**
+   * The state machine, in Amazon States Language. A function is named `${operation:<id>}`: a deployment puts the
+   * function's ARN in its place.
+   */
+  readonly definition: { readonly [key: string]: Json };
+  /** Where each state comes from, by state name. */
+  readonly states: { readonly [stateName: string]: StateOrigin };
+}
+
+/** What a state of the machine is for. Only `job` and `map` states appear in session records. */
+export interface StateOrigin {
+  /** The node that the state serves; for a fork the first node it forks to. */
+  readonly node: string;
+  readonly role: 'job' | 'map' | 'condition' | 'skip' | 'fork' | 'output';
+  readonly source: SourcePosition;
+  /** For jobs: the operation. */
+  readonly operation?: string;
+}
+
+/** The placeholder of an operation's function in a definition. */
+export function functionPlaceholder(operation: string): string {
+  return `\${operation:${operation}}`;
+}

@@ -1,0 +1,86 @@
+/**
+ * Expressions: values that exist only at run time, as a small closed algebra. The compiler prints them as JSONata,
+ * tests evaluate them in plain TypeScript; nobody writes JSONata by hand.
+ */
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** What a reference points at. */
+export type RefTarget =
+  /** The pipeline's input. */
+  | { readonly kind: 'input' }
+  /** The output of a job, branch or map. */
+  | { readonly kind: 'node'; readonly id: string }
+  /** The current item of a map, inside its body. */
+  | { readonly kind: 'item'; readonly map: string }
+  /** The current index (from 0) of a map, inside its body. */
+  | { readonly kind: 'index'; readonly map: string };
+
+export interface LiteralExpression {
+  readonly kind: 'literal';
+  readonly value: Json;
+}
+export interface RefExpression {
+  readonly kind: 'ref';
+  readonly target: RefTarget;
+  /** Field names and list indexes from the target's value inwards. */
+  readonly path: readonly (string | number)[];
+}
+export interface CallExpression {
+  readonly kind: 'call';
+  readonly name: ExpressionFunction;
+  readonly arguments: readonly Expression[];
+}
+export interface ObjectExpression {
+  readonly kind: 'object';
+  readonly fields: { readonly [name: string]: Expression };
+}
+export interface ArrayExpression {
+  readonly kind: 'array';
+  readonly items: readonly Expression[];
+}
+export type Expression = LiteralExpression | RefExpression | CallExpression | ObjectExpression | ArrayExpression;
+
+/**
+ * The functions. Arguments by position:
+ * `eq ne gt gte lt lte`: two scalars; `and or`: any number of booleans; `not`: one boolean;
+ * `text`: scalars, joined as text (what `tpl` makes); `orElse`: a value that may be absent, and the one to take then;
+ * `pluck`: a list of objects and a literal field name; `sum`: a list of numbers; `count`: a list;
+ * `get`: a value and a literal field name or index; `add subtract multiply`: two numbers; `ok`: a ref to a node, true
+ * when that node ran.
+ */
+export type ExpressionFunction =
+  | 'eq'
+  | 'ne'
+  | 'gt'
+  | 'gte'
+  | 'lt'
+  | 'lte'
+  | 'and'
+  | 'or'
+  | 'not'
+  | 'text'
+  | 'orElse'
+  | 'pluck'
+  | 'sum'
+  | 'count'
+  | 'add'
+  | 'subtract'
+  | 'multiply'
+  | 'ok';
+
+/** Every ref inside an expression, in order of appearance. */
+export function refsOf(expression: Expression): readonly RefExpression[] {
+  switch (expression.kind) {
+    case 'literal':
+      return [];
+    case 'ref':
+      return [expression];
+    case 'call':
+      return expression.arguments.flatMap(refsOf);
+    case 'object':
+      return Object.values(expression.fields).flatMap(refsOf);
+    case 'array':
+      return expression.items.flatMap(refsOf);
+  }
+}

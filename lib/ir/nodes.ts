@@ -1,0 +1,115 @@
+/**
+ * The pipeline as data: what an author meant, frozen and JSON-able. Every front end (TypeScript, YAML, graphs)
+ * makes this, every back end (compiler, graph, report, fingerprints) reads only this.
+ */
+import type { SourcePosition } from '../errors.ts';
+import type { Expression } from './expressions.ts';
+
+/** The version of this shape. Raised when a reader of the old shape would misread the new one. */
+export const irVersion = 1;
+
+/** JSON Schema (draft 2020-12) as zod prints it. */
+export type JsonSchema = { readonly [keyword: string]: unknown };
+
+/** A whole pipeline. */
+export interface PipelineIr {
+  readonly irVersion: typeof irVersion;
+  readonly id: string;
+  readonly description?: string;
+  readonly source: SourcePosition;
+  /** Schema of what a caller gives (before defaults are filled in). */
+  readonly input: JsonSchema;
+  /** What the pipeline gives back, and its schema. */
+  readonly output?: { readonly schema: JsonSchema; readonly value: Expression };
+  /** Whole run, seconds. */
+  readonly timeoutSeconds?: number;
+  /** Operations by id; jobs name them. */
+  readonly operations: { readonly [id: string]: OperationIr };
+  readonly body: ScopeIr;
+}
+
+/** An operation: the smallest unit that computes, typed in and out. */
+export type OperationIr = LambdaOperationIr;
+
+/** A handler of the author's, deployed as a Lambda function. */
+export interface LambdaOperationIr {
+  readonly kind: 'lambda';
+  readonly id: string;
+  readonly description?: string;
+  readonly source: SourcePosition;
+  /** Absolute path of the file that exports `handler`. */
+  readonly entry: string;
+  readonly input: JsonSchema;
+  readonly output: JsonSchema;
+  /** Function timeout, 1 to 900 seconds. */
+  readonly timeoutSeconds: number;
+  /** Function memory, 128 to 10240 MiB. */
+  readonly memoryMiB: number;
+  readonly environment: { readonly [name: string]: string };
+  /** Default retry of the jobs that use this operation. */
+  readonly retry?: RetryIr;
+}
+
+/** When and how a failed job is tried again. Times in seconds. */
+export interface RetryIr {
+  /** Tries after the first one. */
+  readonly max: number;
+  /** Before the first retry. @default 1 */
+  readonly delaySeconds: number;
+  /** Factor from one wait to the next, at least 1. @default 2 */
+  readonly backoff: number;
+  /** Ceiling of a single wait. */
+  readonly maxDelaySeconds?: number;
+  /** Draw each wait between 0 and its length. */
+  readonly jitter: boolean;
+  /** Error names that are retried. @default ["States.ALL"] */
+  readonly errors: readonly string[];
+}
+
+/** Nodes that run together, in the order they were written; their order at run time comes from refs and `after`. */
+export interface ScopeIr {
+  readonly nodes: readonly NodeIr[];
+  /** What the scope gives to the branch or map around it. */
+  readonly result?: Expression;
+}
+
+/** A node of the graph. Ids are unique in the whole pipeline: they become state names. */
+export type NodeIr = JobIr | BranchIr | MapIr;
+export type NodeKind = NodeIr['kind'];
+export type NodeOf<K extends NodeKind> = Extract<NodeIr, { kind: K }>;
+
+interface NodeBase {
+  readonly id: string;
+  readonly source: SourcePosition;
+  /** Ids of nodes of the same scope that must have ended first, beyond what refs say. */
+  readonly after: readonly string[];
+}
+
+/** One operation with its input, condition and policy. */
+export interface JobIr extends NodeBase {
+  readonly kind: 'job';
+  readonly operation: string;
+  readonly input: Expression;
+  /** Runs only if this is true; otherwise the job is skipped and its output absent. */
+  readonly when?: Expression;
+  readonly retry?: RetryIr;
+  /** One attempt, seconds. */
+  readonly timeoutSeconds?: number;
+}
+
+/** One of two scopes, by a condition. Its output is that of the side taken; absent when the side taken has none. */
+export interface BranchIr extends NodeBase {
+  readonly kind: 'branch';
+  readonly condition: Expression;
+  readonly yes: ScopeIr;
+  readonly no?: ScopeIr;
+}
+
+/** A scope per item of a list; its output is the list of the scope's results, in the list's order. */
+export interface MapIr extends NodeBase {
+  readonly kind: 'map';
+  readonly items: Expression;
+  readonly body: ScopeIr;
+  /** Items at once; 0 is without limit. */
+  readonly concurrency: number;
+}

@@ -1,0 +1,110 @@
+/**
+ * Storage layout: the table keys, index names, object keys and environment variables that infrastructure,
+ * wrappers and bookkeeping must agree on. Table and key names are the ones users know.
+ */
+
+/** Physical names for one platform. `prefix` defaults to `bunsui`. */
+export interface PlatformNames {
+  readonly sessionsTable: string;
+  readonly jobHistoryTable: string;
+  readonly pipelinesTable: string;
+  readonly bucket: string;
+}
+
+/** The names a platform has when nobody chooses others: `{prefix}-sessions`, …, bucket `{prefix}-{account}-{region}`. */
+export function platformNames(options: {
+  readonly prefix?: string;
+  readonly account: string;
+  readonly region: string;
+}): PlatformNames {
+  const prefix = options.prefix ?? 'bunsui';
+  return {
+    sessionsTable: `${prefix}-sessions`,
+    jobHistoryTable: `${prefix}-job-history`,
+    pipelinesTable: `${prefix}-pipelines`,
+    bucket: `${prefix}-${options.account}-${options.region}`,
+  };
+}
+
+/** Key attribute names and index names of the three tables. All keys are strings. */
+export const tables = {
+  sessions: {
+    partitionKey: 'session_id',
+    sortKey: 'created_at',
+    byPipelineIndex: { name: 'sessions-by-pipeline-index', partitionKey: 'pipeline_id', sortKey: 'created_at' },
+    byStatusIndex: { name: 'sessions-by-status-index', partitionKey: 'status', sortKey: 'created_at' },
+  },
+  jobHistory: {
+    partitionKey: 'session_id',
+    sortKey: 'job_timestamp',
+    byPipelineIndex: { name: 'job-history-by-pipeline-index', partitionKey: 'pipeline_id', sortKey: 'job_timestamp' },
+    byStatusIndex: { name: 'job-history-by-status-index', partitionKey: 'job_status', sortKey: 'job_timestamp' },
+  },
+  pipelines: { partitionKey: 'pipeline_id', sortKey: 'version' },
+} as const;
+
+/** Environment variables that operation wrappers and bookkeeping functions read. */
+export const environment = {
+  sessionsTable: 'BUNSUI_SESSIONS_TABLE',
+  jobHistoryTable: 'BUNSUI_JOB_HISTORY_TABLE',
+  pipelinesTable: 'BUNSUI_PIPELINES_TABLE',
+  bucket: 'BUNSUI_BUCKET',
+} as const;
+
+/** The reserved key of an execution's input under which bunsui passes its own data. */
+export const reservedInputKey = 'bunsui';
+
+/**
+ * What stands under the reserved key of an execution's input.
+ * `generation` counts from 1; a rerun that an operator asks for opens the next one.
+ */
+export interface ExecutionBlock {
+  readonly session: string;
+  /** ISO 8601, the sort key of the session's item. */
+  readonly createdAt: string;
+  readonly generation: number;
+}
+
+/** Refuses an id that could leave its folder, prefix or key. Every id that becomes part of a key passes here. */
+export function isSafeId(id: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/.test(id);
+}
+
+/** A job's path within its session: `load`, or with map indexes `convert[17]/one`. */
+export function isJobPath(path: string): boolean {
+  return path.length <= 512 && path.split('/').every((part) => /^[A-Za-z][A-Za-z0-9_-]{0,79}(\[\d{1,9}\])?$/.test(part));
+}
+
+/** Sort key of the item that says a job has completed in a generation: one per job and generation. */
+export function checkpointKey(job: string, generation: number): string {
+  return `${job}#checkpoint#${String(generation).padStart(6, '0')}`;
+}
+
+/** Sort key of one attempt's record: `job_id#timestamp`, made unique by the event that began the attempt. */
+export function attemptKey(job: string, startedAt: string, generation: number, eventId: number): string {
+  return `${job}#${startedAt}#${generation}.${eventId}`;
+}
+
+function dayPath(isoTimestamp: string): string {
+  return isoTimestamp.slice(0, 10).replaceAll('-', '/');
+}
+
+/** Job paths hold `[`, `]` and `/`, which are awkward in object keys and file names: `convert[17]/one` → `convert.17.one`. Injective: ids hold no dot. */
+export function jobKeyPart(job: string): string {
+  return job.replaceAll(/\[(\d+)\]/g, '.$1').replaceAll('/', '.');
+}
+
+/** Object keys of the bucket. `createdAt` is the session's, so that all of one session lies under one day. */
+export const objectKeys = {
+  log: (at: { readonly createdAt: string; readonly session: string; readonly job: string; readonly operation: string }) =>
+    `logs/${dayPath(at.createdAt)}/${at.session}/${jobKeyPart(at.job)}/${at.operation}.jsonl`,
+  logPrefix: (at: { readonly createdAt: string; readonly session: string }) => `logs/${dayPath(at.createdAt)}/${at.session}/`,
+  report: (at: { readonly createdAt: string; readonly session: string }) => `reports/${dayPath(at.createdAt)}/${at.session}.html`,
+  pipelineArtifact: (at: { readonly pipeline: string; readonly version: string }) =>
+    `configs/pipelines/${at.pipeline}/${at.version}.json`,
+} as const;
+
+/** Name of the execution that runs a generation of a session: unique per machine, as Step Functions wants. */
+export function executionName(session: string, generation: number): string {
+  return `session-${session}-${generation}`;
+}

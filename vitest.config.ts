@@ -1,0 +1,20 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^bunsui$/, replacement: at('./lib/index.ts') },
+      { find: /^bunsui\/constructs$/, replacement: at('./lib/constructs/index.ts') },
+      { find: /^bunsui\/testing$/, replacement: at('./lib/testing.ts') },
+    ],
+  },
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    coverage: { include: ['lib/**/*.ts', 'lambdas/**/*.ts'], reporter: ['text-summary', 'json-summary'] },
+  },
+});
