@@ -1,0 +1,90 @@
+/** The items that sessions keep in DynamoDB, with the field names users know. Times are ISO 8601 in UTC. */
+import type { AttemptStatus, SessionStatus } from './status.ts';
+
+/** Who or what started a session. */
+export interface SessionTrigger {
+  readonly kind: 'manual' | 'api' | 'schedule' | 'event';
+  /** What started it, in words of its kind: a schedule's name, an event's source, a user. */
+  readonly detail?: string;
+}
+
+/** A session: table `sessions`, key `session_id` + `created_at`. */
+export interface SessionItem {
+  readonly session_id: string;
+  readonly created_at: string;
+  readonly pipeline_id: string;
+  readonly pipeline_name: string;
+  readonly pipeline_version: string;
+  readonly status: SessionStatus;
+  readonly started_at?: string;
+  readonly completed_at?: string;
+  readonly error_code?: string;
+  readonly error_message?: string;
+  readonly total_jobs: number;
+  readonly completed_jobs: number;
+  readonly failed_jobs: number;
+  readonly execution_arn?: string;
+  readonly execution_name?: string;
+  readonly generation: number;
+  /** JSON text; see `fitText` for what happens when it is long. */
+  readonly input: string;
+  /** JSON text. */
+  readonly output?: string;
+  readonly trigger: SessionTrigger;
+  readonly user_name?: string;
+  readonly environment?: string;
+  readonly region: string;
+  readonly updated_at: string;
+}
+
+/** One attempt of a job: table `job-history`, key `session_id` + `job_timestamp` (`attemptKey`). */
+export interface AttemptItem {
+  readonly session_id: string;
+  readonly job_timestamp: string;
+  readonly record_type: 'attempt';
+  readonly pipeline_id: string;
+  readonly job_id: string;
+  readonly operation_id: string;
+  readonly job_status: AttemptStatus;
+  /** From 1. */
+  readonly attempt: number;
+  readonly generation: number;
+  readonly execution_arn: string;
+  readonly event_id: number;
+  readonly started_at: string;
+  readonly completed_at?: string;
+  readonly duration_ms?: number;
+  readonly error_code?: string;
+  readonly error_message?: string;
+  /** JSON text of the job's input. */
+  readonly input?: string;
+  /** JSON text of the job's output; on the attempt that completed. */
+  readonly output?: string;
+}
+
+/** A job's completion, written by the wrapper before it answers: table `job-history`, key `session_id` + `checkpointKey`. */
+export interface CheckpointItem {
+  readonly session_id: string;
+  readonly job_timestamp: string;
+  readonly record_type: 'checkpoint';
+  readonly job_id: string;
+  readonly operation_id: string;
+  /** From 1. */
+  readonly attempt: number;
+  readonly generation: number;
+  readonly execution_arn: string;
+  /** JSON text. */
+  readonly output: string;
+  readonly completed_at: string;
+}
+
+/** A deployed version of a pipeline: table `pipelines`, key `pipeline_id` + `version`. */
+export interface PipelineItem {
+  readonly pipeline_id: string;
+  readonly version: string;
+  readonly created_at: string;
+  /** Object key of the artifact in the platform's bucket. */
+  readonly artifact_key: string;
+  /** The state machine that runs it. */
+  readonly state_machine_arn: string;
+}

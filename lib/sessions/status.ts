@@ -1,0 +1,76 @@
+/** Statuses of sessions and jobs, and the moves between them that records allow. */
+
+export const sessionStatuses = [
+  'created',
+  'queued',
+  'running',
+  'paused',
+  'completed',
+  'failed',
+  'cancelled',
+  'timeout',
+] as const;
+export type SessionStatus = (typeof sessionStatuses)[number];
+
+export const jobStatuses = [
+  'pending',
+  'running',
+  'retrying',
+  'completed',
+  'failed',
+  'cancelled',
+  'timeout',
+  'skipped',
+] as const;
+export type JobStatus = (typeof jobStatuses)[number];
+
+/** One try of a job: it runs, or it has ended in one of four ways. */
+export type AttemptStatus = Extract<JobStatus, 'running' | 'completed' | 'failed' | 'cancelled' | 'timeout'>;
+
+/**
+ * Where a session may go from each status. Within a generation a terminal status stays: the moves out of `failed` and
+ * `timeout` are for a new generation (a redrive or a rerun).
+ */
+export const sessionMoves: { readonly [from in SessionStatus]: readonly SessionStatus[] } = {
+  created: ['queued', 'cancelled'],
+  queued: ['running', 'cancelled'],
+  running: ['paused', 'completed', 'failed', 'cancelled', 'timeout'],
+  paused: ['running', 'cancelled'],
+  completed: [],
+  failed: ['queued', 'cancelled'],
+  cancelled: [],
+  timeout: ['queued', 'cancelled'],
+};
+
+/** Where a job may go from each status. `retrying` is the wait between two attempts. */
+export const jobMoves: { readonly [from in JobStatus]: readonly JobStatus[] } = {
+  pending: ['running', 'skipped', 'cancelled'],
+  running: ['retrying', 'completed', 'failed', 'cancelled', 'timeout'],
+  retrying: ['running', 'failed', 'cancelled', 'timeout'],
+  completed: [],
+  failed: ['running'],
+  cancelled: [],
+  timeout: ['running'],
+  skipped: [],
+};
+
+/** True for the statuses in which an execution of the session has ended. */
+export function isTerminal(status: SessionStatus): boolean {
+  return status === 'completed' || status === 'failed' || status === 'cancelled' || status === 'timeout';
+}
+
+/** The statuses from which a session can reach `to` by allowed moves, `to` left out: what a conditional update names. */
+export function statusesBefore(to: SessionStatus): readonly SessionStatus[] {
+  const open = sessionStatuses.filter((status) => !isTerminal(status));
+  const before = new Set<SessionStatus>();
+  const visit = (target: SessionStatus): void => {
+    for (const status of open) {
+      if (status !== to && !before.has(status) && sessionMoves[status].includes(target)) {
+        before.add(status);
+        visit(status);
+      }
+    }
+  };
+  visit(to);
+  return sessionStatuses.filter((status) => before.has(status));
+}
