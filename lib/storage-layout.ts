@@ -72,7 +72,9 @@ export function isSafeId(id: string): boolean {
 
 /** A job's path within its session: `load`, or with map indexes `convert[17]/one`. */
 export function isJobPath(path: string): boolean {
-  return path.length <= 512 && path.split('/').every((part) => /^[A-Za-z][A-Za-z0-9_-]{0,79}(\[\d{1,9}\])?$/.test(part));
+  return (
+    path.length <= 512 && path.split('/').every((part) => /^[A-Za-z][A-Za-z0-9_-]{0,79}(\[\d{1,9}\])?$/.test(part))
+  );
 }
 
 /** Sort key of the item that says a job has completed in a generation: one per job and generation. */
@@ -96,10 +98,16 @@ export function jobKeyPart(job: string): string {
 
 /** Object keys of the bucket. `createdAt` is the session's, so that all of one session lies under one day. */
 export const objectKeys = {
-  log: (at: { readonly createdAt: string; readonly session: string; readonly job: string; readonly operation: string }) =>
-    `logs/${dayPath(at.createdAt)}/${at.session}/${jobKeyPart(at.job)}/${at.operation}.jsonl`,
-  logPrefix: (at: { readonly createdAt: string; readonly session: string }) => `logs/${dayPath(at.createdAt)}/${at.session}/`,
-  report: (at: { readonly createdAt: string; readonly session: string }) => `reports/${dayPath(at.createdAt)}/${at.session}.html`,
+  log: (at: {
+    readonly createdAt: string;
+    readonly session: string;
+    readonly job: string;
+    readonly operation: string;
+  }) => `logs/${dayPath(at.createdAt)}/${at.session}/${jobKeyPart(at.job)}/${at.operation}.jsonl`,
+  logPrefix: (at: { readonly createdAt: string; readonly session: string }) =>
+    `logs/${dayPath(at.createdAt)}/${at.session}/`,
+  report: (at: { readonly createdAt: string; readonly session: string }) =>
+    `reports/${dayPath(at.createdAt)}/${at.session}.html`,
   pipelineArtifact: (at: { readonly pipeline: string; readonly version: string }) =>
     `configs/pipelines/${at.pipeline}/${at.version}.json`,
 } as const;

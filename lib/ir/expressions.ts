@@ -64,6 +64,7 @@ export type ExpressionFunction =
   | 'pluck'
   | 'sum'
   | 'count'
+  | 'get'
   | 'add'
   | 'subtract'
   | 'multiply'

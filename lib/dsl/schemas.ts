@@ -1,0 +1,41 @@
+/** Schemas as authors write them (zod) and as the pipeline records them (JSON Schema). */
+import * as z from 'zod';
+import type { JsonSchema } from '../ir/nodes.ts';
+
+export type Schema = z.core.$ZodType;
+
+/** Values that survive JSON unchanged. Anything else in a wire type is refused by type. */
+type NonJson<T> = unknown extends T
+  ? never
+  : T extends string | number | boolean | null | undefined
+    ? never
+    : T extends readonly (infer E)[]
+      ? NonJson<E>
+      : T extends
+            | Date
+            | bigint
+            | symbol
+            | ReadonlyMap<unknown, unknown>
+            | ReadonlySet<unknown>
+            | Uint8Array
+            | ((...args: never[]) => unknown)
+        ? T
+        : { [K in keyof T]-?: NonJson<T[K]> }[keyof T];
+
+/** Adds nothing to a schema whose output is JSON; an impossible demand, named for what is wrong, to any other. */
+export type JsonOnly<T> = [NonJson<T>] extends [never]
+  ? unknown
+  : { readonly 'this schema holds a value that JSON cannot carry': NonJson<T> };
+
+/** A schema as JSON Schema, or why it has none. `input` is what is accepted, `output` what comes out of parsing. */
+export function jsonSchema(
+  schema: Schema,
+  io: 'input' | 'output',
+): { readonly schema: JsonSchema } | { readonly reason: string } {
+  try {
+    const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'throw' });
+    return { schema: JSON.parse(JSON.stringify(rest)) as JsonSchema };
+  } catch (error) {
+    return { reason: error instanceof Error ? error.message : String(error) };
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * The public surface for pipeline authors: the DSL and the errors. Constructs and the test kit are entries of their
+ * own, so that an author never loads CDK.
+ */
+export type { Duration } from './dsl/durations.ts';
+export {
+  add,
+  and,
+  count,
+  eq,
+  get,
+  gt,
+  gte,
+  lt,
+  lte,
+  multiply,
+  ne,
+  not,
+  or,
+  orElse,
+  pluck,
+  subtract,
+  sum,
+  tpl,
+} from './dsl/functions.ts';
+export {
+  type LambdaContract,
+  type LambdaOperation,
+  lambda,
+  type Operation,
+  type OperationHandler,
+  type Retry,
+} from './dsl/operations.ts';
+export {
+  type Job,
+  type JobOptions,
+  type OrderOptions,
+  type Pipeline,
+  type PipelineOptions,
+  type PipelineScope,
+  pipeline,
+  type Scope,
+} from './dsl/pipeline.ts';
+export type { In, Ref, RefBase } from './dsl/refs.ts';
+export type { JsonOnly, Schema } from './dsl/schemas.ts';
+export {
+  BunsuiError,
+  type Diagnostic,
+  type ErrorCode,
+  type ErrorFamily,
+  type ErrorRecord,
+  errorCodes,
+  errorRecord,
+  jobErrors,
+  type SourcePosition,
+} from './errors.ts';
+export type { Expression, ExpressionFunction, Json } from './ir/expressions.ts';
+export type {
+  BranchIr,
+  JobIr,
+  JsonSchema,
+  MapIr,
+  NodeIr,
+  OperationIr,
+  PipelineIr,
+  RetryIr,
+  ScopeIr,
+} from './ir/nodes.ts';
+export type { HandlerContext } from './wrapper/wrap-handler.ts';

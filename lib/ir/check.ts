@@ -1,0 +1,475 @@
+/**
+ * The check: every mistake of a pipeline that can be known at synth, all at once. In: the IR, whatever front end
+ * made it. Out: diagnostics with place and remedy; none of severity `error` means that the compiler may go on.
+ */
+import type { Diagnostic, ErrorCode, SourcePosition } from '../errors.ts';
+import { cyclesOf } from './cycles.ts';
+import { type Expression, refsOf } from './expressions.ts';
+import { misfits } from './fit.ts';
+import type { JsonSchema, NodeIr, OperationIr, PipelineIr, RetryIr, ScopeIr } from './nodes.ts';
+import { type ShapeContext, shapeOf } from './shapes.ts';
+import { nearest } from './spelling.ts';
+import {
+  dependenciesOf,
+  innerScopes,
+  nodeIndex,
+  ownExpressions,
+  type PlacedNode,
+  placedNodes,
+  refsWithin,
+  type ScopeStep,
+} from './walk.ts';
+
+type Path = readonly (string | number)[];
+
+/** What most rules need to hand back a mistake. */
+function mistake(code: ErrorCode, message: string, path: Path, source: SourcePosition, hint: string): Diagnostic {
+  return { code, severity: 'error', message, path, source, hint };
+}
+
+const idPattern = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
+const idRule = 'a letter, then letters, digits, "-" or "_", 64 at most';
+
+/** Checks a whole pipeline. */
+export function checkPipeline(pipeline: PipelineIr): readonly Diagnostic[] {
+  const placed = placedNodes(pipeline.body);
+  const nodes = nodeIndex(pipeline);
+  return [
+    ...checkIds(pipeline, placed),
+    ...(placed.some(({ node }) => node.kind === 'job')
+      ? []
+      : [
+          mistake(
+            'BS1114',
+            'the pipeline has no jobs',
+            [pipeline.id],
+            pipeline.source,
+            'add one with p.job(id, operation, input)',
+          ),
+        ]),
+    ...Object.values(pipeline.operations).flatMap(checkOperation),
+    ...checkTimeout(
+      pipeline.timeoutSeconds,
+      1,
+      31_536_000,
+      'the timeout of the pipeline',
+      [pipeline.id, 'timeout'],
+      pipeline.source,
+    ),
+    ...placed.flatMap(({ node }) => checkPolicy(pipeline, node)),
+    ...placed.flatMap((place) => checkOrder(pipeline, nodes, place)),
+    ...placed.flatMap((place) => checkRefs(pipeline, nodes, place)),
+    ...checkOutput(pipeline, nodes),
+    ...checkCycles(pipeline),
+    ...checkValues(pipeline, nodes),
+  ];
+}
+
+function checkIds(pipeline: PipelineIr, placed: readonly PlacedNode[]): readonly Diagnostic[] {
+  const bad = (what: string, id: string, source: SourcePosition) =>
+    idPattern.test(id)
+      ? []
+      : [
+          mistake(
+            'BS1101',
+            `${what} ${JSON.stringify(id.slice(0, 80))} is not allowed`,
+            [pipeline.id, id],
+            source,
+            `an id is ${idRule}`,
+          ),
+        ];
+  const first = new Map<string, NodeIr>();
+  return [
+    ...bad('the pipeline id', pipeline.id, pipeline.source),
+    ...Object.values(pipeline.operations).flatMap((operation) =>
+      bad('the operation id', operation.id, operation.source),
+    ),
+    ...placed.flatMap(({ node }) => {
+      const other = first.get(node.id);
+      if (!other) first.set(node.id, node);
+      const duplicate = other
+        ? [
+            mistake(
+              'BS1102',
+              `two nodes are named "${node.id}"`,
+              [pipeline.id, node.id],
+              node.source,
+              `rename one of them; the other stands at ${placeOf(other.source)}`,
+            ),
+          ]
+        : [];
+      return [...bad(`the ${node.kind} id`, node.id, node.source), ...duplicate];
+    }),
+  ];
+}
+
+function placeOf({ file, line }: SourcePosition): string {
+  return `${file}:${line}`;
+}
+
+function checkTimeout(
+  seconds: number | undefined,
+  low: number,
+  high: number,
+  what: string,
+  path: Path,
+  source: SourcePosition,
+): readonly Diagnostic[] {
+  if (seconds === undefined || (Number.isInteger(seconds) && seconds >= low && seconds <= high)) return [];
+  return [
+    mistake(
+      'BS1110',
+      `${what} is ${seconds} seconds`,
+      path,
+      source,
+      `whole seconds from ${low} to ${high} are allowed${high === 900 ? ' (Lambda ends a call after 15 minutes)' : ''}`,
+    ),
+  ];
+}
+
+function checkRetry(retry: RetryIr | undefined, path: Path, source: SourcePosition): readonly Diagnostic[] {
+  if (!retry) return [];
+  const rules: readonly (readonly [boolean, string, string])[] = [
+    [
+      Number.isInteger(retry.max) && retry.max >= 0 && retry.max <= 99,
+      `max is ${retry.max}`,
+      'give a whole number from 0 to 99',
+    ],
+    [
+      Number.isInteger(retry.delaySeconds) && retry.delaySeconds >= 1 && retry.delaySeconds <= 99_999_999,
+      `delay is ${retry.delaySeconds} seconds`,
+      'Step Functions waits whole seconds, at least 1',
+    ],
+    [retry.backoff >= 1 && retry.backoff <= 100, `backoff is ${retry.backoff}`, 'give a number of at least 1'],
+    [
+      retry.maxDelaySeconds === undefined ||
+        (Number.isInteger(retry.maxDelaySeconds) &&
+          retry.maxDelaySeconds > retry.delaySeconds &&
+          retry.maxDelaySeconds < 31_622_400),
+      `maxDelay is ${retry.maxDelaySeconds} seconds`,
+      'give whole seconds, more than delay and less than 366 days',
+    ],
+    [
+      retry.errors.length > 0 && retry.errors.every((name) => name.length > 0 && name.length <= 256),
+      'errors is empty or holds an empty name',
+      'name at least one error, or leave errors out',
+    ],
+  ];
+  return rules
+    .filter(([fine]) => !fine)
+    .map(([, found, hint]) => mistake('BS1111', `${path.slice(1).join('.')}: ${found}`, path, source, hint));
+}
+
+function checkOperation(operation: OperationIr): readonly Diagnostic[] {
+  const at = ['operations', operation.id];
+  const memoryFits =
+    Number.isInteger(operation.memoryMiB) && operation.memoryMiB >= 128 && operation.memoryMiB <= 10_240;
+  return [
+    ...checkTimeout(
+      operation.timeoutSeconds,
+      1,
+      900,
+      `the timeout of operation "${operation.id}"`,
+      [...at, 'timeout'],
+      operation.source,
+    ),
+    ...checkRetry(operation.retry, [...at, 'retry'], operation.source),
+    ...(memoryFits
+      ? []
+      : [
+          mistake(
+            'BS1110',
+            `the memory of operation "${operation.id}" is ${operation.memoryMiB} MiB`,
+            [...at, 'memory'],
+            operation.source,
+            'give whole MiB from 128 to 10240',
+          ),
+        ]),
+  ];
+}
+
+function checkPolicy(pipeline: PipelineIr, node: NodeIr): readonly Diagnostic[] {
+  if (node.kind === 'map') {
+    const fits = Number.isInteger(node.concurrency) && node.concurrency >= 0 && node.concurrency <= 10_000;
+    return fits
+      ? []
+      : [
+          mistake(
+            'BS1111',
+            `the concurrency of map "${node.id}" is ${node.concurrency}`,
+            [pipeline.id, node.id, 'concurrency'],
+            node.source,
+            'give a whole number from 1, or leave it out for no limit',
+          ),
+        ];
+  }
+  if (node.kind !== 'job') return [];
+  const at = [pipeline.id, node.id];
+  return [
+    ...checkTimeout(
+      node.timeoutSeconds,
+      1,
+      31_536_000,
+      `the timeout of job "${node.id}"`,
+      [...at, 'timeout'],
+      node.source,
+    ),
+    ...checkRetry(node.retry, [...at, 'retry'], node.source),
+    ...(pipeline.operations[node.operation]
+      ? []
+      : [
+          unknownName('operation', node.operation, Object.keys(pipeline.operations), [...at, 'operation'], node.source),
+        ]),
+  ];
+}
+
+function unknownName(
+  what: string,
+  name: string,
+  names: readonly string[],
+  path: Path,
+  source: SourcePosition,
+): Diagnostic {
+  const close = nearest(name, names);
+  const known =
+    names.length === 0
+      ? 'there is none here'
+      : `there are ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''}`;
+  return mistake(
+    'BS1105',
+    `there is no ${what} "${name}"`,
+    path,
+    source,
+    close === undefined ? known : `did you mean "${close}"?`,
+  );
+}
+
+function within(outer: readonly ScopeStep[], inner: readonly ScopeStep[]): boolean {
+  return outer.every((step, index) => inner[index]?.node === step.node && inner[index]?.part === step.part);
+}
+
+function checkOrder(
+  pipeline: PipelineIr,
+  nodes: ReadonlyMap<string, PlacedNode>,
+  { node, scope }: PlacedNode,
+): readonly Diagnostic[] {
+  return node.after.flatMap((id) => {
+    const path = [pipeline.id, node.id, 'after'];
+    const other = nodes.get(id);
+    if (!other) return [unknownName('job', id, [...nodes.keys()], path, node.source)];
+    if (other.scope.length === scope.length && within(other.scope, scope)) return [];
+    return [
+      mistake(
+        'BS1106',
+        `"${node.id}" cannot come after "${id}", which stands in another scope (${placeOf(other.node.source)})`,
+        path,
+        node.source,
+        'name the branch or map around it, or a job of the same scope',
+      ),
+    ];
+  });
+}
+
+function checkRefs(
+  pipeline: PipelineIr,
+  nodes: ReadonlyMap<string, PlacedNode>,
+  { node, scope }: PlacedNode,
+): readonly Diagnostic[] {
+  const own = ownExpressions(node).flatMap(({ place, expression }) =>
+    refsOf(expression).map((ref) => ({ place, ref, scope })),
+  );
+  const results = innerScopes(node).flatMap(({ part, scope: inner }) =>
+    (inner.result ? refsOf(inner.result) : []).map((ref) => ({
+      place: 'result',
+      ref,
+      scope: [...scope, { node: node.id, part }],
+    })),
+  );
+  return [...own, ...results].flatMap(({ place, ref, scope: where }) =>
+    checkTarget(nodes, ref.target, where, [pipeline.id, node.id, place], `"${node.id}"`, node.source),
+  );
+}
+
+function checkTarget(
+  nodes: ReadonlyMap<string, PlacedNode>,
+  target: ReturnType<typeof refsOf>[number]['target'],
+  where: readonly ScopeStep[],
+  path: Path,
+  reader: string,
+  source: SourcePosition,
+): readonly Diagnostic[] {
+  if (target.kind === 'input') return [];
+  const id = target.kind === 'node' ? target.id : target.map;
+  const other = nodes.get(id);
+  if (!other) return [unknownName(target.kind === 'node' ? 'job' : 'map', id, [...nodes.keys()], path, source)];
+  const visible =
+    target.kind === 'node'
+      ? within(other.scope, where)
+      : where.some((step) => step.node === id && step.part === 'body');
+  if (visible) return [];
+  const around = other.scope.at(-1)?.node ?? id;
+  const what = target.kind === 'node' ? `the output of "${id}"` : `the ${target.kind} of map "${id}"`;
+  const hint =
+    target.kind === 'node'
+      ? `return the job from the body of "${around}" and use the output of "${around}" instead`
+      : `use it inside the body of "${id}" only`;
+  return [
+    mistake(
+      'BS1106',
+      `${reader} uses ${what} outside the ${nodes.get(around)?.node.kind ?? 'scope'} that made it (${placeOf(other.node.source)})`,
+      path,
+      source,
+      hint,
+    ),
+  ];
+}
+
+function checkOutput(pipeline: PipelineIr, nodes: ReadonlyMap<string, PlacedNode>): readonly Diagnostic[] {
+  const refs = pipeline.output ? refsOf(pipeline.output.value) : [];
+  return refs.flatMap((ref) =>
+    checkTarget(nodes, ref.target, [], [pipeline.id, 'output'], 'the pipeline output', pipeline.source),
+  );
+}
+
+function checkCycles(pipeline: PipelineIr): readonly Diagnostic[] {
+  const inScope = (scope: ScopeIr): readonly Diagnostic[] => [
+    ...cyclesOf(dependenciesOf(scope)).map((cycle) => {
+      const [first = ''] = cycle;
+      const node = scope.nodes.find(({ id }) => id === first);
+      const path = [...cycle, first].join(' → ');
+      return mistake(
+        'BS1104',
+        `the jobs wait for each other: ${path}`,
+        [pipeline.id, first],
+        node?.source ?? pipeline.source,
+        'remove one of these dependencies ("a → b": a waits for b)',
+      );
+    }),
+    ...scope.nodes.flatMap((node) => innerScopes(node).flatMap(({ scope: inner }) => inScope(inner))),
+  ];
+  return inScope(pipeline.body);
+}
+
+/** Conditions known to be true inside a scope: those of the first sides around it. */
+function factsAround(nodes: ReadonlyMap<string, PlacedNode>, scope: readonly ScopeStep[]): readonly Expression[] {
+  return scope.flatMap((step): readonly Expression[] => {
+    const node = nodes.get(step.node)?.node;
+    if (node?.kind !== 'branch') return [];
+    return step.part === 'yes' ? [node.condition] : [{ kind: 'call', name: 'not', arguments: [node.condition] }];
+  });
+}
+
+function checkValues(pipeline: PipelineIr, nodes: ReadonlyMap<string, PlacedNode>): readonly Diagnostic[] {
+  const resolvable = (expressions: readonly Expression[]) =>
+    expressions.every((expression) =>
+      refsOf(expression).every(
+        ({ target }) => target.kind === 'input' || nodes.has(target.kind === 'node' ? target.id : target.map),
+      ),
+    );
+  // Shapes follow refs from node to node: with a cycle or a dangling name there is no end or nothing there.
+  if (checkCycles(pipeline).length > 0) return [];
+  const inNodes = [...nodes.values()].flatMap(({ node, scope }) => {
+    const around: ShapeContext = { pipeline, nodes, known: factsAround(nodes, scope) };
+    const expressions = ownExpressions(node);
+    if (!resolvable(refsWithin(node))) return [];
+    return expressions.flatMap(({ place, expression }) => {
+      const path = [pipeline.id, node.id, place];
+      const context =
+        node.kind === 'job' && node.when && place === 'input'
+          ? { ...around, known: [...around.known, node.when] }
+          : around;
+      const wanted = wantedAt(pipeline, node, place);
+      return [
+        ...checkFit(context, expression, wanted, path, node.source),
+        ...checkArguments(context, expression, path, node.source),
+      ];
+    });
+  });
+  const { output } = pipeline;
+  if (!output || !resolvable([output.value])) return inNodes;
+  const context: ShapeContext = { pipeline, nodes, known: [] };
+  const path = [pipeline.id, 'output'];
+  return [
+    ...inNodes,
+    ...checkFit(context, output.value, output.schema, path, pipeline.source),
+    ...checkArguments(context, output.value, path, pipeline.source),
+  ];
+}
+
+function wantedAt(pipeline: PipelineIr, node: NodeIr, place: string): JsonSchema {
+  if (place === 'items') return { type: 'array' };
+  if (place === 'when' || place === 'condition') return { type: 'boolean' };
+  return node.kind === 'job' ? (pipeline.operations[node.operation]?.input ?? {}) : {};
+}
+
+function checkFit(
+  context: ShapeContext,
+  expression: Expression,
+  wanted: JsonSchema,
+  path: Path,
+  source: SourcePosition,
+): readonly Diagnostic[] {
+  return misfits(context, expression, wanted).map((misfit) => {
+    const at = [...path, ...misfit.path];
+    const where = path.slice(1).join('.');
+    return mistake(
+      misfit.kind === 'absent' ? 'BS1107' : 'BS1108',
+      `${where}: ${misfit.message}`,
+      at,
+      source,
+      misfit.hint,
+    );
+  });
+}
+
+/** Values inside functions: only `orElse`, `eq`, `ne` and `ok` take one that may be absent. */
+function checkArguments(
+  context: ShapeContext,
+  expression: Expression,
+  path: Path,
+  source: SourcePosition,
+): readonly Diagnostic[] {
+  switch (expression.kind) {
+    case 'literal':
+    case 'ref':
+      return [];
+    case 'array':
+      return expression.items.flatMap((item) => [
+        ...absentIn(context, item, path, source, 'a list'),
+        ...checkArguments(context, item, path, source),
+      ]);
+    case 'object':
+      return Object.values(expression.fields).flatMap((field) => checkArguments(context, field, path, source));
+    case 'call': {
+      const tolerant = (index: number) =>
+        ['eq', 'ne', 'ok', 'get'].includes(expression.name) || (expression.name === 'orElse' && index === 0);
+      return expression.arguments.flatMap((argument, index) => [
+        ...(tolerant(index)
+          ? []
+          : absentIn(context, argument, path, source, expression.name === 'text' ? 'tpl`…`' : `${expression.name}(…)`)),
+        ...checkArguments(context, argument, path, source),
+      ]);
+    }
+  }
+}
+
+function absentIn(
+  context: ShapeContext,
+  expression: Expression,
+  path: Path,
+  source: SourcePosition,
+  where: string,
+): readonly Diagnostic[] {
+  const shape = shapeOf(context, expression);
+  if (!shape.absent) return [];
+  const because = shape.because === undefined ? '' : `: ${shape.because}`;
+  return [
+    mistake(
+      'BS1107',
+      `${path.slice(1).join('.')}: a value in ${where} may be absent${because}`,
+      path,
+      source,
+      'give orElse(value, otherwise), or a `when` under which it is there',
+    ),
+  ];
+}

@@ -1,0 +1,259 @@
+/**
+ * Shapes: what is known at synth of a value that exists at run time, from the schemas of operations and of the
+ * input. Used to find values that may be absent, and constants and refs that do not fit where they are put.
+ */
+import type { Expression, Json, RefExpression } from './expressions.ts';
+import type { JsonSchema, NodeIr, PipelineIr } from './nodes.ts';
+import type { PlacedNode } from './walk.ts';
+
+/** A schema, and whether the value may be missing altogether. The empty schema says nothing. */
+export interface Shape {
+  readonly schema: JsonSchema;
+  readonly absent: boolean;
+  /** Why it may be absent, for messages. */
+  readonly because?: string;
+}
+
+/** What a shape is read against: the pipeline, and the conditions known to be true at the place of reading. */
+export interface ShapeContext {
+  readonly pipeline: PipelineIr;
+  readonly nodes: ReadonlyMap<string, PlacedNode>;
+  readonly known: readonly Expression[];
+}
+
+const anything: Shape = { schema: {}, absent: false };
+
+function asSchema(value: unknown): JsonSchema {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonSchema) : {};
+}
+
+/** Alternatives of a schema: the members of anyOf/oneOf, else itself; `$ref` to `$defs` of the root resolved. */
+export function alternatives(schema: JsonSchema, root: JsonSchema = schema): readonly JsonSchema[] {
+  const ref = schema['$ref'];
+  if (typeof ref === 'string') {
+    const name = /^#\/\$defs\/(.+)$/.exec(ref)?.[1];
+    const target = ref === '#' ? root : name === undefined ? {} : asSchema(asSchema(root['$defs'])[name]);
+    return target === schema ? [{}] : alternatives(withDefinitions(target, root), root);
+  }
+  const members = schema['anyOf'] ?? schema['oneOf'];
+  if (!Array.isArray(members)) return [schema];
+  return members.flatMap((member) => alternatives(withDefinitions(asSchema(member), root), root));
+}
+
+/** Inner schemas may point at definitions of the outermost one: carry them along. */
+function withDefinitions(schema: JsonSchema, root: JsonSchema): JsonSchema {
+  return root['$defs'] === undefined || schema['$defs'] !== undefined ? schema : { ...schema, $defs: root['$defs'] };
+}
+
+/** The shape of a field or list item of a value. */
+export function fieldShape(shape: Shape, key: string | number): Shape {
+  const shapes = alternatives(shape.schema).map((schema): Shape | undefined => {
+    if (schema['type'] === 'null') return { schema: {}, absent: true, because: 'the value around it may be null' };
+    if (typeof key === 'number') {
+      if (schema['type'] !== 'array') return schema['type'] === undefined ? anything : undefined;
+      return {
+        schema: withDefinitions(asSchema(schema['items']), schema),
+        absent: true,
+        because: 'the list may be shorter',
+      };
+    }
+    const properties = asSchema(schema['properties']);
+    if (Object.hasOwn(properties, key)) {
+      const property = withDefinitions(asSchema(properties[key]), schema);
+      const required = Array.isArray(schema['required']) && schema['required'].includes(key);
+      const filledIn = 'default' in property;
+      return required || filledIn
+        ? { schema: property, absent: false }
+        : { schema: property, absent: true, because: `"${key}" is optional` };
+    }
+    const additional = schema['additionalProperties'];
+    if (additional !== undefined && additional !== false) {
+      return {
+        schema: withDefinitions(asSchema(additional), schema),
+        absent: true,
+        because: `"${key}" need not be there`,
+      };
+    }
+    return schema['type'] === undefined && schema['properties'] === undefined ? anything : undefined;
+  });
+  const found = shapes.filter((candidate) => candidate !== undefined);
+  if (found.length === 0) return { schema: {}, absent: true, because: `there is no field "${key}"` };
+  const absent =
+    found.find((candidate) => candidate.absent) ??
+    (found.length < shapes.length ? { because: `only some forms of the value have "${key}"` } : undefined);
+  const because = shape.absent ? shape.because : absent?.because;
+  return {
+    schema: unite(found.map((candidate) => candidate.schema)),
+    absent: shape.absent || absent !== undefined,
+    ...(because === undefined ? {} : { because }),
+  };
+}
+
+function unite(schemas: readonly JsonSchema[]): JsonSchema {
+  const [first] = schemas;
+  if (schemas.length <= 1) return first ?? {};
+  return { anyOf: schemas };
+}
+
+/** Whether the conditions known to be true say that a node has run. */
+function known(context: ShapeContext, id: string, condition: Expression | undefined): boolean {
+  return context.known.some((fact) => {
+    if (fact.kind === 'call' && fact.name === 'and') return known({ ...context, known: fact.arguments }, id, condition);
+    if (fact.kind === 'call' && fact.name === 'ok') {
+      const [ref] = fact.arguments;
+      return ref?.kind === 'ref' && ref.target.kind === 'node' && ref.target.id === id;
+    }
+    return condition !== undefined && JSON.stringify(fact) === JSON.stringify(condition);
+  });
+}
+
+/** The shape of a node's whole output. */
+function nodeShape(context: ShapeContext, node: NodeIr): Shape {
+  switch (node.kind) {
+    case 'job': {
+      const schema = context.pipeline.operations[node.operation]?.output ?? {};
+      if (!node.when || known(context, node.id, node.when)) return { schema, absent: false };
+      return { schema, absent: true, because: `"${node.id}" is skipped when its condition is false` };
+    }
+    case 'branch': {
+      const sides = [node.yes.result, node.no?.result];
+      const inside = { ...context, known: [...context.known, node.condition] };
+      const shapes = sides.map((result) => (result ? shapeOf(inside, result) : undefined));
+      const schema = unite(shapes.flatMap((shape) => (shape ? [shape.schema] : [])));
+      const [yes, no] = shapes;
+      const yesOnly = yes !== undefined && !yes.absent && known(context, node.id, node.condition);
+      if (yesOnly) return yes;
+      const missing =
+        !yes || !no ? `"${node.id}" gives nothing on its ${yes ? 'other' : 'first'} side` : (yes.because ?? no.because);
+      const absent = !yes || !no || yes.absent || no.absent;
+      return { schema, absent, ...(absent && missing !== undefined ? { because: missing } : {}) };
+    }
+    case 'map': {
+      const items = node.body.result ? shapeOf(context, node.body.result).schema : {};
+      return { schema: { type: 'array', items }, absent: false };
+    }
+  }
+}
+
+function refShape(context: ShapeContext, { target, path }: RefExpression): Shape {
+  return path.reduce<Shape>((shape, key) => fieldShape(shape, key), targetShape(context, target));
+}
+
+function targetShape(context: ShapeContext, target: RefExpression['target']): Shape {
+  switch (target.kind) {
+    case 'input':
+      return { schema: context.pipeline.input, absent: false };
+    case 'index':
+      return { schema: { type: 'integer' }, absent: false };
+    case 'item': {
+      const map = context.nodes.get(target.map)?.node;
+      return map?.kind === 'map' ? itemShape(shapeOf(context, map.items)) : anything;
+    }
+    case 'node': {
+      const placed = context.nodes.get(target.id);
+      return placed ? nodeShape(context, placed.node) : anything;
+    }
+  }
+}
+
+function itemShape(list: Shape): Shape {
+  const schemas = alternatives(list.schema).flatMap((schema) =>
+    schema['items'] === undefined ? [] : [withDefinitions(asSchema(schema['items']), schema)],
+  );
+  return { schema: unite(schemas), absent: false };
+}
+
+function literalSchema(value: Json): JsonSchema {
+  if (value === null) return { type: 'null' };
+  if (Array.isArray(value)) return { type: 'array', items: unite(value.map(literalSchema)) };
+  if (typeof value === 'object') {
+    const properties = Object.fromEntries(Object.entries(value).map(([key, field]) => [key, literalSchema(field)]));
+    return { type: 'object', properties, required: Object.keys(properties), additionalProperties: false };
+  }
+  return { type: typeof value === 'number' && Number.isInteger(value) ? 'integer' : typeof value, const: value };
+}
+
+/** The shape of any expression. */
+export function shapeOf(context: ShapeContext, expression: Expression): Shape {
+  switch (expression.kind) {
+    case 'literal':
+      return { schema: literalSchema(expression.value), absent: false };
+    case 'ref':
+      return refShape(context, expression);
+    case 'array':
+      return {
+        schema: { type: 'array', items: unite(expression.items.map((item) => shapeOf(context, item).schema)) },
+        absent: false,
+      };
+    case 'object': {
+      const fields = Object.entries(expression.fields).map(([key, field]) => [key, shapeOf(context, field)] as const);
+      return {
+        schema: {
+          type: 'object',
+          properties: Object.fromEntries(fields.map(([key, shape]) => [key, shape.schema])),
+          required: fields.filter(([, shape]) => !shape.absent).map(([key]) => key),
+          additionalProperties: false,
+        },
+        absent: false,
+      };
+    }
+    case 'call':
+      return callShape(context, expression.name, expression.arguments);
+  }
+}
+
+function callShape(
+  context: ShapeContext,
+  name: Extract<Expression, { kind: 'call' }>['name'],
+  given: readonly Expression[],
+): Shape {
+  const [first, second] = given;
+  switch (name) {
+    case 'text':
+      return { schema: { type: 'string' }, absent: false };
+    case 'sum':
+    case 'add':
+    case 'subtract':
+    case 'multiply': {
+      const whole = given.every((value) =>
+        alternatives(shapeOf(context, value).schema).every((schema) =>
+          isWhole(name === 'sum' ? asSchema(schema['items']) : schema),
+        ),
+      );
+      return { schema: { type: whole ? 'integer' : 'number' }, absent: false };
+    }
+    case 'count':
+      return { schema: { type: 'integer' }, absent: false };
+    case 'orElse': {
+      if (!first || !second) return anything;
+      const fallback = shapeOf(context, second);
+      return { ...fallback, schema: unite([shapeOf(context, first).schema, fallback.schema]) };
+    }
+    case 'get':
+      return first && second?.kind === 'literal'
+        ? fieldShape(shapeOf(context, first), second.value as string | number)
+        : anything;
+    case 'pluck': {
+      if (!first || second?.kind !== 'literal') return anything;
+      return {
+        schema: { type: 'array', items: fieldShape(itemShape(shapeOf(context, first)), String(second.value)).schema },
+        absent: false,
+      };
+    }
+    case 'eq':
+    case 'ne':
+    case 'gt':
+    case 'gte':
+    case 'lt':
+    case 'lte':
+    case 'and':
+    case 'or':
+    case 'not':
+    case 'ok':
+      return { schema: { type: 'boolean' }, absent: false };
+  }
+}
+
+function isWhole(schema: JsonSchema): boolean {
+  return alternatives(schema).every((alternative) => alternative['type'] === 'integer');
+}

@@ -1,0 +1,88 @@
+/** Walking the pipeline: every node with the scopes around it, and who depends on whom. */
+import { type Expression, type RefExpression, refsOf } from './expressions.ts';
+import type { NodeIr, PipelineIr, ScopeIr } from './nodes.ts';
+
+/** A side of a branch or the body of a map, as a step from the outside in. */
+export interface ScopeStep {
+  readonly node: string;
+  readonly part: 'yes' | 'no' | 'body';
+}
+
+/** A node where it stands. */
+export interface PlacedNode {
+  readonly node: NodeIr;
+  /** From the pipeline's body inwards; empty for nodes of the body itself. */
+  readonly scope: readonly ScopeStep[];
+}
+
+/** The scopes inside a node. */
+export function innerScopes(node: NodeIr): readonly { readonly part: ScopeStep['part']; readonly scope: ScopeIr }[] {
+  switch (node.kind) {
+    case 'job':
+      return [];
+    case 'branch':
+      return [{ part: 'yes' as const, scope: node.yes }, ...(node.no ? [{ part: 'no' as const, scope: node.no }] : [])];
+    case 'map':
+      return [{ part: 'body' as const, scope: node.body }];
+  }
+}
+
+/** Every node of a scope and of the scopes inside it, outside first, in the order they were written. */
+export function placedNodes(scope: ScopeIr, at: readonly ScopeStep[] = []): readonly PlacedNode[] {
+  return scope.nodes.flatMap((node) => [
+    { node, scope: at },
+    ...innerScopes(node).flatMap(({ part, scope: inner }) => placedNodes(inner, [...at, { node: node.id, part }])),
+  ]);
+}
+
+/** The expressions that a node itself evaluates, by the name of their place. */
+export function ownExpressions(node: NodeIr): readonly { readonly place: string; readonly expression: Expression }[] {
+  switch (node.kind) {
+    case 'job':
+      return [
+        ...(node.when ? [{ place: 'when', expression: node.when }] : []),
+        { place: 'input', expression: node.input },
+      ];
+    case 'branch':
+      return [{ place: 'condition', expression: node.condition }];
+    case 'map':
+      return [{ place: 'items', expression: node.items }];
+  }
+}
+
+/** Every ref of a node, of the nodes inside it, and of its scopes' results. */
+export function refsWithin(node: NodeIr): readonly RefExpression[] {
+  return [
+    ...ownExpressions(node).flatMap(({ expression }) => refsOf(expression)),
+    ...innerScopes(node).flatMap(({ scope }) => [
+      ...scope.nodes.flatMap(refsWithin),
+      ...(scope.result ? refsOf(scope.result) : []),
+    ]),
+  ];
+}
+
+/**
+ * For each node of a scope, the nodes of the same scope that must have ended before it: those it (or anything inside
+ * it) refers to, and those named by `after`. Names that the scope does not have are left out.
+ */
+export function dependenciesOf(scope: ScopeIr): ReadonlyMap<string, ReadonlySet<string>> {
+  const ids = new Set(scope.nodes.map((node) => node.id));
+  return new Map(
+    scope.nodes.map((node) => {
+      const named = refsWithin(node).flatMap(({ target }) => (target.kind === 'node' ? [target.id] : []));
+      return [
+        node.id,
+        new Set([...named, ...node.after].filter((id) => ids.has(id) && (id !== node.id || node.after.includes(id)))),
+      ];
+    }),
+  );
+}
+
+/** Nodes by id. Of two nodes with one id the first counts; the check reports the second. */
+export function nodeIndex(pipeline: PipelineIr): ReadonlyMap<string, PlacedNode> {
+  const index = new Map<string, PlacedNode>();
+  for (const placed of placedNodes(pipeline.body)) {
+    if (!index.has(placed.node.id)) index.set(placed.node.id, placed);
+  }
+  return index;
+}
