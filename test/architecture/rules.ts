@@ -1,0 +1,78 @@
+/**
+ * Who may import whom: one row per room. A room is a folder of `lib/`, a file beside them (`errors`, `index`, …), or
+ * one of the top-level folders `lambdas`, `pipelines`, `bin`. A row may name rooms that do not exist yet.
+ */
+
+export interface RoomRule {
+  /** Other rooms it may import; `'any'` but those in `not`. */
+  readonly rooms: readonly string[] | 'any';
+  readonly not?: readonly string[];
+  /** Third-party packages; a name ending in `/*` stands for a scope. */
+  readonly packages: readonly string[] | 'any';
+  /** Node's own modules: everywhere, nowhere, or only in these files of the room. */
+  readonly node: 'any' | 'none' | readonly string[];
+}
+
+const nothing: RoomRule = { rooms: [], packages: [], node: 'none' };
+
+export const rooms: { readonly [room: string]: RoomRule } = {
+  errors: nothing,
+  'storage-layout': nothing,
+  ir: { rooms: ['errors'], packages: [], node: 'none' },
+  wrapper: { rooms: ['errors', 'storage-layout'], packages: ['aws4fetch'], node: 'any' },
+  dsl: { rooms: ['ir', 'wrapper', 'errors'], packages: ['zod'], node: ['call-site.ts'] },
+  formats: { rooms: ['ir', 'errors'], packages: ['yaml', 'zod'], node: 'any' },
+  asl: { rooms: ['errors'], packages: ['jsonata'], node: 'any' },
+  compiler: { rooms: ['ir', 'asl', 'errors'], packages: [], node: 'none' },
+  engine: { rooms: ['asl', 'errors'], packages: [], node: 'none' },
+  graph: { rooms: ['ir', 'errors'], packages: ['@dagrejs/dagre'], node: 'none' },
+  local: {
+    rooms: ['engine', 'asl', 'ir', 'storage-layout', 'errors'],
+    packages: ['dynalite', 'esbuild', 'croner', 'aws4fetch'],
+    node: 'any',
+  },
+  sessions: { rooms: ['ir', 'asl', 'storage-layout', 'errors'], packages: ['@aws-sdk/*', 'zod'], node: 'any' },
+  constructs: {
+    rooms: ['compiler', 'ir', 'storage-layout', 'errors'],
+    packages: ['aws-cdk-lib', 'constructs', 'esbuild'],
+    node: 'any',
+  },
+  notify: { rooms: ['sessions', 'storage-layout', 'errors'], packages: ['@aws-sdk/*', 'hono', 'zod'], node: 'any' },
+  report: {
+    rooms: ['graph', 'sessions', 'ir', 'storage-layout', 'errors'],
+    packages: ['@aws-sdk/*', 'hono', 'zod'],
+    node: 'any',
+  },
+  api: { rooms: ['sessions', 'storage-layout', 'errors'], packages: ['@aws-sdk/*', 'hono', 'zod'], node: 'any' },
+  tui: { rooms: ['api', 'errors'], packages: ['ink', 'react'], node: 'any' },
+  console: { rooms: ['api'], packages: ['preact'], node: 'none' },
+  cli: {
+    rooms: 'any',
+    not: ['constructs', 'console', 'bin', 'lambdas', 'pipelines'],
+    packages: ['@aws-sdk/*', '@clack/prompts', 'aws4fetch', 'commander', 'zod'],
+    node: 'any',
+  },
+  index: { rooms: ['dsl', 'wrapper', 'ir', 'errors'], packages: [], node: 'none' },
+  testing: { rooms: ['dsl', 'ir', 'compiler', 'asl', 'engine', 'errors'], packages: [], node: 'any' },
+  lambdas: {
+    rooms: ['sessions', 'report', 'notify', 'api', 'storage-layout', 'errors'],
+    packages: ['@middy/*', '@aws-lambda-powertools/*', 'zod', '@aws-sdk/*'],
+    node: 'any',
+  },
+  pipelines: { rooms: ['index'], packages: 'any', node: 'any' },
+  bin: {
+    rooms: ['constructs', 'cli', 'index', 'pipelines'],
+    packages: ['aws-cdk-lib', 'cdk-nag', 'constructs'],
+    node: 'any',
+  },
+};
+
+/** What the package's own name stands for, in authors' files. */
+export const ownEntries: { readonly [specifier: string]: string } = {
+  bunsui: 'index',
+  'bunsui/constructs': 'constructs',
+  'bunsui/testing': 'testing',
+};
+
+/** Where clients of AWS are made: everybody else is handed one. */
+export const compositionRoots: readonly string[] = ['bin/', 'lib/cli/', 'lambdas/', 'pipelines/'];
