@@ -1,0 +1,167 @@
+/** One job's events, in order of their ids, turned into what is known of the job. */
+import type { HistoryEvent } from '../asl/history.ts';
+import type { Json } from '../ir/expressions.ts';
+import { reservedInputKey } from '../storage-layout.ts';
+import { type StateShape, retriesAfter } from './machine-map.ts';
+import type { AttemptStatus, JobStatus } from './status.ts';
+import type { AttemptView, FailureView } from './view.ts';
+
+/** A job as its own events tell it; whether something around it ended it is for the caller to add. */
+export interface JobFacts {
+  /** `running` until its state has been left or has failed for good; `retrying` when the state will try again. */
+  readonly status: Extract<JobStatus, 'running' | 'retrying' | 'completed' | 'failed' | 'timeout'>;
+  /** True when the last attempt delivered its output, whether or not the state has been left. */
+  readonly delivered: boolean;
+  readonly attempts: readonly AttemptView[];
+  readonly input?: Json;
+  readonly output?: Json;
+  readonly error?: FailureView;
+  readonly startedAt: number;
+  readonly endedAt?: number;
+  readonly lastEventId: number;
+}
+
+/** Reads JSON text that may be cut off or absent. */
+export function parseJson(text: string | undefined): Json | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function field(value: Json | undefined, name: string): Json | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  return Object.hasOwn(value, name) ? (value as { readonly [key: string]: Json })[name] : undefined;
+}
+
+/** The job's own input: what the wrapper hands to the handler, or all that the service was called with. */
+function inputOf(parameters: string): Json | undefined {
+  const called = parseJson(parameters);
+  const payload = field(called, 'Payload');
+  if (payload === undefined) return called;
+  return field(payload, reservedInputKey) === undefined ? payload : field(payload, 'input');
+}
+
+function outputOf(text: string, resourceType: string): Json | undefined {
+  const answer = parseJson(text);
+  return resourceType === 'lambda' ? (field(answer, 'Payload') ?? answer) : answer;
+}
+
+interface Ending {
+  readonly status: AttemptStatus;
+  readonly error?: FailureView;
+  readonly output?: Json | undefined;
+}
+
+function failure(details: { readonly error?: string; readonly cause?: string } | undefined): FailureView {
+  return { name: details?.error ?? '', cause: details?.cause ?? '' };
+}
+
+/** How an event ends an attempt; undefined when it does not. */
+function endingOf(event: HistoryEvent): Ending | undefined {
+  switch (event.type) {
+    case 'TaskSucceeded': {
+      const { output, resourceType } = event.taskSucceededEventDetails;
+      return { status: 'completed', output: outputOf(output, resourceType) };
+    }
+    case 'LambdaFunctionSucceeded':
+      return { status: 'completed', output: parseJson(event.lambdaFunctionSucceededEventDetails.output) };
+    case 'TaskFailed':
+      return { status: 'failed', error: failure(event.taskFailedEventDetails) };
+    case 'TaskStartFailed':
+      return { status: 'failed', error: failure(event.taskStartFailedEventDetails) };
+    case 'TaskSubmitFailed':
+      return { status: 'failed', error: failure(event.taskSubmitFailedEventDetails) };
+    case 'LambdaFunctionFailed':
+      return { status: 'failed', error: failure(event.lambdaFunctionFailedEventDetails) };
+    case 'LambdaFunctionStartFailed':
+      return { status: 'failed', error: failure(event.lambdaFunctionStartFailedEventDetails) };
+    case 'TaskTimedOut':
+      return { status: 'timeout', error: failure(event.taskTimedOutEventDetails) };
+    case 'LambdaFunctionTimedOut':
+      return { status: 'timeout', error: failure(event.lambdaFunctionTimedOutEventDetails) };
+    default:
+      return undefined;
+  }
+}
+
+function inputOfEvent(event: HistoryEvent): { readonly input: Json | undefined } | undefined {
+  if (event.type === 'TaskScheduled') return { input: inputOf(event.taskScheduledEventDetails.parameters) };
+  if (event.type === 'LambdaFunctionScheduled') {
+    return { input: parseJson(event.lambdaFunctionScheduledEventDetails.input) };
+  }
+  return undefined;
+}
+
+/** @param events The job's events by ascending id; at least one. */
+export function jobFacts(state: StateShape, events: readonly HistoryEvent[]): JobFacts {
+  const attempts: AttemptView[] = [];
+  const failures: string[] = [];
+  let status = 'running' as JobFacts['status'];
+  let input: Json | undefined;
+  let output: Json | undefined;
+  let error: FailureView | undefined;
+  let endedAt: number | undefined;
+  let delivered = false;
+
+  const fail = (as: 'failed' | 'timeout', why: FailureView, at: number): void => {
+    failures.push(why.name);
+    error = why;
+    delivered = false;
+    output = undefined;
+    status = retriesAfter(state, why.name, failures) ? 'retrying' : as;
+    endedAt = status === 'retrying' ? undefined : at;
+  };
+
+  for (const event of events) {
+    const begun = inputOfEvent(event);
+    const ending = endingOf(event);
+    if (event.type === 'TaskStateEntered') {
+      // A retried Parallel or Map enters its states anew: what was known of failures counts no more.
+      failures.length = 0;
+      status = 'running';
+      endedAt = undefined;
+    } else if (begun !== undefined) {
+      input = begun.input;
+      status = 'running';
+      endedAt = undefined;
+      delivered = false;
+      attempts.push({ number: attempts.length + 1, startedAt: event.timestamp, status: 'running', eventId: event.id });
+    } else if (ending !== undefined) {
+      const attempt = attempts.pop();
+      if (attempt === undefined) continue;
+      attempts.push({
+        ...attempt,
+        endedAt: event.timestamp,
+        status: ending.status,
+        ...(ending.error === undefined ? {} : { error: ending.error }),
+      });
+      if (ending.error === undefined) {
+        delivered = true;
+        output = ending.output;
+        error = undefined;
+      } else {
+        fail(ending.status === 'timeout' ? 'timeout' : 'failed', ending.error, event.timestamp);
+      }
+    } else if (event.type === 'EvaluationFailed') {
+      fail('failed', failure(event.evaluationFailedEventDetails), event.timestamp);
+    } else if (event.type === 'TaskStateExited') {
+      // Left after a failure means that the pipeline caught it and went on: the job stays failed.
+      status = error === undefined ? 'completed' : attempts.at(-1)?.status === 'timeout' ? 'timeout' : 'failed';
+      endedAt = event.timestamp;
+    }
+  }
+  return {
+    status,
+    delivered,
+    attempts,
+    ...(input === undefined ? {} : { input }),
+    ...(output === undefined ? {} : { output }),
+    ...(error === undefined ? {} : { error }),
+    startedAt: events[0]?.timestamp ?? 0,
+    ...(endedAt === undefined ? {} : { endedAt }),
+    lastEventId: events.at(-1)?.id ?? 0,
+  };
+}

@@ -1,0 +1,86 @@
+/** One map's events, in order of their ids, turned into what is known of it. */
+import type { HistoryEvent } from '../asl/history.ts';
+import { type StateShape, retriesAfter } from './machine-map.ts';
+import type { JobStatus } from './status.ts';
+import type { FailureView } from './view.ts';
+
+export interface MapFacts {
+  readonly status: Extract<JobStatus, 'running' | 'retrying' | 'completed' | 'failed'>;
+  /** Items, once the map has looked at its list. */
+  readonly total?: number;
+  /** Indexes of the iterations that have begun, ascending. */
+  readonly begun: readonly number[];
+  readonly completed: number;
+  readonly failed: number;
+  readonly error?: FailureView;
+  readonly startedAt: number;
+  readonly endedAt?: number;
+  readonly lastEventId: number;
+}
+
+/** @param events The map's events by ascending id; at least one. */
+export function mapFacts(state: StateShape, events: readonly HistoryEvent[]): MapFacts {
+  const iterations = new Map<number, 'running' | 'completed' | 'failed'>();
+  const failures: string[] = [];
+  let status = 'running' as MapFacts['status'];
+  let total: number | undefined;
+  let error: FailureView | undefined;
+  let endedAt: number | undefined;
+
+  const fail = (name: string, at: number): void => {
+    failures.push(name);
+    status = retriesAfter(state, name, failures) ? 'retrying' : 'failed';
+    endedAt = status === 'retrying' ? undefined : at;
+  };
+
+  for (const event of events) {
+    switch (event.type) {
+      case 'MapStateEntered':
+        status = 'running';
+        endedAt = undefined;
+        break;
+      case 'MapStateStarted':
+        status = 'running';
+        total = event.mapStateStartedEventDetails.length;
+        iterations.clear();
+        error = undefined;
+        endedAt = undefined;
+        break;
+      case 'MapIterationStarted':
+        iterations.set(event.mapIterationStartedEventDetails.index, 'running');
+        break;
+      case 'MapIterationSucceeded':
+        iterations.set(event.mapIterationSucceededEventDetails.index, 'completed');
+        break;
+      case 'MapIterationFailed':
+        iterations.set(event.mapIterationFailedEventDetails.index, 'failed');
+        break;
+      case 'MapStateFailed':
+        // The history does not say which error brought a map down: that stands at the job that failed.
+        fail('States.TaskFailed', event.timestamp);
+        break;
+      case 'EvaluationFailed': {
+        const { error: name = '', cause = '' } = event.evaluationFailedEventDetails;
+        error = { name, cause };
+        fail(name, event.timestamp);
+        break;
+      }
+      case 'MapStateExited':
+        if (status !== 'failed') status = 'completed';
+        endedAt = event.timestamp;
+        break;
+    }
+  }
+  const outcomes = [...iterations.values()];
+  return {
+    status,
+    ...(total === undefined ? {} : { total }),
+    begun: [...iterations.keys()].sort((a, b) => a - b),
+    completed: outcomes.filter((outcome) => outcome === 'completed').length,
+    failed: outcomes.filter((outcome) => outcome === 'failed').length,
+    ...(error === undefined ? {} : { error }),
+    startedAt: events[0]?.timestamp ?? 0,
+    ...(endedAt === undefined ? {} : { endedAt }),
+    lastEventId: events.at(-1)?.id ?? 0,
+  };
+}

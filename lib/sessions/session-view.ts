@@ -1,0 +1,201 @@
+/** Puts a session together from what the fold knows: every job of the pipeline, reached or not, in the order written. */
+import type { SourcePosition } from '../errors.ts';
+import type { Json } from '../ir/expressions.ts';
+import type { NodeIr, ScopeIr } from '../ir/nodes.ts';
+import { reservedInputKey } from '../storage-layout.ts';
+import { type Closure, type FoldState, type Iteration, pathOf, placeKey } from './fold-state.ts';
+import { jobFacts, parseJson } from './job-view.ts';
+import type { StateShape } from './machine-map.ts';
+import { mapFacts } from './map-view.ts';
+import { type JobStatus, type SessionStatus, isTerminal } from './status.ts';
+import type { AttemptView, JobView, SessionFailureView, SessionView } from './view.ts';
+
+interface Ending {
+  readonly status: SessionStatus;
+  readonly startedAt?: number;
+  readonly endedAt?: number;
+  readonly output?: Json;
+  readonly error?: SessionFailureView;
+}
+
+/** @see fold.ts */
+export function buildView(state: FoldState): SessionView {
+  const execution = executionOf(state);
+  const started = state.execution.find((event) => event.type === 'ExecutionStarted');
+  const input = started === undefined ? undefined : parseJson(started.executionStartedEventDetails.input);
+  const jobs: JobView[] = [];
+  walk(state, execution, state.artifact.pipeline.body, [], jobs);
+  return { ...execution, input: withoutReserved(input), jobs };
+}
+
+function withoutReserved(input: Json | undefined): Json {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) return input ?? null;
+  return Object.fromEntries(Object.entries(input).filter(([key]) => key !== reservedInputKey));
+}
+
+/** The execution as its own events tell it; the one with the highest id has the last word. */
+function executionOf(state: FoldState): Ending {
+  const startedAt = state.execution.find((event) => event.type === 'ExecutionStarted')?.timestamp;
+  const started = startedAt === undefined ? {} : { startedAt };
+  const last = state.execution.at(-1);
+  switch (last?.type) {
+    case 'ExecutionSucceeded': {
+      const output = parseJson(last.executionSucceededEventDetails.output);
+      return {
+        status: 'completed',
+        ...started,
+        endedAt: last.timestamp,
+        ...(output === undefined ? {} : { output }),
+      };
+    }
+    case 'ExecutionFailed': {
+      const { error = '', cause = '' } = last.executionFailedEventDetails;
+      const failedJob = failedJobOf(state, last.previousEventId);
+      return { status: 'failed', ...started, endedAt: last.timestamp, error: { name: error, cause, ...failedJob } };
+    }
+    case 'ExecutionTimedOut': {
+      const { error = 'States.Timeout', cause = '' } = last.executionTimedOutEventDetails ?? {};
+      return { status: 'timeout', ...started, endedAt: last.timestamp, error: { name: error, cause } };
+    }
+    case 'ExecutionAborted': {
+      const { error, cause = '' } = last.executionAbortedEventDetails ?? {};
+      const why = error === undefined && cause === '' ? {} : { error: { name: error ?? '', cause } };
+      return { status: 'cancelled', ...started, endedAt: last.timestamp, ...why };
+    }
+    default:
+      return { status: state.known.size === 0 ? 'queued' : 'running', ...started };
+  }
+}
+
+function failedJobOf(state: FoldState, eventId: number): { readonly job?: string; readonly source?: SourcePosition } {
+  const position = state.positions.get(eventId);
+  const cause = position?.cause;
+  const recorded = cause === undefined ? undefined : (state.jobs.get(cause) ?? state.maps.get(cause));
+  const name = recorded?.state.name ?? position?.state?.name;
+  const source = name === undefined ? undefined : state.artifact.states[name]?.source;
+  return { ...(cause === undefined ? {} : { job: cause }), ...(source === undefined ? {} : { source }) };
+}
+
+function walk(
+  state: FoldState,
+  execution: Ending,
+  scope: ScopeIr,
+  iterations: readonly Iteration[],
+  into: JobView[],
+): void {
+  for (const node of scope.nodes) {
+    if (node.kind === 'branch') {
+      walk(state, execution, node.yes, iterations, into);
+      if (node.no !== undefined) walk(state, execution, node.no, iterations, into);
+      continue;
+    }
+    const path = pathOf(state.machine, iterations, node.id);
+    const seen =
+      node.kind === 'job' ? jobOf(state, execution, path, iterations) : mapOf(state, execution, path, iterations);
+    const base = { job: path, kind: node.kind, node: node.id, source: node.source };
+    const operation = node.kind === 'job' ? { operation: node.operation } : {};
+    into.push({ ...base, ...operation, ...(seen ?? unreached(state, execution, node, iterations)) });
+    const map = state.machine.stateOfNode.get(node.id);
+    if (node.kind !== 'map' || map === undefined) continue;
+    for (const index of state.maps.get(path)?.facts?.begun ?? []) {
+      walk(state, execution, node.body, [...iterations, { map: map.name, index }], into);
+    }
+  }
+}
+
+type Seen = Omit<JobView, 'job' | 'kind' | 'node' | 'operation' | 'source'>;
+
+function jobOf(state: FoldState, execution: Ending, path: string, iterations: readonly Iteration[]): Seen | undefined {
+  const recorded = state.jobs.get(path);
+  if (recorded === undefined) return undefined;
+  recorded.facts ??= jobFacts(recorded.state, recorded.events);
+  const { delivered, lastEventId, ...facts } = recorded.facts;
+  const over = overSince(state, execution, recorded.state, iterations, lastEventId);
+  if (over === undefined || (facts.status !== 'running' && facts.status !== 'retrying')) return facts;
+  const last = facts.attempts.at(-1);
+  if (delivered) return { ...facts, status: 'completed', endedAt: last?.endedAt ?? over };
+  if (facts.status === 'retrying') {
+    return { ...facts, status: last?.status === 'timeout' ? 'timeout' : 'failed', endedAt: last?.endedAt ?? over };
+  }
+  return {
+    ...facts,
+    status: 'cancelled',
+    endedAt: over,
+    attempts: facts.attempts.map((attempt) => cut(attempt, over)),
+  };
+}
+
+function cut(attempt: AttemptView, endedAt: number): AttemptView {
+  return attempt.status === 'running' ? { ...attempt, status: 'cancelled', endedAt } : attempt;
+}
+
+function mapOf(state: FoldState, execution: Ending, path: string, iterations: readonly Iteration[]): Seen | undefined {
+  const recorded = state.maps.get(path);
+  if (recorded === undefined) return undefined;
+  recorded.facts ??= mapFacts(recorded.state, recorded.events);
+  const { total, completed, failed, error, startedAt, endedAt, status, lastEventId } = recorded.facts;
+  const open = status === 'running' || status === 'retrying';
+  const over = open ? overSince(state, execution, recorded.state, iterations, lastEventId) : undefined;
+  const end = over ?? endedAt;
+  return {
+    status: over === undefined ? status : status === 'retrying' ? 'failed' : 'cancelled',
+    attempts: [],
+    ...(error === undefined ? {} : { error }),
+    startedAt,
+    ...(end === undefined ? {} : { endedAt: end }),
+    ...(total === undefined ? {} : { iterations: { total, completed, failed } }),
+  };
+}
+
+/** When what lies around the state ended by failure after the given event, or the execution ended. */
+function overSince(
+  state: FoldState,
+  execution: Ending,
+  shape: StateShape,
+  iterations: readonly Iteration[],
+  eventId: number,
+): number | undefined {
+  let first: Closure | undefined;
+  const consider = (key: string): void => {
+    const closure = state.closures.get(key);
+    if (closure !== undefined && closure.eventId > eventId && closure.eventId < (first?.eventId ?? Infinity)) {
+      first = closure;
+    }
+  };
+  let { region } = shape;
+  while (region.holder !== undefined) {
+    const { holder } = region;
+    if (holder.type === 'Map') consider(placeKey(region.id, iterations, region.maps.length));
+    consider(placeKey(holder.name, iterations, holder.region.maps.length));
+    region = holder.region;
+  }
+  return first?.timestamp ?? (isTerminal(execution.status) ? execution.endedAt : undefined);
+}
+
+/** A job or map that has not begun: still to come, passed by, or never to come. */
+function unreached(state: FoldState, execution: Ending, node: NodeIr, iterations: readonly Iteration[]): Seen {
+  return { status: unreachedStatus(state, execution, node, iterations), attempts: [] };
+}
+
+function unreachedStatus(
+  state: FoldState,
+  execution: Ending,
+  node: NodeIr,
+  iterations: readonly Iteration[],
+): Extract<JobStatus, 'pending' | 'skipped' | 'cancelled'> {
+  const shape = state.machine.stateOfNode.get(node.id);
+  let at = shape;
+  while (at !== undefined) {
+    const { region } = at;
+    const current = state.current.get(placeKey(region.id, iterations, region.maps.length));
+    if (current !== undefined) {
+      if (current.state !== at && !state.machine.reaches(current.state, at)) return 'skipped';
+      break;
+    }
+    at = region.holder;
+  }
+  if (execution.status === 'completed') return 'skipped';
+  const entered = shape && state.current.get(placeKey(shape.region.id, iterations, shape.region.maps.length));
+  const over = shape && overSince(state, execution, shape, iterations, entered?.eventId ?? 0);
+  return over !== undefined || isTerminal(execution.status) ? 'cancelled' : 'pending';
+}

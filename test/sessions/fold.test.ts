@@ -1,0 +1,344 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { HistoryEvent } from '../../lib/asl/history.ts';
+import { emptyFold, foldEvents, foldHistory, view } from '../../lib/sessions/fold.ts';
+import { jobMoves } from '../../lib/sessions/status.ts';
+import type { SessionView } from '../../lib/sessions/view.ts';
+import { artifact, failureHistory, historyOf, successHistory } from './history-fixture.ts';
+
+const statuses = (seen: SessionView) => Object.fromEntries(seen.jobs.map((job) => [job.job, job.status]));
+
+describe('a history that ends well', () => {
+  const seen = foldHistory(artifact, successHistory());
+
+  it('gives every job its end, with what was skipped and what was tried twice', () => {
+    expect(statuses(seen)).toStrictEqual({
+      load: 'completed',
+      check: 'skipped',
+      convert: 'completed',
+      'convert[0]/one': 'completed',
+      'convert[0]/two': 'completed',
+      'convert[1]/one': 'completed',
+      'convert[1]/two': 'completed',
+      alarm: 'skipped',
+      publish: 'completed',
+      close: 'completed',
+    });
+  });
+
+  it('tells the session without the reserved key', () => {
+    const { jobs: _, ...session } = seen;
+    expect(session).toStrictEqual({
+      status: 'completed',
+      startedAt: 1000,
+      endedAt: 58000,
+      input: { day: 'mon' },
+      output: { rows: 3 },
+    });
+  });
+
+  it('tells a retried job with both attempts, its own input and its output', () => {
+    expect(seen.jobs.find(({ job }) => job === 'convert[1]/one')).toStrictEqual({
+      job: 'convert[1]/one',
+      kind: 'job',
+      node: 'one',
+      operation: 'one',
+      source: { file: '/work/flow.ts', line: 13, column: 3 },
+      status: 'completed',
+      input: { to: 'one' },
+      output: { from: 'one' },
+      startedAt: 20000,
+      endedAt: 34000,
+      attempts: [
+        {
+          number: 1,
+          startedAt: 21000,
+          endedAt: 23000,
+          status: 'failed',
+          error: { name: 'Flaky', cause: '{"errorMessage":"Flaky"}' },
+          eventId: 21,
+        },
+        { number: 2, startedAt: 31000, endedAt: 33000, status: 'completed', eventId: 31 },
+      ],
+    });
+  });
+
+  it('tells a map with the count of its iterations', () => {
+    expect(seen.jobs.find(({ job }) => job === 'convert')).toStrictEqual({
+      job: 'convert',
+      kind: 'map',
+      node: 'convert',
+      source: { file: '/work/flow.ts', line: 12, column: 3 },
+      status: 'completed',
+      attempts: [],
+      startedAt: 10000,
+      endedAt: 43000,
+      iterations: { total: 2, completed: 2, failed: 0 },
+    });
+  });
+});
+
+describe('a history that ends badly', () => {
+  const seen = foldHistory(artifact, failureHistory());
+
+  it('names the job that failed and where it was written', () => {
+    expect(seen.error).toStrictEqual({
+      name: 'Broken',
+      cause: 'why',
+      job: 'convert[0]/two',
+      source: { file: '/work/flow.ts', line: 14, column: 3 },
+    });
+  });
+
+  it('leaves nothing running or pending', () => {
+    expect(statuses(seen)).toStrictEqual({
+      load: 'completed',
+      check: 'completed',
+      convert: 'failed',
+      'convert[0]/one': 'completed',
+      'convert[0]/two': 'failed',
+      'convert[1]/one': 'cancelled',
+      'convert[1]/two': 'cancelled',
+      alarm: 'cancelled',
+      publish: 'cancelled',
+      close: 'cancelled',
+    });
+  });
+
+  it('ends what ran when its map failed, not when the execution did', () => {
+    const cancelled = seen.jobs.find(({ job }) => job === 'convert[1]/one');
+    const failed = failureHistory().find(({ type }) => type === 'MapStateFailed');
+    expect([cancelled?.endedAt, cancelled?.attempts.map(({ status, endedAt }) => [status, endedAt])]).toStrictEqual([
+      failed?.timestamp,
+      [['cancelled', failed?.timestamp]],
+    ]);
+  });
+});
+
+describe('a history under way', () => {
+  it('is queued before the first event, with every static job pending', () => {
+    expect(foldHistory(artifact, [])).toStrictEqual({
+      status: 'queued',
+      input: null,
+      jobs: ['load', 'check', 'convert', 'alarm', 'publish', 'close'].map((job, index) => ({
+        job,
+        kind: job === 'convert' ? 'map' : 'job',
+        node: job,
+        ...(job === 'convert' ? {} : { operation: job }),
+        status: 'pending',
+        attempts: [],
+        source: { file: '/work/flow.ts', line: [10, 11, 12, 16, 17, 18][index], column: 3 },
+      })),
+    });
+  });
+
+  it.each([
+    ['waits to try again while its retry allows', ['Flaky', 'Flaky'], 'retrying'],
+    ['has failed when its tries are used up', ['Flaky', 'Flaky', 'Flaky'], 'failed'],
+    ['has failed at once by an error that nobody retries', ['Other'], 'failed'],
+  ])('says that a job %s', (_, errors, status) => {
+    const h = historyOf();
+    errors.reduce(
+      (after, error, attempt) => h.failed(error, h.schedule('load', after, attempt)),
+      h.entered('Task', 'load', 0),
+    );
+    expect(foldHistory(artifact, h.events).jobs[0]?.status).toBe(status);
+  });
+
+  it('keeps a job that has delivered running until its state is left', () => {
+    const h = historyOf();
+    h.succeeded('load', h.schedule('load', h.entered('Task', 'load', 0), 0));
+    expect(foldHistory(artifact, h.events).jobs[0]?.status).toBe('running');
+  });
+
+  it('marks the side not taken as skipped as soon as the other begins', () => {
+    const h = historyOf();
+    h.entered('Task', 'alarm', h.exited('Choice', 'any', h.entered('Choice', 'any', h.ran('load', 0))));
+    expect(statuses(foldHistory(artifact, h.events))).toMatchObject({
+      alarm: 'running',
+      publish: 'skipped',
+      check: 'skipped',
+      close: 'pending',
+    });
+  });
+});
+
+describe('what ends a job otherwise', () => {
+  it('keeps a job failed whose error the pipeline caught', () => {
+    const h = historyOf();
+    const failed = h.failed('Broken', h.schedule('alarm', h.entered('Task', 'alarm', h.ran('load', 0)), 0));
+    const close = h.ran('close', h.exited('Task', 'alarm', failed));
+    h.add('ExecutionSucceeded', close, { executionSucceededEventDetails: { output: 'null' } });
+    const seen = foldHistory(artifact, h.events);
+    expect([seen.status, seen.output, statuses(seen)['alarm'], statuses(seen)['close']]).toStrictEqual([
+      'completed',
+      null,
+      'failed',
+      'completed',
+    ]);
+  });
+
+  it('tells a timed-out attempt as such', () => {
+    const h = historyOf();
+    const timedOut = h.add('TaskTimedOut', h.schedule('load', h.entered('Task', 'load', 0), 0), {
+      taskTimedOutEventDetails: { resourceType: 'lambda', resource: 'invoke', error: 'States.Timeout' },
+    });
+    h.add('ExecutionFailed', timedOut, { executionFailedEventDetails: { error: 'States.Timeout' } });
+    const seen = foldHistory(artifact, h.events);
+    expect([seen.status, seen.error?.job, seen.jobs[0]?.status, seen.jobs[0]?.attempts[0]?.status]).toStrictEqual([
+      'failed',
+      'load',
+      'timeout',
+      'timeout',
+    ]);
+  });
+
+  it.each([
+    ['ExecutionAborted', 'cancelled', undefined],
+    ['ExecutionTimedOut', 'timeout', { name: 'States.Timeout', cause: '' }],
+  ] as const)('ends what ran when the whole execution ends by %s', (type, status, error) => {
+    const h = historyOf();
+    h.schedule('load', h.entered('Task', 'load', 0), 0);
+    h.add(type, 0, {});
+    const seen = foldHistory(artifact, h.events);
+    expect([seen.status, seen.error, seen.jobs[0]?.status, seen.jobs[0]?.endedAt]).toStrictEqual([
+      status,
+      error,
+      'cancelled',
+      5000,
+    ]);
+  });
+
+  it('places a failed expression by the event its cause names, before any attempt', () => {
+    const h = historyOf();
+    const load = h.ran('load', 0);
+    const fork = h.add('ParallelStateStarted', h.entered('Parallel', 'fork', load), {});
+    const map = h.add('MapStateStarted', h.entered('Map', 'convert', fork), {
+      mapStateStartedEventDetails: { length: 2 },
+    });
+    const second = h.iteration(1, map);
+    const one = h.entered('Task', 'one', second);
+    const cause = `An error occurred while executing the state 'one' (entered at the event id #${one}). No`;
+    const failed = h.add('EvaluationFailed', second, {
+      evaluationFailedEventDetails: { error: 'States.QueryEvaluationError', cause, state: 'one' },
+    });
+    h.add('ExecutionFailed', failed, { executionFailedEventDetails: { error: 'States.QueryEvaluationError', cause } });
+    const seen = foldHistory(artifact, h.events);
+    const job = seen.jobs.find((candidate) => candidate.job === 'convert[1]/one');
+    expect([seen.error?.job, job?.status, job?.error, job?.attempts]).toStrictEqual([
+      'convert[1]/one',
+      'failed',
+      { name: 'States.QueryEvaluationError', cause },
+      [],
+    ]);
+  });
+
+  it('opens again by a redrive', () => {
+    const events = failureHistory();
+    const last = events.at(-1)?.id ?? 0;
+    const redriven: HistoryEvent = {
+      id: last + 1,
+      previousEventId: last,
+      timestamp: 90000,
+      type: 'ExecutionRedriven',
+      executionRedrivenEventDetails: { redriveCount: 1 },
+    };
+    expect(foldHistory(artifact, [...events, redriven]).status).toBe('running');
+  });
+
+  it('bears states that the artifact does not know and texts that are no JSON', () => {
+    const h = historyOf();
+    const load = h.ran('load', h.exited('Pass', 'stranger', h.entered('Pass', 'stranger', 0)));
+    const cut = h.events.map((event) =>
+      event.type === 'TaskSucceeded'
+        ? { ...event, taskSucceededEventDetails: { ...event.taskSucceededEventDetails, output: '{"Pay' } }
+        : event,
+    );
+    expect(load).toBe(cut.length);
+    const job = foldHistory(artifact, cut).jobs[0];
+    expect([job?.status, job !== undefined && 'output' in job]).toStrictEqual(['completed', false]);
+  });
+});
+
+describe('any order, any number of times', () => {
+  it('gives the same session for every order of a small history', () => {
+    const h = historyOf();
+    const failed = h.failed('Other', h.schedule('load', h.entered('Task', 'load', 0), 0));
+    h.add('ExecutionFailed', failed, { executionFailedEventDetails: { error: 'Other' } });
+    const want = foldHistory(artifact, h.events);
+    const orders = permutations(h.events);
+    expect(orders).toHaveLength(720);
+    for (const order of orders) expect(foldHistory(artifact, order)).toStrictEqual(want);
+  });
+
+  it('gives the same session for shuffled, repeated and split deliveries of whole histories', () => {
+    for (const history of [successHistory(), failureHistory()]) {
+      const want = foldHistory(artifact, history);
+      const all = history.map((_, index) => index);
+      const deliveries = fc
+        .tuple(
+          fc.shuffledSubarray(all, { minLength: all.length }),
+          fc.array(fc.constantFrom(...all), { maxLength: 80 }),
+        )
+        .chain(([order, extra]) =>
+          fc.shuffledSubarray([...order, ...extra], { minLength: order.length + extra.length }),
+        );
+      fc.assert(
+        fc.property(deliveries, fc.integer({ min: 1, max: 20 }), (order, size) => {
+          const events = order.flatMap((index) => history[index] ?? []);
+          let state = emptyFold(artifact);
+          for (let from = 0; from < events.length; from += size) {
+            state = foldEvents(state, events.slice(from, from + size));
+            // A look in between must leave no trace.
+            view(state);
+          }
+          expect(view(state)).toStrictEqual(want);
+        }),
+        { numRuns: 300, seed: 3 },
+      );
+    }
+  });
+
+  it('moves every job only as the table of moves allows, event by event', () => {
+    for (const history of [successHistory(), failureHistory()]) {
+      let state = emptyFold(artifact);
+      let before = statuses(view(state));
+      for (const event of history) {
+        state = foldEvents(state, [event]);
+        const now = statuses(view(state));
+        const wrong = Object.entries(now).filter(([job, status]) => {
+          const from = before[job] ?? 'pending';
+          return from !== status && !jobMoves[from].includes(status);
+        });
+        expect({ event: event.id, wrong }).toStrictEqual({ event: event.id, wrong: [] });
+        before = now;
+      }
+    }
+  });
+
+  it('never takes a terminal status back, in any order', () => {
+    const history = failureHistory();
+    const all = history.map((_, index) => index);
+    fc.assert(
+      fc.property(fc.shuffledSubarray(all, { minLength: all.length }), (order) => {
+        let state = emptyFold(artifact);
+        let ended = false;
+        for (const index of order) {
+          state = foldEvents(state, history.slice(index, index + 1));
+          const { status } = view(state);
+          expect(ended ? status : 'failed').toBe('failed');
+          ended = status === 'failed';
+        }
+        expect(ended).toBe(true);
+      }),
+      { numRuns: 100, seed: 5 },
+    );
+  });
+});
+
+function permutations<T>(items: readonly T[]): readonly (readonly T[])[] {
+  if (items.length === 0) return [[]];
+  return items.flatMap((item, index) =>
+    permutations([...items.slice(0, index), ...items.slice(index + 1)]).map((rest) => [item, ...rest]),
+  );
+}
