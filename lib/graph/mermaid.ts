@@ -136,6 +136,7 @@ function mermaidIds(nodes: readonly GraphNode[]): ReadonlyMap<string, string> {
  * entity too: Mermaid's scanner takes a line that holds `direction TB` anywhere, quotes or not, for a statement.
  */
 function escapeLabel(text: string): string {
+  if (text === '') return '#160;'; // Mermaid refuses an empty label: a space that does not break
   const long = [...text];
   const shown = long.length > 80 ? `${long.slice(0, 79).join('')}…` : text;
   return shown

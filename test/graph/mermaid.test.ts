@@ -87,7 +87,7 @@ describe('toMermaid', () => {
     a_b["a_b"]
     n_a_b_2["a b"]
     n_9["9"]
-    n[""]
+    n["#160;"]
     n_2["日本"]
     n_x_y["x#34;#93; --#62; y#91;#34;"]
     n_direction_TB["#100;irection TB"]
