@@ -116,3 +116,36 @@ export const objectKeys = {
 export function executionName(session: string, generation: number): string {
   return `session-${session}-${generation}`;
 }
+
+const crockford = '0123456789abcdefghjkmnpqrstvwxyz';
+
+/** A session id: 26 lower-case characters, ordered by time. The time takes 48 bits, `entropy` the 80 bits after it. */
+export function sessionIdOf(timeMs: number, entropy: bigint): string {
+  let bits = (BigInt(Math.max(0, Math.trunc(timeMs))) << 80n) | (entropy & ((1n << 80n) - 1n));
+  let id = '';
+  for (let place = 0; place < 26; place += 1) {
+    id = (crockford[Number(bits & 31n)] ?? '0') + id;
+    bits >>= 5n;
+  }
+  return id;
+}
+
+/**
+ * The session of an execution that was started without one, in the AWS console for instance: the same for everybody
+ * who looks at that execution.
+ *
+ * @param startedAt ISO 8601 as in `$states.context.Execution.StartTime`
+ */
+export function sessionOfExecution(executionArn: string, startedAt: string): ExecutionBlock {
+  // FNV-1a, 128 bits, folded to 80: no secrecy is needed, and hashing of node:crypto would weigh on every function.
+  let hash = 0x6c62272e07bb014262b821756295c58dn;
+  for (const byte of new TextEncoder().encode(executionArn)) {
+    hash = ((hash ^ BigInt(byte)) * 0x1000000000000000000013bn) & ((1n << 128n) - 1n);
+  }
+  const startedMs = Date.parse(startedAt);
+  return {
+    session: sessionIdOf(startedMs, hash ^ (hash >> 80n)),
+    createdAt: new Date(startedMs).toISOString(),
+    generation: 1,
+  };
+}

@@ -1,0 +1,78 @@
+/** The envelope around a job's input, as the compiled state sends it. See wrap-handler.ts for its form. */
+import { jobErrors } from '../errors.ts';
+import { type ExecutionBlock, isJobPath, isSafeId, reservedInputKey, sessionOfExecution } from '../storage-layout.ts';
+import { jobError } from './job-error.ts';
+
+export interface Envelope {
+  readonly job: string;
+  readonly operation: string;
+  /** Tries before this one. */
+  readonly retryCount: number;
+  readonly execution: string;
+  readonly block: ExecutionBlock;
+  readonly input: unknown;
+}
+
+function fields(value: unknown): { readonly [name: string]: unknown } {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return {};
+  return value as { readonly [name: string]: unknown };
+}
+
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
+
+const isCount = (value: unknown): value is number =>
+  Number.isInteger(value) && Number(value) >= 0 && Number(value) < 1e6;
+const isPath = (value: unknown): value is string => typeof value === 'string' && isJobPath(value);
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== '' && value.length <= 2048;
+const isInstant = (value: unknown): value is string =>
+  typeof value === 'string' && /^\d{4}-\d\d-\d\dT[\d:.]{5,18}Z$/.test(value) && !Number.isNaN(Date.parse(value));
+
+/**
+ * Reads what a function was called with.
+ * @throws an error named `Bunsui.InputInvalid` that names every field which is wrong
+ */
+export function readEnvelope(event: unknown, operation: string): Envelope {
+  const sent = fields(fields(event)[reservedInputKey]);
+  const block = fields(sent['block'] ?? undefined);
+  const wrong: string[] = [];
+  const read = <T>(at: string, value: unknown, fits: (value: unknown) => value is T, want: string): T | undefined => {
+    if (fits(value)) return value;
+    wrong.push(`${reservedInputKey}.${at} is ${show(value)}, not ${want}`);
+    return undefined;
+  };
+
+  const job = read('job', sent['job'], isPath, 'a job path');
+  const isOwn = (value: unknown): value is string => value === operation;
+  read('operation', sent['operation'], isOwn, `"${operation}", which this function runs`);
+  const retryCount = read('attempt', sent['attempt'], isCount, 'a whole number from 0');
+  const execution = read('execution', sent['execution'], isText, 'an execution ARN');
+  const startedAt = read('startedAt', sent['startedAt'], isInstant, 'a time in ISO 8601');
+  if (sent['redrive'] !== undefined) read('redrive', sent['redrive'], isCount, 'a whole number from 0');
+
+  let given: ExecutionBlock | undefined;
+  if (sent['block'] !== undefined && sent['block'] !== null) {
+    const isId = (value: unknown): value is string => typeof value === 'string' && isSafeId(value);
+    const isGeneration = (value: unknown): value is number => isCount(value) && value > 0;
+    const session = read('block.session', block['session'], isId, 'a session id');
+    const createdAt = read('block.createdAt', block['createdAt'], isInstant, 'a time in ISO 8601');
+    const generation = read('block.generation', block['generation'], isGeneration, 'a whole number from 1');
+    if (session !== undefined && createdAt !== undefined && generation !== undefined) {
+      given = { session, createdAt, generation };
+    }
+  }
+  if (
+    wrong.length > 0 ||
+    job === undefined ||
+    retryCount === undefined ||
+    execution === undefined ||
+    startedAt === undefined
+  ) {
+    const hint = `this function runs jobs of bunsui and is called by a pipeline; to try the handler alone, call its run() in a test`;
+    throw jobError(jobErrors.inputInvalid, `the call is not one of a pipeline: ${wrong.join('; ')}; ${hint}`);
+  }
+  const input = fields(event)['input'];
+  return { job, operation, retryCount, execution, input, block: given ?? sessionOfExecution(execution, startedAt) };
+}

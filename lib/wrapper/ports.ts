@@ -1,0 +1,39 @@
+/** What the wrapper is handed: the outside world of a function, so that tests can give another. */
+
+/** Answers as `fetch` does; the little of it that the wrapper uses. */
+export type Fetch = (
+  url: URL,
+  init: {
+    readonly method: string;
+    readonly headers: Headers;
+    readonly body: string;
+    readonly signal: AbortSignal;
+  },
+) => Promise<{ readonly status: number; text(): Promise<string> }>;
+
+export interface WrapperPorts {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly fetch: Fetch;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly sleep: (ms: number) => Promise<void>;
+  /** Writes one line, without its end, to where the platform collects logs. */
+  readonly writeLine: (line: string) => void;
+}
+
+/** The world of a Lambda function. */
+export function functionPorts(): WrapperPorts {
+  return {
+    environment: process.env,
+    fetch: (url, init) => fetch(url, init),
+    now: Date.now,
+    random: Math.random,
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    writeLine: (line) => {
+      // Not console.log: Lambda's runtime puts a prefix before that, and a handler's console is turned into records.
+      process.stdout.write(`${line}\n`);
+    },
+  };
+}

@@ -1,0 +1,122 @@
+/** Checks of what goes into a handler and of what comes out of it. */
+import { jobErrors } from '../errors.ts';
+import { asError, type JobErrorName, jobError } from './job-error.ts';
+
+/** What is found wrong with a value. */
+export interface SchemaIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+export type SchemaResult =
+  | { readonly value: unknown; readonly issues?: undefined }
+  | { readonly issues: readonly SchemaIssue[] };
+
+/**
+ * A schema, by the one method that is used of it: that of Standard Schema, which those of zod and zod/mini have.
+ * @see https://standardschema.dev
+ */
+export interface Schema {
+  readonly '~standard': { validate(value: unknown): SchemaResult | Promise<SchemaResult> };
+}
+
+/** Step Functions carries 256 KiB of state: the output, and around it what it adds to a function's answer. */
+export const maxStateBytes = 262_144;
+/** Status, version and response headers that the Lambda integration puts around a function's answer. */
+const answerReserveBytes = 2_048;
+/** Longest output of a handler, as JSON in UTF-8. */
+export const maxOutputBytes = maxStateBytes - answerReserveBytes;
+
+const shownIssues = 20;
+
+function pathText(issue: SchemaIssue): string {
+  const parts = (issue.path ?? []).map((part) => (typeof part === 'object' ? part.key : part));
+  if (parts.length === 0) return '(whole value)';
+  return parts.reduce<string>((text, part) => {
+    if (typeof part === 'number') return `${text}[${part}]`;
+    return text === '' ? String(part) : `${text}.${String(part)}`;
+  }, '');
+}
+
+/** @throws an error of the given name that lists path and reason of every issue */
+export async function checkValue(schema: Schema, value: unknown, name: JobErrorName, what: string): Promise<unknown> {
+  const result = await schema['~standard'].validate(value);
+  if (result.issues === undefined) return result.value;
+  const { issues } = result;
+  const lines = issues.slice(0, shownIssues).map((issue) => `${pathText(issue)}: ${issue.message.slice(0, 300)}`);
+  if (issues.length > shownIssues) lines.push(`${issues.length - shownIssues} more`);
+  throw jobError(name, `${what} does not fit its schema: ${lines.join('; ')}`);
+}
+
+/** Where a value stops being JSON; undefined when it is JSON all the way. */
+function notJson(value: unknown, path: string, around: ReadonlySet<unknown>): string | undefined {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return undefined;
+    case 'number':
+      return Number.isFinite(value) ? undefined : `${path} is ${value}`;
+    case 'object':
+      break;
+    default:
+      return `${path} is ${typeof value === 'undefined' ? 'undefined' : `a ${typeof value}`}`;
+  }
+  if (value === null) return undefined;
+  if (around.has(value)) return `${path} contains itself`;
+  const within = new Set(around).add(value);
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) {
+      const wrong = notJson(item, `${path}[${index}]`, within);
+      if (wrong !== undefined) return wrong;
+    }
+    return undefined;
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+    return `${path} is a ${value.constructor?.name ?? 'class instance'}`;
+  }
+  for (const [key, item] of Object.entries(value)) {
+    if (item === undefined) continue;
+    const wrong = notJson(item, `${path}.${key}`, within);
+    if (wrong !== undefined) return wrong;
+  }
+  return undefined;
+}
+
+/**
+ * Checks what a handler returned and writes it as JSON text.
+ * @throws an error named `Bunsui.OutputInvalid` or `Bunsui.OutputTooLarge`
+ */
+export async function checkOutput(
+  schema: Schema,
+  returned: unknown,
+  operation: string,
+): Promise<{ value: unknown; text: string }> {
+  const { outputInvalid, outputTooLarge } = jobErrors;
+  if (returned === undefined) {
+    throw jobError(
+      outputInvalid,
+      `the handler of ${operation} returned nothing; return a value that fits its output schema`,
+    );
+  }
+  const value = await checkValue(schema, returned, outputInvalid, `the output of ${operation}`);
+  let text: string;
+  try {
+    const wrong = notJson(value, 'output', new Set());
+    if (wrong !== undefined) throw new TypeError(wrong);
+    text = JSON.stringify(value);
+  } catch (thrown) {
+    const { message } = asError(thrown);
+    throw jobError(
+      outputInvalid,
+      `the output of ${operation} is not JSON: ${message}; return plain objects, lists, text, numbers and booleans only`,
+    );
+  }
+  const bytes = new TextEncoder().encode(text).length;
+  if (bytes > maxOutputBytes) {
+    throw jobError(
+      outputTooLarge,
+      `the output of ${operation} is ${bytes} bytes of JSON, at most ${maxOutputBytes} are carried from job to job; write the data to S3 and return its key`,
+    );
+  }
+  return { value, text };
+}

@@ -1,0 +1,190 @@
+/**
+ * The wrapper: what rides in every function of an author's. It checks what goes in and out, records that a job has
+ * completed, and writes its log. It is light on purpose: no SDK, no schema library of its own.
+ *
+ * A compiled state calls the function with
+ *
+ *     { "bunsui": { "job": "convert[17]/one", "operation": "load", "attempt": 0, "redrive"?: 0,
+ *                   "execution": "<execution ARN>", "startedAt": "<ISO 8601>",
+ *                   "block"?: { "session", "createdAt", "generation" } },
+ *       "input": { … } }
+ *
+ * `attempt` is `State.RetryCount`, `redrive` is `Execution.RedriveCount`, `startedAt` is `Execution.StartTime`. `block`
+ * is absent when the execution was started without a session; the session is then derived from the execution.
+ * The answer is the handler's output. The checkpoint (see checkpoint.ts) is written before it is given, and a job that
+ * has one is not run again in its generation: its recorded output is the answer.
+ */
+import { jobErrors } from '../errors.ts';
+import { captureConsole, type JobLog, jobLog } from './job-log.ts';
+import { checkpoints } from './checkpoint.ts';
+import { readEnvelope } from './envelope.ts';
+import { asError, jobError } from './job-error.ts';
+import { functionPorts, type WrapperPorts } from './ports.ts';
+import { checkOutput, checkValue, type Schema } from './values.ts';
+
+/** What is known of an operation where its handler runs. */
+export interface HandlerContract {
+  readonly id: string;
+  readonly input: Schema;
+  readonly output: Schema;
+}
+
+/** What a handler is given beside its input. */
+export interface HandlerContext {
+  /** Id of the session this job runs in. */
+  readonly session: string;
+  /** The job's path: `load`, `convert[17]/one`. */
+  readonly job: string;
+  /** Which try this is, from 1. */
+  readonly attempt: number;
+  readonly operation: string;
+  /** From 1; a rerun that an operator asks for opens the next one. */
+  readonly generation: number;
+  /** The same for every try of this job in this generation: hand it to services that promise to act once per key. */
+  readonly idempotencyKey: string;
+  readonly log: JobLog;
+  /** Milliseconds until the function is stopped; `Infinity` outside Lambda. */
+  remainingTimeMs(): number;
+  /** Aborted shortly before the function is stopped: pass it to whatever can be given up. */
+  readonly signal: AbortSignal;
+}
+
+/** An author's handler, before its types are known. */
+export type Run = (input: never, context: HandlerContext) => unknown;
+
+/** What the wrapper uses of the context that Lambda gives. */
+export interface LambdaContextLike {
+  readonly awsRequestId?: string;
+  getRemainingTimeInMillis?(): number;
+}
+
+export type LambdaHandler = (event: unknown, context?: LambdaContextLike) => Promise<unknown>;
+
+/** How long before a function's end its `signal` is aborted: a tenth of its time, at most a second. */
+function signalLeadMs(remainingMs: number): number {
+  return Math.min(1_000, remainingMs / 10);
+}
+
+/** setTimeout takes no more; a function lives 15 minutes at most. */
+const maxTimerMs = 2_147_483_647;
+
+function abortBefore(remainingMs: number): { readonly signal: AbortSignal; cancel(): void } {
+  const controller = new AbortController();
+  const delayMs = Math.max(0, remainingMs - signalLeadMs(remainingMs));
+  if (delayMs > maxTimerMs) return { signal: controller.signal, cancel: () => undefined };
+  const timer = setTimeout(() => controller.abort(new Error('the function is about to be stopped')), delayMs);
+  timer.unref();
+  return { signal: controller.signal, cancel: () => clearTimeout(timer) };
+}
+
+async function runChecked(
+  contract: HandlerContract,
+  run: Run,
+  input: unknown,
+  context: HandlerContext,
+): Promise<{ readonly value: unknown; readonly text: string }> {
+  const parsed = await checkValue(contract.input, input, jobErrors.inputInvalid, `the input of ${contract.id}`);
+  let returned: unknown;
+  try {
+    returned = await run(parsed as never, context);
+  } catch (thrown) {
+    throw asError(thrown);
+  }
+  return checkOutput(contract.output, returned, contract.id);
+}
+
+const consoleLog: JobLog = {
+  debug: (message, fields) => console.debug(message, ...(fields === undefined ? [] : [fields])),
+  info: (message, fields) => console.info(message, ...(fields === undefined ? [] : [fields])),
+  warn: (message, fields) => console.warn(message, ...(fields === undefined ? [] : [fields])),
+  error: (message, fields) => console.error(message, ...(fields === undefined ? [] : [fields])),
+};
+
+/**
+ * Checks the input, runs the handler, checks the output: what a unit test calls. Nothing is recorded, the log goes to
+ * the console.
+ *
+ * @param context overrides of what the handler sees
+ * @throws an error named `Bunsui.InputInvalid`, `Bunsui.OutputInvalid` or `Bunsui.OutputTooLarge`, or what the handler throws
+ */
+export async function runHandler(
+  contract: HandlerContract,
+  run: Run,
+  input: unknown,
+  context: Partial<HandlerContext> = {},
+): Promise<unknown> {
+  const { id } = contract;
+  const whole: HandlerContext = {
+    session: 'local',
+    job: id,
+    attempt: 1,
+    operation: id,
+    generation: 1,
+    idempotencyKey: `local/1/${id}`,
+    log: consoleLog,
+    remainingTimeMs: () => Number.POSITIVE_INFINITY,
+    signal: new AbortController().signal,
+    ...context,
+  };
+  return (await runChecked(contract, run, input, whole)).value;
+}
+
+/**
+ * Makes the handler that Lambda calls.
+ * @param ports the function's outside world; tests give another
+ */
+export function wrapHandler(contract: HandlerContract, run: Run, ports: WrapperPorts = functionPorts()): LambdaHandler {
+  return async (event, lambdaContext = {}) => {
+    const startedAtMs = ports.now();
+    const remainingTimeMs = (): number => lambdaContext.getRemainingTimeInMillis?.() ?? Number.POSITIVE_INFINITY;
+    const envelope = readEnvelope(event, contract.id);
+    const { job, operation, block } = envelope;
+    const attempt = envelope.retryCount + 1;
+    const { awsRequestId } = lambdaContext;
+    const log = jobLog(ports, {
+      session_id: block.session,
+      job_id: job,
+      operation_id: operation,
+      attempt,
+      ...(awsRequestId === undefined ? {} : { request_id: awsRequestId }),
+    });
+    const store = checkpoints(ports, remainingTimeMs);
+    const sinceStart = () => ({ duration_ms: ports.now() - startedAtMs });
+    const stored = (output: string | undefined): unknown => {
+      if (output === undefined) {
+        throw jobError(jobErrors.recordFailed, `the checkpoint of ${job} was there and is gone`);
+      }
+      return JSON.parse(output);
+    };
+
+    log.info('job started');
+    const release = captureConsole(log);
+    const { signal, cancel } = abortBefore(remainingTimeMs());
+    try {
+      const before = await store?.find(envelope);
+      if (before !== undefined) {
+        log.info('job completed', { ...sinceStart(), reused: true });
+        return stored(before);
+      }
+      const idempotencyKey = `${block.session}/${block.generation}/${job}`;
+      const { session, generation } = block;
+      const context = { session, job, attempt, operation, generation, idempotencyKey, log, remainingTimeMs, signal };
+      const output = await runChecked(contract, run, envelope.input, context);
+      if ((await store?.record(envelope, output.text)) === 'exists') {
+        // Another run of this job completed first, or an answer was lost: what is recorded counts.
+        const winner = stored(await store?.find(envelope));
+        log.info('job completed', { ...sinceStart(), reused: true });
+        return winner;
+      }
+      log.info('job completed', sinceStart());
+      return output.value;
+    } catch (thrown) {
+      const error = asError(thrown);
+      log.error('job failed', { ...sinceStart(), error });
+      throw error;
+    } finally {
+      cancel();
+      release();
+    }
+  };
+}
