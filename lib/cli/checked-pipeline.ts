@@ -1,0 +1,63 @@
+/**
+ * A pipeline file, loaded, checked and compiled; its mistakes are printed all at once.
+ */
+import { createHash } from 'node:crypto';
+import type { Diagnostic } from '../errors.ts';
+import type { PipelineArtifact } from '../ir/artifact.ts';
+import type { PipelineIr } from '../ir/nodes.ts';
+import type { CommandContext } from './context.ts';
+import { countDiagnostics, diagnosticLines } from './diagnostics.ts';
+import { jsonDiagnostic } from './errors-shown.ts';
+import { harmlessLine } from './harmless.ts';
+import { loadPipeline } from './load-pipeline.ts';
+
+interface Options {
+  /** Diagnostics are printed on stdout too, as JSON Lines. */
+  readonly json: boolean;
+  /** Print what is only worth knowing, too. @default false */
+  readonly notes?: boolean;
+}
+
+/** Prints diagnostics and says whether there is an error among them. */
+function report(context: CommandContext, file: string, all: readonly Diagnostic[], options: Options): boolean {
+  const { json, notes = false } = options;
+  const diagnostics = notes ? all : all.filter(({ severity }) => severity !== 'info');
+  if (diagnostics.length === 0) return false;
+  const { err, out } = context.terminal;
+  if (json) for (const diagnostic of diagnostics) out.write(jsonDiagnostic(diagnostic));
+  const layout = { palette: err.palette, columns: err.size().columns, cwd: context.cwd };
+  err.write(`${diagnosticLines(diagnostics, layout).join('\n')}\n`);
+  err.write(`${err.palette.bold(`${countDiagnostics(diagnostics)} in ${harmlessLine(file)}`)}\n`);
+  return diagnostics.some(({ severity }) => severity === 'error');
+}
+
+/** The pipeline as data, or `undefined` when it has mistakes, which are printed then. */
+export async function loadChecked(
+  context: CommandContext,
+  file: string,
+  options: Options,
+): Promise<PipelineIr | undefined> {
+  const { ir, diagnostics } = await loadPipeline(file, context.cwd);
+  return report(context, file, diagnostics, options) ? undefined : ir;
+}
+
+/** The compiled pipeline, or `undefined` when it has mistakes, which are printed then. Warnings are printed too. */
+export async function loadCompiled(
+  context: CommandContext,
+  file: string,
+  options: Options,
+): Promise<PipelineArtifact | undefined> {
+  const [{ ir, diagnostics }, { compilePipeline }] = await Promise.all([
+    loadPipeline(file, context.cwd),
+    import('../compiler/compile.ts'),
+  ]);
+  if (diagnostics.some(({ severity }) => severity === 'error')) {
+    report(context, file, diagnostics, options);
+    return undefined;
+  }
+  const compiled = compilePipeline(ir, { sha256: (text) => createHash('sha256').update(text).digest('hex') });
+  // The compiler checks again what recording has checked: each note is printed once.
+  const notes = new Map([...diagnostics, ...compiled.diagnostics].map((one) => [JSON.stringify(one), one]));
+  report(context, file, [...notes.values()], options);
+  return compiled.ok ? compiled.artifact : undefined;
+}

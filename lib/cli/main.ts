@@ -1,0 +1,129 @@
+/**
+ * The command line: arguments in, an exit code out; data on stdout, everything else on stderr. This file and what it
+ * imports is all that `--help` loads.
+ */
+import { readFileSync } from 'node:fs';
+import { type Command, CommanderError } from 'commander';
+import { BunsuiError } from '../errors.ts';
+import { type CommandContext, commandNameFrom } from './context.ts';
+import { exitCodeFor, exitCodes } from './exit-codes.ts';
+import { usageOf } from './help.ts';
+import { buildProgram } from './program.ts';
+import { didYouMean } from './suggest.ts';
+import { systemTerminal, type Terminal } from './terminal.ts';
+
+/** The version in our own package.json, which stands one folder higher above built files than above source files. */
+function packageVersion(): string {
+  for (const path of ['../../package.json', '../../../package.json']) {
+    try {
+      const { name, version } = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
+      if (name === 'bunsui') return String(version);
+    } catch {
+      // Not there: the other one is.
+    }
+  }
+  return 'unknown';
+}
+
+/** The command that the first words name, and how many words that takes. */
+function commandAt(program: Command, words: readonly string[]): { readonly command: Command; readonly depth: number } {
+  let command = program;
+  let depth = 0;
+  for (const word of words) {
+    const next = command.commands.find((one) => one.name() === word);
+    if (next === undefined) break;
+    command = next;
+    depth += 1;
+  }
+  return { command, depth };
+}
+
+/**
+ * `help X Y` is `X Y --help`; a bare program or group shows its help; a wrong command with `--help` is a wrong command.
+ */
+function withHelp(program: Command, args: readonly string[]): readonly string[] {
+  const asked = args[0] === 'help';
+  const words = asked ? args.slice(1) : args;
+  const { command, depth } = commandAt(program, words);
+  const next = words[depth];
+  if (command.commands.length > 0) {
+    if (next === undefined) return [...words, '--help'];
+    if (next === 'help') return withHelp(program, ['help', ...words.slice(0, depth), ...words.slice(depth + 1)]);
+    if (!next.startsWith('-')) return words.slice(0, depth + 1);
+  }
+  return asked ? [...words.slice(0, depth), '--help'] : args;
+}
+
+/** Commander's text of a usage error, as one of ours. */
+function usageError(text: string, program: Command, args: readonly string[]): BunsuiError {
+  const [first = '', ...rest] = text
+    .trim()
+    .replace(/^error: /, '')
+    .split('\n');
+  const [, option, given, allowed] = /^option '(.*?)' argument '(.*)' is invalid\. (.*)$/.exec(first) ?? [];
+  const message = option === undefined ? first.replaceAll("'", '"') : `"${given}" does not fit ${option}: ${allowed}`;
+  const suggested = rest.map((line) => line.replace(/^\(?Did you mean (.*?)\??\)?$/, 'did you mean $1?')).join(' ');
+  const { command } = commandAt(program, args);
+  const unknown = /^unknown command '(.*)'$/.exec(first)?.[1];
+  const names = command.commands.map((one) => one.name());
+  const better = unknown === undefined ? undefined : didYouMean(unknown, names);
+  const see = `see ${
+    command.parent === null
+      ? 'bunsui --help'
+      : `${usageOf(command)
+          .split(' [')[0]
+          ?.replace(/ [A-Z]+.*$/, '')} --help`
+  }`;
+  const hint = [better ?? suggested, see].filter((part) => part !== '').join('\n');
+  return new BunsuiError('ConfigError', 'BS2001', message, { hint });
+}
+
+async function runProgram(args: readonly string[], context: CommandContext): Promise<number> {
+  let exitCode: number = exitCodes.ok;
+  let usageText = '';
+  const program = buildProgram(
+    context,
+    packageVersion(),
+    async (work) => {
+      exitCode = await work();
+    },
+    (text) => {
+      usageText += text;
+    },
+  );
+  try {
+    await program.parseAsync([...withHelp(program, args)], { from: 'user' });
+    return exitCode;
+  } catch (thrown) {
+    if (!(thrown instanceof CommanderError)) throw thrown;
+    if (thrown.exitCode === 0) return exitCodes.ok;
+    throw usageError(usageText || thrown.message, program, args);
+  }
+}
+
+/** A reader that has gone away (`| head`) is no error. */
+function ignoreClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
+}
+
+/**
+ * Runs a command line.
+ *
+ * @param args without the program: `['run', 'pipeline.ts']`.
+ * @returns the exit code (`exitCodes`).
+ */
+export async function main(args: readonly string[], terminal: Terminal = systemTerminal()): Promise<number> {
+  ignoreClosedPipes();
+  const context: CommandContext = { terminal, cwd: process.cwd(), commandName: commandNameFrom(process.env) };
+  try {
+    return await runProgram(args, context);
+  } catch (thrown) {
+    const { showError } = await import('./errors-shown.ts');
+    showError(thrown, terminal, { json: args.includes('--json'), cwd: context.cwd });
+    return exitCodeFor(thrown);
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * Showing a running session: the three ways (a live picture, plain lines, JSON Lines) behind one interface.
+ */
+import type { SessionView } from '../../sessions/view.ts';
+
+/** Which session is followed. */
+export interface FollowedSession {
+  readonly session: string;
+  readonly pipeline: string;
+  readonly version: string;
+  /** It began earlier, in another process or under the same key. */
+  readonly resumed: boolean;
+}
+
+export interface Progress {
+  /** Something is done before the session begins: `reading flights.ts`. */
+  preparing(what: string): void;
+  /** The session is known. `view` is what has happened before it was followed. */
+  began(session: FollowedSession, view: SessionView): void;
+  /** `nowMs`: the time of the newest event in it. */
+  changed(view: SessionView, nowMs: number): void;
+  /** A remark that is no part of the picture. */
+  note(text: string): void;
+  /** No more is shown; the terminal is as it was. Called again it does nothing. */
+  stop(): void;
+}
