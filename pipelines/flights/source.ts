@@ -35,12 +35,11 @@ export async function readSource(source: string, file: string, signal?: AbortSig
 
 /** Fetches a text. Exported for its test. */
 export async function fetchFile(url: string, signal?: AbortSignal): Promise<SourceFile> {
-  const response = await fetch(url, { signal: signal ?? null });
-  if (!response.ok) {
-    throw new Error(
-      `${url} answered ${response.status}: put the data set into a bucket and give it as source=s3://bucket/prefix`,
-    );
-  }
+  const remedy = 'install vega-datasets, or put its files into a bucket and run with source=s3://bucket/prefix';
+  const response = await fetch(url, { signal: signal ?? null }).catch((cause: unknown) => {
+    throw new Error(`${url} could not be reached: ${remedy}`, { cause });
+  });
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${remedy}`);
   return { text: await response.text(), from: url };
 }
 

@@ -196,9 +196,13 @@ describe('a file of the network', () => {
     expect(await fetchFile(`${base}/weather.csv`)).toStrictEqual({ text: 'a,b\n', from: `${base}/weather.csv` });
   });
 
-  test('that cannot be had is an error that says what to do', async () => {
-    await expect(fetchFile(`${base}/airports.csv`)).rejects.toThrow(
-      `${base}/airports.csv answered 503: put the data set into a bucket and give it as source=s3://bucket/prefix`,
+  test.each([
+    ['is not there', '/airports.csv', 'answered 503'],
+    ['cannot be reached', ':1/airports.csv', 'could not be reached'],
+  ])('that %s is an error that says what to do', async (_what, path, found) => {
+    const url = path.startsWith(':') ? `http://127.0.0.1${path}` : `${base}${path}`;
+    await expect(fetchFile(url)).rejects.toThrow(
+      `${url} ${found}: install vega-datasets, or put its files into a bucket and run with source=s3://bucket/prefix`,
     );
   });
 });

@@ -17,6 +17,9 @@ const folder = new URL('../../node_modules/vega-datasets/data/', import.meta.url
 const file = (name: string) => readFileSync(new URL(name, folder), 'utf8');
 const defaults = { source: 'vega-datasets', hubs: 8, lateAfterMinutes: 15, fail: 'none', flaky: 'none' };
 
+const say = () => undefined;
+const silent = { debug: say, info: say, warn: say, error: say };
+
 describe('the figures', () => {
   test('are those that plain loops over the data give', () => {
     const airports = parseAirports(file('airports.csv'));
@@ -103,7 +106,7 @@ describe('the pipeline', () => {
       walkPipeline(pipeline.ir, { ...defaults, ...input }, async (entry, job, jobInput) => {
         attempts.push(job);
         const { handler } = await import(entry);
-        return handler.run(jobInput, { session: 'abc', job, attempt });
+        return handler.run(jobInput, { session: 'abc', job, attempt, log: silent });
       });
 
     test('publishes what plain loops over the data give', async () => {
@@ -138,6 +141,25 @@ describe('the pipeline', () => {
       const output = await walk({ source: 's3://other/in/2001', hubs: 2 });
       expect(output).toMatchObject({ flights: 500, rejected: 0, quarantine: 'none' });
       expect(attempts).not.toContain('quarantine');
+    });
+
+    test('refuses flights that are no list, and a file that is not there', async () => {
+      s3.objects.set('other/flights-20k.json', '{}');
+      s3.objects.set('other/airports.csv', file('airports.csv'));
+      await expect(walk({ source: 's3://other' })).rejects.toThrow('The specified key does not exist.');
+      s3.objects.set('other/weather.csv', file('weather.csv'));
+      await expect(walk({ source: 's3://other' })).rejects.toThrow(
+        'data/flights/abc/raw/flights-20k.json is not a list of flights',
+      );
+    });
+
+    test('says which setting is missing when it has no bucket', async () => {
+      delete process.env['BUNSUI_BUCKET'];
+      try {
+        await expect(walk({})).rejects.toThrow('BUNSUI_BUCKET is not set');
+      } finally {
+        process.env['BUNSUI_BUCKET'] = 'bucket';
+      }
     });
 
     test('fails in the job that is asked to fail, on every attempt', async () => {
