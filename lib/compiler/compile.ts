@@ -1,0 +1,84 @@
+/**
+ * The compiler: IR → Amazon States Language. Passes: check → skeleton → data → emit → limits. Deterministic: the same
+ * IR gives the same bytes. In: the pipeline as data. Out: the artifact, or every reason why there is none.
+ */
+import type { Diagnostic } from '../errors.ts';
+import type { PipelineArtifact } from '../ir/artifact.ts';
+import { checkPipeline } from '../ir/check.ts';
+import { freeze } from '../ir/freeze.ts';
+import type { PipelineIr } from '../ir/nodes.ts';
+import { emitMachine, type ScopeBarriers } from './emit.ts';
+
+/** Largest definition that Step Functions takes, in bytes. @see https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html */
+export const definitionLimitBytes = 1_048_576;
+
+export type CompileResult =
+  | { readonly ok: true; readonly artifact: PipelineArtifact; readonly diagnostics: readonly Diagnostic[] }
+  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
+
+/** What the compiler is handed: hexadecimal SHA-256 of a text. */
+export interface CompileOptions {
+  readonly sha256: (text: string) => string;
+}
+
+/**
+ * Compiles a pipeline.
+ *
+ * @returns the artifact with notes (such as barriers that were added), or the mistakes that stand in its way.
+ */
+export function compilePipeline(pipeline: PipelineIr, options: CompileOptions): CompileResult {
+  const mistakes = checkPipeline(pipeline);
+  if (mistakes.some(({ severity }) => severity === 'error')) return { ok: false, diagnostics: mistakes };
+  const { definition, states, barriers } = emitMachine(pipeline);
+  const text = JSON.stringify(definition);
+  const notes = [...mistakes, ...barriers.map((scope) => barrierNote(pipeline, scope))];
+  const bytes = new TextEncoder().encode(text).length;
+  if (bytes > definitionLimitBytes) {
+    const tooLarge: Diagnostic = {
+      code: 'BS1113',
+      severity: 'error',
+      message: `the state machine has ${bytes} bytes, and Step Functions takes ${definitionLimitBytes}`,
+      path: [pipeline.id],
+      source: pipeline.source,
+      hint: 'split the pipeline in two, or put jobs of one kind into a p.map',
+    };
+    return { ok: false, diagnostics: [...notes, tooLarge] };
+  }
+  const contracts = Object.values(pipeline.operations).map(
+    ({ id, input, output, timeoutSeconds, memoryMiB, environment }) => ({
+      id,
+      input,
+      output,
+      timeoutSeconds,
+      memoryMiB,
+      environment,
+    }),
+  );
+  const version = options.sha256(JSON.stringify({ text, input: pipeline.input, contracts })).slice(0, 12);
+  return {
+    ok: true,
+    artifact: freeze({ artifactVersion: 1, pipeline, version, definition, states }),
+    diagnostics: notes,
+  };
+}
+
+/** What barriers cost: which jobs wait for what they do not need, and the longest path before and after. */
+function barrierNote(pipeline: PipelineIr, { scope, barriers, criticalPath }: ScopeBarriers): Diagnostic {
+  const added = barriers.flatMap((barrier) => barrier.added);
+  const shown = added.slice(0, 3).map(([waiting, on]) => `"${waiting}" waits for "${on}"`);
+  const more = added.length > shown.length ? ` and ${added.length - shown.length} more` : '';
+  const { asked, compiled } = criticalPath;
+  const cost =
+    compiled === asked
+      ? `the longest path stays ${asked} jobs`
+      : `the longest path grows from ${asked} to ${compiled} jobs`;
+  const count = barriers.length === 1 ? 'a barrier was' : `${barriers.length} barriers were`;
+  return {
+    code: 'BS1201',
+    severity: 'info',
+    message: `the graph${scope === '' ? '' : ` of "${scope}"`} is not series-parallel, so ${count} added: ${shown.join(', ')}${more} without need; ${cost}`,
+    path: scope === '' ? [pipeline.id] : [pipeline.id, scope],
+    source: pipeline.source,
+    hint: 'nothing has to be changed; the result is right, only some jobs start later than they could',
+  };
+}

@@ -1,0 +1,453 @@
+/**
+ * Emits the state machine: skeletons of the scopes as states, values as variables. In: a checked pipeline.
+ * Out: Amazon States Language (JSONata) and the origin of every state.
+ *
+ * Data: a node's variable holds what is read of it (`reads`). Variables die with their Parallel, so a branch outputs
+ * the values that live on and the Parallel assigns them again. Inside a map, the iteration's item, index and path
+ * travel as the states' input, which every state hands on; this costs no state of its own.
+ */
+import type { SourcePosition } from '../errors.ts';
+import { jobErrors } from '../errors.ts';
+import { functionPlaceholder, type StateOrigin } from '../ir/artifact.ts';
+import { type Expression, type Json, type RefTarget, refsOf } from '../ir/expressions.ts';
+import type { BranchIr, JobIr, MapIr, NodeIr, PipelineIr, RetryIr, ScopeIr } from '../ir/nodes.ts';
+import { transitiveReduction } from '../ir/reduction.ts';
+import type { ShapeContext } from '../ir/shapes.ts';
+import { dependenciesOf, innerScopes, nodeIndex, refsWithin } from '../ir/walk.ts';
+import { access, type PrintScope, print, quoted, template, text } from './jsonata.ts';
+import { conditionState, forkState, skipState, variableNames } from './names.ts';
+import { itemReads, projection, type Reads, readByOutput, readByResult, readersTargets, readsOf } from './reads.ts';
+import { type Barrier, buildSkeleton, type Skeleton } from './skeleton.ts';
+
+type State = { readonly [field: string]: Json };
+type States = { [name: string]: State };
+
+/** Values known at one state: of the nodes that end with this very state, where their raw value is. */
+type Overrides = ReadonlyMap<string, string>;
+
+/** What a state assigns or puts out when it leaves a scope, printed where it is known what the state itself gives. */
+interface Exit {
+  /** The state that follows; `undefined` ends the Parallel branch, the map iteration or the machine. */
+  readonly next: string | undefined;
+  /** Variables to assign on the way out, beyond the node's own. */
+  readonly assign: (overrides: Overrides) => { readonly [variable: string]: Json };
+  /** Output of the last state. Called only when `next` is undefined. */
+  readonly output: (overrides: Overrides) => Json;
+}
+
+/** One scope of the machine: its top, a Parallel branch or a map iteration. */
+interface Frame {
+  readonly depth: number;
+  /** Maps around, outermost first. */
+  readonly maps: readonly string[];
+}
+
+/** Where barriers were put, by the scope they are in. */
+export interface ScopeBarriers {
+  readonly scope: string;
+  readonly barriers: readonly Barrier[];
+  readonly criticalPath: { readonly asked: number; readonly compiled: number };
+}
+
+export interface Emitted {
+  readonly definition: { readonly [key: string]: Json };
+  readonly states: { readonly [stateName: string]: StateOrigin };
+  readonly barriers: readonly ScopeBarriers[];
+}
+
+const noOverrides: Overrides = new Map();
+
+/** Emits the machine of a checked pipeline. */
+export function emitMachine(pipeline: PipelineIr): Emitted {
+  const emitter = newEmitter(pipeline);
+  const states: States = {};
+  const { output } = pipeline;
+  const entry = emitter.scope(pipeline.body, '', readByOutput(pipeline), { depth: 0, maps: [] }, states, {
+    next: undefined,
+    assign: () => ({}),
+    output: (overrides) => (output ? template(emitter.print(overrides), output.value) : {}),
+  });
+  return {
+    definition: {
+      Comment: pipeline.description ?? pipeline.id,
+      QueryLanguage: 'JSONata',
+      StartAt: entry ?? '',
+      ...(pipeline.timeoutSeconds === undefined ? {} : { TimeoutSeconds: pipeline.timeoutSeconds }),
+      States: states,
+    },
+    states: emitter.origins,
+    barriers: emitter.barriers,
+  };
+}
+
+function newEmitter(pipeline: PipelineIr) {
+  const reads = readsOf(pipeline);
+  const variable = variableNames();
+  const shapes: ShapeContext = { pipeline, nodes: nodeIndex(pipeline), known: [] };
+  const origins: { [name: string]: StateOrigin } = {};
+  const barriers: ScopeBarriers[] = [];
+  /** Where each node's value is, as JSONata, at the place being emitted. Grows as emission goes forward. */
+  const home = new Map<string, string>();
+
+  function base(overrides: Overrides, target: RefTarget): string {
+    switch (target.kind) {
+      case 'input':
+        return '$states.context.Execution.Input';
+      case 'node':
+        return overrides.get(target.id) ?? home.get(target.id) ?? 'null';
+      case 'item':
+        return access('$states.input.items', [target.map]);
+      case 'index':
+        return access('$states.input.indexes', [target.map]);
+    }
+  }
+
+  function printScope(overrides: Overrides): PrintScope {
+    return { base: (target) => base(overrides, target), shapes };
+  }
+
+  function readsFor(id: string): Reads {
+    return reads.get(id) ?? { whole: false, fields: new Map() };
+  }
+
+  /** What is read of a node, as JSONata: projected from the raw value, or the variable as it is. */
+  function value(overrides: Overrides, id: string): string {
+    const raw = overrides.get(id);
+    if (raw === undefined) return home.get(id) ?? 'null';
+    return raw === 'null' || shapes.nodes.get(id)?.node.kind === 'map' ? raw : projection(raw, readsFor(id));
+  }
+
+  function origin(
+    name: string,
+    role: StateOrigin['role'],
+    node: string,
+    source: SourcePosition,
+    operation?: string,
+  ): void {
+    origins[name] = { node, role, source, ...(operation === undefined ? {} : { operation }) };
+  }
+
+  /** Input of every state of a frame is its output too; at the top nothing needs to travel. */
+  function handedOn(frame: Frame): Json {
+    return frame.maps.length === 0 ? {} : quoted('$states.input');
+  }
+
+  /** Fields of a state that ends a node: own variable, what the exit assigns, and where to go. */
+  function leaving(exit: Exit, frame: Frame, ended: Overrides): State {
+    if (exit.next === undefined) return { Output: exit.output(ended), End: true };
+    const own = [...ended.keys()]
+      .filter((id) => reads.has(id) && !innerOnly.has(id))
+      .map((id) => [variable(id, frame.depth), assigned(value(ended, id))] as const);
+    const assign = { ...Object.fromEntries(own), ...exit.assign(ended) };
+    return {
+      ...(Object.keys(assign).length === 0 ? {} : { Assign: assign }),
+      Output: handedOn(frame),
+      Next: exit.next,
+    };
+  }
+
+  function assigned(jsonata: string): Json {
+    return jsonata === 'null' ? null : jsonata === '{}' ? {} : quoted(jsonata);
+  }
+
+  /** Where a path goes on that runs nothing: to the next state, or to a Pass that ends the scope. */
+  function skipTo(
+    exit: Exit,
+    frame: Frame,
+    states: States,
+    name: string,
+    node: NodeIr,
+    ended: Overrides,
+  ): { readonly next: string; readonly assign: State } {
+    if (exit.next !== undefined) {
+      const { Assign } = leaving(exit, frame, ended);
+      return { next: exit.next, assign: Assign === undefined ? {} : { Assign } };
+    }
+    states[name] = { Type: 'Pass', ...leaving(exit, frame, ended) };
+    origin(name, 'skip', node.id, node.source);
+    return { next: name, assign: {} };
+  }
+
+  function emitScope(
+    scope: ScopeIr,
+    name: string,
+    readOutside: ReadonlySet<string>,
+    frame: Frame,
+    states: States,
+    exit: Exit,
+  ): string | undefined {
+    const nodes = new Map(scope.nodes.map((node) => [node.id, node]));
+    const { skeleton, barriers: added, criticalPath } = buildSkeleton(transitiveReduction(dependenciesOf(scope)));
+    if (added.length > 0) barriers.push({ scope: name, barriers: added, criticalPath });
+    if (!skeleton) return undefined;
+    const readers = new Map<string, string[]>();
+    for (const node of scope.nodes)
+      for (const id of readersTargets(node)) if (nodes.has(id)) readers.set(id, [...(readers.get(id) ?? []), node.id]);
+
+    const entryOf = (part: Skeleton): string => {
+      if (part.kind === 'parallel') return forkState(part.parts.map(entryOf));
+      const [first] = part.kind === 'sequence' ? part.parts : [];
+      if (first) return entryOf(first);
+      const node = nodes.get(part.kind === 'leaf' ? part.id : '');
+      return node?.kind === 'job' && node.when ? conditionState(node.id) : (node?.id ?? '');
+    };
+
+    const emitPart = (part: Skeleton, within: Frame, into: States, leave: Exit): void => {
+      switch (part.kind) {
+        case 'leaf': {
+          const node = nodes.get(part.id);
+          if (node) emitters[node.kind](node as never, within, into, leave);
+          return;
+        }
+        case 'sequence':
+          for (const [index, inner] of part.parts.entries()) {
+            const following = part.parts[index + 1];
+            emitPart(
+              inner,
+              within,
+              into,
+              following ? { next: entryOf(following), assign: () => ({}), output: () => ({}) } : leave,
+            );
+          }
+          return;
+        case 'parallel':
+          emitFork(part.parts, within, into, leave);
+      }
+    };
+
+    const emitFork = (parts: readonly Skeleton[], within: Frame, into: States, leave: Exit): void => {
+      const forkName = forkState(parts.map(entryOf));
+      const all = new Set(parts.flatMap(leavesOf));
+      const lives = (id: string) =>
+        reads.has(id) && (readOutside.has(id) || (readers.get(id) ?? []).some((reader) => !all.has(reader)));
+      const inner: Frame = { depth: within.depth + 1, maps: within.maps };
+      const ended = new Map<string, string>();
+      const branches = parts.map((part, index) => {
+        const exports = leavesOf(part).filter(lives);
+        const branchStates: States = {};
+        emitPart(part, inner, branchStates, {
+          next: undefined,
+          assign: () => ({}),
+          output: (overrides) =>
+            exports.length === 0
+              ? {}
+              : quoted(`{${exports.map((id) => `${text(variable(id, 0))}: ${value(overrides, id)}`).join(', ')}}`),
+        });
+        for (const id of exports) ended.set(id, access(`$states.result[${index}]`, [variable(id, 0)]));
+        return { StartAt: entryOf(part), States: branchStates };
+      });
+      // What came out of a branch is projected already: it is taken as it is.
+      for (const [id, where] of ended) home.set(id, where);
+      const first = nodes.get([...all][0] ?? '');
+      const assign =
+        leave.next === undefined
+          ? {}
+          : {
+              ...Object.fromEntries([...ended].map(([id, where]) => [variable(id, within.depth), quoted(where)])),
+              ...leave.assign(noOverrides),
+            };
+      into[forkName] = {
+        Type: 'Parallel',
+        Branches: branches,
+        ...(Object.keys(assign).length === 0 ? {} : { Assign: assign }),
+        ...(leave.next === undefined
+          ? { Output: leave.output(noOverrides), End: true }
+          : { Output: handedOn(within), Next: leave.next }),
+      };
+      origin(forkName, 'fork', first?.id ?? '', first?.source ?? pipeline.source);
+      for (const id of ended.keys()) home.set(id, `$${variable(id, within.depth)}`);
+    };
+
+    emitPart(skeleton, frame, states, exit);
+    return entryOf(skeleton);
+  }
+
+  function emitJob(node: JobIr, frame: Frame, states: States, exit: Exit): void {
+    const operation = pipeline.operations[node.operation];
+    if (!operation) return;
+    const here = printScope(noOverrides);
+    if (node.when) {
+      const { next, assign } = skipTo(exit, frame, states, skipState(node.id), node, new Map([[node.id, 'null']]));
+      states[conditionState(node.id)] = {
+        Type: 'Choice',
+        Choices: [{ Condition: quoted(print(here, node.when)), Next: node.id }],
+        ...assign,
+        Default: next,
+      };
+      origin(conditionState(node.id), 'condition', node.id, node.source);
+    }
+    const jobPath = frame.maps.length === 0 ? text(node.id) : `$states.input.path & ${text(`/${node.id}`)}`;
+    const envelope = [
+      `"job": ${jobPath}`,
+      `"operation": ${text(operation.id)}`,
+      '"attempt": $states.context.State.RetryCount',
+      '"redrive": $states.context.Execution.RedriveCount',
+      '"execution": $states.context.Execution.Id',
+      '"startedAt": $states.context.Execution.StartTime',
+      '"block": $states.context.Execution.Input.bunsui',
+    ];
+    const withWhen = node.when ? { ...here, shapes: { ...shapes, known: [node.when] } } : here;
+    states[node.id] = {
+      Type: 'Task',
+      Resource: 'arn:aws:states:::lambda:invoke',
+      Arguments: {
+        FunctionName: functionPlaceholder(operation.id),
+        Payload: { bunsui: quoted(`{${envelope.join(', ')}}`), input: template(withWhen, node.input) },
+      },
+      ...(node.timeoutSeconds === undefined ? {} : { TimeoutSeconds: node.timeoutSeconds }),
+      Retry: retriers(node.retry ?? operation.retry),
+      ...leaving(exit, frame, new Map([[node.id, '$states.result.Payload']])),
+    };
+    origin(node.id, 'job', node.id, node.source, operation.id);
+    home.set(node.id, `$${variable(node.id, frame.depth)}`);
+  }
+
+  function emitBranch(node: BranchIr, frame: Frame, states: States, exit: Exit): void {
+    const here = printScope(noOverrides);
+    const sideExit = (side: ScopeIr | undefined): Exit => {
+      const result = (overrides: Overrides) => (side?.result ? resultValue(overrides, side.result) : 'null');
+      const withResult = (overrides: Overrides): Overrides => new Map(overrides).set(node.id, result(overrides));
+      return {
+        next: exit.next,
+        assign: (overrides) => ({
+          ...(reads.has(node.id)
+            ? { [variable(node.id, frame.depth)]: assigned(ownValue(overrides, node.id, side)) }
+            : {}),
+          ...exit.assign(withResult(overrides)),
+        }),
+        output: (overrides) => exit.output(withResult(overrides)),
+      };
+    };
+    const ownValue = (overrides: Overrides, id: string, side: ScopeIr | undefined): string =>
+      side?.result ? resultOf(overrides, side.result, readsFor(id)) : 'null';
+    const emitSide = (
+      side: ScopeIr | undefined,
+      part: 'yes' | 'no',
+    ): { readonly next: string; readonly assign: State } => {
+      const leave = sideExit(side);
+      const entry = side && emitScope(side, `${node.id}.${part}`, readByResult(side), frame, states, leave);
+      if (entry !== undefined) return { next: entry, assign: {} };
+      return skipTo(leave, frame, states, part === 'yes' ? `${node.id} empty` : skipState(node.id), node, noOverrides);
+    };
+    const yes = emitSide(node.yes, 'yes');
+    const no = emitSide(node.no, 'no');
+    states[node.id] = {
+      Type: 'Choice',
+      Choices: [{ Condition: quoted(print(here, node.condition)), Next: yes.next, ...yes.assign }],
+      ...no.assign,
+      Default: no.next,
+    };
+    origin(node.id, 'condition', node.id, node.source);
+    home.set(node.id, `$${variable(node.id, frame.depth)}`);
+  }
+
+  /** A scope's result as JSONata over raw values. */
+  function resultValue(overrides: Overrides, result: Expression): string {
+    return print(printScope(overrides), result);
+  }
+
+  /** What is read of a scope's result: null when the node it comes from was skipped. */
+  function resultOf(overrides: Overrides, result: Expression, wanted: Reads): string {
+    const raw = resultValue(overrides, result);
+    const projected = raw === 'null' ? raw : projection(raw, wanted);
+    return projected !== raw && mayBeSkipped(overrides, result)
+      ? `($type(${raw}) = "null" ? null : ${projected})`
+      : projected;
+  }
+
+  function mayBeSkipped(overrides: Overrides, result: Expression): boolean {
+    if (result.kind !== 'ref' || result.target.kind !== 'node' || overrides.has(result.target.id)) return false;
+    const node = shapes.nodes.get(result.target.id)?.node;
+    return node?.kind === 'branch' || (node?.kind === 'job' && node.when !== undefined);
+  }
+
+  function emitMap(node: MapIr, frame: Frame, states: States, exit: Exit): void {
+    const here = printScope(noOverrides);
+    const inner: Frame = { depth: frame.depth + 1, maps: [...frame.maps, node.id] };
+    const used = new Set(
+      refsWithin(node).flatMap(({ target }) =>
+        target.kind === 'item' || target.kind === 'index' ? [`${target.kind} ${target.map}`] : [],
+      ),
+    );
+    const carried = (kind: 'item' | 'index', folder: string, own: string) =>
+      Object.fromEntries(
+        inner.maps
+          .filter((map) => used.has(`${kind} ${map}`))
+          .map((map) => [map, quoted(map === node.id ? own : access(`$states.input.${folder}`, [map]))]),
+      );
+    const items = carried('item', 'items', '$states.context.Map.Item.Value');
+    const indexes = carried('index', 'indexes', '$states.context.Map.Item.Index');
+    const prefix = frame.maps.length === 0 ? text(`${node.id}[`) : `$states.input.path & ${text(`/${node.id}[`)}`;
+    const bodyStates: States = {};
+    const { body } = node;
+    const wanted = reads.get(node.id);
+    const entry = emitScope(body, node.id, readByResult(body), inner, bodyStates, {
+      next: undefined,
+      assign: () => ({}),
+      output: (overrides) => {
+        if (!body.result || !wanted) return {};
+        return assigned(resultOf(overrides, body.result, itemReads(wanted)));
+      },
+    });
+    states[node.id] = {
+      Type: 'Map',
+      Items: node.items.kind === 'literal' ? template(here, node.items) : quoted(print(here, node.items)),
+      ItemSelector: {
+        path: quoted(`${prefix} & $string($states.context.Map.Item.Index) & "]"`),
+        ...(Object.keys(items).length === 0 ? {} : { items }),
+        ...(Object.keys(indexes).length === 0 ? {} : { indexes }),
+      },
+      ...(node.concurrency === 0 ? {} : { MaxConcurrency: node.concurrency }),
+      ItemProcessor: { ProcessorConfig: { Mode: 'INLINE' }, StartAt: entry ?? '', States: bodyStates },
+      ...leaving(exit, frame, new Map([[node.id, '$states.result']])),
+    };
+    origin(node.id, 'map', node.id, node.source);
+    home.set(node.id, `$${variable(node.id, frame.depth)}`);
+  }
+
+  const emitters = { job: emitJob, branch: emitBranch, map: emitMap };
+  /** Nodes that only `leaving` must not assign: branches assign theirs on the way out of their sides. */
+  const innerOnly = new Set(
+    [...shapes.nodes.values()].filter(({ node }) => node.kind === 'branch').map(({ node }) => node.id),
+  );
+  return { scope: emitScope, print: printScope, origins, barriers };
+}
+
+function leavesOf(part: Skeleton): readonly string[] {
+  return part.kind === 'leaf' ? [part.id] : part.parts.flatMap(leavesOf);
+}
+
+/** Faults of the Lambda service itself, which say nothing about the job. @see https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html */
+const lambdaServiceErrors = [
+  'Lambda.ClientExecutionTimeoutException',
+  'Lambda.ServiceException',
+  'Lambda.AWSLambdaException',
+  'Lambda.SdkClientException',
+  'Lambda.TooManyRequestsException',
+];
+
+/** Errors that a repetition cannot mend. */
+const hopeless = [jobErrors.inputInvalid, jobErrors.outputInvalid, jobErrors.outputTooLarge];
+
+function retriers(retry: RetryIr | undefined): Json {
+  const service = {
+    ErrorEquals: [...lambdaServiceErrors, jobErrors.recordFailed],
+    IntervalSeconds: 2,
+    MaxAttempts: 6,
+    BackoffRate: 2,
+    JitterStrategy: 'FULL',
+  };
+  if (!retry || retry.max === 0) return [service];
+  return [
+    { ErrorEquals: hopeless, MaxAttempts: 0 },
+    service,
+    {
+      ErrorEquals: retry.errors,
+      IntervalSeconds: retry.delaySeconds,
+      MaxAttempts: retry.max,
+      BackoffRate: retry.backoff,
+      ...(retry.maxDelaySeconds === undefined ? {} : { MaxDelaySeconds: retry.maxDelaySeconds }),
+      ...(retry.jitter ? { JitterStrategy: 'FULL' } : {}),
+    },
+  ];
+}

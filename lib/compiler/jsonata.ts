@@ -1,0 +1,191 @@
+/**
+ * The one place that prints JSONata. It encodes what the language does that its readers do not expect:
+ *
+ * - a path through a list gives a bare value for one element and nothing for none: lists are read as wholes, and
+ *   plucked inside brackets;
+ * - brackets flatten a list inside them unless it is written in brackets itself;
+ * - a comparison with something absent is nothing or false, so what may be absent goes through `$exists`;
+ * - an object constructor drops keys without a value, a field of its own fails the state.
+ */
+import type { CallExpression, Expression, Json, RefExpression } from '../ir/expressions.ts';
+import { alternatives, type ShapeContext, shapeOf } from '../ir/shapes.ts';
+
+/** How to print the values that an expression refers to, at the place where it is evaluated. */
+export interface PrintScope {
+  /** JSONata of a target's whole value, such as `$load` or `$states.result.Payload`. */
+  readonly base: (target: RefExpression['target']) => string;
+  readonly shapes: ShapeContext;
+}
+
+/** A field's name as a step of a path: plain, or in backticks where the name needs it. */
+function step(name: string): string {
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !reservedWords.has(name) ? name : `\`${name}\``;
+}
+
+/** A value's field or item, from the outside in. A name with a backtick has no path form and is looked up. */
+export function access(base: string, keys: readonly (string | number)[]): string {
+  return keys.reduce<string>((inner, key) => {
+    if (typeof key === 'number') return `${inner}[${key}]`;
+    return key.includes('`') || key === '' ? `$lookup(${inner}, ${text(key)})` : `${inner}.${step(key)}`;
+  }, base);
+}
+
+const reservedWords = new Set(['and', 'or', 'in', 'true', 'false', 'null', 'function']);
+
+/** Text as a JSONata literal. Braces are escaped so that no literal can look like the end of an expression. */
+export function text(value: string): string {
+  return JSON.stringify(value)
+    .replaceAll('{', '\\u007b')
+    .replaceAll('}', '\\u007d')
+    .replaceAll(/[\u2028\u2029\u007f]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+function literal(value: Json): string {
+  if (typeof value === 'string') return text(value);
+  if (Array.isArray(value)) return `[${value.map(literal).join(', ')}]`;
+  if (typeof value === 'object' && value !== null) {
+    return `{${Object.entries(value)
+      .map(([key, inner]) => `${text(key)}: ${literal(inner)}`)
+      .join(', ')}}`;
+  }
+  return JSON.stringify(value);
+}
+
+/** Prints an expression as JSONata, without the `{% %}` around it. */
+export function print(scope: PrintScope, expression: Expression): string {
+  switch (expression.kind) {
+    case 'literal':
+      return literal(expression.value);
+    case 'ref':
+      return access(scope.base(expression.target), expression.path);
+    case 'object':
+      return `{${Object.entries(expression.fields)
+        .map(([key, value]) => `${text(key)}: ${print(scope, value)}`)
+        .join(', ')}}`;
+    case 'array':
+      return `[${expression.items.map((item) => printItem(scope, item)).join(', ')}]`;
+    case 'call':
+      return printCall(scope, expression);
+  }
+}
+
+/** An item of a bracketed list: a list goes into brackets of its own, or it would be flattened. */
+function printItem(scope: PrintScope, item: Expression): string {
+  const printed = print(scope, item);
+  return isList(scope, item) && item.kind !== 'array' && item.kind !== 'literal' ? `[${printed}]` : printed;
+}
+
+function isList(scope: PrintScope, expression: Expression): boolean {
+  return alternatives(shapeOf(scope.shapes, expression).schema).some((schema) => schema['type'] === 'array');
+}
+
+const infix: { readonly [name: string]: string } = {
+  eq: '=',
+  gt: '>',
+  gte: '>=',
+  lt: '<',
+  lte: '<=',
+  add: '+',
+  subtract: '-',
+  multiply: '*',
+};
+
+function printCall(scope: PrintScope, { name, arguments: given }: CallExpression): string {
+  const printed = given.map((value) => print(scope, value));
+  const [a = 'null', b = 'null'] = printed;
+  const [first, second] = given;
+  switch (name) {
+    case 'eq':
+    case 'gt':
+    case 'gte':
+    case 'lt':
+    case 'lte':
+    case 'add':
+    case 'subtract':
+    case 'multiply':
+      return `(${a} ${infix[name]} ${b})`;
+    case 'ne':
+      return `$not(${a} = ${b})`;
+    case 'and':
+      return given.length === 0 ? 'true' : `(${printed.join(' and ')})`;
+    case 'or':
+      return given.length === 0 ? 'false' : `(${printed.join(' or ')})`;
+    case 'not':
+      return `$not(${a})`;
+    case 'text':
+      return given.length === 0
+        ? '""'
+        : `(${given.map((value, index) => (value.kind === 'literal' && typeof value.value === 'string' ? printed[index] : `$string(${printed[index]})`)).join(' & ')})`;
+    case 'orElse':
+      return first?.kind === 'ref' && first.path.length === 0 && first.target.kind === 'node'
+        ? `($type(${a}) = "null" ? ${b} : ${a})`
+        : `($exists(${a}) ? ${a} : ${b})`;
+    case 'pluck': {
+      const key = second?.kind === 'literal' ? String(second.value) : '';
+      const nested = alternatives(shapeOf(scope.shapes, { kind: 'call', name, arguments: given }).schema).some(
+        (schema) => isListOfLists(schema),
+      );
+      return nested ? `[${a}.[${step(key)}]]` : `[${access(a, [key])}]`;
+    }
+    case 'sum':
+      return `$sum(${a})`;
+    case 'count':
+      return `$count(${a})`;
+    case 'get':
+      return second?.kind === 'literal' ? access(`(${a})`, [second.value as string | number]) : a;
+    case 'ok':
+      return `($type(${a}) != "null")`;
+  }
+}
+
+function isListOfLists(schema: { readonly [keyword: string]: unknown }): boolean {
+  const { items } = schema;
+  return (
+    typeof items === 'object' &&
+    items !== null &&
+    alternatives(items as { readonly [keyword: string]: unknown }).some((inner) => inner['type'] === 'array')
+  );
+}
+
+/** An expression as Step Functions takes it: `{% … %}`. */
+export function quoted(jsonata: string): string {
+  return `{% ${jsonata} %}`;
+}
+
+/**
+ * An expression as a template: constants as they are, structures as structures, the rest as `{% … %}`. Where a value
+ * may be absent the structure around it is one object constructor, which leaves such fields out.
+ */
+export function template(scope: PrintScope, expression: Expression): Json {
+  switch (expression.kind) {
+    case 'literal':
+      return literalTemplate(expression.value);
+    case 'array':
+      return expression.items.map((item) => template(scope, item));
+    case 'object': {
+      const fields = Object.entries(expression.fields);
+      if (fields.some(([, value]) => shapeOf(scope.shapes, value).absent)) return quoted(print(scope, expression));
+      return Object.fromEntries(fields.map(([key, value]) => [key, template(scope, value)]));
+    }
+    default:
+      return quoted(print(scope, expression));
+  }
+}
+
+function literalTemplate(value: Json): Json {
+  if (typeof value === 'string') return value.includes('{%') || value.includes('%}') ? quoted(text(value)) : value;
+  if (Array.isArray(value)) return value.map(literalTemplate);
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, literalTemplate(inner)]));
+  return value;
+}
+
+/** Names a variable must not have: they would hide JSONata's functions or what Step Functions sets. */
+export const reservedVariables: ReadonlySet<string> = new Set(
+  (
+    'states abs append assert average base64decode base64encode boolean ceil clone contains count decodeUrl decodeUrlComponent distinct each encodeUrl ' +
+    'encodeUrlComponent error eval exists filter floor formatBase formatInteger formatNumber fromMillis hash join keys length lookup lowercase map match max merge ' +
+    'millis min not now number pad parse parseInteger partition power random range reduce replace reverse round shuffle sift single sort split spread sqrt string ' +
+    'substring substringAfter substringBefore sum toMillis trim type typeOf uppercase uuid zip'
+  ).split(' '),
+);

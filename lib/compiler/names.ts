@@ -1,0 +1,50 @@
+/** Names of variables and states. Both are seen by people in the AWS console and are stable from compile to compile. */
+import { reservedVariables } from './jsonata.ts';
+
+/**
+ * Gives each (node, depth) a variable name of its own. Inner scopes of a machine may read outer variables but not
+ * assign their names, so a value has another name at each depth of Parallel and Map: `load`, `load_1`, …
+ */
+export function variableNames(): (id: string, depth: number) => string {
+  const given = new Map<string, string>();
+  const taken = new Set<string>();
+  return (id, depth) => {
+    const key = `${depth} ${id}`;
+    const known = given.get(key);
+    if (known !== undefined) return known;
+    const wanted = `${id.replaceAll('-', '_')}${depth === 0 ? '' : `_${depth}`}`;
+    let name = reservedVariables.has(wanted) ? `${wanted}_` : wanted;
+    while (taken.has(name)) name = `${name}_`;
+    taken.add(name);
+    given.set(key, name);
+    return name;
+  };
+}
+
+/** Longest state name that Step Functions accepts, in characters. */
+const longestStateName = 80;
+
+/** The choice in front of a job that has a condition. */
+export function conditionState(id: string): string {
+  return `${id}?`;
+}
+
+/** The state that ends a scope when its last job is skipped, or a side that has no jobs. */
+export function skipState(id: string): string {
+  return `${id} skipped`;
+}
+
+/** The Parallel state over branches that begin with these states. Unique, because no two forks begin with the same two. */
+export function forkState(heads: readonly string[]): string {
+  const whole = `fork ${heads.join(', ')}`;
+  if (whole.length <= longestStateName) return whole;
+  const [first = '', second = ''] = heads;
+  return `fork ${first.slice(0, 24)}, ${second.slice(0, 24)}, … ${heads.length} #${shortHash(heads.join('\n'))}`;
+}
+
+/** 32-bit FNV-1a as 8 hexadecimal digits: only keeps cut names apart. */
+function shortHash(value: string): string {
+  let hash = 0x811c9dc5;
+  for (const character of value) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, '0');
+}
