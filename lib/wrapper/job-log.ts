@@ -82,26 +82,41 @@ const consoleMethods = {
   trace: 'debug',
 } as const;
 
-/**
- * Turns what is written to the console into records of the log.
- * @returns what puts the console back; it may be called in any order with others of its kind
- */
-export function captureConsole(log: JobLog): () => void {
+/** The logs of the handlers that are running now; Lambda runs one at a time, tests may run several. */
+const capturing: JobLog[] = [];
+let restoreConsole: (() => void) | undefined;
+
+function patchConsole(): () => void {
   const undo = Object.entries(consoleMethods).map(([name, level]) => {
     const method = name as keyof typeof consoleMethods;
     const before = console[method];
-    let active = true;
     const replacement = (...values: unknown[]): void => {
-      if (active) log[level](formatWithOptions({ colors: false }, ...values));
-      else before(...values);
+      const log = capturing.at(-1);
+      if (log === undefined) before(...values);
+      else log[level](formatWithOptions({ colors: false }, ...values));
     };
     console[method] = replacement;
     return () => {
-      active = false;
+      // Who has put something over it since holds on to it; it then only passes on.
       if (console[method] === replacement) console[method] = before;
     };
   });
   return () => {
     for (const restore of undo) restore();
+  };
+}
+
+/**
+ * Turns what is written to the console into records of the log; of the latest one where several overlap.
+ * @returns what ends that; the console is given back with the last
+ */
+export function captureConsole(log: JobLog): () => void {
+  capturing.push(log);
+  restoreConsole ??= patchConsole();
+  return () => {
+    capturing.splice(capturing.indexOf(log), 1);
+    if (capturing.length > 0) return;
+    restoreConsole?.();
+    restoreConsole = undefined;
   };
 }

@@ -48,7 +48,7 @@ export async function checkValue(schema: Schema, value: unknown, name: JobErrorN
 }
 
 /** Where a value stops being JSON; undefined when it is JSON all the way. */
-function notJson(value: unknown, path: string, around: ReadonlySet<unknown>): string | undefined {
+function notJson(value: unknown, path: string, around: Set<unknown>): string | undefined {
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -62,21 +62,28 @@ function notJson(value: unknown, path: string, around: ReadonlySet<unknown>): st
   }
   if (value === null) return undefined;
   if (around.has(value)) return `${path} contains itself`;
-  const within = new Set(around).add(value);
-  if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) {
-      const wrong = notJson(item, `${path}[${index}]`, within);
-      if (wrong !== undefined) return wrong;
-    }
-    return undefined;
+  around.add(value);
+  const wrong = Array.isArray(value) ? itemNotJson(value, path, around) : fieldNotJson(value, path, around);
+  around.delete(value);
+  return wrong;
+}
+
+function itemNotJson(list: readonly unknown[], path: string, around: Set<unknown>): string | undefined {
+  for (const [index, item] of list.entries()) {
+    const wrong = notJson(item, `${path}[${index}]`, around);
+    if (wrong !== undefined) return wrong;
   }
+  return undefined;
+}
+
+function fieldNotJson(value: object, path: string, around: Set<unknown>): string | undefined {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
     return `${path} is a ${value.constructor?.name ?? 'class instance'}`;
   }
   for (const [key, item] of Object.entries(value)) {
     if (item === undefined) continue;
-    const wrong = notJson(item, `${path}.${key}`, within);
+    const wrong = notJson(item, `${path}.${key}`, around);
     if (wrong !== undefined) return wrong;
   }
   return undefined;

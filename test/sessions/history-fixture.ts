@@ -11,7 +11,7 @@ function job(id: string, line: number, operation = id): JobIr {
   return { kind: 'job', id, source: at(line), after: [], operation, input: nothing };
 }
 
-function task(id: string, next: string | undefined, more: { readonly [key: string]: Json } = {}): Json {
+function task(next: string | undefined, more: { readonly [key: string]: Json } = {}): Json {
   return {
     Type: 'Task',
     Resource: 'arn:aws:states:::lambda:invoke',
@@ -71,7 +71,7 @@ export const artifact: PipelineArtifact = {
     QueryLanguage: 'JSONata',
     StartAt: 'load',
     States: {
-      load: task('load', 'fork'),
+      load: task('fork'),
       fork: {
         Type: 'Parallel',
         Next: 'any',
@@ -84,7 +84,7 @@ export const artifact: PipelineArtifact = {
                 Choices: [{ Condition: '{% $x %}', Next: 'check' }],
                 Default: 'check.skip',
               },
-              check: task('check', undefined),
+              check: task(undefined),
               'check.skip': { Type: 'Pass', End: true },
             },
           },
@@ -94,16 +94,16 @@ export const artifact: PipelineArtifact = {
               convert: {
                 Type: 'Map',
                 End: true,
-                ItemProcessor: { StartAt: 'one', States: { one: task('one', 'two'), two: task('two', undefined) } },
+                ItemProcessor: { StartAt: 'one', States: { one: task('two'), two: task(undefined) } },
               },
             },
           },
         ],
       },
       any: { Type: 'Choice', Choices: [{ Condition: '{% $y %}', Next: 'alarm' }], Default: 'publish' },
-      alarm: task('alarm', 'close', { Catch: [{ ErrorEquals: ['States.ALL'], Next: 'close' }] }),
-      publish: task('publish', 'close'),
-      close: task('close', undefined),
+      alarm: task('close', { Catch: [{ ErrorEquals: ['States.ALL'], Next: 'close' }] }),
+      publish: task('close'),
+      close: task(undefined),
     },
   },
   states: {

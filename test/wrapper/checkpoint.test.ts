@@ -1,0 +1,144 @@
+import { ScanCommand } from '@aws-sdk/client-dynamodb';
+import { unmarshall } from '@aws-sdk/util-dynamodb';
+import * as z from 'zod';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { wrapHandler } from '../../lib/wrapper/wrap-handler.ts';
+import { type LocalTables, startTables, tableNames } from '../sessions/local-tables.ts';
+import { callOf, executionArn, portsFor } from './call.ts';
+
+const contract = { id: 'load', input: z.unknown(), output: z.unknown() };
+const throttled = {
+  status: 400,
+  body: '{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"slow"}',
+};
+
+let tables: LocalTables;
+let session = 0;
+beforeAll(async () => {
+  tables = await startTables();
+});
+afterAll(() => tables.close());
+beforeEach(() => {
+  session += 1;
+  tables.spoil = undefined;
+  tables.calls.length = 0;
+});
+
+const call = (over: { readonly [field: string]: unknown } = {}) =>
+  callOf('in', { block: { session: `s${session}`, createdAt: '2026-03-04T05:06:00.000Z', generation: 1 }, ...over });
+
+async function items(): Promise<readonly unknown[]> {
+  const { Items: found = [] } = await tables.client.send(new ScanCommand({ TableName: tableNames.jobHistoryTable }));
+  return found.map((item) => unmarshall(item)).filter((item) => item['session_id'] === `s${session}`);
+}
+
+const failure = (run: Promise<unknown>) =>
+  run.then(
+    () => 'no failure',
+    (error: Error) => `${error.name}: ${error.message}`,
+  );
+
+describe('a completed job', () => {
+  it('is recorded before its answer is given, by one read and one write', async () => {
+    const handler = wrapHandler(contract, () => ({ rows: 3 }), portsFor(tables));
+    expect(await handler(call({ attempt: 1 }))).toStrictEqual({ rows: 3 });
+    expect(tables.calls).toStrictEqual(['GetItem', 'PutItem']);
+    expect(await items()).toStrictEqual([
+      {
+        session_id: `s${session}`,
+        job_timestamp: 'load#checkpoint#000001',
+        record_type: 'checkpoint',
+        job_id: 'load',
+        operation_id: 'load',
+        attempt: 2,
+        generation: 1,
+        execution_arn: executionArn,
+        output: '{"rows":3}',
+        completed_at: '2026-03-04T05:06:07.000Z',
+      },
+    ]);
+  });
+
+  it('is not run again in its generation, and is in the next', async () => {
+    let runs = 0;
+    const handler = wrapHandler(contract, () => ({ run: ++runs }), portsFor(tables));
+    const next = { block: { session: `s${session}`, createdAt: '2026-03-04T05:06:00.000Z', generation: 2 } };
+    expect([await handler(call()), await handler(call({ attempt: 1 })), await handler(call(next)), runs]).toStrictEqual(
+      [{ run: 1 }, { run: 1 }, { run: 2 }, 2],
+    );
+  });
+
+  it('gives what was recorded first when two runs of it overlap', async () => {
+    const both = Promise.withResolvers<void>();
+    let runs = 0;
+    const handler = wrapHandler(
+      contract,
+      async () => {
+        const run = ++runs;
+        if (run === 2) both.resolve();
+        await both.promise;
+        return { run };
+      },
+      portsFor(tables),
+    );
+    const answers = await Promise.all([handler(call()), handler(call({ attempt: 1 }))]);
+    expect([runs, answers[0]]).toStrictEqual([2, answers[1]]);
+    expect((await items()).length).toBe(1);
+  });
+
+  it('is not recorded when it fails', async () => {
+    const ports = portsFor(tables);
+    const handler = wrapHandler(contract, () => undefined, ports);
+    expect(await failure(handler(call()))).toMatch(/^Bunsui\.OutputInvalid: /);
+    expect(await items()).toStrictEqual([]);
+  });
+
+  it('does without records where the environment names no table', async () => {
+    expect(await wrapHandler(contract, () => 1, portsFor())(call())).toBe(1);
+    expect(tables.calls).toStrictEqual([]);
+  });
+});
+
+describe('a table that is hard to reach', () => {
+  it.each([
+    ['is throttled', throttled],
+    ['answers 500 with no JSON', { status: 500, body: '<html>' }],
+    ['loses the answer', 'lose-answer' as const],
+  ])('is asked again when it %s', async (_, spoilt) => {
+    let runs = 0;
+    tables.spoil = ({ number }) => (number % 3 === 0 ? undefined : spoilt);
+    const ports = portsFor(tables);
+    expect(await wrapHandler(contract, () => ({ run: ++runs }), ports)(call())).toStrictEqual({ run: 1 });
+    tables.spoil = undefined;
+    expect([runs, (await items()).length]).toStrictEqual([1, 1]);
+  });
+
+  it('is given up after ten tries with growing waits', async () => {
+    tables.spoil = () => throttled;
+    const ports = portsFor(tables);
+    expect(await failure(wrapHandler(contract, () => 1, ports)(call()))).toBe(
+      `Bunsui.RecordFailed: GetItem on table ${tableNames.jobHistoryTable} failed 10 times, at last by: ThrottlingException: slow`,
+    );
+    expect(tables.calls.length).toBe(10);
+    expect(ports.slept).toStrictEqual([25, 50, 100, 200, 400, 800, 1000, 1000, 1000]);
+  });
+
+  it('is given up when the time of the function is used up', async () => {
+    tables.spoil = ({ operation }) => (operation === 'PutItem' ? throttled : undefined);
+    const ports = portsFor(tables);
+    const context = { getRemainingTimeInMillis: () => 150 };
+    expect(await failure(wrapHandler(contract, () => 1, ports)(call(), context))).toMatch(
+      /^Bunsui\.RecordFailed: PutItem on table .* failed 4 times/,
+    );
+    expect(ports.slept).toStrictEqual([25, 50, 100]);
+  });
+
+  it('is not asked again for what it refuses', async () => {
+    const ports = portsFor(tables);
+    const wrong = { ...ports, environment: { ...ports.environment, BUNSUI_JOB_HISTORY_TABLE: 'absent' } };
+    expect(await failure(wrapHandler(contract, () => 1, wrong)(call()))).toMatch(
+      /^Bunsui\.RecordFailed: GetItem on table absent was refused: ResourceNotFoundException: /,
+    );
+    expect(tables.calls).toStrictEqual(['GetItem']);
+  });
+});
