@@ -58,7 +58,7 @@ export function helpText(command: Command, page: HelpPage, bold: (text: string) 
     (sub) => [[sub.name(), ...sub.registeredArguments.map(argumentText)].join(' '), sub.summary()] as const,
   );
   return [
-    command.description(),
+    ...wrap(command.description(), width),
     ...section(
       'Examples',
       page.examples.flatMap(([line, purpose]) => [`  ${line}`, `      ${purpose}`]),

@@ -39,9 +39,8 @@ function checkFile(given: string, file: string): void {
     isFile = statSync(file).isFile();
   } catch (thrown) {
     const code = (thrown as NodeJS.ErrnoException).code ?? '';
-    const withExtension = extensions.map((extension) => given + extension).find((name) => existsSync(resolve(name)));
-    const hint =
-      withExtension === undefined ? 'check the path of the pipeline file' : `did you mean "${withExtension}"?`;
+    const ending = extensions.find((extension) => existsSync(file + extension));
+    const hint = ending === undefined ? 'check the path of the pipeline file' : `did you mean "${given}${ending}"?`;
     if (code === 'ENOENT' || code === 'ENOTDIR') throw refuse(`there is no file "${given}"`, hint);
     throw refuse(`the file "${given}" cannot be read (${code})`, 'check the permissions of the file and its folders');
   }

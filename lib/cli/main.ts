@@ -25,6 +25,13 @@ function packageVersion(): string {
   return 'unknown';
 }
 
+/** What is missing in this Node.js, if anything: it must run TypeScript files as they are. */
+export function nodeTooOld(version: string): string | undefined {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const enough = major > 22 || (major === 22 && minor >= 18);
+  return enough ? undefined : `bunsui needs Node.js 22.18 or later, and this is ${version}`;
+}
+
 /** The command that the first words name, and how many words that takes. */
 function commandAt(program: Command, words: readonly string[]): { readonly command: Command; readonly depth: number } {
   let command = program;
@@ -118,6 +125,11 @@ function ignoreClosedPipes(): void {
  */
 export async function main(args: readonly string[], terminal: Terminal = systemTerminal()): Promise<number> {
   ignoreClosedPipes();
+  const tooOld = nodeTooOld(process.versions.node);
+  if (tooOld !== undefined) {
+    terminal.err.write(`${tooOld}\n`);
+    return exitCodes.runtime;
+  }
   const context: CommandContext = { terminal, cwd: process.cwd(), commandName: commandNameFrom(process.env) };
   try {
     return await runProgram(args, context);

@@ -12,7 +12,7 @@ type Run = (work: () => Promise<number>) => Promise<void>;
 
 const overview = (bold: (text: string) => string) =>
   [
-    'Data pipelines in TypeScript: on this machine now, on AWS Step Functions as they are.',
+    'Data pipelines in TypeScript, on this machine and on AWS Step Functions.',
     '',
     bold('Examples'),
     '  bunsui run pipelines/flights/pipeline.ts       run a pipeline and watch it',
