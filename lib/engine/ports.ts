@@ -12,6 +12,8 @@ export interface Clock {
   now(): number;
   /** Calls `wake` once, at or after `atMs`. Returns what cancels it. */
   wakeAt(atMs: number, wake: () => void): () => void;
+  /** A virtual clock does not jump while it is held: somebody is still working at the present moment. */
+  hold?(): () => void;
 }
 
 /** A task to run: one attempt of one Task state. */
@@ -26,6 +28,8 @@ export interface TaskRequest {
   readonly retryCount: number;
   readonly timeoutSeconds?: number;
   readonly heartbeatSeconds?: number;
+  /** The role that the state's Credentials name. */
+  readonly credentialsRoleArn?: string;
 }
 
 /** How a task ended. `error` is the name that Retry and Catch match. */

@@ -1,0 +1,218 @@
+/** The fields of each type of state, with their checks. */
+import type { StateType } from './definition.ts';
+import { parseTimestamp } from './json.ts';
+import {
+  type Check,
+  expression,
+  type Fields,
+  integer,
+  isObject,
+  list,
+  object,
+  oneOf,
+  orExpression,
+  template,
+  text,
+  truth,
+  unsupported,
+} from './validate-fields.ts';
+
+const maxSeconds = 99_999_999;
+
+/** @see https://docs.aws.amazon.com/step-functions/latest/dg/workflow-variables.html */
+const assign: Check = (value, location, report) => {
+  if (!isObject(value)) {
+    report(location, 'Expected value of type Object');
+    return;
+  }
+  for (const [name, part] of Object.entries(value)) {
+    const at = `${location}/${name}`;
+    if (name === 'states') report(at, "The variable name 'states' is reserved");
+    else if (name.length > 80 || !/^\p{ID_Start}\p{ID_Continue}*$/u.test(name)) {
+      report(
+        at,
+        'A variable name begins with a letter, goes on with letters, digits and _, and has at most 80 characters',
+      );
+    }
+    template(part, at, report);
+  }
+};
+
+const errorNames: Check = (value, location, report) => {
+  list(text, { nonEmpty: true })(value, location, report);
+  if (Array.isArray(value) && value.includes('States.ALL') && value.length > 1) {
+    report(location, 'States.ALL must stand alone in ErrorEquals');
+  }
+};
+
+/** States.ALL matches whatever is left, so nothing may follow it. */
+function allLast(check: Check): Check {
+  return (value, location, report) => {
+    list(check)(value, location, report);
+    if (!Array.isArray(value)) return;
+    for (const [index, part] of (value as readonly unknown[]).slice(0, -1).entries()) {
+      if (isObject(part) && Array.isArray(part['ErrorEquals']) && part['ErrorEquals'].includes('States.ALL')) {
+        report(`${location}[${index}]`, 'States.ALL must be in the last entry');
+      }
+    }
+  };
+}
+
+const retry = allLast(
+  object({
+    ErrorEquals: { required: errorNames },
+    IntervalSeconds: integer(1, maxSeconds),
+    MaxAttempts: integer(0, maxSeconds),
+    BackoffRate: (value, location, report) => {
+      if (typeof value !== 'number' || value < 1) report(location, 'Expected a number of at least 1');
+    },
+    MaxDelaySeconds: integer(1, 31_622_400),
+    JitterStrategy: oneOf('FULL', 'NONE'),
+    Comment: text,
+  }),
+);
+
+const catchers = allLast(
+  object({
+    ErrorEquals: { required: errorNames },
+    Next: { required: text },
+    Assign: assign,
+    Output: template,
+    Comment: text,
+  }),
+);
+
+const base: Fields = { Type: text, Comment: text, QueryLanguage: text };
+const errorHandling: Fields = { Retry: retry, Catch: catchers };
+
+function transition(fields: Fields): Fields {
+  return { ...base, ...fields, Assign: assign, Output: template, Next: text, End: truth };
+}
+
+const resource: Check = (value, location, report) => {
+  if (typeof value !== 'string') {
+    report(location, 'Expected value of type String');
+  } else if (/^arn:[a-z-]+:states:[a-z0-9-]*:\d{12}:activity:/.test(value)) {
+    report(location, 'An activity is not supported by this engine', 'UNSUPPORTED');
+  } else if (/\.(sync(:2)?|waitForTaskToken)$/.test(value)) {
+    report(location, 'Waiting for a job or a task token is not supported by this engine', 'UNSUPPORTED');
+  } else if (
+    !/^arn:[a-z-]+:(states:[a-z0-9-]*:\d*:[A-Za-z0-9-]+(:[A-Za-z0-9-]+)+|lambda:[^:]*:[^:]*:function:.+)$/.test(
+      value,
+    ) &&
+    !/^\$\{[^}]+\}$/.test(value)
+  ) {
+    report(location, `The resource provided ${value} is not recognized. The value is not a valid resource ARN`);
+  }
+};
+
+const branch: Check = (value, location, report) => {
+  if (!isObject(value)) {
+    report(location, 'Expected value of type Object');
+    return;
+  }
+  for (const field of Object.keys(value)) {
+    if (!['StartAt', 'States', 'Comment'].includes(field)) {
+      report(
+        `${location}/${field}`,
+        `The field '${field}' is not supported here, the fields are [StartAt, States, Comment]`,
+      );
+    }
+  }
+};
+
+const itemProcessor: Check = (value, location, report) => {
+  if (!isObject(value)) {
+    report(location, 'Expected value of type Object');
+    return;
+  }
+  const { ProcessorConfig: config, ...scope } = value;
+  branch(scope, location, report);
+  if (config === undefined) return;
+  if (isObject(config) && config['Mode'] === 'DISTRIBUTED') {
+    report(`${location}/ProcessorConfig/Mode`, 'A distributed Map is not supported by this engine', 'UNSUPPORTED');
+  } else {
+    object({ Mode: oneOf('INLINE') })(config, `${location}/ProcessorConfig`, report);
+  }
+};
+
+/** RFC 3339 with `T` and an offset, as Wait takes it. */
+const timestamp: Check = (value, location, report) => {
+  if (typeof value !== 'string' || parseTimestamp(value) === undefined) {
+    report(location, 'String does not match RFC3339 timestamp');
+  }
+};
+
+const choiceRule = object({
+  Condition: {
+    required: (value, location, report) => {
+      if (typeof value !== 'boolean') expression(value, location, report);
+    },
+  },
+  Next: { required: text },
+  Assign: assign,
+  Output: template,
+  Comment: text,
+});
+
+/** Fields by type of state. `Next` and `End` are weighed together by `checkEnding`. */
+export const stateFields: { readonly [T in StateType]: Fields } = {
+  Pass: transition({}),
+  Task: transition({
+    ...errorHandling,
+    Resource: { required: resource },
+    Arguments: template,
+    TimeoutSeconds: orExpression(integer(1, maxSeconds)),
+    Credentials: object({ RoleArn: { required: orExpression(text) } }),
+    HeartbeatSeconds: unsupported('HeartbeatSeconds'),
+  }),
+  Choice: {
+    ...base,
+    Choices: { required: list(choiceRule, { nonEmpty: true }) },
+    Default: text,
+    Assign: assign,
+    Output: template,
+  },
+  Wait: transition({ Seconds: orExpression(integer(0, maxSeconds)), Timestamp: orExpression(timestamp) }),
+  Succeed: { ...base, Output: template },
+  Fail: { ...base, Error: orExpression(text), Cause: orExpression(text) },
+  Parallel: transition({
+    ...errorHandling,
+    Branches: { required: list(branch, { nonEmpty: true }) },
+    Arguments: template,
+  }),
+  Map: transition({
+    ...errorHandling,
+    Items: (value, location, report) => {
+      if (Array.isArray(value)) template(value, location, report);
+      else expression(value, location, report);
+    },
+    ItemSelector: template,
+    ItemProcessor: { required: itemProcessor },
+    MaxConcurrency: orExpression(integer(0, maxSeconds)),
+    ToleratedFailureCount: orExpression(integer(0, maxSeconds)),
+    ToleratedFailurePercentage: orExpression((value, location, report) => {
+      if (typeof value !== 'number' || value < 0 || value > 100) report(location, 'Expected a number from 0 to 100');
+    }),
+    ItemReader: unsupported('ItemReader'),
+    ItemBatcher: unsupported('ItemBatcher'),
+    ResultWriter: unsupported('ResultWriter'),
+    Label: unsupported('Label'),
+    Iterator: unsupported('Iterator (the older name of ItemProcessor)'),
+  }),
+};
+
+/** How a state ends: with `Next` or with `End: true`, and not both; a Wait also says until when. */
+export function checkEnding(
+  state: { readonly [field: string]: unknown },
+  location: string,
+  report: Parameters<Check>[2],
+): void {
+  if (state['Type'] === 'Wait' && (state['Seconds'] === undefined) === (state['Timestamp'] === undefined)) {
+    report(location, "A Wait has exactly one of the fields 'Seconds' and 'Timestamp'");
+  }
+  if (!Object.hasOwn(stateFields[state['Type'] as StateType], 'End')) return;
+  const ends = state['End'] === true;
+  if (ends && state['Next'] !== undefined) report(location, "A state has one of the fields 'Next' and 'End', not both");
+  if (!ends && state['Next'] === undefined) report(location, "A state needs the field 'Next' or 'End: true'");
+}

@@ -1,0 +1,217 @@
+/**
+ * Checks a state machine before anything runs: in goes any JSON, out comes a typed `Definition` or everything that is
+ * wrong with it. Codes and wording follow ValidateStateMachineDefinition; what AWS runs and this engine does not is
+ * answered with `UNSUPPORTED`, never accepted.
+ *
+ * @see https://docs.aws.amazon.com/step-functions/latest/apireference/API_ValidateStateMachineDefinition.html
+ */
+import type { Definition, StateType } from './definition.ts';
+import { type Check, type Fields, isObject, type Report, walkFields } from './validate-fields.ts';
+import { checkEnding, stateFields } from './validate-states.ts';
+
+export type ValidationCode = 'SCHEMA_VALIDATION_FAILED' | 'MISSING_TRANSITION_TARGET' | 'UNSUPPORTED';
+
+/** One thing that is wrong. `location` is a path from the root: `/States/Load/Retry[0]/MaxAttempts`. */
+export interface ValidationDiagnostic {
+  readonly code: ValidationCode;
+  readonly message: string;
+  readonly location: string;
+}
+
+export type ValidationResult =
+  | { readonly ok: true; readonly definition: Definition }
+  | { readonly ok: false; readonly diagnostics: readonly ValidationDiagnostic[] };
+
+/** Deeper nesting than this is refused: no checker or evaluator here may be overflowed by its input. */
+const maxDepth = 200;
+const maxStateName = 80;
+
+type Raw = { readonly [field: string]: unknown };
+
+/** What the scopes around a scope have: their variables, and every state name of the machine so far. */
+interface Surroundings {
+  readonly language: unknown;
+  readonly variables: ReadonlySet<string>;
+  readonly names: Map<string, string>;
+}
+
+export function validateDefinition(input: unknown): ValidationResult {
+  const diagnostics: ValidationDiagnostic[] = [];
+  const report: Report = (location, message, code = 'SCHEMA_VALIDATION_FAILED') => {
+    diagnostics.push({ code, message, location });
+  };
+  if (!isObject(input)) report('/', 'Definition must be a valid JSON object');
+  else if (deeperThan(input, maxDepth)) report('/', `The definition is nested deeper than ${maxDepth} levels`);
+  else checkMachine(input, report);
+  return diagnostics.length === 0
+    ? { ok: true, definition: input as unknown as Definition }
+    : { ok: false, diagnostics };
+}
+
+function checkMachine(machine: Raw, report: Report): void {
+  const language = machine['QueryLanguage'];
+  if (language !== undefined && language !== 'JSONata' && language !== 'JSONPath') {
+    report('/QueryLanguage', "The value of 'QueryLanguage' must be one of [JSONPath, JSONata]");
+  }
+  walkFields(machine, machineFields, '', report);
+  checkScope(machine, '', { language, variables: new Set(), names: new Map() }, report);
+}
+
+const text: Check = (value, location, report) => {
+  if (typeof value !== 'string') report(location, 'Expected value of type String');
+};
+
+// StartAt and States are checked by checkScope, for machines, branches and item processors alike.
+const anything: Check = () => undefined;
+const machineFields: Fields = {
+  Comment: text,
+  Version: text,
+  QueryLanguage: anything,
+  StartAt: anything,
+  States: anything,
+  TimeoutSeconds: (value, location, report) => {
+    if (!Number.isInteger(value) || Number(value) < 1 || Number(value) > 99_999_999) {
+      report(location, 'Expected an integer from 1 to 99999999');
+    }
+  },
+};
+
+function checkScope(scope: Raw, location: string, around: Surroundings, report: Report): void {
+  const at = location === '' ? '/' : location;
+  const missing = ['States', 'StartAt'].filter((field) => scope[field] === undefined);
+  if (missing.length > 0) report(at, `These fields are required: [${missing.join(', ')}]`);
+  const states = scope['States'];
+  if (states !== undefined && (!isObject(states) || Object.keys(states).length === 0)) {
+    report(`${location}/States`, 'Expected an object with at least one state');
+  }
+  if (scope['StartAt'] !== undefined && typeof scope['StartAt'] !== 'string') {
+    report(`${location}/StartAt`, 'Expected value of type String');
+  }
+  if (!isObject(states)) return;
+
+  const named = Object.entries(states).filter((entry): entry is [string, Raw] => {
+    if (isObject(entry[1])) return true;
+    report(`${location}/States/${entry[0]}`, 'Expected value of type Object');
+    return false;
+  });
+  checkVariables(named, location, around.variables, report);
+  const inner = { ...around, variables: new Set([...around.variables, ...named.flatMap(([, s]) => assignedBy(s))]) };
+  for (const [name, state] of named) checkState(name, state, `${location}/States/${name}`, inner, report);
+  checkTransitions(scope['StartAt'], states, location, report);
+}
+
+function checkState(name: string, state: Raw, location: string, around: Surroundings, report: Report): void {
+  const first = around.names.get(name);
+  if (first !== undefined) report(location, `The state name '${name}' is used twice in the machine, first at ${first}`);
+  else around.names.set(name, location);
+  if (name.length === 0 || name.length > maxStateName) {
+    report(location, `A state name has 1 to ${maxStateName} characters, this one has ${name.length}`);
+  }
+  const type = state['Type'];
+  if (typeof type !== 'string' || !Object.hasOwn(stateFields, type)) {
+    const known = Object.keys(stateFields).join(', ');
+    report(
+      `${location}/Type`,
+      type === undefined ? `The field 'Type' is required but was missing` : `Expected one of [${known}]`,
+    );
+    return;
+  }
+  const language = state['QueryLanguage'] ?? around.language ?? 'JSONPath';
+  if (around.language === 'JSONata' && state['QueryLanguage'] === 'JSONPath') {
+    report(location, "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine");
+  } else if (language === 'JSONPath') {
+    report(
+      location,
+      `The query language JSONPath is not supported here: set "QueryLanguage": "JSONata"`,
+      'UNSUPPORTED',
+    );
+  } else if (language !== 'JSONata') {
+    report(`${location}/QueryLanguage`, "The value of 'QueryLanguage' must be one of [JSONPath, JSONata]");
+  } else {
+    walkFields(state, stateFields[type as StateType], location, report);
+    checkEnding(state, location, report);
+  }
+  for (const [scope, at] of innerScopes(state, location)) checkScope(scope, at, around, report);
+}
+
+function innerScopes(state: Raw, location: string): readonly (readonly [Raw, string])[] {
+  const branches = Array.isArray(state['Branches']) ? (state['Branches'] as readonly unknown[]) : [];
+  const body = state['ItemProcessor'];
+  return [
+    ...branches.flatMap((branch, index) =>
+      isObject(branch) ? [[branch, `${location}/Branches[${index}]`] as const] : [],
+    ),
+    ...(isObject(body) ? [[body, `${location}/ItemProcessor`] as const] : []),
+  ];
+}
+
+/** The parts of a state that may assign: itself, its choice rules, its catchers. */
+function assigningParts(state: Raw): readonly (readonly [Raw, string])[] {
+  const listed = ['Choices', 'Catch'].flatMap((field) => {
+    const list = state[field];
+    if (!Array.isArray(list)) return [];
+    return (list as readonly unknown[]).flatMap((part, index) =>
+      isObject(part) ? [[part, `/${field}[${index}]`] as const] : [],
+    );
+  });
+  return [[state, ''], ...listed];
+}
+
+function assignedBy(state: Raw): readonly string[] {
+  return assigningParts(state).flatMap(([part]) => (isObject(part['Assign']) ? Object.keys(part['Assign']) : []));
+}
+
+/** An inner scope reads the variables around it, and may not assign or reuse their names. */
+function checkVariables(
+  states: readonly (readonly [string, Raw])[],
+  location: string,
+  outer: ReadonlySet<string>,
+  report: Report,
+): void {
+  for (const [name, state] of states) {
+    for (const [part, at] of assigningParts(state)) {
+      if (!isObject(part['Assign'])) continue;
+      for (const variable of Object.keys(part['Assign'])) {
+        if (outer.has(variable)) {
+          const where = `${location}/States/${name}${at}/Assign/${variable}`;
+          report(where, `The variable '${variable}' belongs to an outer scope and can not be assigned here`);
+        }
+      }
+    }
+  }
+}
+
+function checkTransitions(startAt: unknown, states: Raw, location: string, report: Report): void {
+  const reached = new Set<string>();
+  const waiting: string[] = [];
+  const reach = (target: unknown, at: string, field: string): void => {
+    if (typeof target !== 'string') return;
+    if (!Object.hasOwn(states, target)) {
+      report(at, `Missing '${field}' target: ${target}`, 'MISSING_TRANSITION_TARGET');
+    } else if (!reached.has(target)) {
+      reached.add(target);
+      waiting.push(target);
+    }
+  };
+  reach(startAt, `${location}/StartAt`, 'StartAt');
+  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    const state = states[name];
+    if (!isObject(state)) continue;
+    for (const [part, at] of assigningParts(state)) reach(part['Next'], `${location}/States/${name}${at}/Next`, 'Next');
+    reach(state['Default'], `${location}/States/${name}/Default`, 'Default');
+  }
+  for (const name of Object.keys(states)) {
+    if (!reached.has(name)) {
+      report(`${location}/States/${name}`, `State "${name}" is not reachable.`, 'MISSING_TRANSITION_TARGET');
+    }
+  }
+}
+
+function deeperThan(value: unknown, limit: number): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > limit) return true;
+    level = level.flatMap((part) => (typeof part === 'object' && part !== null ? Object.values(part) : []));
+  }
+  return false;
+}

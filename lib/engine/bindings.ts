@@ -1,0 +1,53 @@
+/** What the expressions of a state see: `$states` with input, result, errorOutput and context, and the variables. */
+import type { Json } from '../asl/definition.ts';
+import type { Bindings } from '../asl/jsonata.ts';
+import { type Execution, type Failure, retryCount, type Thread, visibleVariables } from './execution.ts';
+
+/** What a state has besides its input when its output is made. */
+export interface Extras {
+  readonly result?: Json;
+  readonly errorOutput?: Json;
+}
+
+export function bindingsFor(execution: Execution, thread: Thread, extras: Extras = {}): Bindings {
+  return {
+    states: { input: thread.input.value, context: contextOf(execution, thread), ...extras },
+    variables: visibleVariables(thread),
+  };
+}
+
+/** An error as `$states.errorOutput`, and as what a Catch gives on when it has no Output. */
+export function errorOutput(failure: Failure): { readonly Error: string | null; readonly Cause: string } {
+  return { Error: failure.error ?? null, Cause: failure.cause ?? '' };
+}
+
+/** @see https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html */
+function contextOf(execution: Execution, thread: Thread): Json {
+  const { identity } = execution;
+  const item = itemOf(thread);
+  return {
+    Execution: {
+      Id: identity.executionArn,
+      Input: execution.input?.value ?? null,
+      Name: identity.name,
+      ...(identity.roleArn === undefined ? {} : { RoleArn: identity.roleArn }),
+      StartTime: new Date(execution.startedAtMs).toISOString(),
+      RedriveCount: 0,
+    },
+    ...(item === undefined ? {} : { Map: { Item: item } }),
+    State: {
+      EnteredTime: new Date(thread.enteredAtMs).toISOString(),
+      Name: thread.state,
+      RetryCount: retryCount(thread),
+    },
+    StateMachine: { Id: identity.stateMachineArn, Name: identity.stateMachineName },
+  };
+}
+
+/** The item of the nearest Map around. */
+function itemOf(thread: Thread): Json | undefined {
+  for (let at: Thread | undefined = thread; at !== undefined; at = at.parent) {
+    if (at.item !== undefined) return { Index: at.index, Value: at.item.value };
+  }
+  return undefined;
+}

@@ -1,0 +1,176 @@
+/**
+ * The state of an execution: a tree of threads (the machine itself, one per branch of a Parallel, one per iteration of
+ * a Map). It is made by folding journal records (fold.ts) and by nothing else, so that a resumed execution has the same.
+ */
+import type { Definition, Json, Scope, State } from '../asl/definition.ts';
+import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
+import type { Payload } from '../asl/json.ts';
+import { BunsuiError } from '../errors.ts';
+
+/** What an execution is called and what it runs; the same for a start and every resume. */
+export interface ExecutionIdentity {
+  readonly executionArn: string;
+  readonly name: string;
+  readonly stateMachineArn: string;
+  readonly stateMachineName: string;
+  readonly roleArn?: string;
+  readonly definition: Definition;
+}
+
+/** Error and cause as Retry, Catch and the history see them. */
+export interface Failure {
+  readonly error?: string;
+  readonly cause?: string;
+  /** Neither Retry nor Catch may take it. */
+  readonly terminal?: boolean;
+}
+
+/** A Parallel or Map at work. */
+export interface Fan {
+  /** Id of the event that started it; part of its children's ids. */
+  readonly startedId: number;
+  readonly outputs: (Payload | undefined)[];
+  /** What each child gets. */
+  readonly inputs: readonly Payload[];
+  /** Children at once. */
+  readonly limit: number;
+  /** Index of the next child to start. */
+  next: number;
+  running: number;
+  /** Last events of iterations that have ended and made room: what the next iterations refer to. */
+  readonly freed: number[];
+}
+
+/** A closing event that is decided and not yet recorded. */
+export interface OwedEvent {
+  readonly type:
+    | 'MapIterationFailed'
+    | 'MapIterationAborted'
+    | 'TaskStateAborted'
+    | 'WaitStateAborted'
+    | 'ParallelStateAborted'
+    | 'MapStateAborted';
+  readonly index?: number;
+}
+
+/** A task in flight: all that is needed to run it again after a crash. */
+export interface TaskInFlight {
+  readonly scheduledId: number;
+  readonly arguments: Payload;
+  readonly timeoutSeconds?: number;
+  readonly credentialsRoleArn?: string;
+  readonly deadlineMs?: number;
+}
+
+/** Where a thread stands. */
+export type Phase =
+  /** The state `thread.state` is to be entered. */
+  | { readonly kind: 'entering' }
+  /** Entered (or due for another try); its work is to be begun. */
+  | { readonly kind: 'entered' }
+  | { readonly kind: 'scheduled'; readonly task: TaskInFlight }
+  | { readonly kind: 'started'; readonly task: TaskInFlight }
+  | { readonly kind: 'waiting'; readonly untilMs: number }
+  | { readonly kind: 'retrying'; readonly atMs: number }
+  | { readonly kind: 'children'; readonly fan: Fan }
+  /** A child has failed; the events that close its siblings are being recorded. */
+  | { readonly kind: 'aborting'; readonly owed: readonly OwedEvent[]; readonly failure: Failure }
+  /** The work is done; output and assignments are to be made. */
+  | { readonly kind: 'result'; readonly result: Payload }
+  /** `marked`: the event that says that the Parallel or Map failed is recorded. */
+  | { readonly kind: 'failed'; readonly failure: Failure; readonly marked: boolean }
+  | { readonly kind: 'ended'; readonly output: Payload };
+
+/** One line of states. */
+export interface Thread {
+  readonly id: string;
+  readonly parent: Thread | undefined;
+  /** Index among its siblings; 0 for the root. */
+  readonly index: number;
+  readonly scope: Scope;
+  /** For an iteration: the map's item, before ItemSelector. */
+  readonly item: Payload | undefined;
+  readonly children: Map<number, Thread>;
+  readonly variables: Map<string, { readonly value: Json; readonly bytes: number }>;
+  state: string;
+  phase: Phase;
+  /** Raw input of the state. */
+  input: Payload;
+  /** What the next event of this thread refers to. */
+  lastEventId: number;
+  enteredId: number;
+  /** What the entering event referred to. */
+  enteredPreviousId: number;
+  enteredAtMs: number;
+  /** Tries used, by index of the state's retrier. */
+  retries: number[];
+  /** Recorded choice of the next state, by a Choice or a Catch. */
+  chosenNext: string | undefined;
+  /** Evaluated inputs of the Parallel or Map that is about to start. */
+  prepared:
+    | { readonly inputs: readonly Payload[] | undefined; readonly input: Payload | undefined; readonly limit: number }
+    | undefined;
+}
+
+export interface Outcome {
+  readonly status: ExecutionStatus;
+  /** JSON text. */
+  readonly output?: string;
+  readonly error?: string;
+  readonly cause?: string;
+}
+
+export interface Execution {
+  readonly identity: ExecutionIdentity;
+  readonly events: HistoryEvent[];
+  readonly threads: Map<string, Thread>;
+  /** Threads that records have changed since somebody last looked, in order. */
+  readonly touched: Set<Thread>;
+  startedAtMs: number;
+  input: Payload | undefined;
+  outcome: Outcome;
+  /** Bytes of all variables of all threads. */
+  variableBytes: number;
+}
+
+export function newExecution(identity: ExecutionIdentity): Execution {
+  return {
+    identity,
+    events: [],
+    threads: new Map(),
+    touched: new Set(),
+    startedAtMs: 0,
+    input: undefined,
+    outcome: { status: 'RUNNING' },
+    variableBytes: 0,
+  };
+}
+
+export const rootThreadId = '0';
+
+export function childThreadId(parent: Thread, fan: Fan, index: number): string {
+  return `${parent.id}/${fan.startedId}.${index}`;
+}
+
+/** The state a thread is in. */
+export function stateOf(thread: Thread): State {
+  const state = thread.scope.States[thread.state];
+  if (state === undefined) throw damagedJournal(`there is no state ${thread.state} in the definition`);
+  return state;
+}
+
+/** All variables a thread can read: its own and those of the threads around it. */
+export function visibleVariables(thread: Thread): { readonly [name: string]: Json } {
+  const lines: Thread[] = [];
+  for (let at: Thread | undefined = thread; at !== undefined; at = at.parent) lines.unshift(at);
+  return Object.fromEntries(lines.flatMap((line) => [...line.variables].map(([name, { value }]) => [name, value])));
+}
+
+/** Tries before the present one. */
+export function retryCount(thread: Thread): number {
+  return thread.retries.reduce((sum, tries) => sum + (tries ?? 0), 0);
+}
+
+export function damagedJournal(found: string): BunsuiError {
+  return new BunsuiError('SessionError', 'BS4003', `the journal does not fit the execution: ${found}`);
+}

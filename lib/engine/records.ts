@@ -1,0 +1,51 @@
+/**
+ * The private records of the journal: what a history does not hold and a resumed execution needs. They stand before
+ * the event they belong to, so that a journal cut between the two decides again and contradicts nothing.
+ */
+import type { Json, JournalRecord } from './ports.ts';
+
+export type PrivateRecord = { readonly kind: 'private'; readonly thread: string } & (
+  | /** Where a Choice or a Catch goes. */ { readonly type: 'next'; readonly state: string }
+  | /** Until when a Wait waits. */ {
+      readonly type: 'wait';
+      readonly untilMs: number;
+    } /** When a failed state is tried again (jitter drawn), and by which retrier. */
+  | { readonly type: 'retry'; readonly retrier: number; readonly atMs: number }
+  | /** What each branch of a Parallel gets, as JSON text. */ {
+      readonly type: 'branches';
+      readonly input: string;
+    } /** What a Map runs over, as JSON text of the list; absent when that is the state's input. */
+  | {
+      readonly type: 'items';
+      readonly items?: string;
+      readonly limit: number;
+    } /** A state failed for a reason that no event tells. */
+  | {
+      readonly type: 'failure';
+      readonly error?: string;
+      readonly cause?: string;
+      readonly terminal?: boolean;
+    } /** A child of this thread failed and takes its siblings with it. */
+  | { readonly type: 'childFailure'; readonly child: string }
+);
+
+type Undated<T> = T extends unknown ? Omit<T, 'kind' | 'thread'> : never;
+/** A private record before it is bound to its thread. */
+export type PrivateBody = Undated<PrivateRecord>;
+
+/** The types of private records, for readers of a journal. */
+export const privateTypes: ReadonlySet<Json | undefined> = new Set([
+  'next',
+  'wait',
+  'retry',
+  'branches',
+  'items',
+  'failure',
+  'childFailure',
+] satisfies PrivateRecord['type'][]);
+
+/** A journal's private record as one of ours; undefined when it is none. */
+export function asPrivateRecord(record: JournalRecord & { readonly kind: 'private' }): PrivateRecord | undefined {
+  const known = privateTypes.has(record['type']) && typeof record['thread'] === 'string';
+  return known ? (record as unknown as PrivateRecord) : undefined;
+}

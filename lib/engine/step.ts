@@ -1,0 +1,193 @@
+/**
+ * The steps: given a thread of a folded execution, what happens next. A step records its decision and does nothing
+ * else; whatever it decides follows from the fold, the clock and the sources of chance.
+ */
+import type { ChoiceState, FailState, State, StateOf, StateType, WaitState } from '../asl/definition.ts';
+import { parseTimestamp } from '../asl/json.ts';
+import { evaluateTyped, QueryEvaluationError } from '../asl/jsonata.ts';
+import { bindingsFor } from './bindings.ts';
+import { stateOf, type Thread } from './execution.ts';
+import { handleFailure } from './failure.ts';
+import { canContinue, continueFan, iterationInput, startMap, startParallel } from './fan-out.ts';
+import { type Ending, finish } from './finish.ts';
+import { recordTaskStarted, recordTaskTimedOut, scheduleTask } from './task.ts';
+import { evaluating, note, record, type Turn } from './turn.ts';
+
+/** When a thread wants to be looked at again for the sake of time alone; undefined when it waits for no time. */
+export function wakeUpMs(thread: Thread): number | undefined {
+  const { phase } = thread;
+  if (phase.kind === 'waiting') return phase.untilMs;
+  if (phase.kind === 'retrying') return phase.atMs;
+  return phase.kind === 'started' ? phase.task.deadlineMs : undefined;
+}
+
+/** True when a step of this thread would decide something now. */
+export function isRunnable(thread: Thread, nowMs: number): boolean {
+  switch (thread.phase.kind) {
+    case 'waiting':
+    case 'retrying':
+    case 'started': {
+      const atMs = wakeUpMs(thread);
+      return atMs !== undefined && nowMs >= atMs;
+    }
+    case 'children':
+      return canContinue(thread.phase.fan);
+    default:
+      return true;
+  }
+}
+
+/** Takes one step of a runnable thread. */
+export async function step(turn: Turn, thread: Thread): Promise<void> {
+  const { phase } = thread;
+  switch (phase.kind) {
+    case 'entering':
+      await enter(turn, thread);
+      break;
+    case 'entered':
+    case 'retrying':
+      await begin(turn, thread);
+      break;
+    case 'scheduled':
+      recordTaskStarted(turn, thread);
+      break;
+    case 'started':
+      recordTaskTimedOut(turn, thread);
+      break;
+    case 'waiting':
+      await leave(turn, thread, {});
+      break;
+    case 'children':
+      continueFan(turn, thread, phase.fan);
+      break;
+    case 'aborting':
+      for (const { type, index } of phase.owed) {
+        if (type === 'MapIterationFailed') {
+          record(turn, thread, { type, mapIterationFailedEventDetails: { name: thread.state, index: index ?? 0 } });
+        } else if (type === 'MapIterationAborted') {
+          record(turn, thread, { type, mapIterationAbortedEventDetails: { name: thread.state, index: index ?? 0 } });
+        } else {
+          record(turn, thread, { type });
+        }
+      }
+      break;
+    case 'result':
+      await leave(turn, thread, { otherwise: phase.result, extras: { result: phase.result.value } });
+      break;
+    case 'failed':
+      await handleFailure(turn, thread, phase.failure, phase.marked);
+      break;
+    case 'ended':
+      end(turn, thread, phase.output.text);
+      break;
+  }
+}
+
+async function enter(turn: Turn, thread: Thread): Promise<void> {
+  const { Type: type } = stateOf(thread);
+  let { input } = thread;
+  if (thread.item !== undefined && thread.enteredId === 0) {
+    // ItemSelector is the Map's: when it fails, the history names the Map.
+    const selecting = async () => {
+      input = await iterationInput(turn, thread);
+    };
+    if (!(await evaluating(turn, thread, selecting, thread.parent))) return;
+  }
+  await evaluating(turn, thread, async () => {
+    record(turn, thread, {
+      type: `${type}StateEntered`,
+      stateEnteredEventDetails: { name: thread.state, input: input.text },
+    });
+    // As on AWS, a task is scheduled with its entering, before any other branch gets its turn.
+    if (type === 'Task') await begin(turn, thread);
+  });
+}
+
+const beginners: { readonly [T in StateType]: (turn: Turn, thread: Thread, state: StateOf<T>) => Promise<void> } = {
+  Pass: (turn, thread) => leave(turn, thread, {}),
+  Succeed: (turn, thread) => leave(turn, thread, {}),
+  Task: scheduleTask,
+  Choice: choose,
+  Wait: beginWait,
+  Fail: failOnPurpose,
+  Parallel: startParallel,
+  Map: startMap,
+};
+
+async function begin(turn: Turn, thread: Thread): Promise<void> {
+  const state = stateOf(thread);
+  const beginner = beginners[state.Type] as (turn: Turn, thread: Thread, state: State) => Promise<void>;
+  await evaluating(turn, thread, () => beginner(turn, thread, state));
+}
+
+/** Leaves a state by its own Output and Assign. */
+async function leave(turn: Turn, thread: Thread, ending: Partial<Ending>): Promise<void> {
+  const part = stateOf(thread);
+  if (part.Type === 'Fail') return;
+  await evaluating(turn, thread, () =>
+    finish(turn, thread, { part, location: '', otherwise: thread.input, extras: {}, ...ending }),
+  );
+}
+
+async function choose(turn: Turn, thread: Thread, state: ChoiceState): Promise<void> {
+  const bindings = bindingsFor(turn.execution, thread);
+  for (const [index, rule] of state.Choices.entries()) {
+    const at = `Choices[${index}]/`;
+    if (await evaluateTyped('boolean', rule.Condition, bindings, turn.sources, `${at}Condition`)) {
+      await finish(turn, thread, { part: rule, location: at, otherwise: thread.input, extras: {}, next: rule.Next });
+      return;
+    }
+  }
+  if (state.Default === undefined) {
+    const cause = `An error occurred while executing the state '${thread.state}' (entered at the event id #${thread.enteredId}). Failed to transition out of the state. The state does not point to a next state.`;
+    note(turn, thread, { type: 'failure', error: 'States.NoChoiceMatched', cause });
+    return;
+  }
+  await finish(turn, thread, { part: state, location: '', otherwise: thread.input, extras: {}, next: state.Default });
+}
+
+async function beginWait(turn: Turn, thread: Thread, state: WaitState): Promise<void> {
+  const bindings = bindingsFor(turn.execution, thread);
+  if (state.Timestamp !== undefined) {
+    const text = await evaluateTyped('string', state.Timestamp, bindings, turn.sources, 'Timestamp');
+    const untilMs = parseTimestamp(text);
+    if (untilMs === undefined) {
+      const message = `The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: ${text}`;
+      throw new QueryEvaluationError(message, 'Timestamp', true);
+    }
+    note(turn, thread, { type: 'wait', untilMs });
+    return;
+  }
+  const seconds = await evaluateTyped('number', state.Seconds ?? 0, bindings, turn.sources, 'Seconds');
+  if (!Number.isInteger(seconds) || seconds < 0 || seconds > 99_999_999) {
+    const message = `The Seconds field must be an integer from 0 to 99999999 but was: ${seconds}`;
+    throw new QueryEvaluationError(message, 'Seconds', true);
+  }
+  note(turn, thread, { type: 'wait', untilMs: thread.enteredAtMs + seconds * 1_000 });
+}
+
+async function failOnPurpose(turn: Turn, thread: Thread, state: FailState): Promise<void> {
+  const bindings = bindingsFor(turn.execution, thread);
+  const textOf = async (field: 'Error' | 'Cause') => {
+    const template = state[field];
+    return template === undefined ? undefined : evaluateTyped('string', template, bindings, turn.sources, field);
+  };
+  const [error, cause] = [await textOf('Error'), await textOf('Cause')];
+  note(turn, thread, {
+    type: 'failure',
+    ...(error === undefined ? {} : { error }),
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+/** The end of the machine or of an iteration. */
+function end(turn: Turn, thread: Thread, output: string): void {
+  const { parent, index } = thread;
+  if (parent === undefined)
+    record(turn, thread, { type: 'ExecutionSucceeded', executionSucceededEventDetails: { output } });
+  else
+    record(turn, thread, {
+      type: 'MapIterationSucceeded',
+      mapIterationSucceededEventDetails: { name: parent.state, index },
+    });
+}

@@ -1,0 +1,102 @@
+/** A turn: what a step may use to decide, and the records it has decided on, folded at once and not yet durable. */
+import type { HistoryEvent } from '../asl/history.ts';
+import { type EvaluationSources, QueryEvaluationError } from '../asl/jsonata.ts';
+import type { Execution, Thread } from './execution.ts';
+import { applyRecord } from './fold.ts';
+import type { JournalRecord } from './ports.ts';
+import type { PrivateBody } from './records.ts';
+
+/**
+ * An execution has at most this many events; the last one says that it failed for that reason.
+ * @see https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+ */
+export const maxHistoryEvents = 25_000;
+
+type Undated<T> = T extends unknown ? Omit<T, 'id' | 'previousEventId' | 'timestamp'> : never;
+/** A history event before it has its place in the history. */
+export type EventBody = Undated<HistoryEvent>;
+
+export interface Turn {
+  readonly execution: Execution;
+  readonly sources: EvaluationSources;
+  /** Records decided in this turn, in order. */
+  readonly records: JournalRecord[];
+}
+
+/** Thrown to leave a step when the history is full; the execution has failed by then. */
+export const historyFull = Symbol('history full');
+
+/** Records an event. It refers to the thread's last event unless told otherwise. */
+export function record(turn: Turn, thread: Thread, body: EventBody, previousEventId = thread.lastEventId): void {
+  const { execution } = turn;
+  if (execution.events.length === maxHistoryEvents - 1 && !body.type.startsWith('Execution')) {
+    place(turn, thread.id, fullHistory, previousEventId);
+    throw historyFull;
+  }
+  place(turn, thread.id, body, previousEventId);
+}
+
+const fullHistory: EventBody = {
+  type: 'ExecutionFailed',
+  executionFailedEventDetails: {
+    error: 'States.Runtime',
+    cause: `The execution reached the maximum number of history events (${maxHistoryEvents}).`,
+  },
+};
+
+/** Puts an event at the end of the history. */
+export function place(turn: Turn, thread: string, body: EventBody, previousEventId: number): void {
+  const event = {
+    id: turn.execution.events.length + 1,
+    previousEventId,
+    timestamp: turn.sources.now(),
+    ...body,
+  } as HistoryEvent;
+  append(turn, { kind: 'event', event, thread });
+}
+
+/** Records something that a history does not hold. */
+export function note(turn: Turn, thread: Thread, body: PrivateBody): void {
+  append(turn, { kind: 'private', thread: thread.id, ...body });
+}
+
+function append(turn: Turn, journalRecord: JournalRecord): void {
+  applyRecord(turn.execution, journalRecord);
+  turn.records.push(journalRecord);
+}
+
+/**
+ * Does the work of a state. When an expression fails it records EvaluationFailed, which makes the thread fail.
+ *
+ * @param named the thread whose state the history names.
+ * @returns false when the work failed that way.
+ */
+export async function evaluating(
+  turn: Turn,
+  thread: Thread,
+  work: () => Promise<void>,
+  named: Thread = thread,
+): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (thrown) {
+    if (!(thrown instanceof QueryEvaluationError)) throw thrown;
+    recordEvaluationFailure(turn, thread, thrown, named);
+    return false;
+  }
+}
+
+function recordEvaluationFailure(turn: Turn, thread: Thread, failed: QueryEvaluationError, named: Thread): void {
+  const where = `An error occurred while executing the state '${named.state}' (entered at the event id #${named.enteredId}).`;
+  // AWS lets the event refer to what came before the state when nothing else has happened in it.
+  const atEntry = named === thread && thread.lastEventId === thread.enteredId && !failed.afterwards;
+  const evaluationFailedEventDetails = {
+    error: failed.name,
+    cause: `${where} ${failed.message}`,
+    ...(failed.location === undefined ? {} : { location: failed.location }),
+    state: named.state,
+  };
+  const body: EventBody = { type: 'EvaluationFailed', evaluationFailedEventDetails };
+  record(turn, thread, body, atEntry ? thread.enteredPreviousId : thread.lastEventId);
+}
