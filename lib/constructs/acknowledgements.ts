@@ -1,0 +1,63 @@
+/**
+ * What cdk-nag's AwsSolutions pack finds in these constructs and why it stays: each reason once, beside the rule. Who
+ * checks an app with the pack is told of nothing here that could be done better.
+ */
+import { Stack, Validations } from 'aws-cdk-lib';
+import type { IConstruct } from 'constructs';
+
+/** Why a wildcard stands in a policy. */
+export const wildcardReasons = {
+  objects: 'objects have a key per session: the prefix is as narrow as a policy can name them',
+  versions:
+    'executions that began before a deployment, or are redriven after it, call the older versions of exactly these functions',
+  executions: 'executions are made as sessions start: the machine is as narrow as a policy can name them',
+  taggedLogs: 'only log groups that carry the tag of this platform: see the condition',
+  delivery: 'log delivery and X-Ray take no resource: AWS documents "*" for them',
+  keyActions: 'CDK grants a key by the groups of actions that encryption needs, on this one key',
+} as const;
+
+type Resolved = string | { readonly [intrinsic: string]: unknown };
+
+/** An ARN as the pack writes it: `<LogicalId.Arn>/logs/*`. */
+function asFinding(value: Resolved): string {
+  if (typeof value === 'string') return value;
+  const { Ref: ref, 'Fn::GetAtt': attribute, 'Fn::Join': join } = value;
+  if (typeof ref === 'string') return `<${ref}>`;
+  if (Array.isArray(attribute)) return `<${attribute.join('.')}>`;
+  if (Array.isArray(join)) return (join[1] as readonly Resolved[]).map(asFinding).join(String(join[0]));
+  return JSON.stringify(value);
+}
+
+/** Says why a policy under `scope` names these resources by a wildcard. Other wildcards there are still found. */
+export function acknowledgeWildcards(
+  scope: IConstruct,
+  reason: keyof typeof wildcardReasons,
+  resources: readonly string[],
+): void {
+  const stack = Stack.of(scope);
+  for (const resource of resources) {
+    const finding = asFinding(stack.resolve(resource));
+    Validations.of(scope).acknowledge({
+      id: `AwsSolutions-IAM5[Resource::${finding}]`,
+      reason: wildcardReasons[reason],
+    });
+  }
+}
+
+/** Says why the policies under `scope` name groups of actions of KMS. */
+export function acknowledgeKeyActions(scope: IConstruct): void {
+  for (const action of ['kms:ReEncrypt*', 'kms:GenerateDataKey*']) {
+    Validations.of(scope).acknowledge({
+      id: `AwsSolutions-IAM5[Action::${action}]`,
+      reason: wildcardReasons.keyActions,
+    });
+  }
+}
+
+/** Says why the bucket keeps no access log. */
+export function acknowledgeNoAccessLog(bucket: IConstruct): void {
+  Validations.of(bucket).acknowledge({
+    id: 'AwsSolutions-S1',
+    reason: 'what is in the bucket is made by bunsui; who wants to know who read it turns on CloudTrail data events',
+  });
+}

@@ -1,0 +1,90 @@
+/** An operation's handler as the code of a function: one ES module, made by esbuild on this machine while CDK synthesises. */
+import { writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { AssetHashType, DockerImage } from 'aws-cdk-lib';
+import { Code } from 'aws-cdk-lib/aws-lambda';
+import type { BuildFailure } from 'esbuild';
+import { buildSync } from 'esbuild';
+import { BunsuiError } from '../errors.ts';
+import type { LambdaOperationIr } from '../ir/nodes.ts';
+
+/** The wrapper that goes into a bundle is the one that belongs to this compiler, whatever copies an author has installed. */
+const self = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../index.ts' : '../index.js', import.meta.url));
+
+function isBuildFailure(error: unknown): error is BuildFailure {
+  return error instanceof Error && 'errors' in error && Array.isArray(error.errors);
+}
+
+/**
+ * Bundles a handler with everything it imports; texts of the files by name.
+ *
+ * Names are kept: Step Functions matches `ErrorEquals` against an error's name, and authors may take it from the class.
+ *
+ * @throws {BunsuiError} BS4004 with file, line and reason of every error.
+ */
+export function bundleOperation(operation: LambdaOperationIr): { readonly [fileName: string]: string } {
+  const folder = dirname(operation.entry);
+  try {
+    const { outputFiles } = buildSync({
+      entryPoints: [operation.entry],
+      // Nothing is written here: source maps name files relative to it, and so the same on every machine.
+      outfile: join(folder, 'index.mjs'),
+      absWorkingDir: folder,
+      write: false,
+      bundle: true,
+      platform: 'node',
+      target: 'node24',
+      format: 'esm',
+      mainFields: ['module', 'main'],
+      alias: { bunsui: self },
+      minifySyntax: true,
+      minifyWhitespace: true,
+      keepNames: true,
+      legalComments: 'none',
+      sourcemap: 'linked',
+      sourcesContent: false,
+      // Packages in CommonJS ask for Node's own modules by `require`, which ES modules lack.
+      banner: { js: `import{createRequire as $require}from'node:module';const require=$require(import.meta.url);` },
+      logLevel: 'silent',
+    });
+    return Object.fromEntries(
+      outputFiles.map(({ path, text }) => [path.endsWith('.map') ? 'index.mjs.map' : 'index.mjs', text]),
+    );
+  } catch (error) {
+    if (!isBuildFailure(error)) throw error;
+    const places = error.errors.map(({ text, location }) =>
+      location === null ? text : `${join(folder, location.file)}:${location.line}:${location.column + 1}: ${text}`,
+    );
+    throw new BunsuiError(
+      'PipelineError',
+      'BS4004',
+      `the handler of operation ${operation.id} cannot be bundled: ${places.join('; ')}`,
+      { context: { operation: operation.id, entry: operation.entry }, cause: error },
+    );
+  }
+}
+
+/**
+ * The code of an operation's function. The asset's hash is that of the bundle: a comment or a moved file changes
+ * nothing. No container is ever started; commands that need no code (`cdk ls`) bundle none.
+ */
+export function operationCode(operation: LambdaOperationIr): Code {
+  return Code.fromAsset(dirname(operation.entry), {
+    assetHashType: AssetHashType.OUTPUT,
+    bundling: {
+      // CDK wants an image even where it is never used.
+      image: DockerImage.fromRegistry('none'),
+      // CDK takes equal bundling options in one folder for the same asset: the entry tells operations apart.
+      environment: { entry: operation.entry },
+      local: {
+        tryBundle(outputFolder) {
+          for (const [name, text] of Object.entries(bundleOperation(operation))) {
+            writeFileSync(join(outputFolder, name), text);
+          }
+          return true;
+        },
+      },
+    },
+  });
+}

@@ -1,0 +1,7 @@
+/**
+ * The public surface for those who deploy: `import { Platform, Pipeline } from 'bunsui/constructs'`. Needs aws-cdk-lib
+ * and constructs beside bunsui; authors of pipelines never load this.
+ */
+export type { PipelineDefinition } from './artifact-of.ts';
+export { Pipeline, type PipelineProps } from './pipeline.ts';
+export { Platform, type PlatformProps } from './platform.ts';

@@ -1,0 +1,99 @@
+/** A Lambda function as every function of bunsui is: Node 24 on arm64, a role of its own, a log group with an end. */
+import type { Duration, Size } from 'aws-cdk-lib';
+import { RemovalPolicy, Stack, Tags } from 'aws-cdk-lib';
+import { Effect, Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { Code } from 'aws-cdk-lib/aws-lambda';
+import { Architecture, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
+import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { USE_CDK_MANAGED_LAMBDA_LOGGROUP } from 'aws-cdk-lib/cx-api';
+import { Construct } from 'constructs';
+import { acknowledgeKeyActions } from './acknowledgements.ts';
+
+/** The tag by which a platform's bookkeeping may read a log group: a list of names would outgrow a role's policy. */
+export const platformTag = 'bunsui:platform';
+
+export interface LoggedFunctionProps {
+  readonly code: Code;
+  readonly description: string;
+  readonly timeout: Duration;
+  readonly memorySize: Size;
+  readonly environment: { readonly [name: string]: string };
+  /** What the log group carries as `bunsui:platform`. */
+  readonly platformTagValue: string;
+  readonly logRetention: RetentionDays;
+  readonly removalPolicy: RemovalPolicy;
+  readonly encryptionKey?: IKey;
+  /** Where asynchronous events go that the function failed on. */
+  readonly deadLetterQueue?: IQueue;
+}
+
+/** A function with its role and log group. */
+export class LoggedFunction extends Construct {
+  readonly function: LambdaFunction;
+  readonly role: Role;
+  readonly logGroup: LogGroup;
+
+  constructor(scope: Construct, id: string, props: LoggedFunctionProps) {
+    super(scope, id);
+    // With this flag CDK makes a log group too, of the same name and without these properties.
+    this.node.setContext(USE_CDK_MANAGED_LAMBDA_LOGGROUP, false);
+    this.role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+    this.function = new LambdaFunction(this, 'Function', {
+      code: props.code,
+      handler: 'index.handler',
+      description: props.description,
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      role: this.role,
+      timeout: props.timeout,
+      memorySize: props.memorySize.toMebibytes(),
+      environment: { ...props.environment },
+      // Versions stay after they are replaced, so that a session ends on the code it began with.
+      currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
+      ...(props.encryptionKey === undefined ? {} : { environmentEncryption: props.encryptionKey }),
+      ...(props.deadLetterQueue === undefined ? {} : { deadLetterQueue: props.deadLetterQueue }),
+    });
+    this.logGroup = new LogGroup(this, 'LogGroup', {
+      // Where Lambda writes by itself, and where bookkeeping looks.
+      logGroupName: `/aws/lambda/${this.function.functionName}`,
+      retention: props.logRetention,
+      removalPolicy: props.removalPolicy,
+      ...(props.encryptionKey === undefined ? {} : { encryptionKey: props.encryptionKey }),
+    });
+    if (props.encryptionKey !== undefined) acknowledgeKeyActions(this);
+    Tags.of(this.logGroup).add(platformTag, props.platformTagValue);
+    // Not in the role's own policy: the function waits for that one, and the log group's name waits for the function.
+    new Policy(this, 'WriteLogs', {
+      roles: [this.role],
+      statements: [
+        new PolicyStatement({
+          effect: Effect.ALLOW,
+          actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+          resources: [this.logGroup.logGroupArn],
+        }),
+      ],
+    });
+  }
+}
+
+/**
+ * Lets CloudWatch Logs use a key for the log groups of this account and region, and nothing else.
+ *
+ * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+ */
+export function allowLogEncryption(scope: Construct, key: IKey): void {
+  const { partition, region, account } = Stack.of(scope);
+  key.addToResourcePolicy(
+    new PolicyStatement({
+      actions: ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:DescribeKey'],
+      principals: [new ServicePrincipal(`logs.${region}.amazonaws.com`)],
+      resources: ['*'],
+      conditions: {
+        ArnLike: { 'kms:EncryptionContext:aws:logs:arn': `arn:${partition}:logs:${region}:${account}:log-group:*` },
+      },
+    }),
+  );
+}
