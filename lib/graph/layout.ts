@@ -52,6 +52,8 @@ export interface LayoutOptions {
   readonly direction?: 'TB' | 'LR';
   /** The size of a job's box. @default by the length of its id, 112 to 232 wide, 44 high */
   readonly jobSize?: (job: Extract<GraphNode, { kind: 'job' }>) => { readonly width: number; readonly height: number };
+  /** The text on a frame; frames are wide enough for about 44 letters of it. @default the group's id, or the side */
+  readonly frameTitle?: (node: GraphBranch | GraphMap, side?: 'yes' | 'no') => string;
 }
 
 /** Beyond so many nodes dagre's best ranks (network simplex) cost more time than they save room. */
@@ -61,11 +63,12 @@ const nothing: Omit<GraphLayout, 'width' | 'height'> = { jobs: [], groups: [], e
 
 /** Lays a graph out. The graph may be empty or have cycles. */
 export function layoutGraph(graph: GraphScope, options: LayoutOptions = {}): GraphLayout {
-  return layoutScope(graph, { direction: options.direction ?? 'TB', jobSize: options.jobSize ?? defaultJobSize }, 0);
+  const { direction = 'TB', jobSize = defaultJobSize, frameTitle = (node, side) => side ?? node.id } = options;
+  return layoutScope(graph, { direction, jobSize, frameTitle }, 0);
 }
 
 function defaultJobSize(job: { readonly id: string }): { readonly width: number; readonly height: number } {
-  return { width: Math.round(Math.min(232, Math.max(112, 46 + job.id.length * 7.4))), height: 44 };
+  return { width: Math.round(Math.min(232, Math.max(112, 46 + job.id.length * 8))), height: 44 };
 }
 
 function layoutScope(scope: GraphScope, options: Required<LayoutOptions>, depth: number): GraphLayout {
@@ -111,11 +114,13 @@ function layoutNode(node: GraphNode, options: Required<LayoutOptions>, depth: nu
       return { ...nothing, width, height, jobs: [{ x: 0, y: 0, width, height, node }] };
     }
     case 'map':
-      return framed(node, [layoutScope(node.body, options, depth + 1)], depth);
+      return framed(node, [layoutScope(node.body, options, depth + 1)], depth, options.frameTitle);
     case 'branch': {
-      const yes = framed(node, [layoutScope(node.yes, options, depth + 2)], depth + 1, 'yes');
-      if (node.no === undefined) return framed(node, [yes], depth);
-      return framed(node, [yes, framed(node, [layoutScope(node.no, options, depth + 2)], depth + 1, 'no')], depth);
+      const title = options.frameTitle;
+      const side = (scope: GraphScope, name: 'yes' | 'no') =>
+        framed(node, [layoutScope(scope, options, depth + 2)], depth + 1, title, name);
+      const sides = [side(node.yes, 'yes'), ...(node.no === undefined ? [] : [side(node.no, 'no')])];
+      return framed(node, sides, depth, title);
     }
   }
 }
@@ -125,14 +130,15 @@ function framed(
   node: GraphBranch | GraphMap,
   parts: readonly GraphLayout[],
   depth: number,
+  titleOf: Required<LayoutOptions>['frameTitle'],
   side?: 'yes' | 'no',
 ): GraphLayout {
   const filled = parts.filter(({ width, height }) => width > 0 && height > 0);
   const empty = filled.length === 0;
   const inner = filled.reduce((sum, { width }) => sum + width, 0) + frame.gap * Math.max(0, filled.length - 1);
   const tallest = Math.max(empty ? frame.emptyHeight - frame.padding : 0, ...filled.map(({ height }) => height));
-  const title = side ?? node.id;
-  const width = round(Math.max(frame.minWidth, inner + 2 * frame.padding, Math.min(260, 60 + title.length * 7)));
+  const title = titleOf(node, side);
+  const width = round(Math.max(frame.minWidth, inner + 2 * frame.padding, Math.min(340, 28 + title.length * 7.2)));
   const height = round(tallest + frame.title + frame.padding);
   let left = (width - inner) / 2;
   const shifted = filled.map((part) => {

@@ -1,0 +1,161 @@
+/** The graph as SVG: a box per job with sign, name and state, frames for branches and maps. Each box links to details. */
+import type { GraphBranch, GraphJob, GraphMap, GraphScope } from '../graph/graph.ts';
+import { nodesOf } from '../graph/graph.ts';
+import type { GraphLayout, PlacedEdge, PlacedGroup, PlacedJob } from '../graph/layout.ts';
+import { layoutGraph } from '../graph/layout.ts';
+import type { JobStatus } from '../sessions/status.ts';
+import type { JobView } from '../sessions/view.ts';
+import { countText, durationText } from './format.ts';
+import type { Html } from './html.ts';
+import { html } from './html.ts';
+import type { JobRow, ReportModel } from './model.ts';
+import { statusWord, worstStatus } from './model.ts';
+
+/** Room for the graph on a wide page, in CSS pixels: a layout from left to right is taken when it fits. */
+const pageWidth = 1140;
+/** Beyond so many nodes only one direction is tried. */
+const tryBoth = 120;
+const margin = 8;
+/** The smallest scale at which a picture is still easy to read. */
+const smallest = 0.8;
+
+export function graphSection(model: ReportModel): Html {
+  const plane = bestLayout(model);
+  const width = Math.ceil(plane.width + 2 * margin);
+  const height = Math.ceil(plane.height + 2 * margin);
+  // A picture slightly too wide is made smaller; a much wider one would not be readable then, and scrolls.
+  const scale = width <= pageWidth / smallest ? Math.min(1, pageWidth / width) : 1;
+  const total = nodesOf(model.graph).length;
+  return html`<section aria-labelledby="h-graph"><h2 id="h-graph">Graph</h2><div class="figure" tabindex="0" role="region" aria-label="Graph, scrollable"><svg class="graph" width="${Math.round(width * scale)}" height="${Math.round(height * scale)}" viewBox="${-margin} ${-margin} ${width} ${height}" role="group" aria-label="Graph of ${countText(total, 'node')}; the table of jobs below says the same"><defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0.5 0.8 7 4 0.5 7.2Z"/></marker></defs>${plane.groups.map((group) => frame(group, model))}${plane.edges.map((edge) => line(edge))}${plane.jobs.map((job) => box(job, model))}</svg></div><p class="legend"><span class="key solid">data</span> <span class="key dotted">order only</span> <span class="key dashed">runs on a condition</span></p></section>`;
+}
+
+/** From left to right where that fits the page and takes less height, else from top to bottom. */
+function bestLayout(model: ReportModel): GraphLayout {
+  const { graph } = model;
+  const options = {
+    jobSize: (job: GraphJob) => {
+      const letters = Math.max(job.id.length * 8, stateOf(job, model).length * 6.6);
+      return { width: Math.round(Math.min(260, Math.max(112, 48 + letters))), height: 44 };
+    },
+    frameTitle: (node: GraphBranch | GraphMap, side?: 'yes' | 'no') => frameLabel(node, side, model),
+  };
+  const down = layoutGraph(graph, { ...options, direction: 'TB' });
+  if (nodesOf(graph).length > tryBoth) return down;
+  const across = layoutGraph(graph, { ...options, direction: 'LR' });
+  return across.width <= pageWidth / smallest && across.height <= down.height ? across : down;
+}
+
+function stateOf(job: GraphJob, model: ReportModel): string {
+  const views = model.byNode.get(job.id) ?? [];
+  return views.length > 1 ? iterationsText(views) : stateText(views[0], model);
+}
+
+function box({ x, y, width, node }: PlacedJob, model: ReportModel): Html {
+  const views = model.byNode.get(node.id) ?? [];
+  const status = worstStatus(views.map((view) => view.status)) ?? 'pending';
+  const name = shorten(node.id, (width - 44) / 8);
+  const state = stateOf(node, model);
+  const said = [name === node.id ? '' : node.id, node.condition === undefined ? '' : `runs if ${node.condition}`];
+  const more = said.filter((text) => text !== '').join(', ');
+  const row = targetRow(views, model);
+  const inside = html`${more !== '' && html`<title>${more}</title>`}<rect width="${width}"/><use href="#i-${status}" x="10" y="14" width="16" height="16"/><text x="33" y="19">${name}</text><text class="sub" x="33" y="35">${state}</text>`;
+  const attributes = html`class="n ${status}${node.condition !== undefined && ' cond'}" transform="translate(${x} ${y})"`;
+  return row === undefined
+    ? html`<g ${attributes}>${inside}</g>`
+    : html`<a ${attributes} href="#${row.anchor}">${inside}</a>`;
+}
+
+function shorten(text: string, letters: number): string {
+  const signs = [...text];
+  return signs.length <= letters ? text : `${signs.slice(0, Math.max(1, Math.floor(letters) - 1)).join('')}…`;
+}
+
+/** What a click on a node shows: its job, of several the most urgent one that is on the page. */
+function targetRow(views: readonly JobView[], model: ReportModel): JobRow | undefined {
+  const rows = views.flatMap((view) => model.rowOf.get(view.job) ?? []);
+  const worst = worstStatus(rows.map(({ view }) => view.status));
+  return rows.find(({ view }) => view.status === worst);
+}
+
+function stateText(view: JobView | undefined, model: ReportModel): string {
+  const status = view?.status ?? 'pending';
+  if (view?.startedAt === undefined || status === 'skipped' || status === 'pending') return statusWord(model, status);
+  const tries = view.attempts.length > 1 ? ` · ${view.attempts.length} tries` : '';
+  const took = durationText((view.endedAt ?? model.endedAt ?? model.now) - view.startedAt);
+  return `${status === 'completed' ? '' : `${status} · `}${took}${tries}`;
+}
+
+function iterationsText(views: readonly JobView[]): string {
+  const done = views.filter(({ status }) => status === 'completed').length;
+  const failed = views.filter(({ status }) => status === 'failed' || status === 'timeout').length;
+  return `${done} of ${views.length}${failed === 0 ? '' : ` · ${failed} failed`}`;
+}
+
+function frame({ x, y, width, height, node, side, empty, depth }: PlacedGroup, model: ReportModel): Html {
+  const status = frameStatus(node, side, model);
+  const label = frameLabel(node, side, model);
+  const shown = shorten(label, (width - 24) / 7);
+  const row = side === undefined ? model.rowOf.get(node.id) : undefined;
+  const text = html`<text x="12" y="17">${shown}</text>`;
+  const note = empty && html`<text class="sub" x="12" y="${height - 12}">nothing runs</text>`;
+  const link = row === undefined ? text : html`<a href="#${row.anchor}">${text}</a>`;
+  return html`<g class="f d${depth % 2}${side !== undefined && ' side'} ${status}" transform="translate(${x} ${y})">${shown !== label && html`<title>${label}</title>`}<rect width="${width}" height="${height}" rx="10"/>${link}${note}</g>`;
+}
+
+function frameStatus(
+  node: GraphBranch | GraphMap,
+  side: 'yes' | 'no' | undefined,
+  model: ReportModel,
+): JobStatus | undefined {
+  return side === undefined ? groupStatus(node, model) : sideStatus(sideScope(node, side), model);
+}
+
+function frameLabel(node: GraphBranch | GraphMap, side: 'yes' | 'no' | undefined, model: ReportModel): string {
+  return side === undefined ? groupLabel(node, model) : sideLabel(side, frameStatus(node, side, model));
+}
+
+function sideScope(node: GraphBranch | GraphMap, side: 'yes' | 'no'): GraphScope | undefined {
+  if (node.kind === 'map') return node.body;
+  return side === 'yes' ? node.yes : node.no;
+}
+
+function groupStatus(node: GraphBranch | GraphMap, model: ReportModel): JobStatus | undefined {
+  if (node.kind === 'map') return model.byNode.get(node.id)?.[0]?.status;
+  return sideStatus({ nodes: [node], edges: [] }, model);
+}
+
+function sideStatus(scope: GraphScope | undefined, model: ReportModel): JobStatus | undefined {
+  if (scope === undefined) return undefined;
+  return worstStatus(nodesOf(scope).flatMap(({ id }) => model.byNode.get(id)?.map(({ status }) => status) ?? []));
+}
+
+function groupLabel(node: GraphBranch | GraphMap, model: ReportModel): string {
+  if (node.kind === 'branch') return `${node.id}: if ${node.condition}`;
+  const map = model.byNode.get(node.id)?.[0];
+  const counts = map?.iterations;
+  if (counts === undefined) return `${node.id}: each of ${node.items}`;
+  return `${node.id}: ${counts.completed} of ${counts.total} done${counts.failed === 0 ? '' : ` · ${counts.failed} failed`}`;
+}
+
+function sideLabel(side: 'yes' | 'no', status: JobStatus | undefined): string {
+  if (status === undefined || status === 'pending') return side;
+  return status === 'skipped' ? `${side} · not taken` : `${side} · taken`;
+}
+
+/** A line that bends softly: straight to the first bend, then through the middles between bends. */
+function line({ points, kind }: PlacedEdge): Html {
+  const [first, ...rest] = points;
+  const last = rest.pop();
+  if (first === undefined || last === undefined) return html``;
+  const bends = rest.map((bend, index) => {
+    const next = rest[index + 1] ?? last;
+    const end = index === rest.length - 1 ? last : { x: (bend.x + next.x) / 2, y: (bend.y + next.y) / 2 };
+    return `Q${short(bend.x)} ${short(bend.y)} ${short(end.x)} ${short(end.y)}`;
+  });
+  const path = bends.length === 0 ? `L${short(last.x)} ${short(last.y)}` : bends.join('');
+  return html`<path class="e${kind === 'order' ? ' o' : ''}" d="M${short(first.x)} ${short(first.y)}${path}"/>`;
+}
+
+function short(value: number): number {
+  return Math.round(value * 10) / 10;
+}

@@ -1,0 +1,50 @@
+/** Log lines on the page: time, level, message and the author's own fields, within a budget of bytes. */
+import type { LogLine } from '../sessions/report-data.ts';
+import { clipText, utf8Bytes } from './format.ts';
+import type { Html } from './html.ts';
+import { escapeText, html } from './html.ts';
+
+const ours: ReadonlySet<string> = new Set([
+  'timestamp',
+  'level',
+  'message',
+  'session_id',
+  'job_id',
+  'operation_id',
+  'attempt',
+]);
+const lineBudget = 2_000;
+/** What a line's tags cost. */
+const lineOverhead = 90;
+
+/** The last lines that fit the budget. How many are missing is for the caller to say: `fittingLines` gives the number. */
+export function logExcerpt(lines: readonly LogLine[], budget: number): Html {
+  const shown = lines.slice(lines.length - fittingLines(lines, budget));
+  const several = new Set(shown.map(({ attempt }) => attempt)).size > 1;
+  return html`<ol class="log" tabindex="0" aria-label="log lines">${shown.map((line) => html`<li${levelClass(line.level)}><time>${String(line.timestamp).slice(11, 23)}</time>${several && html`<i>#${line.attempt}</i>`}<b>${line.level}</b><span>${lineText(line)}</span></li>`)}</ol>`;
+}
+
+/** How many of the last lines fit the budget; at least one. */
+export function fittingLines(lines: readonly LogLine[], budget: number): number {
+  let spent = 0;
+  let count = 0;
+  while (count < lines.length) {
+    const line = lines[lines.length - 1 - count];
+    spent += lineOverhead + (line === undefined ? 0 : utf8Bytes(escapeText(lineText(line))));
+    if (spent > budget && count > 0) break;
+    count += 1;
+  }
+  return count;
+}
+
+function lineText(line: LogLine): string {
+  const extra = Object.entries(line).filter(([name]) => !ours.has(name));
+  const fields = extra.map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  const { text, wholeBytes } = clipText([line.message, ...fields].join('  '), lineBudget);
+  return wholeBytes === undefined ? text : `${text}… (line of ${wholeBytes} bytes)`;
+}
+
+function levelClass(level: LogLine['level']): Html | undefined {
+  if (level === 'ERROR' || level === 'CRITICAL') return html` class="err"`;
+  return level === 'WARNING' ? html` class="warn"` : undefined;
+}

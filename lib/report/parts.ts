@@ -1,0 +1,69 @@
+/** Small pieces of markup that several sections use: icons, status badges, code blocks, commands, places in files. */
+import type { SourcePosition } from '../errors.ts';
+import type { JobStatus, SessionStatus } from '../sessions/status.ts';
+import { clipText, shellWord, shortPath, sizeText, timeText } from './format.ts';
+import type { Html } from './html.ts';
+import { html, trustedMarkup } from './html.ts';
+
+type Status = JobStatus | SessionStatus;
+
+/** Strokes in a box of 16 by 16: a status is told by its sign as well as by its colour. */
+const signs: { readonly [status in Status]: string } = {
+  completed: '<path d="M3.5 8.5 6.5 11.5 12.5 4.8"/>',
+  failed: '<path d="M4.3 4.3 11.7 11.7M11.7 4.3 4.3 11.7"/>',
+  timeout: '<circle cx="8" cy="8" r="5.6"/><path d="M8 4.8V8.2L10.2 9.8"/>',
+  running: '<path d="M5.4 3.6 12 8 5.4 12.4Z" fill="currentColor"/>',
+  retrying: '<path d="M12.8 8A4.8 4.8 0 1 1 11.2 4.4M11.6 1.8V4.8H8.6"/>',
+  cancelled: '<circle cx="8" cy="8" r="5.6"/><path d="M4.2 11.8 11.8 4.2"/>',
+  skipped: '<path d="M3.5 8H12.5" stroke-dasharray="2.2 1.6"/>',
+  pending: '<circle cx="8" cy="8" r="4.8" stroke-dasharray="2 1.8"/>',
+  created: '<circle cx="8" cy="8" r="4.8" stroke-dasharray="2 1.8"/>',
+  queued: '<circle cx="8" cy="8" r="4.8" stroke-dasharray="2 1.8"/>',
+  paused: '<path d="M5.6 4V12M10.4 4V12"/>',
+};
+
+/** The signs as symbols, once per page; `icon` refers to them. */
+export function iconSheet(): Html {
+  const symbols = Object.entries(signs).map(
+    ([status, strokes]) => `<symbol id="i-${status}" viewBox="0 0 16 16">${strokes}</symbol>`,
+  );
+  return trustedMarkup(`<svg class="sheet" width="0" height="0" aria-hidden="true">${symbols.join('')}</svg>`);
+}
+
+export function icon(status: Status): Html {
+  return html`<svg class="ic" aria-hidden="true"><use href="#i-${status}"/></svg>`;
+}
+
+/** Sign and word of a status; `words` where there is more to say than its name. */
+export function badge(status: Status, words: string = status): Html {
+  return html`<span class="st ${status}">${icon(status)}${words}</span>`;
+}
+
+export function timeTag(ms: number): Html {
+  return html`<time datetime="${new Date(ms).toISOString()}">${timeText(ms)}</time>`;
+}
+
+/** Where an author wrote something; the whole path on hover. */
+export function sourceTag({ file, line }: SourcePosition): Html {
+  return html`<code class="src" title="${file}:${line}">${shortPath(file)}:${line}</code>`;
+}
+
+/** A block of text as it stands, clipped to a budget of bytes and marked where it is. */
+export function codeBlock(text: string, budget: number, label: string): Html {
+  const { text: shown, wholeBytes } = clipText(text, budget);
+  const cut =
+    wholeBytes === undefined
+      ? undefined
+      : cutNote(`${label} is ${sizeText(wholeBytes)}; only its beginning is kept here`);
+  return html`<pre tabindex="0" aria-label="${label}">${shown}</pre>${cut}`;
+}
+
+/** Says that something is left out. */
+export function cutNote(text: string): Html {
+  return html`<p class="cut">${text}.</p>`;
+}
+
+/** A command to copy. Words are quoted as a shell needs it. */
+export function command(...words: readonly string[]): Html {
+  return html`<code class="cmd">${words.map(shellWord).join(' ')}</code>`;
+}

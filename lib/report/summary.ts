@@ -1,0 +1,89 @@
+/** The first screen: what ran, how it ended, and if it failed where, why and what to type next. */
+import type { LogLine } from '../sessions/report-data.ts';
+import { explainFailure } from './failure.ts';
+import { countText, durationText, numberText } from './format.ts';
+import type { Html } from './html.ts';
+import { html } from './html.ts';
+import { logExcerpt } from './log-excerpt.ts';
+import type { JobRow, ReportModel } from './model.ts';
+import { statusWord } from './model.ts';
+import { badge, codeBlock, command, sourceTag, timeTag } from './parts.ts';
+import { readableValue } from './values.ts';
+
+export function headerSection(model: ReportModel): Html {
+  const { data, status, startedAt, endedAt, now } = model;
+  const { session, artifact } = data;
+  const total = [...model.counts.values()].reduce((sum, count) => sum + count, 0);
+  const open = startedAt !== undefined && endedAt === undefined;
+  const facts: readonly (readonly [string, Html | undefined])[] = [
+    [
+      'Duration',
+      startedAt === undefined
+        ? html`–`
+        : html`${durationText((endedAt ?? now) - startedAt)}${open && html` <span class="dim">so far</span>`}`,
+    ],
+    ['Started', startedAt === undefined ? html`not yet` : timeTag(startedAt)],
+    ['Ended', endedAt === undefined ? html`<span class="dim">not yet; as of </span>${timeTag(now)}` : timeTag(endedAt)],
+    [
+      'Trigger',
+      html`${session.trigger.kind}${session.trigger.detail !== undefined && html` · ${session.trigger.detail}`}${session.user_name !== undefined && html` · ${session.user_name}`}`,
+    ],
+    [
+      'Version',
+      html`<code>${session.pipeline_version}</code>${session.generation > 1 && html` · generation ${session.generation}`}`,
+    ],
+    ['Where', html`${session.region}${session.environment !== undefined && html` · ${session.environment}`}`],
+    [
+      'Jobs',
+      html`<span class="counts">${[...model.counts].map(([each, count]) => badge(each, `${numberText(count)} ${statusWord(model, each)}`))}</span>${total === 0 && 'none'}`,
+    ],
+  ];
+  return html`<header class="top ${status}"><div class="wrap"><p class="eyebrow">Session report</p><div class="title"><h1>${session.pipeline_name}</h1>${badge(status)}</div><p class="sid"><span class="dim">session</span> <code>${session.session_id}</code></p>${artifact.pipeline.description !== undefined && html`<p class="about">${artifact.pipeline.description}</p>`}<dl class="facts">${facts.map(([name, value]) => value && html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></div></header>`;
+}
+
+/** Why the session did not complete; nothing when it did or is still at it. */
+export function failureSection(model: ReportModel): Html | undefined {
+  const { view, session } = model.data;
+  const failure = view.error ?? recordedFailure(model);
+  if (failure === undefined) return undefined;
+  const row = failure.job === undefined ? undefined : model.rowOf.get(failure.job);
+  const { name, message, trace } = explainFailure(failure);
+  const source = failure.source ?? row?.view.source;
+  const log = failure.job === undefined ? undefined : model.data.logs[failure.job];
+  const lines: readonly LogLine[] = log?.lines.slice(-8) ?? [];
+  const title =
+    row === undefined
+      ? html`The session ${model.status === 'timeout' ? 'timed out' : `ended as ${model.status}`}`
+      : html`<a href="#${row.anchor}">${row.view.job}</a> ${row.view.status === 'timeout' ? 'timed out' : 'failed'}`;
+  return html`<section class="panel bad" aria-labelledby="h-failure"><h2 id="h-failure">${title}</h2><p class="error"><strong>${name}</strong></p><div class="msg">${codeBlock(message, 6_000, 'the error message')}</div><dl class="facts">${row !== undefined && html`<div><dt>Attempts</dt><dd>${attemptsText(row)}</dd></div>`}${row?.view.operation !== undefined && html`<div><dt>Operation</dt><dd><code>${row.view.operation}</code></dd></div>`}${source !== undefined && html`<div><dt>Written in</dt><dd>${sourceTag(source)}</dd></div>`}</dl>${trace.length > 0 && html`<details><summary>Stack trace</summary>${codeBlock(trace.join('\n'), 8_000, 'the stack trace')}</details>`}${lines.length > 0 && html`<h3>Last log lines</h3>${logExcerpt(lines, 4_000)}`}<h3>Look further</h3><ul class="cmds"><li>${command('bunsui', 'session', 'show', session.session_id)}</li>${failure.job !== undefined && html`<li>${command('bunsui', 'logs', session.session_id, '--job', failure.job)}</li>`}</ul></section>`;
+}
+
+function attemptsText({ view }: JobRow): string {
+  const tried = view.attempts.length;
+  return tried === 0 ? 'none: it failed before it was tried' : countText(tried, 'attempt');
+}
+
+/** Where the history does not say why, the record may: a session that could not be started, or was cancelled. */
+function recordedFailure(model: ReportModel): ReportModel['data']['view']['error'] {
+  const { error_code, error_message } = model.data.session;
+  if (error_code === undefined && error_message === undefined) {
+    if (model.status !== 'failed' && model.status !== 'timeout') return undefined;
+    const row = model.rows.find(({ view }) => view.status === 'failed' || view.status === 'timeout');
+    return {
+      ...(row?.view.error ?? { name: 'Unknown', cause: 'no reason was recorded' }),
+      ...(row && { job: row.view.job }),
+    };
+  }
+  return { name: error_code ?? model.status, cause: error_message ?? '' };
+}
+
+/** What the pipeline gave back; nothing when it gave nothing. */
+export function resultSection({ data }: ReportModel): Html | undefined {
+  const { output } = data.view;
+  if (output === undefined || output === null || !holdsSomething(output)) return undefined;
+  return html`<section class="panel" aria-labelledby="h-result"><h2 id="h-result">Result</h2>${readableValue(output)}</section>`;
+}
+
+function holdsSomething(value: unknown): boolean {
+  return typeof value !== 'object' || value === null || Object.keys(value).length > 0;
+}
