@@ -41,8 +41,10 @@ export function outcomeLines({ session, pipeline, view }: SessionFacts, options:
   const word = `${symbolOf(view.status, options.unicode)} ${view.status}`;
   const jobs = view.jobs.filter(({ kind }) => kind === 'job');
   return [
-    `${paint(palette.bold(word))}  ${palette.bold(pipeline)}  ${session}${took === '' ? '' : `  ${palette.dim('in')} ${took}`}`,
-    palette.dim(`${jobs.length} jobs: ${countByStatus(jobs)}`),
+    `${paint(palette.bold(word))}  ${palette.bold(pipeline)}  ${session}${took === '' ? '' : `  ${palette.dim(view.endedAt === undefined ? 'for' : 'in')} ${took}`}`,
+    palette.dim(
+      `${jobs.length} job${jobs.length === 1 ? '' : 's'}${jobs.length === 0 ? '' : `: ${countByStatus(jobs)}`}`,
+    ),
   ];
 }
 

@@ -55,7 +55,9 @@ export function startPainter(output: Output): Painter {
         output.write(text);
         return;
       }
-      output.write(`${beginDraw}${backToTop()}\x1b[J${text}${block(drawn)}${endDraw}`);
+      // Line by line over the old block: clearing the whole of it makes some terminals keep it in their history.
+      const lines = block(text.replace(/\n$/, '').split('\n'));
+      output.write(`${beginDraw}${backToTop()}${lines}${block(drawn)}\x1b[J${endDraw}`);
     },
     stop() {
       if (stopped) return;
