@@ -1,0 +1,3 @@
+import { tidy } from '../operations.ts';
+
+export const handler = tidy.handler(({ rows }) => ({ kept: rows - 1 }));
