@@ -37,6 +37,18 @@ export interface SessionItem {
   readonly updated_at: string;
 }
 
+/** A caller's key and the session that it stands for: table `sessions`, key `dedup#<hash>` + `-`. In no index. */
+export interface DedupItem {
+  readonly session_id: string;
+  readonly created_at: '-';
+  readonly target_session_id: string;
+  readonly target_created_at: string;
+  /** The version that was current when the key was first used. */
+  readonly target_version: string;
+  /** Hash of pipeline, asked-for version and input. */
+  readonly request_hash: string;
+}
+
 /** One attempt of a job: table `job-history`, key `session_id` + `job_timestamp` (`attemptKey`). */
 export interface AttemptItem {
   readonly session_id: string;
@@ -85,6 +97,10 @@ export interface PipelineItem {
   readonly created_at: string;
   /** Object key of the artifact in the platform's bucket. */
   readonly artifact_key: string;
+  /** JSON text of the schema of its input, so that a start reads nothing else. */
+  readonly input_schema: string;
+  /** Jobs outside of maps; how many a map will run nobody knows beforehand. */
+  readonly total_jobs: number;
   /** The state machine that runs it. */
   readonly state_machine_arn: string;
 }

@@ -1,0 +1,33 @@
+/** What session functions are handed: clients, names, time and randomness. Made once per process by who calls them. */
+import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
+import type { S3Client } from '@aws-sdk/client-s3';
+import type { SFNClient } from '@aws-sdk/client-sfn';
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import type { PlatformNames } from '../storage-layout.ts';
+
+export interface StoreDeps {
+  readonly db: Pick<DynamoDBDocumentClient, 'send'>;
+  readonly names: Omit<PlatformNames, 'bucket'>;
+}
+
+export interface StartDeps extends StoreDeps {
+  readonly sfn: Pick<SFNClient, 'send'>;
+  readonly region: string;
+  /** The platform's environment, as records show it: `dev`, `prod`. */
+  readonly environment?: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** 80 random bits. */
+  readonly entropy: () => bigint;
+}
+
+export interface LogDeps {
+  readonly sfn: Pick<SFNClient, 'send'>;
+  readonly s3: Pick<S3Client, 'send'>;
+  readonly logs: Pick<CloudWatchLogsClient, 'send'>;
+  readonly names: PlatformNames;
+}
+
+export interface EndDeps extends StartDeps, LogDeps {
+  readonly names: PlatformNames;
+}

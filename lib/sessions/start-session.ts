@@ -1,0 +1,231 @@
+/**
+ * Starting a session, at most once per key. Every step may be the last one before a crash, and the same request may
+ * come again at any time; whoever comes next goes on where the last one stopped:
+ *
+ *     key's item (conditional) → session's item (conditional) → StartExecution by name → status and ARN (conditional)
+ */
+import { createHash } from 'node:crypto';
+import { ExecutionAlreadyExists, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import { GetCommand } from '@aws-sdk/lib-dynamodb';
+import { BunsuiError } from '../errors.ts';
+import type { Json } from '../ir/expressions.ts';
+import type { JsonSchema } from '../ir/nodes.ts';
+import { type ExecutionBlock, executionName, reservedInputKey, sessionIdOf } from '../storage-layout.ts';
+import type { StartDeps } from './deps.ts';
+import { fitText } from './fit-text.ts';
+import { checkInput, type InputIssue } from './input-schema.ts';
+import type { DedupItem, PipelineItem, SessionItem, SessionTrigger } from './items.ts';
+import { requirePipeline } from './pipelines.ts';
+import { advanceSession, createItem } from './store.ts';
+
+export interface StartRequest {
+  readonly pipeline: string;
+  /** @default the version deployed last */
+  readonly version?: string;
+  readonly input: Json;
+  /** The same key never starts a second session. Without one every request starts a session. */
+  readonly key?: string;
+  readonly trigger: SessionTrigger;
+  /** Who asked, for the record. */
+  readonly user?: string;
+}
+
+export interface StartedSession {
+  readonly session_id: string;
+  readonly created_at: string;
+  readonly execution_arn: string;
+  /** `exists`: an earlier request with the same key made the session. */
+  readonly outcome: 'created' | 'exists';
+}
+
+/** Step Functions takes 256 KiB of input. */
+const maxInputBytes = 262_144;
+/** The session's item is the place the execution starts from; every one begins with its first generation. */
+const firstGeneration = 1;
+
+/**
+ * Starts a session of a deployed pipeline, or finds the one that the key stands for.
+ *
+ * @throws {BunsuiError} BS3001 when the input does not fit the pipeline's schema: nothing has been written then;
+ *   BS3003 when the pipeline is not deployed; BS3004 when the key was used with another request
+ */
+export async function startSession(deps: StartDeps, request: StartRequest): Promise<StartedSession> {
+  const hash = requestHash(request);
+  const known = request.key === undefined ? undefined : await readKey(deps, request.key);
+  if (known !== undefined) requireSameRequest(known, hash, request);
+  const pipeline = await requirePipeline(deps, request.pipeline, known?.target_version ?? request.version);
+  const input = requireInput(pipeline, request.input);
+
+  const nowMs = deps.now();
+  const fresh: ExecutionBlock = {
+    session: sessionIdOf(nowMs, deps.entropy()),
+    createdAt: new Date(nowMs).toISOString(),
+    generation: firstGeneration,
+  };
+  const claimed =
+    known ?? (request.key === undefined ? undefined : await claimKey(deps, request, hash, fresh, pipeline));
+  const block: ExecutionBlock =
+    claimed === undefined
+      ? fresh
+      : { session: claimed.target_session_id, createdAt: claimed.target_created_at, generation: firstGeneration };
+  // Between reading and claiming the key another request may have claimed it for another version.
+  const version = claimed?.target_version ?? pipeline.version;
+  if (version !== pipeline.version) return startSession(deps, request);
+
+  const text = JSON.stringify({ ...input, [reservedInputKey]: block });
+  requireSize(text);
+  const name = executionName(block.session, block.generation);
+  await createItem(deps, sessionItem(deps, request, pipeline, block, JSON.stringify(input), nowMs));
+  const executionArn = await startExecution(deps, pipeline.state_machine_arn, name, text);
+  const updatedAt = new Date(deps.now()).toISOString();
+  const { session: session_id, createdAt: created_at, generation } = block;
+  // Stale means that a faster one has noted it already, or that the execution has even ended since.
+  await advanceSession(deps, { session_id, created_at, generation }, 'running', {
+    execution_arn: executionArn,
+    started_at: updatedAt,
+    updated_at: updatedAt,
+  });
+  const outcome = session_id === fresh.session ? 'created' : 'exists';
+  return { session_id, created_at, execution_arn: executionArn, outcome };
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** JSON text that is the same for the same value, whatever the order of its fields. */
+function canonical(value: Json): string {
+  return JSON.stringify(value, (_, part: Json) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+}
+
+function requestHash({ pipeline, version, input }: StartRequest): string {
+  return sha256(canonical([pipeline, version ?? null, input]));
+}
+
+function dedupKey(key: string): { readonly session_id: string; readonly created_at: '-' } {
+  return { session_id: `dedup#${sha256(key)}`, created_at: '-' };
+}
+
+async function readKey(deps: StartDeps, key: string): Promise<DedupItem | undefined> {
+  const found = await deps.db.send(
+    new GetCommand({ TableName: deps.names.sessionsTable, Key: dedupKey(key), ConsistentRead: true }),
+  );
+  return found.Item as DedupItem | undefined;
+}
+
+function requireSameRequest(item: DedupItem, hash: string, request: StartRequest): void {
+  if (item.request_hash === hash) return;
+  const message = `the key "${(request.key ?? '').slice(0, 100)}" was used before for session ${item.target_session_id} with another pipeline, version or input`;
+  throw new BunsuiError('SessionError', 'BS3004', message, {
+    context: { session_id: item.target_session_id },
+    hint: 'use another key, or the same request',
+  });
+}
+
+/** Makes the key stand for the fresh session, unless it stands for one already. */
+async function claimKey(
+  deps: StartDeps,
+  request: StartRequest,
+  hash: string,
+  fresh: ExecutionBlock,
+  pipeline: PipelineItem,
+): Promise<DedupItem> {
+  const key = request.key ?? '';
+  const item: DedupItem = {
+    ...dedupKey(key),
+    target_session_id: fresh.session,
+    target_created_at: fresh.createdAt,
+    target_version: pipeline.version,
+    request_hash: hash,
+  };
+  if ((await createItem(deps, item)) === 'created') return item;
+  const other = await readKey(deps, key);
+  if (other === undefined) return claimKey(deps, request, hash, fresh, pipeline);
+  requireSameRequest(other, hash, request);
+  return other;
+}
+
+function invalidInput(pipeline: string, issues: readonly InputIssue[]): BunsuiError {
+  const lines = issues.map(({ path, message }) => `${path.length === 0 ? 'input' : path.join('.')} ${message}`);
+  return new BunsuiError(
+    'ValidationError',
+    'BS3001',
+    `the input does not fit pipeline "${pipeline}": ${lines.join('; ')}`,
+    {
+      context: { pipeline_id: pipeline, issues },
+      hint: 'correct the input; nothing was started',
+    },
+  );
+}
+
+/** The input with the schema's defaults. */
+function requireInput(pipeline: PipelineItem, input: Json): { readonly [key: string]: Json } {
+  const id = pipeline.pipeline_id;
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    throw invalidInput(id, [{ path: [], message: 'is not an object' }]);
+  }
+  if (Object.hasOwn(input, reservedInputKey)) {
+    throw invalidInput(id, [{ path: [reservedInputKey], message: 'is reserved for bunsui; rename the field' }]);
+  }
+  const checked = checkInput(JSON.parse(pipeline.input_schema) as JsonSchema, input);
+  if (!checked.ok) throw invalidInput(id, checked.issues);
+  return checked.value as { readonly [key: string]: Json };
+}
+
+function requireSize(text: string): void {
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= maxInputBytes) return;
+  throw new BunsuiError(
+    'ValidationError',
+    'BS3001',
+    `the input is ${bytes} bytes of JSON, at most ${maxInputBytes} are taken`,
+    {
+      hint: 'write the data to S3 and give its key',
+    },
+  );
+}
+
+function sessionItem(
+  deps: StartDeps,
+  request: StartRequest,
+  pipeline: PipelineItem,
+  block: ExecutionBlock,
+  input: string,
+  nowMs: number,
+): SessionItem {
+  const name = executionName(block.session, block.generation);
+  return {
+    session_id: block.session,
+    created_at: block.createdAt,
+    pipeline_id: pipeline.pipeline_id,
+    pipeline_name: pipeline.pipeline_id,
+    pipeline_version: pipeline.version,
+    status: 'queued',
+    total_jobs: pipeline.total_jobs,
+    completed_jobs: 0,
+    failed_jobs: 0,
+    execution_name: name,
+    generation: block.generation,
+    input: fitText(input, `the input of execution ${name}`),
+    trigger: request.trigger,
+    ...(request.user === undefined ? {} : { user_name: request.user }),
+    ...(deps.environment === undefined ? {} : { environment: deps.environment }),
+    region: deps.region,
+    updated_at: new Date(nowMs).toISOString(),
+  };
+}
+
+/** Starts the execution of that name, or finds it started. */
+async function startExecution(deps: StartDeps, stateMachineArn: string, name: string, input: string): Promise<string> {
+  try {
+    const started = await deps.sfn.send(new StartExecutionCommand({ stateMachineArn, name, input }));
+    if (started.executionArn !== undefined) return started.executionArn;
+  } catch (thrown) {
+    if (!(thrown instanceof ExecutionAlreadyExists)) throw thrown;
+  }
+  return `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
+}

@@ -1,0 +1,134 @@
+/** Sessions and job records in DynamoDB: single-item conditional writes, and reads by the indexes. */
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
+import { BatchWriteCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { BunsuiError } from '../errors.ts';
+import { tables } from '../storage-layout.ts';
+import type { StoreDeps } from './deps.ts';
+import type { AttemptItem, CheckpointItem, DedupItem, SessionItem } from './items.ts';
+import { type SessionStatus, statusesBefore } from './status.ts';
+
+/** Writes an item of the sessions table unless there is one under its key. */
+export async function createItem(deps: StoreDeps, item: SessionItem | DedupItem): Promise<'created' | 'exists'> {
+  try {
+    await deps.db.send(
+      new PutCommand({
+        TableName: deps.names.sessionsTable,
+        Item: item,
+        ConditionExpression: 'attribute_not_exists(session_id)',
+      }),
+    );
+    return 'created';
+  } catch (thrown) {
+    if (thrown instanceof ConditionalCheckFailedException) return 'exists';
+    throw thrown;
+  }
+}
+
+type Patch = Partial<Omit<SessionItem, 'session_id' | 'created_at' | 'status' | 'generation'>>;
+
+/**
+ * Moves a session to another status within its generation, with whatever else is known then.
+ *
+ * @returns `'stale'` when its status does not lead there (it has ended, or is there already); nothing is written then
+ */
+export async function advanceSession(
+  deps: StoreDeps,
+  session: Pick<SessionItem, 'session_id' | 'created_at' | 'generation'>,
+  to: SessionStatus,
+  patch: Patch,
+): Promise<'ok' | 'stale'> {
+  const fields = Object.entries({ ...patch, status: to }).filter(([, value]) => value !== undefined);
+  const from = statusesBefore(to);
+  try {
+    await deps.db.send(
+      new UpdateCommand({
+        TableName: deps.names.sessionsTable,
+        Key: { session_id: session.session_id, created_at: session.created_at },
+        UpdateExpression: `SET ${fields.map((_, index) => `#f${index} = :f${index}`).join(', ')}`,
+        ConditionExpression: `#generation = :generation AND #status IN (${from.map((_, index) => `:s${index}`).join(', ')})`,
+        ExpressionAttributeNames: {
+          '#generation': 'generation',
+          '#status': 'status',
+          ...Object.fromEntries(fields.map(([name], index) => [`#f${index}`, name])),
+        },
+        ExpressionAttributeValues: {
+          ':generation': session.generation,
+          ...Object.fromEntries(from.map((status, index) => [`:s${index}`, status])),
+          ...Object.fromEntries(fields.map(([, value], index) => [`:f${index}`, value])),
+        },
+      }),
+    );
+    return 'ok';
+  } catch (thrown) {
+    if (thrown instanceof ConditionalCheckFailedException) return 'stale';
+    throw thrown;
+  }
+}
+
+/** A session by its whole id. */
+export async function getSession(deps: StoreDeps, sessionId: string): Promise<SessionItem | undefined> {
+  if (sessionId === '' || sessionId.includes('#')) return undefined;
+  const { partitionKey } = tables.sessions;
+  const found = await deps.db.send(
+    new QueryCommand({
+      TableName: deps.names.sessionsTable,
+      KeyConditionExpression: `${partitionKey} = :id`,
+      ExpressionAttributeValues: { ':id': sessionId },
+      ConsistentRead: true,
+      Limit: 1,
+    }),
+  );
+  return found.Items?.[0] as SessionItem | undefined;
+}
+
+/** Everything recorded of a session's jobs, in order of the keys. */
+export async function listJobRecords(
+  deps: StoreDeps,
+  sessionId: string,
+): Promise<{ readonly attempts: readonly AttemptItem[]; readonly checkpoints: readonly CheckpointItem[] }> {
+  const attempts: AttemptItem[] = [];
+  const checkpoints: CheckpointItem[] = [];
+  let from: Record<string, unknown> | undefined;
+  do {
+    const page = await deps.db.send(
+      new QueryCommand({
+        TableName: deps.names.jobHistoryTable,
+        KeyConditionExpression: `${tables.jobHistory.partitionKey} = :id`,
+        ExpressionAttributeValues: { ':id': sessionId },
+        ExclusiveStartKey: from,
+      }),
+    );
+    for (const item of (page.Items ?? []) as (AttemptItem | CheckpointItem)[]) {
+      if (item.record_type === 'checkpoint') checkpoints.push(item);
+      else attempts.push(item);
+    }
+    from = page.LastEvaluatedKey;
+  } while (from !== undefined);
+  return { attempts, checkpoints };
+}
+
+const batchSize = 25;
+const maxBatchTries = 10;
+
+/**
+ * Writes job records. Their keys are made of what they record, so that writing them again changes nothing.
+ * @throws {BunsuiError} BS5001 when the table takes some of them not even after several tries
+ */
+export async function putJobRecords(deps: StoreDeps, items: readonly AttemptItem[]): Promise<void> {
+  const table = deps.names.jobHistoryTable;
+  for (let start = 0; start < items.length; start += batchSize) {
+    let open: NonNullable<BatchWriteCommand['input']['RequestItems']>[string] = items
+      .slice(start, start + batchSize)
+      .map((item) => ({ PutRequest: { Item: item } }));
+    for (let tries = 0; open.length > 0; tries += 1) {
+      if (tries === maxBatchTries) {
+        throw new BunsuiError('AWSError', 'BS5001', `table ${table} does not take ${open.length} job records`, {
+          recoverable: true,
+        });
+      }
+      if (tries > 0) await new Promise((resolve) => setTimeout(resolve, 20 * 2 ** tries));
+      const answer = await deps.db.send(new BatchWriteCommand({ RequestItems: { [table]: open } }));
+      open = answer.UnprocessedItems?.[table] ?? [];
+    }
+  }
+}
