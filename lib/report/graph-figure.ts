@@ -18,6 +18,8 @@ const tryBoth = 120;
 const margin = 8;
 /** The smallest scale at which a picture is still easy to read. */
 const smallest = 0.8;
+/** A taller picture gets a frame that scrolls. */
+const tallest = 1400;
 
 export function graphSection(model: ReportModel): Html {
   const plane = bestLayout(model);
@@ -26,7 +28,7 @@ export function graphSection(model: ReportModel): Html {
   // A picture slightly too wide is made smaller; a much wider one would not be readable then, and scrolls.
   const scale = width <= pageWidth / smallest ? Math.min(1, pageWidth / width) : 1;
   const total = nodesOf(model.graph).length;
-  return html`<section aria-labelledby="h-graph"><h2 id="h-graph">Graph</h2><div class="figure" tabindex="0" role="region" aria-label="Graph, scrollable"><svg class="graph" width="${Math.round(width * scale)}" height="${Math.round(height * scale)}" viewBox="${-margin} ${-margin} ${width} ${height}" role="group" aria-label="Graph of ${countText(total, 'node')}; the table of jobs below says the same"><defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0.5 0.8 7 4 0.5 7.2Z"/></marker></defs>${plane.groups.map((group) => frame(group, model))}${plane.edges.map((edge) => line(edge))}${plane.jobs.map((job) => box(job, model))}</svg></div><p class="legend"><span class="key solid">data</span> <span class="key dotted">order only</span> <span class="key dashed">runs on a condition</span></p></section>`;
+  return html`<section aria-labelledby="h-graph"><h2 id="h-graph">Graph</h2><div class="figure${height * scale > tallest && ' tall'}" tabindex="0" role="region" aria-label="Graph, scrollable"><svg class="graph" width="${Math.round(width * scale)}" height="${Math.round(height * scale)}" viewBox="${-margin} ${-margin} ${width} ${height}" role="group" aria-label="Graph of ${countText(total, 'node')}; the table of jobs below says the same"><defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0.5 0.8 7 4 0.5 7.2Z"/></marker></defs>${plane.groups.map((group) => frame(group, model))}${plane.edges.map((edge) => line(edge))}${plane.jobs.map((job) => box(job, model))}</svg></div><p class="legend"><span class="key solid">data</span> <span class="key dotted">order only</span> <span class="key dashed">runs on a condition</span></p></section>`;
 }
 
 /** From left to right where that fits the page and takes less height, else from top to bottom. */
@@ -150,12 +152,12 @@ function line({ points, kind }: PlacedEdge): Html {
   const bends = rest.map((bend, index) => {
     const next = rest[index + 1] ?? last;
     const end = index === rest.length - 1 ? last : { x: (bend.x + next.x) / 2, y: (bend.y + next.y) / 2 };
-    return `Q${short(bend.x)} ${short(bend.y)} ${short(end.x)} ${short(end.y)}`;
+    return `Q${whole(bend.x)} ${whole(bend.y)} ${whole(end.x)} ${whole(end.y)}`;
   });
-  const path = bends.length === 0 ? `L${short(last.x)} ${short(last.y)}` : bends.join('');
-  return html`<path class="e${kind === 'order' ? ' o' : ''}" d="M${short(first.x)} ${short(first.y)}${path}"/>`;
+  const path = bends.length === 0 ? `L${whole(last.x)} ${whole(last.y)}` : bends.join('');
+  return html`<path class="e${kind === 'order' ? ' o' : ''}" d="M${whole(first.x)} ${whole(first.y)}${path}"/>`;
 }
 
-function short(value: number): number {
-  return Math.round(value * 10) / 10;
+function whole(value: number): number {
+  return Math.round(value);
 }

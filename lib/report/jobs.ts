@@ -13,14 +13,14 @@ import { statusWord } from './model.ts';
 import { badge, codeBlock, command, cutNote, sourceTag } from './parts.ts';
 
 /** Bytes of the page that values and logs may take: in all, and of one job. Failed jobs get more, the first of them. */
-const budgets = { all: 170_000, job: 9_000, failedJob: 26_000, failedJobs: 6, attemptRows: 20 };
+const budgets = { all: 150_000, job: 9_000, failedJob: 26_000, failedJobs: 6, smallestLog: 300, attemptRows: 20 };
 
 export function jobsSection(model: ReportModel): Html {
   const { rows, hiddenJobs } = model;
   const note =
     hiddenJobs > 0 &&
     html`<p class="cut">${countText(hiddenJobs, 'job')} of ${numberText(model.data.view.jobs.length)} not shown.</p>`;
-  return html`<section aria-labelledby="h-jobs"><div class="bar-head"><h2 id="h-jobs">Jobs</h2><label class="filter" hidden>Filter <input type="search" placeholder="name or status"></label></div><div class="scroll" tabindex="0" role="region" aria-label="Table of jobs"><table class="jobs"><thead><tr><th scope="col">Job</th><th scope="col">Status</th><th scope="col" class="num">Attempts</th><th scope="col" class="num opt">Began</th><th scope="col" class="num">Duration</th><th scope="col" class="opt">Operation</th></tr></thead><tbody>${rows.map((row) => tableRow(row, model))}</tbody></table></div>${note}</section>`;
+  return html`<section aria-labelledby="h-jobs"><div class="bar-head"><h2 id="h-jobs">Jobs</h2><label class="filter" hidden>Filter <input type="search" placeholder="name or status"></label></div><div class="scroll" tabindex="0" role="region" aria-label="Table of jobs"><table class="jobs"><thead><tr><th scope="col">Job</th><th scope="col">Status</th><th scope="col" class="num opt">Attempts</th><th scope="col" class="num opt">Began</th><th scope="col" class="num">Duration</th><th scope="col" class="opt">Operation</th></tr></thead><tbody>${rows.map((row) => tableRow(row, model))}</tbody></table></div>${note}</section>`;
 }
 
 function tableRow(row: JobRow, model: ReportModel): Html {
@@ -30,7 +30,12 @@ function tableRow(row: JobRow, model: ReportModel): Html {
   const more =
     hidden !== undefined &&
     html`<tr class="it more"><td colspan="6">${countText(hidden, 'more job')} of the iterations of ${view.job.slice(0, view.job.indexOf('['))} not shown; failed ones come first</td></tr>`;
-  return html`<tr${row.iteration && html` class="it"`}><th scope="row"><a href="#${row.anchor}">${view.job}</a></th><td>${badge(view.status, statusWord(model, view.status))}${iterationsText(row)}</td><td class="num">${view.attempts.length === 0 ? '–' : view.attempts.length}</td><td class="num opt">${began}</td><td class="num">${took}</td><td class="opt">${view.operation ?? (view.kind === 'map' ? 'map' : '')}</td></tr>${more}`;
+  return html`<tr${row.iteration && html` class="it"`}><th scope="row"><a href="#${row.anchor}">${breakable(view.job)}</a></th><td>${badge(view.status, statusWord(model, view.status))}${iterationsText(row)}</td><td class="num opt">${view.attempts.length === 0 ? '–' : view.attempts.length}</td><td class="num opt">${began}</td><td class="num">${took}</td><td class="opt">${view.operation ?? (view.kind === 'map' ? 'map' : '')}</td></tr>${more}`;
+}
+
+/** A path that may break behind its slashes on a narrow page. */
+function breakable(path: string): readonly Html[] {
+  return path.split('/').map((part, index) => html`${index > 0 && html`/<wbr>`}${part}`);
 }
 
 function iterationsText({ view }: JobRow): Html | undefined {
@@ -60,7 +65,7 @@ function jobDetails(row: JobRow, model: ReportModel, conditions: ReadonlyMap<str
   const { view, startedAt, until } = row;
   const condition = conditions.get(view.node);
   const took = startedAt !== undefined && until !== undefined && durationText(until - startedAt);
-  const facts = html`<dl class="facts">${view.operation !== undefined && html`<div><dt>Operation</dt><dd>${view.operation}</dd></div>`}${startedAt !== undefined && html`<div><dt>Began</dt><dd>${timeText(startedAt)}</dd></div>`}${took !== false && html`<div><dt>Duration</dt><dd>${took}${row.critical && html` <span class="dim">on the critical path</span>`}</dd></div>`}${condition !== undefined && html`<div><dt>Runs if</dt><dd><code>${condition}</code></dd></div>`}<div><dt>Written in</dt><dd>${sourceTag(view.source)}</dd></div></dl>`;
+  const facts = html`<dl class="facts">${view.operation !== undefined && html`<div><dt>Operation</dt><dd>${view.operation}</dd></div>`}${startedAt !== undefined && html`<div><dt>Began</dt><dd>${timeText(startedAt)}</dd></div>`}${row.critical && html`<div><dt>Critical path</dt><dd>yes</dd></div>`}${condition !== undefined && html`<div><dt>Runs if</dt><dd><code>${condition}</code></dd></div>`}<div><dt>Written in</dt><dd>${sourceTag(view.source)}</dd></div></dl>`;
   return html`<details class="job" id="${row.anchor}"${view.error !== undefined && html` open`}><summary><span class="nm">${view.job}</span>${badge(view.status, statusWord(model, view.status))}${took !== false && html`<span class="du">${took}</span>`}</summary><div class="body">${facts}${failurePart(view.error, budget * 0.3)}${attemptsPart(view.attempts)}${valuePart('Input', view.input, budget * 0.2)}${valuePart('Output', view.output, budget * 0.25)}${logPart(row, model, budget * 0.4)}</div></details>`;
 }
 
@@ -85,19 +90,23 @@ function attemptRow({ number, status, startedAt, endedAt, error }: AttemptView):
 
 function valuePart(title: string, value: Json | undefined, budget: number): Html | undefined {
   if (value === undefined) return undefined;
-  return html`<h3>${title}</h3>${codeBlock(JSON.stringify(value, null, 2), Math.max(200, budget), title.toLowerCase())}`;
+  return html`<h3>${title}</h3>${codeBlock(JSON.stringify(value, null, 2), budget, title.toLowerCase())}`;
 }
 
 function logPart({ view }: JobRow, model: ReportModel, budget: number): Html | undefined {
   const log = Object.hasOwn(model.data.logs, view.job) ? model.data.logs[view.job] : undefined;
   if (log === undefined || log.lines.length === 0) return undefined;
-  const shown = fittingLines(log.lines, budget);
+  const fitting = fittingLines(log.lines, budget);
+  // A single line of many says nothing: then only their number is given.
+  const shown = budget < budgets.smallestLog && fitting < log.lines.length ? 0 : fitting;
   const earlier = log.lines.length - shown;
   const note =
-    earlier > 0 ? `${countText(earlier, 'earlier line')} not shown` : 'the log is longer than what is kept here';
+    earlier > 0
+      ? `${countText(earlier, shown === 0 ? 'line' : 'earlier line')} not shown`
+      : 'the log is longer than what is kept here';
   const whole =
     view.error !== undefined &&
     html`; all of it: ${command('bunsui', 'logs', model.data.session.session_id, '--job', view.job)}`;
   const cut = (earlier > 0 || log.truncated) && html`<p class="cut">${note}${whole}</p>`;
-  return html`<h3>Log</h3>${cut}${logExcerpt(log.lines.slice(-shown), budget)}`;
+  return html`<h3>Log</h3>${cut}${shown > 0 && logExcerpt(log.lines.slice(-shown), budget)}`;
 }

@@ -21,7 +21,7 @@ const lineOverhead = 90;
 export function logExcerpt(lines: readonly LogLine[], budget: number): Html {
   const shown = lines.slice(lines.length - fittingLines(lines, budget));
   const several = new Set(shown.map(({ attempt }) => attempt)).size > 1;
-  return html`<ol class="log" tabindex="0" aria-label="log lines">${shown.map((line) => html`<li${levelClass(line.level)}><time>${String(line.timestamp).slice(11, 23)}</time>${several && html`<i>#${line.attempt}</i>`}<b>${line.level}</b><span>${lineText(line)}</span></li>`)}</ol>`;
+  return html`<ol class="log"${shown.length > 8 && html` tabindex="0" aria-label="log lines"`}>${shown.map((line) => html`<li${levelClass(line.level)}><time>${String(line.timestamp).slice(11, 23)}</time>${several && html`<i>#${line.attempt}</i>`}<b>${line.level}</b><span>${lineText(line)}</span></li>`)}</ol>`;
 }
 
 /** How many of the last lines fit the budget; at least one. */

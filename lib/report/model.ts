@@ -138,8 +138,11 @@ function shownRows(all: readonly JobRow[]): readonly JobRow[] {
   return fitted.filter((row) => kept.has(row));
 }
 
+/** Stable: rows of one rank keep their order. */
 function byUrgency(rows: readonly JobRow[]): readonly JobRow[] {
-  const rank = (row: JobRow) => urgency.indexOf(row.view.status);
+  // Between what went wrong and what went well: what decided when the session ended.
+  const rank = (row: JobRow) =>
+    Math.min(urgency.indexOf(row.view.status), row.critical ? urgency.indexOf('pending') : 99);
   return [...rows].sort((a, b) => rank(a) - rank(b));
 }
 

@@ -31,7 +31,7 @@ export function iconSheet(): Html {
 }
 
 export function icon(status: Status): Html {
-  return html`<svg class="ic" aria-hidden="true"><use href="#i-${status}"/></svg>`;
+  return html`<svg class="ic"><use href="#i-${status}"/></svg>`;
 }
 
 /** Sign and word of a status; `words` where there is more to say than its name. */
@@ -43,19 +43,26 @@ export function timeTag(ms: number): Html {
   return html`<time datetime="${new Date(ms).toISOString()}">${timeText(ms)}</time>`;
 }
 
-/** Where an author wrote something; the whole path on hover. */
+/** Where an author wrote something. */
 export function sourceTag({ file, line }: SourcePosition): Html {
-  return html`<code class="src" title="${file}:${line}">${shortPath(file)}:${line}</code>`;
+  return html`<code>${shortPath(file)}:${line}</code>`;
 }
+
+/** Blocks longer than this may scroll: the keyboard must reach them. */
+const scrollsFrom = 500;
+/** A beginning shorter than this says nothing: the size alone is said. */
+const smallestClip = 240;
 
 /** A block of text as it stands, clipped to a budget of bytes and marked where it is. */
 export function codeBlock(text: string, budget: number, label: string): Html {
   const { text: shown, wholeBytes } = clipText(text, budget);
-  const cut =
-    wholeBytes === undefined
-      ? undefined
-      : cutNote(`${label} is ${sizeText(wholeBytes)}; only its beginning is kept here`);
-  return html`<pre tabindex="0" aria-label="${label}">${shown}</pre>${cut}`;
+  if (wholeBytes === undefined) return html`<pre${scrollFocus(shown, label)}>${shown}</pre>`;
+  if (budget < smallestClip) return cutNote(`${sizeText(wholeBytes)}, too much for a report of this size`);
+  return html`<pre${scrollFocus(shown, label)}>${shown}</pre>${cutNote(`the beginning of ${sizeText(wholeBytes)}`)}`;
+}
+
+function scrollFocus(text: string, label: string): Html | undefined {
+  return text.length < scrollsFrom ? undefined : html` tabindex="0" role="region" aria-label="${label}"`;
 }
 
 /** Says that something is left out. */

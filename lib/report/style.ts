@@ -73,10 +73,11 @@ details > summary { cursor: pointer; }
 .cut { color: var(--dim); font-size: 13px; margin-top: 6px; }
 .cmds li { display: flex; align-items: center; gap: 8px; margin-top: 6px; }
 .cmd { background: var(--sunk); border: 1px solid var(--line); border-radius: 6px; padding: 3px 9px; }
-.copy { font: inherit; font-size: 12.5px; color: var(--text); background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: 2px 10px; cursor: pointer; }
+.copy { flex: none; white-space: nowrap; font: inherit; font-size: 12.5px; color: var(--text); background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: 2px 10px; cursor: pointer; }
 .copy:hover { background: var(--sunk); }
 .cut .copy { margin-left: 6px; }
-.figure { position: relative; background: var(--panel); border: 1px solid var(--line); border-radius: 12px; box-shadow: var(--shadow); overflow: auto; max-height: min(78vh, 900px); padding: 14px; text-align: center; }
+.figure { position: relative; background: var(--panel); border: 1px solid var(--line); border-radius: 12px; box-shadow: var(--shadow); overflow: auto; padding: 14px; text-align: center; }
+.figure.tall { max-height: 86vh; }
 .graph { display: inline-block; vertical-align: top; font-size: 13px; }
 .graph text { fill: var(--text); font-weight: 580; }
 .graph .sub { fill: var(--dim); font-size: 11.5px; font-weight: 450; font-variant-numeric: tabular-nums; }
@@ -119,10 +120,10 @@ th, td { text-align: left; padding: 6px 12px; border-bottom: 1px solid var(--lin
 td.num, th.num { text-align: right; }
 thead th { font-size: 12px; font-weight: 560; color: var(--dim); white-space: nowrap; }
 .jobs { background: var(--panel); border: 1px solid var(--line); }
-.jobs th[scope=row] { font-weight: 560; }
+.jobs th[scope=row] { font-weight: 560; min-width: 9.5em; }
 .jobs tbody tr:last-child > * { border-bottom: 0; }
 .jobs tr.sel, .jobs tbody tr:hover { background: var(--frame0); }
-.jobs .it th { padding-left: 30px; font-weight: 450; } .more td { color: var(--dim); padding-left: 30px; }
+.jobs .it th[scope=row] { padding-left: 30px; font-weight: 450; } .more td { color: var(--dim); padding-left: 30px; }
 .data { width: auto; min-width: 40%; margin-top: 4px; }
 .data th, .data td { padding: 4px 14px 4px 0; }
 .bar-head { display: flex; flex-wrap: wrap; align-items: baseline; justify-content: space-between; gap: 0 20px; }
@@ -148,7 +149,7 @@ footer { max-width: 1200px; margin: 0 auto; padding: 0 20px 40px; color: var(--d
 @media (max-width: 720px) {
   .wrap, main, footer { padding-left: 14px; padding-right: 14px; }
   h1 { font-size: 23px; } .facts { gap: 10px 24px; } .opt { display: none; } .panel { padding: 16px; }
-  th, td { padding: 6px 8px; } .figure { padding: 10px; text-align: left; }
+  th, td { padding: 6px 8px; } .jobs .it th[scope=row] { padding-left: 18px; } .figure { padding: 10px; text-align: left; }
   .gantt { padding: 8px 12px; } .axis { left: 0; right: 0; }
   .gantt li a { grid-template-columns: 1fr auto; gap: 0 10px; } .gantt .nm { grid-area: 1 / 1; } .gantt .du { grid-area: 1 / 2; } .gantt .bar { grid-area: 2 / 1 / 3 / 3; }
   .log li { flex-wrap: wrap; gap: 0 10px; } .log span { flex-basis: 100%; } .cmds li { align-items: flex-start; } .cmd { min-width: 0; }
@@ -164,4 +165,4 @@ footer { max-width: 1200px; margin: 0 auto; padding: 0 20px 40px; color: var(--d
 `;
 
 /** SHA-256 of the style sheet, base64: what the page's policy allows. A test computes it again. */
-export const styleHash = 'sha256-uMOdsB/ZVJE+RlV+S/FbSTz63yYvY2vxxGrIfPBcn7M=';
+export const styleHash = 'sha256-WtF6Q8r2jWPiDn6h9E0QO+0HtwfiRMRv5GH1G4t5mzM=';

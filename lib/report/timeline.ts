@@ -37,7 +37,7 @@ export function timelineSection(model: ReportModel): Html | undefined {
     left > 0 ? `${countText(left, 'job')} did not begin` : '',
     hidden > 0 ? `some of the ${countText(model.data.view.jobs.length, 'job')} are left out` : '',
   ].filter((text) => text !== '');
-  return html`<section aria-labelledby="h-time"><h2 id="h-time">Timeline</h2><div class="gantt" tabindex="0" role="region" aria-label="Timeline, scrollable"><div class="plane"><div class="axis" aria-hidden="true"><svg>${ticks.map((at) => html`<line x1="${percent(at / axis.lengthMs)}" x2="${percent(at / axis.lengthMs)}" y1="18" y2="100%"/><text x="${percent(at / axis.lengthMs)}" y="12" dx="${at === 0 ? 0 : 3}">${at === 0 ? '0' : durationText(at)}</text>`)}</svg></div><ol>${begun.map((row) => ganttRow(row, axis))}</ol></div></div><p class="legend"><span class="key crit">critical path</span> <span class="key wait">waiting to start or to retry</span>${note.length > 0 && html` <span>${note.join('; ')}.</span>`}</p></section>`;
+  return html`<section aria-labelledby="h-time"><h2 id="h-time">Timeline</h2><div class="gantt" tabindex="0" role="region" aria-label="Timeline, scrollable"><div class="plane"><div class="axis" aria-hidden="true"><svg>${ticks.map((at) => html`<line x1="${percent(at / axis.lengthMs)}" x2="${percent(at / axis.lengthMs)}" y1="18" y2="100%"/><text x="${percent(at / axis.lengthMs)}" y="12" dx="${at === 0 ? 0 : 3}">${at === 0 ? '0' : durationText(at).replace('.0 s', ' s')}</text>`)}</svg></div><ol>${begun.map((row) => ganttRow(row, axis))}</ol></div></div><p class="legend"><span class="key crit">critical path</span> <span class="key wait">waiting to start or to retry</span>${note.length > 0 && html` <span>${note.join('; ')}.</span>`}</p></section>`;
 }
 
 function ganttRow(row: JobRow, axis: Axis): Html {
@@ -50,7 +50,10 @@ function ganttRow(row: JobRow, axis: Axis): Html {
   });
   const whole =
     attempts.length === 0 && rect(`b ${view.kind === 'map' ? 'map ' : ''}${view.status}`, startedAt, until, axis);
-  const waited = attempts.length > 1 || (attempts[0] !== undefined && attempts[0].startedAt > startedAt);
+  const first = attempts[0]?.startedAt;
+  const last = attempts.at(-1)?.endedAt;
+  const waited =
+    attempts.length > 1 || (first !== undefined && first > startedAt) || (last !== undefined && last < until);
   const wait =
     waited && html`<line class="w" x1="${place(startedAt, axis)}" x2="${place(until, axis)}" y1="9" y2="9"/>`;
   const kind = `${row.critical ? 'crit ' : ''}${row.iteration ? 'it' : ''}`.trim();
