@@ -57,7 +57,9 @@ export function print(scope: PrintScope, expression: Expression): string {
     case 'literal':
       return literal(expression.value);
     case 'ref':
-      return access(scope.base(expression.target), expression.path);
+      return isSkipped(scope, expression)
+        ? access('({})', expression.path)
+        : access(scope.base(expression.target), expression.path);
     case 'object':
       return `{${Object.entries(expression.fields)
         .map(([key, value]) => `${text(key)}: ${print(scope, value)}`)
@@ -67,6 +69,11 @@ export function print(scope: PrintScope, expression: Expression): string {
     case 'call':
       return printCall(scope, expression);
   }
+}
+
+/** A field of a node that is known, at the state being printed, to have been skipped: never there. */
+function isSkipped(scope: PrintScope, expression: Expression): boolean {
+  return expression.kind === 'ref' && expression.path.length > 0 && scope.base(expression.target) === 'null';
 }
 
 /** An item of a bracketed list: a list goes into brackets of its own, or it would be flattened. */
@@ -117,6 +124,7 @@ function printCall(scope: PrintScope, { name, arguments: given }: CallExpression
         ? '""'
         : `(${given.map((value, index) => (value.kind === 'literal' && typeof value.value === 'string' ? printed[index] : `$string(${printed[index]})`)).join(' & ')})`;
     case 'orElse':
+      if (first && (isSkipped(scope, first) || a === 'null')) return b;
       return first?.kind === 'ref' && first.path.length === 0 && first.target.kind === 'node'
         ? `($type(${a}) = "null" ? ${b} : ${a})`
         : `($exists(${a}) ? ${a} : ${b})`;

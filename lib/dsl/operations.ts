@@ -87,7 +87,7 @@ export interface LambdaOperation<I extends Schema, O extends Schema> extends Ope
  */
 export function lambda<I extends Schema, O extends Schema>(
   id: string,
-  contract: LambdaContract<I & JsonOnly<z.input<I>>, O & JsonOnly<z.output<O>>>,
+  contract: LambdaContract<I, O & JsonOnly<z.output<O>>>,
 ): LambdaOperation<I, O> {
   const { input, output, ...rest } = contract as LambdaContract<I, O>;
   const shape = { id, input, output };

@@ -23,7 +23,7 @@ export type In<T> =
   | (T extends string | number | boolean | null | undefined
       ? T
       : T extends readonly (infer E)[]
-        ? readonly In<E>[]
+        ? RefBase<readonly E[]> | readonly In<E>[]
         : { [K in keyof T]: In<T[K]> });
 
 /** What a ref knows of itself: its expression, and the recording it belongs to. */

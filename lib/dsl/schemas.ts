@@ -4,23 +4,37 @@ import type { JsonSchema } from '../ir/nodes.ts';
 
 export type Schema = z.core.$ZodType;
 
-/** Values that survive JSON unchanged. Anything else in a wire type is refused by type. */
-type NonJson<T> = unknown extends T
+/** What JSON has no form for. */
+type Foreign =
+  | Date
+  | bigint
+  | symbol
+  | ReadonlyMap<unknown, unknown>
+  | ReadonlySet<unknown>
+  | Uint8Array
+  | ((...args: never[]) => unknown);
+
+/** How deep a schema is looked into; recursive ones have no end. What lies deeper is checked at synth. */
+interface Deeper {
+  readonly 0: 1;
+  readonly 1: 2;
+  readonly 2: 3;
+  readonly 3: 4;
+  readonly 4: never;
+}
+
+/** The values inside a type that JSON would lose. */
+type NonJson<T, Depth extends keyof Deeper | never = 0> = [Depth] extends [never]
   ? never
-  : T extends string | number | boolean | null | undefined
+  : unknown extends T
     ? never
-    : T extends readonly (infer E)[]
-      ? NonJson<E>
-      : T extends
-            | Date
-            | bigint
-            | symbol
-            | ReadonlyMap<unknown, unknown>
-            | ReadonlySet<unknown>
-            | Uint8Array
-            | ((...args: never[]) => unknown)
+    : T extends string | number | boolean | null | undefined
+      ? never
+      : T extends Foreign
         ? T
-        : { [K in keyof T]-?: NonJson<T[K]> }[keyof T];
+        : T extends readonly (infer E)[]
+          ? NonJson<E, Deeper[Depth]>
+          : { [K in keyof T]-?: NonJson<T[K], Deeper[Depth]> }[keyof T];
 
 /** Adds nothing to a schema whose output is JSON; an impossible demand, named for what is wrong, to any other. */
 export type JsonOnly<T> = [NonJson<T>] extends [never]

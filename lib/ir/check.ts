@@ -2,12 +2,12 @@
  * The check: every mistake of a pipeline that can be known at synth, all at once. In: the IR, whatever front end
  * made it. Out: diagnostics with place and remedy; none of severity `error` means that the compiler may go on.
  */
-import type { Diagnostic, ErrorCode, SourcePosition } from '../errors.ts';
+import type { Diagnostic, SourcePosition } from '../errors.ts';
+import { checkValues } from './check-values.ts';
 import { cyclesOf } from './cycles.ts';
-import { type Expression, refsOf } from './expressions.ts';
-import { misfits } from './fit.ts';
-import type { JsonSchema, NodeIr, OperationIr, PipelineIr, RetryIr, ScopeIr } from './nodes.ts';
-import { type ShapeContext, shapeOf } from './shapes.ts';
+import { refsOf } from './expressions.ts';
+import { mistake, type Path } from './mistake.ts';
+import type { NodeIr, OperationIr, PipelineIr, RetryIr, ScopeIr } from './nodes.ts';
 import { nearest } from './spelling.ts';
 import {
   dependenciesOf,
@@ -16,16 +16,8 @@ import {
   ownExpressions,
   type PlacedNode,
   placedNodes,
-  refsWithin,
   type ScopeStep,
 } from './walk.ts';
-
-type Path = readonly (string | number)[];
-
-/** What most rules need to hand back a mistake. */
-function mistake(code: ErrorCode, message: string, path: Path, source: SourcePosition, hint: string): Diagnostic {
-  return { code, severity: 'error', message, path, source, hint };
-}
 
 const idPattern = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 const idRule = 'a letter, then letters, digits, "-" or "_", 64 at most';
@@ -348,128 +340,4 @@ function checkCycles(pipeline: PipelineIr): readonly Diagnostic[] {
     ...scope.nodes.flatMap((node) => innerScopes(node).flatMap(({ scope: inner }) => inScope(inner))),
   ];
   return inScope(pipeline.body);
-}
-
-/** Conditions known to be true inside a scope: those of the first sides around it. */
-function factsAround(nodes: ReadonlyMap<string, PlacedNode>, scope: readonly ScopeStep[]): readonly Expression[] {
-  return scope.flatMap((step): readonly Expression[] => {
-    const node = nodes.get(step.node)?.node;
-    if (node?.kind !== 'branch') return [];
-    return step.part === 'yes' ? [node.condition] : [{ kind: 'call', name: 'not', arguments: [node.condition] }];
-  });
-}
-
-function checkValues(pipeline: PipelineIr, nodes: ReadonlyMap<string, PlacedNode>): readonly Diagnostic[] {
-  const resolvable = (expressions: readonly Expression[]) =>
-    expressions.every((expression) =>
-      refsOf(expression).every(
-        ({ target }) => target.kind === 'input' || nodes.has(target.kind === 'node' ? target.id : target.map),
-      ),
-    );
-  // Shapes follow refs from node to node: with a cycle or a dangling name there is no end or nothing there.
-  if (checkCycles(pipeline).length > 0) return [];
-  const inNodes = [...nodes.values()].flatMap(({ node, scope }) => {
-    const around: ShapeContext = { pipeline, nodes, known: factsAround(nodes, scope) };
-    const expressions = ownExpressions(node);
-    if (!resolvable(refsWithin(node))) return [];
-    return expressions.flatMap(({ place, expression }) => {
-      const path = [pipeline.id, node.id, place];
-      const context =
-        node.kind === 'job' && node.when && place === 'input'
-          ? { ...around, known: [...around.known, node.when] }
-          : around;
-      const wanted = wantedAt(pipeline, node, place);
-      return [
-        ...checkFit(context, expression, wanted, path, node.source),
-        ...checkArguments(context, expression, path, node.source),
-      ];
-    });
-  });
-  const { output } = pipeline;
-  if (!output || !resolvable([output.value])) return inNodes;
-  const context: ShapeContext = { pipeline, nodes, known: [] };
-  const path = [pipeline.id, 'output'];
-  return [
-    ...inNodes,
-    ...checkFit(context, output.value, output.schema, path, pipeline.source),
-    ...checkArguments(context, output.value, path, pipeline.source),
-  ];
-}
-
-function wantedAt(pipeline: PipelineIr, node: NodeIr, place: string): JsonSchema {
-  if (place === 'items') return { type: 'array' };
-  if (place === 'when' || place === 'condition') return { type: 'boolean' };
-  return node.kind === 'job' ? (pipeline.operations[node.operation]?.input ?? {}) : {};
-}
-
-function checkFit(
-  context: ShapeContext,
-  expression: Expression,
-  wanted: JsonSchema,
-  path: Path,
-  source: SourcePosition,
-): readonly Diagnostic[] {
-  return misfits(context, expression, wanted).map((misfit) => {
-    const at = [...path, ...misfit.path];
-    const where = path.slice(1).join('.');
-    return mistake(
-      misfit.kind === 'absent' ? 'BS1107' : 'BS1108',
-      `${where}: ${misfit.message}`,
-      at,
-      source,
-      misfit.hint,
-    );
-  });
-}
-
-/** Values inside functions: only `orElse`, `eq`, `ne` and `ok` take one that may be absent. */
-function checkArguments(
-  context: ShapeContext,
-  expression: Expression,
-  path: Path,
-  source: SourcePosition,
-): readonly Diagnostic[] {
-  switch (expression.kind) {
-    case 'literal':
-    case 'ref':
-      return [];
-    case 'array':
-      return expression.items.flatMap((item) => [
-        ...absentIn(context, item, path, source, 'a list'),
-        ...checkArguments(context, item, path, source),
-      ]);
-    case 'object':
-      return Object.values(expression.fields).flatMap((field) => checkArguments(context, field, path, source));
-    case 'call': {
-      const tolerant = (index: number) =>
-        ['eq', 'ne', 'ok', 'get'].includes(expression.name) || (expression.name === 'orElse' && index === 0);
-      return expression.arguments.flatMap((argument, index) => [
-        ...(tolerant(index)
-          ? []
-          : absentIn(context, argument, path, source, expression.name === 'text' ? 'tpl`…`' : `${expression.name}(…)`)),
-        ...checkArguments(context, argument, path, source),
-      ]);
-    }
-  }
-}
-
-function absentIn(
-  context: ShapeContext,
-  expression: Expression,
-  path: Path,
-  source: SourcePosition,
-  where: string,
-): readonly Diagnostic[] {
-  const shape = shapeOf(context, expression);
-  if (!shape.absent) return [];
-  const because = shape.because === undefined ? '' : `: ${shape.because}`;
-  return [
-    mistake(
-      'BS1107',
-      `${path.slice(1).join('.')}: a value in ${where} may be absent${because}`,
-      path,
-      source,
-      'give orElse(value, otherwise), or a `when` under which it is there',
-    ),
-  ];
 }

@@ -156,7 +156,8 @@ function targetShape(context: ShapeContext, target: RefExpression['target']): Sh
   }
 }
 
-function itemShape(list: Shape): Shape {
+/** The shape of a list's items. */
+export function itemShape(list: Shape): Shape {
   const schemas = alternatives(list.schema).flatMap((schema) =>
     schema['items'] === undefined ? [] : [withDefinitions(asSchema(schema['items']), schema)],
   );

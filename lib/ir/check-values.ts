@@ -1,0 +1,169 @@
+/** The check of values: does every expression fit the place it is put in, and is it there when it is needed? */
+import type { Diagnostic, SourcePosition } from '../errors.ts';
+import { cyclesOf } from './cycles.ts';
+import { type CallExpression, type Expression, refsOf } from './expressions.ts';
+import { misfits } from './fit.ts';
+import { mistake, type Path } from './mistake.ts';
+import type { JsonSchema, NodeIr, PipelineIr, ScopeIr } from './nodes.ts';
+import { fieldShape, itemShape, type ShapeContext, shapeOf } from './shapes.ts';
+import { dependenciesOf, innerScopes, ownExpressions, type PlacedNode, refsWithin, type ScopeStep } from './walk.ts';
+
+function hasCycle(scope: ScopeIr): boolean {
+  return (
+    cyclesOf(dependenciesOf(scope)).length > 0 ||
+    scope.nodes.some((node) => innerScopes(node).some((inner) => hasCycle(inner.scope)))
+  );
+}
+
+/** Conditions known to be true inside a scope: those of the first sides around it. */
+function factsAround(nodes: ReadonlyMap<string, PlacedNode>, scope: readonly ScopeStep[]): readonly Expression[] {
+  return scope.flatMap((step): readonly Expression[] => {
+    const node = nodes.get(step.node)?.node;
+    if (node?.kind !== 'branch') return [];
+    return step.part === 'yes' ? [node.condition] : [{ kind: 'call', name: 'not', arguments: [node.condition] }];
+  });
+}
+
+/**
+ * Checks every expression against the schema of the place it is put in. Cycles and dangling names are reported
+ * elsewhere; what they touch is left out here.
+ */
+export function checkValues(pipeline: PipelineIr, nodes: ReadonlyMap<string, PlacedNode>): readonly Diagnostic[] {
+  const resolvable = (expressions: readonly Expression[]) =>
+    expressions.every((expression) =>
+      refsOf(expression).every(
+        ({ target }) => target.kind === 'input' || nodes.has(target.kind === 'node' ? target.id : target.map),
+      ),
+    );
+  // Shapes follow refs from node to node: with a cycle or a dangling name there is no end or nothing there.
+  if (hasCycle(pipeline.body)) return [];
+  const inNodes = [...nodes.values()].flatMap(({ node, scope }) => {
+    const around: ShapeContext = { pipeline, nodes, known: factsAround(nodes, scope) };
+    const expressions = ownExpressions(node);
+    if (!resolvable(refsWithin(node))) return [];
+    return expressions.flatMap(({ place, expression }) => {
+      const path = [pipeline.id, node.id, place];
+      const context =
+        node.kind === 'job' && node.when && place === 'input'
+          ? { ...around, known: [...around.known, node.when] }
+          : around;
+      const wanted = wantedAt(pipeline, node, place);
+      return [
+        ...checkFit(context, expression, wanted, path, node.source),
+        ...checkArguments(context, expression, path, node.source),
+      ];
+    });
+  });
+  const { output } = pipeline;
+  if (!output || !resolvable([output.value])) return inNodes;
+  const context: ShapeContext = { pipeline, nodes, known: [] };
+  const path = [pipeline.id, 'output'];
+  return [
+    ...inNodes,
+    ...checkFit(context, output.value, output.schema, path, pipeline.source),
+    ...checkArguments(context, output.value, path, pipeline.source),
+  ];
+}
+
+function wantedAt(pipeline: PipelineIr, node: NodeIr, place: string): JsonSchema {
+  if (place === 'items') return { type: 'array' };
+  if (place === 'when' || place === 'condition') return { type: 'boolean' };
+  return node.kind === 'job' ? (pipeline.operations[node.operation]?.input ?? {}) : {};
+}
+
+function checkFit(
+  context: ShapeContext,
+  expression: Expression,
+  wanted: JsonSchema,
+  path: Path,
+  source: SourcePosition,
+): readonly Diagnostic[] {
+  return misfits(context, expression, wanted).map((misfit) => {
+    const at = [...path, ...misfit.path];
+    const where = path.slice(1).join('.');
+    return mistake(
+      misfit.kind === 'absent' ? 'BS1107' : 'BS1108',
+      `${where}: ${misfit.message}`,
+      at,
+      source,
+      misfit.hint,
+    );
+  });
+}
+
+/** Values inside functions: only `orElse`, `eq`, `ne` and `ok` take one that may be absent. */
+function checkArguments(
+  context: ShapeContext,
+  expression: Expression,
+  path: Path,
+  source: SourcePosition,
+): readonly Diagnostic[] {
+  switch (expression.kind) {
+    case 'literal':
+    case 'ref':
+      return [];
+    case 'array':
+      return expression.items.flatMap((item) => [
+        ...absentIn(context, item, path, source, 'a list'),
+        ...checkArguments(context, item, path, source),
+      ]);
+    case 'object':
+      return Object.values(expression.fields).flatMap((field) => checkArguments(context, field, path, source));
+    case 'call': {
+      const tolerant = (index: number) =>
+        ['eq', 'ne', 'ok', 'get'].includes(expression.name) || (expression.name === 'orElse' && index === 0);
+      return [
+        ...absentPlucked(context, expression, path, source),
+        ...expression.arguments.flatMap((argument, index) => [
+          ...(tolerant(index)
+            ? []
+            : absentIn(
+                context,
+                argument,
+                path,
+                source,
+                expression.name === 'text' ? 'tpl`…`' : `${expression.name}(…)`,
+              )),
+          ...checkArguments(context, argument, path, source),
+        ]),
+      ];
+    }
+  }
+}
+
+/** A list cannot hold what is absent: a field to pluck is one that every item has. */
+function absentPlucked(
+  context: ShapeContext,
+  { name, arguments: given }: CallExpression,
+  path: Path,
+  source: SourcePosition,
+): readonly Diagnostic[] {
+  const [list, key] = given;
+  if (name !== 'pluck' || !list || key?.kind !== 'literal') return [];
+  const shape = fieldShape(itemShape(shapeOf(context, list)), String(key.value));
+  if (!shape.absent) return [];
+  const because = shape.because === undefined ? '' : `: ${shape.because}`;
+  const message = `${path.slice(1).join('.')}: the field "${String(key.value)}" in pluck(…) may be absent${because}`;
+  return [mistake('BS1107', message, path, source, 'make the field required in the schema, or give it a default')];
+}
+
+function absentIn(
+  context: ShapeContext,
+  expression: Expression,
+  path: Path,
+  source: SourcePosition,
+  where: string,
+): readonly Diagnostic[] {
+  const shape = shapeOf(context, expression);
+  if (!shape.absent) return [];
+  const because = shape.because === undefined ? '' : `: ${shape.because}`;
+  return [
+    mistake(
+      'BS1107',
+      `${path.slice(1).join('.')}: a value in ${where} may be absent${because}`,
+      path,
+      source,
+      'give orElse(value, otherwise), or a `when` under which it is there',
+    ),
+  ];
+}

@@ -1,0 +1,177 @@
+/**
+ * The test kit: runs a pipeline in virtual time, in this process, with functions in place of operations. The machine
+ * that runs is the compiled one; a day of retries takes milliseconds. No network, no files, no account.
+ */
+import { validateDefinition } from './asl/validate.ts';
+import { compilePipeline } from './compiler/compile.ts';
+import type { Pipeline } from './dsl/pipeline.ts';
+import { virtualClock } from './engine/clock.ts';
+import { startExecution } from './engine/run.ts';
+import { BunsuiError } from './errors.ts';
+import type { Json } from './ir/expressions.ts';
+
+/** What a function in place of an operation is told beside its input. */
+export interface TestContext {
+  /** The job's path: `load`, `convert[17]/one`. */
+  readonly job: string;
+  /** Which try this is, from 1. */
+  readonly attempt: number;
+  /** Passes virtual time: the job takes this much longer. */
+  sleep(milliseconds: number): Promise<void>;
+}
+
+/** A function in place of an operation. What it throws fails the job with the error's name. */
+export type TestOperation = (input: never, context: TestContext) => unknown;
+
+/** One try of one job. Times in milliseconds of virtual time since the start. */
+export interface TestAttempt {
+  readonly job: string;
+  readonly attempt: number;
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+  readonly input: Json;
+  readonly output?: Json;
+  readonly error?: string;
+}
+
+/** How a run ended. */
+export interface TestRun {
+  readonly status: 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED' | 'RUNNING';
+  readonly output?: Json;
+  readonly error?: string;
+  readonly cause?: string;
+  /** Virtual milliseconds from start to end. */
+  readonly elapsedMs: number;
+  /** Every try of every job, by the time it ended. */
+  readonly attempts: readonly TestAttempt[];
+}
+
+/** What `runPipeline` is given. */
+export interface TestOptions {
+  readonly input: { readonly [field: string]: unknown };
+  /** A function for each operation, by the operation's id. */
+  readonly operations: { readonly [operation: string]: TestOperation };
+  /** When the run starts. @default 2026-01-01T00:00:00Z */
+  readonly startAt?: Date;
+  /** Uniform in [0, 1), for jitter. @default always one half */
+  readonly random?: () => number;
+}
+
+/**
+ * Runs a pipeline in virtual time.
+ *
+ * @example
+ * const run = await runPipeline(daily, { input: { date: '2026-01-01' }, operations: { extract: () => ({ rows: 3 }) } });
+ * expect(run.output).toStrictEqual({ rows: 3 });
+ *
+ * @throws {BunsuiError} BS3001 when the input does not fit, BS1105 when an operation has no function, and with the first mistake of a pipeline that does not compile.
+ */
+export async function runPipeline(pipeline: Pipeline, options: TestOptions): Promise<TestRun> {
+  const checked = await pipeline.input['~standard'].validate(options.input);
+  if (checked.issues) {
+    const reasons = checked.issues.map(({ message }) => message).join('; ');
+    throw new BunsuiError(
+      'ValidationError',
+      'BS3001',
+      `the input does not fit the pipeline "${pipeline.id}": ${reasons}`,
+    );
+  }
+  const compiled = compilePipeline(pipeline.ir, { sha256: () => '' });
+  const mistake = [...pipeline.diagnostics, ...compiled.diagnostics].find(({ severity }) => severity === 'error');
+  if (mistake || !compiled.ok)
+    throw new BunsuiError(
+      'PipelineError',
+      mistake?.code ?? 'BS1002',
+      mistake?.message ?? 'the pipeline does not compile',
+    );
+  const missing = Object.keys(pipeline.ir.operations).find((id) => !Object.hasOwn(options.operations, id));
+  if (missing !== undefined) {
+    throw new BunsuiError('ValidationError', 'BS1105', `operation "${missing}" has no function`, {
+      hint: `give operations: { ${missing}: (input) => … }`,
+    });
+  }
+  const validated = validateDefinition(compiled.artifact.definition);
+  if (!validated.ok)
+    throw new BunsuiError(
+      'PipelineError',
+      'BS1113',
+      `the compiled machine is refused: ${JSON.stringify(validated.diagnostics)}`,
+    );
+
+  const startMs = (options.startAt ?? new Date('2026-01-01T00:00:00Z')).getTime();
+  const clock = virtualClock(startMs);
+  const attempts: TestAttempt[] = [];
+  let ids = 0;
+  const machine = `arn:aws:states:us-east-1:000000000000:stateMachine:${pipeline.id}`;
+  const handle = startExecution(
+    {
+      clock,
+      random: options.random ?? (() => 0.5),
+      uuid: () => `00000000-0000-4000-8000-${String(ids++).padStart(12, '0')}`,
+      journal: { append: async () => {} },
+      tasks: { run: (task) => runOperation(options.operations, clock, startMs, attempts, task.arguments) },
+    },
+    {
+      executionArn: machine.replace(':stateMachine:', ':execution:').concat(':test'),
+      name: 'test',
+      stateMachineArn: machine,
+      stateMachineName: pipeline.id,
+      definition: validated.definition,
+      input: JSON.stringify(checked.value),
+    },
+  );
+  const { status, output, error, cause } = await handle.done;
+  return {
+    status,
+    ...(output === undefined ? {} : { output: JSON.parse(output) as Json }),
+    ...(error === undefined ? {} : { error }),
+    ...(cause === undefined ? {} : { cause }),
+    elapsedMs: clock.now() - startMs,
+    attempts,
+  };
+}
+
+type Call = {
+  readonly FunctionName: string;
+  readonly Payload: {
+    readonly bunsui: { readonly job: string; readonly operation: string; readonly attempt: number };
+    readonly input: Json;
+  };
+};
+type VirtualTime = ReturnType<typeof virtualClock>;
+
+async function runOperation(
+  operations: TestOptions['operations'],
+  clock: VirtualTime,
+  startMs: number,
+  attempts: TestAttempt[],
+  given: Json,
+) {
+  const { bunsui: called, input } = (given as unknown as Call).Payload;
+  const attempt = called.attempt + 1;
+  const begun = { job: called.job, attempt, startedAtMs: clock.now() - startMs, input };
+  // The function works in real time; virtual time stands still meanwhile, but for what it sleeps.
+  let release = clock.hold();
+  const sleep = async (milliseconds: number) => {
+    const woken = new Promise<void>((wake) => clock.wakeAt(clock.now() + milliseconds, wake));
+    release();
+    await woken;
+    release = clock.hold();
+  };
+  try {
+    const returned = await operations[called.operation]?.(input as never, { job: called.job, attempt, sleep });
+    const output = JSON.parse(JSON.stringify(returned ?? null)) as Json;
+    attempts.push({ ...begun, endedAtMs: clock.now() - startMs, output });
+    return { ok: true, output: { ExecutedVersion: '$LATEST', Payload: output, StatusCode: 200 } } as const;
+  } catch (thrown) {
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    attempts.push({ ...begun, endedAtMs: clock.now() - startMs, error: error.name });
+    return {
+      ok: false,
+      error: error.name,
+      cause: JSON.stringify({ errorType: error.name, errorMessage: error.message }),
+    } as const;
+  } finally {
+    release();
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * What the types of the DSL promise. Checked by the type-checker alone: every `@ts-expect-error` must be an error,
+ * everything else must not be.
+ */
+import {
+  add,
+  and,
+  count,
+  eq,
+  get,
+  gt,
+  type Job,
+  lambda,
+  ne,
+  not,
+  orElse,
+  pipeline,
+  pluck,
+  type Ref,
+  sum,
+  tpl,
+} from 'bunsui';
+import { expectTypeOf } from 'vitest';
+import * as z from 'zod';
+
+const extract = lambda('extract', {
+  entry: './extract.ts',
+  input: z.object({ date: z.iso.date() }),
+  output: z.object({
+    bucket: z.string(),
+    key: z.string(),
+    rows: z.int(),
+    note: z.string().optional(),
+    kind: z.enum(['a', 'b']),
+    parts: z.array(z.object({ k: z.string(), n: z.int() })),
+    maybe: z.object({ deep: z.string() }).nullable(),
+  }),
+});
+const transform = lambda('transform', {
+  entry: './transform.ts',
+  input: z.object({ src: z.object({ bucket: z.string(), key: z.string() }), rows: z.int(), note: z.string() }),
+  output: z.object({ key: z.string(), rejected: z.int() }),
+});
+const one = lambda('one', {
+  entry: './one.ts',
+  input: z.object({ k: z.string() }),
+  output: z.object({ done: z.boolean() }),
+});
+const all = lambda('all', {
+  entry: './all.ts',
+  input: z.object({ items: z.array(z.object({ done: z.boolean() })), label: z.string().optional() }),
+  output: z.object({}),
+});
+
+// A handler sees plain values: what its schema parses to, and gives what its schema takes.
+extract.handler(async (input, context) => {
+  expectTypeOf(input).toEqualTypeOf<{ date: string }>();
+  context.log.info(input.date);
+  return { bucket: 'b', key: 'k', rows: 1, kind: 'a', parts: [], maybe: null };
+});
+// @ts-expect-error a field of the output is missing
+extract.handler(() => ({ bucket: 'b', key: 'k', rows: 1, parts: [], maybe: null }));
+// @ts-expect-error a handler that returns nothing
+one.handler(async () => {});
+
+// Recursive and free-form JSON outputs are fine.
+lambda('json', { entry: './json.ts', input: z.object({}), output: z.object({ j: z.json(), u: z.unknown() }) });
+// @ts-expect-error a date does not survive JSON
+lambda('dated', { entry: './dated.ts', input: z.object({}), output: z.object({ at: z.date() }) });
+const bigInside = z.object({ list: z.array(z.object({ n: z.bigint() })) });
+// @ts-expect-error neither does a bigint deep inside
+lambda('big', { entry: './big.ts', input: z.object({}), output: bigInside });
+// @ts-expect-error a contract needs an entry
+lambda('no-entry', { input: z.object({}), output: z.object({}) });
+
+export default pipeline(
+  'p',
+  {
+    input: z.object({ date: z.iso.date(), dry: z.boolean().default(false) }),
+    output: z.object({ rejected: z.int(), all: z.array(z.object({ done: z.boolean() })) }),
+  },
+  (p, input) => {
+    const e = p.job('e', extract, { date: input.date });
+    const t = p.job('t', transform, {
+      src: { bucket: e.out.bucket, key: tpl`x/${e.out.key}` },
+      rows: e.out.rows,
+      note: orElse(e.out.note, ''),
+    });
+    const m = p.map('m', e.out.parts, (item, q) => q.job('one', one, { k: item.k }));
+    const b = p.branch(
+      'b',
+      gt(t.out.rejected, 0),
+      (q) => q.job('x', transform, { src: { bucket: e.out.bucket, key: 'lit' }, rows: 1, note: 'n' }, { after: [m] }),
+      (q) => q.job('y', transform, { src: { bucket: e.out.bucket, key: t.out.key }, rows: 2, note: '' }),
+    );
+    const lone = p.branch('lone', not(input.dry), (q) => q.job('w', one, { k: 'k' }));
+    p.job(
+      'z',
+      one,
+      { k: b.out.key },
+      { when: and(eq(e.out.kind, 'a'), t.ok), retry: { max: 2, delay: '2s' }, timeout: '5m' },
+    );
+    p.job('every', all, { items: m.out });
+    p.output({ rejected: b.out.rejected, all: m.out });
+
+    // Every ref has the type of its field.
+    expectTypeOf(e).toEqualTypeOf<Job<z.output<typeof extract.output>>>();
+    expectTypeOf(e.out.rows).toEqualTypeOf<Ref<number>>();
+    expectTypeOf(e.out.note).toEqualTypeOf<Ref<string | undefined>>();
+    expectTypeOf(pluck(m.out, 'done')).toEqualTypeOf<Ref<readonly boolean[]>>();
+    expectTypeOf(sum(pluck(e.out.parts, 'n'))).toEqualTypeOf<Ref<number>>();
+    expectTypeOf(get(e.out.parts, 0).k).toEqualTypeOf<Ref<string>>();
+    expectTypeOf(count(m.out)).toEqualTypeOf<Ref<number>>();
+    expectTypeOf(e.out.maybe.deep).toEqualTypeOf<Ref<string>>();
+    expectTypeOf(lone.out.done).toEqualTypeOf<Ref<boolean>>();
+
+    // @ts-expect-error a field that is not there
+    p.job('n1', one, { k: e.out.nope });
+    // @ts-expect-error a ref of another type
+    p.job('n2', one, { k: e.out.rows });
+    // @ts-expect-error a missing field
+    p.job('n3', transform, { src: { bucket: 'b', key: 'k' }, rows: 1 });
+    // @ts-expect-error a field too many
+    p.job('n4', one, { k: 'x', extra: 1 });
+    // @ts-expect-error an optional value into a required field
+    p.job('n5', one, { k: e.out.note });
+    // @ts-expect-error a wrong type deep inside
+    p.job('n6', transform, { src: { bucket: e.out.rows, key: 'k' }, rows: 1, note: '' });
+    // @ts-expect-error a list of something else
+    p.job('n7', all, { items: e.out.parts });
+    // @ts-expect-error a word that the enum does not have
+    eq(e.out.kind, 'c');
+    // @ts-expect-error a word that the enum does not have
+    ne(e.out.kind, 'c');
+    // @ts-expect-error text where a number is compared
+    gt(e.out.key, 1);
+    // @ts-expect-error text where a number is added
+    add(e.out.key, 1);
+    // @ts-expect-error a number where a condition is wanted
+    not(e.out.rows);
+    // @ts-expect-error a condition that is no condition
+    p.job('n8', one, { k: 'k' }, { when: e.out.rows });
+    // @ts-expect-error a list that is no list
+    p.map('n9', e.out.rows, (_item, q) => q.job('n10', one, { k: 'k' }));
+    // @ts-expect-error the element has no such field
+    p.map('n11', e.out.parts, (item, q) => q.job('n12', one, { k: item.nope }));
+    // @ts-expect-error a field to pluck that is not there
+    pluck(e.out.parts, 'nope');
+    // @ts-expect-error native comparison
+    if (e.out.rows > 1) p.job('n13', one, { k: 'k' });
+    // @ts-expect-error native equality
+    if (e.out.rows === 1) p.job('n14', one, { k: 'k' });
+    // @ts-expect-error native arithmetic
+    e.out.rows + 1;
+    // @ts-expect-error an output of the wrong type
+    p.output({ rejected: b.out.key, all: m.out });
+    // @ts-expect-error an output with a field missing
+    p.output({ rejected: 1 });
+    // @ts-expect-error a duration that is none
+    p.job('n15', one, { k: 'k' }, { timeout: '5 minutes' });
+  },
+);
