@@ -50,15 +50,34 @@ interface EventBase<T extends string> {
 type StateEventPrefix = 'Choice' | 'Fail' | 'Map' | 'Parallel' | 'Pass' | 'Succeed' | 'Task' | 'Wait';
 
 export type HistoryEvent =
-  | (EventBase<'ExecutionStarted'> & { readonly executionStartedEventDetails: { readonly input: string; readonly roleArn?: string; readonly stateMachineVersionArn?: string; readonly stateMachineAliasArn?: string } })
+  | (EventBase<'ExecutionStarted'> & {
+      readonly executionStartedEventDetails: {
+        readonly input: string;
+        readonly roleArn?: string;
+        readonly stateMachineVersionArn?: string;
+        readonly stateMachineAliasArn?: string;
+      };
+    })
   | (EventBase<'ExecutionSucceeded'> & { readonly executionSucceededEventDetails: { readonly output: string } })
   | (EventBase<'ExecutionFailed'> & { readonly executionFailedEventDetails: FailureDetails })
   | (EventBase<'ExecutionTimedOut'> & { readonly executionTimedOutEventDetails?: FailureDetails })
   | (EventBase<'ExecutionAborted'> & { readonly executionAbortedEventDetails?: FailureDetails })
   | (EventBase<'ExecutionRedriven'> & { readonly executionRedrivenEventDetails: { readonly redriveCount: number } })
   | (EventBase<`${StateEventPrefix}StateEntered`> & { readonly stateEnteredEventDetails: StateEnteredDetails })
-  | (EventBase<`${Exclude<StateEventPrefix, 'Fail'>}StateExited`> & { readonly stateExitedEventDetails: StateExitedDetails })
-  | EventBase<'ParallelStateStarted' | 'ParallelStateSucceeded' | 'ParallelStateFailed' | 'ParallelStateAborted' | 'MapStateSucceeded' | 'MapStateFailed' | 'MapStateAborted' | 'TaskStateAborted' | 'WaitStateAborted'>
+  | (EventBase<`${Exclude<StateEventPrefix, 'Fail'>}StateExited`> & {
+      readonly stateExitedEventDetails: StateExitedDetails;
+    })
+  | EventBase<
+      | 'ParallelStateStarted'
+      | 'ParallelStateSucceeded'
+      | 'ParallelStateFailed'
+      | 'ParallelStateAborted'
+      | 'MapStateSucceeded'
+      | 'MapStateFailed'
+      | 'MapStateAborted'
+      | 'TaskStateAborted'
+      | 'WaitStateAborted'
+    >
   | (EventBase<'MapStateStarted'> & { readonly mapStateStartedEventDetails: { readonly length: number } })
   | (EventBase<'MapIterationStarted'> & { readonly mapIterationStartedEventDetails: MapIterationDetails })
   | (EventBase<'MapIterationSucceeded'> & { readonly mapIterationSucceededEventDetails: MapIterationDetails })
@@ -67,18 +86,32 @@ export type HistoryEvent =
   | (EventBase<'TaskScheduled'> & { readonly taskScheduledEventDetails: TaskScheduledDetails })
   | (EventBase<'TaskStarted'> & { readonly taskStartedEventDetails: TaskResourceDetails })
   | (EventBase<'TaskStartFailed'> & { readonly taskStartFailedEventDetails: TaskResourceDetails & FailureDetails })
-  | (EventBase<'TaskSubmitted'> & { readonly taskSubmittedEventDetails: TaskResourceDetails & { readonly output: string } })
+  | (EventBase<'TaskSubmitted'> & {
+      readonly taskSubmittedEventDetails: TaskResourceDetails & { readonly output: string };
+    })
   | (EventBase<'TaskSubmitFailed'> & { readonly taskSubmitFailedEventDetails: TaskResourceDetails & FailureDetails })
-  | (EventBase<'TaskSucceeded'> & { readonly taskSucceededEventDetails: TaskResourceDetails & { readonly output: string } })
+  | (EventBase<'TaskSucceeded'> & {
+      readonly taskSucceededEventDetails: TaskResourceDetails & { readonly output: string };
+    })
   | (EventBase<'TaskFailed'> & { readonly taskFailedEventDetails: TaskResourceDetails & FailureDetails })
   | (EventBase<'TaskTimedOut'> & { readonly taskTimedOutEventDetails: TaskResourceDetails & FailureDetails })
-  | (EventBase<'LambdaFunctionScheduled'> & { readonly lambdaFunctionScheduledEventDetails: { readonly resource: string; readonly input: string; readonly timeoutInSeconds?: number } })
+  | (EventBase<'LambdaFunctionScheduled'> & {
+      readonly lambdaFunctionScheduledEventDetails: {
+        readonly resource: string;
+        readonly input: string;
+        readonly timeoutInSeconds?: number;
+      };
+    })
   | EventBase<'LambdaFunctionStarted'>
   | (EventBase<'LambdaFunctionStartFailed'> & { readonly lambdaFunctionStartFailedEventDetails: FailureDetails })
-  | (EventBase<'LambdaFunctionSucceeded'> & { readonly lambdaFunctionSucceededEventDetails: { readonly output: string } })
+  | (EventBase<'LambdaFunctionSucceeded'> & {
+      readonly lambdaFunctionSucceededEventDetails: { readonly output: string };
+    })
   | (EventBase<'LambdaFunctionFailed'> & { readonly lambdaFunctionFailedEventDetails: FailureDetails })
   | (EventBase<'LambdaFunctionTimedOut'> & { readonly lambdaFunctionTimedOutEventDetails: FailureDetails })
-  | (EventBase<'EvaluationFailed'> & { readonly evaluationFailedEventDetails: FailureDetails & { readonly state: string; readonly location?: string } });
+  | (EventBase<'EvaluationFailed'> & {
+      readonly evaluationFailedEventDetails: FailureDetails & { readonly state: string; readonly location?: string };
+    });
 
 export type HistoryEventType = HistoryEvent['type'];
 export type HistoryEventOf<T extends HistoryEventType> = Extract<HistoryEvent, { type: T }>;

@@ -28,10 +28,10 @@ const maxStateName = 80;
 
 type Raw = { readonly [field: string]: unknown };
 
-/** What the scopes around a scope have: their variables, and every state name of the machine so far. */
+/** What is around a scope: its language, the variables that may exist when it is entered, all state names so far. */
 interface Surroundings {
   readonly language: unknown;
-  readonly variables: ReadonlySet<string>;
+  readonly hasVariable: (name: string) => boolean;
   readonly names: Map<string, string>;
 }
 
@@ -54,7 +54,7 @@ function checkMachine(machine: Raw, report: Report): void {
     report('/QueryLanguage', "The value of 'QueryLanguage' must be one of [JSONPath, JSONata]");
   }
   walkFields(machine, machineFields, '', report);
-  checkScope(machine, '', { language, variables: new Set(), names: new Map() }, report);
+  checkScope(machine, '', { language, hasVariable: () => false, names: new Map() }, report);
 }
 
 const text: Check = (value, location, report) => {
@@ -94,9 +94,16 @@ function checkScope(scope: Raw, location: string, around: Surroundings, report: 
     report(`${location}/States/${entry[0]}`, 'Expected value of type Object');
     return false;
   });
-  checkVariables(named, location, around.variables, report);
-  const inner = { ...around, variables: new Set([...around.variables, ...named.flatMap(([, s]) => assignedBy(s))]) };
-  for (const [name, state] of named) checkState(name, state, `${location}/States/${name}`, inner, report);
+  checkVariables(named, location, around.hasVariable, report);
+  // Most names belong to one scope; only the others are worth a search of the graph.
+  const assigned = new Set(
+    named.flatMap(([, state]) => assigningParts(state).flatMap(([part]) => namesAssigned(part))),
+  );
+  for (const [name, state] of named) {
+    const hasVariable = (variable: string) =>
+      around.hasVariable(variable) || (assigned.has(variable) && assignedBefore(variable, name, states));
+    checkState(name, state, `${location}/States/${name}`, { ...around, hasVariable }, report);
+  }
   checkTransitions(scope['StartAt'], states, location, report);
 }
 
@@ -157,28 +164,46 @@ function assigningParts(state: Raw): readonly (readonly [Raw, string])[] {
   return [[state, ''], ...listed];
 }
 
-function assignedBy(state: Raw): readonly string[] {
-  return assigningParts(state).flatMap(([part]) => (isObject(part['Assign']) ? Object.keys(part['Assign']) : []));
+function namesAssigned(part: Raw): readonly string[] {
+  return isObject(part['Assign']) ? Object.keys(part['Assign']) : [];
 }
 
-/** An inner scope reads the variables around it, and may not assign or reuse their names. */
+/** An inner scope reads the variables around it, and may not assign their names. */
 function checkVariables(
   states: readonly (readonly [string, Raw])[],
   location: string,
-  outer: ReadonlySet<string>,
+  isOuter: (name: string) => boolean,
   report: Report,
 ): void {
   for (const [name, state] of states) {
     for (const [part, at] of assigningParts(state)) {
-      if (!isObject(part['Assign'])) continue;
-      for (const variable of Object.keys(part['Assign'])) {
-        if (outer.has(variable)) {
-          const where = `${location}/States/${name}${at}/Assign/${variable}`;
-          report(where, `The variable '${variable}' belongs to an outer scope and can not be assigned here`);
-        }
+      for (const variable of namesAssigned(part)) {
+        if (!isOuter(variable)) continue;
+        const where = `${location}/States/${name}${at}/Assign/${variable}`;
+        report(where, `The variable '${variable}' belongs to an outer scope and can not be assigned here`);
       }
     }
   }
+}
+
+/** True when a state can be reached after the variable was assigned, in one scope. */
+function assignedBefore(variable: string, target: string, states: Raw): boolean {
+  const waiting = Object.values(states).flatMap((state) =>
+    isObject(state)
+      ? assigningParts(state).flatMap(([part]) =>
+          isObject(part['Assign']) && Object.hasOwn(part['Assign'], variable) ? [part['Next'], part['Default']] : [],
+        )
+      : [],
+  );
+  const seen = new Set<unknown>();
+  for (let name = waiting.pop(); waiting.length > 0 || name !== undefined; name = waiting.pop()) {
+    if (name === target) return true;
+    if (typeof name !== 'string' || seen.has(name) || !Object.hasOwn(states, name)) continue;
+    seen.add(name);
+    const state = states[name];
+    if (isObject(state)) waiting.push(...assigningParts(state).flatMap(([part]) => [part['Next'], part['Default']]));
+  }
+  return false;
 }
 
 function checkTransitions(startAt: unknown, states: Raw, location: string, report: Report): void {
