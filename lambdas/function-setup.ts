@@ -1,0 +1,52 @@
+/** What every bookkeeping function makes once per cold start, from its environment, and how it reads its event. */
+import { randomBytes } from 'node:crypto';
+import { Logger } from '@aws-lambda-powertools/logger';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import type * as z from 'zod/mini';
+import { BunsuiError } from '../lib/errors.ts';
+import type { StartDeps } from '../lib/sessions/deps.ts';
+import { environment } from '../lib/storage-layout.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** @throws {BunsuiError} BS2002 when the function was deployed without the variable */
+export function requireVariable(env: Environment, name: string): string {
+  const value = env[name];
+  if (value !== undefined && value !== '') return value;
+  throw new BunsuiError('ConfigError', 'BS2002', `the environment variable ${name} is not set`, {
+    hint: 'deploy the function with the Platform construct, which sets it',
+  });
+}
+
+/** Clients and names that starting a session takes; ending one takes these and more. */
+export function startDeps(env: Environment): StartDeps {
+  return {
+    db: DynamoDBDocumentClient.from(new DynamoDBClient({}), { marshallOptions: { removeUndefinedValues: true } }),
+    sfn: new SFNClient({}),
+    names: {
+      sessionsTable: requireVariable(env, environment.sessionsTable),
+      jobHistoryTable: requireVariable(env, environment.jobHistoryTable),
+      pipelinesTable: requireVariable(env, environment.pipelinesTable),
+    },
+    region: requireVariable(env, 'AWS_REGION'),
+    now: Date.now,
+    entropy: () => BigInt(`0x${randomBytes(10).toString('hex')}`),
+  };
+}
+
+export function functionLogger(): Logger {
+  return new Logger({ serviceName: 'bunsui' });
+}
+
+/**
+ * Reads an event by its schema.
+ * @throws {BunsuiError} BS3001 with path and reason of every issue
+ */
+export function parseEvent<T extends z.ZodMiniType>(schema: T, event: unknown, what: string): z.output<T> {
+  const parsed = schema.safeParse(event);
+  if (parsed.success) return parsed.data;
+  const lines = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'event'}: ${message}`);
+  throw new BunsuiError('ValidationError', 'BS3001', `this is no ${what}: ${lines.join('; ')}`);
+}

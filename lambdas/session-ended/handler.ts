@@ -1,0 +1,37 @@
+/** Records the end of a session: takes the event "Step Functions Execution Status Change". */
+import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
+import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
+import { S3Client } from '@aws-sdk/client-s3';
+import middy from '@middy/core';
+import * as z from 'zod/mini';
+import { renderReport } from '../../lib/report/report.ts';
+import type { EndDeps } from '../../lib/sessions/deps.ts';
+import { endSession } from '../../lib/sessions/end-session.ts';
+import { environment } from '../../lib/storage-layout.ts';
+import { functionLogger, parseEvent, requireVariable, startDeps } from '../function-setup.ts';
+
+/** @see https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html */
+const eventSchema = z.object({
+  detail: z.object({
+    executionArn: z
+      .string()
+      .check(z.regex(/^arn:[a-z-]+:states:[a-z0-9-]+:\d{12}:execution:[^:\s]{1,80}:[^:\s]{1,80}$/)),
+  }),
+});
+
+const start = startDeps(process.env);
+const deps: EndDeps = {
+  ...start,
+  // Locally buckets are no host names.
+  s3: new S3Client({ forcePathStyle: process.env['AWS_ENDPOINT_URL'] !== undefined }),
+  logs: new CloudWatchLogsClient({}),
+  names: { ...start.names, bucket: requireVariable(process.env, environment.bucket) },
+};
+const logger = functionLogger();
+
+export const handler = middy(async (event: unknown) => {
+  const { executionArn } = parseEvent(eventSchema, event, 'status change of an execution').detail;
+  const ended = await endSession(deps, { executionArn }, renderReport);
+  logger.info('session ended', { ...ended, execution_arn: executionArn });
+  return ended;
+}).use(injectLambdaContext(logger, { resetKeys: true }));

@@ -1,0 +1,73 @@
+/** Reads executions from Step Functions in the form that the fold takes. */
+import {
+  DescribeExecutionCommand,
+  DescribeStateMachineForExecutionCommand,
+  GetExecutionHistoryCommand,
+  type HistoryEvent as SdkHistoryEvent,
+  type SFNClient,
+} from '@aws-sdk/client-sfn';
+import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
+
+type Sfn = Pick<SFNClient, 'send'>;
+
+export interface ExecutionFacts {
+  readonly executionArn: string;
+  readonly stateMachineArn: string;
+  readonly status: ExecutionStatus;
+  /** JSON text. */
+  readonly input: string;
+  /** ISO 8601. */
+  readonly startedAt: string;
+}
+
+export async function describeExecution(sfn: Sfn, executionArn: string): Promise<ExecutionFacts> {
+  const found = await sfn.send(new DescribeExecutionCommand({ executionArn }));
+  return {
+    executionArn,
+    stateMachineArn: found.stateMachineArn ?? '',
+    status: found.status as ExecutionStatus,
+    input: found.input ?? '{}',
+    startedAt: (found.startDate ?? new Date(0)).toISOString(),
+  };
+}
+
+/** AWS takes no more at a time. */
+const pageSize = 1_000;
+
+/** The whole history of an execution, oldest first. */
+export async function readHistory(sfn: Sfn, executionArn: string): Promise<readonly HistoryEvent[]> {
+  const events: HistoryEvent[] = [];
+  let nextToken: string | undefined;
+  do {
+    const page = await sfn.send(
+      new GetExecutionHistoryCommand({
+        executionArn,
+        maxResults: pageSize,
+        includeExecutionData: true,
+        ...(nextToken === undefined ? {} : { nextToken }),
+      }),
+    );
+    events.push(...(page.events ?? []).map(fromSdk));
+    ({ nextToken } = page);
+  } while (nextToken !== undefined);
+  return events;
+}
+
+/** The SDK's event is ours but for its time. Types of events that sessions do not know pass through and are ignored. */
+export function fromSdk(event: SdkHistoryEvent): HistoryEvent {
+  return {
+    ...event,
+    previousEventId: event.previousEventId ?? 0,
+    timestamp: event.timestamp?.getTime() ?? 0,
+  } as unknown as HistoryEvent;
+}
+
+/** Names of the Lambda functions that an execution's state machine calls, each once. */
+export async function functionsOf(sfn: Sfn, executionArn: string): Promise<readonly string[]> {
+  const found = await sfn.send(new DescribeStateMachineForExecutionCommand({ executionArn }));
+  // A version or alias may follow the name.
+  const arns = (found.definition ?? '').matchAll(
+    /arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:([A-Za-z0-9_-]{1,64})/g,
+  );
+  return [...new Set([...arns].map((match) => match[1] ?? ''))];
+}

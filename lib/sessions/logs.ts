@@ -1,0 +1,192 @@
+/** A session's logs: live from CloudWatch Logs, and from the bucket once the session has ended. */
+import {
+  type CloudWatchLogsClient,
+  FilterLogEventsCommand,
+  ResourceNotFoundException,
+} from '@aws-sdk/client-cloudwatch-logs';
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
+import { objectKeys } from '../storage-layout.ts';
+import type { LogDeps } from './deps.ts';
+import { functionsOf } from './history.ts';
+import type { SessionItem } from './items.ts';
+import { logReader, parseLogLine } from './log-lines.ts';
+import type { JobLog, LogLine } from './report-data.ts';
+
+/** Most bytes of one job's log that are archived; what comes after is counted and left out. */
+export const maxJobLogBytes = 8 * 1024 * 1024;
+/** Most lines, and characters, of one job's log that a report shows. */
+const excerptLines = 200;
+const excerptCharacters = 64 * 1024;
+/** Clocks of functions and bookkeeping differ a little. */
+const slackMs = 60_000;
+
+type ArchivedSession = Pick<SessionItem, 'session_id' | 'created_at'>;
+
+/** Calls `visit` with every line of the session that the functions' log groups hold, oldest first in each function. */
+async function visitLive(
+  logs: Pick<CloudWatchLogsClient, 'send'>,
+  functions: readonly string[],
+  session: ArchivedSession,
+  visit: (line: LogLine) => void,
+): Promise<void> {
+  for (const name of functions) {
+    const read = logReader(session.session_id);
+    let nextToken: string | undefined;
+    do {
+      const command = new FilterLogEventsCommand({
+        logGroupName: `/aws/lambda/${name}`,
+        startTime: Date.parse(session.created_at) - slackMs,
+        ...(nextToken === undefined ? {} : { nextToken }),
+      });
+      const page = await logs.send(command).catch((thrown: unknown) => {
+        // A function that never ran has no log group.
+        if (thrown instanceof ResourceNotFoundException) return { events: [], nextToken: undefined };
+        throw thrown;
+      });
+      for (const { logStreamName = '', timestamp = 0, message = '' } of page.events ?? []) {
+        for (const line of read({ stream: logStreamName, timestamp, message })) visit(line);
+      }
+      ({ nextToken } = page);
+    } while (nextToken !== undefined);
+  }
+}
+
+interface Gathered {
+  readonly operation: string;
+  readonly text: string[];
+  bytes: number;
+  readonly excerpt: LogLine[];
+  excerptLength: number;
+  dropped: number;
+  truncated: boolean;
+  last: LogLine;
+}
+
+function gather(into: Map<string, Gathered>, line: LogLine): void {
+  const job =
+    into.get(line.job_id) ??
+    ({
+      operation: line.operation_id,
+      text: [],
+      bytes: 0,
+      excerpt: [],
+      excerptLength: 0,
+      dropped: 0,
+      truncated: false,
+      last: line,
+    } satisfies Gathered);
+  into.set(line.job_id, job);
+  job.last = line;
+  const text = `${JSON.stringify(line)}\n`;
+  const bytes = Buffer.byteLength(text);
+  if (job.dropped > 0 || job.bytes + bytes > maxJobLogBytes) {
+    job.dropped += 1;
+  } else {
+    job.text.push(text);
+    job.bytes += bytes;
+  }
+  job.excerpt.push(line);
+  job.excerptLength += text.length;
+  // The end of a log tells most of what went wrong.
+  while (job.excerpt.length > excerptLines || (job.excerptLength > excerptCharacters && job.excerpt.length > 1)) {
+    const left = job.excerpt.shift();
+    job.excerptLength -= left === undefined ? 0 : JSON.stringify(left).length + 1;
+    job.truncated = true;
+  }
+}
+
+function droppedLine(job: Gathered): LogLine {
+  const { timestamp, session_id, job_id, operation_id, attempt } = job.last;
+  const message = `${job.dropped} more lines are left out: a job's log holds ${maxJobLogBytes / 1024 / 1024} MiB`;
+  return {
+    timestamp,
+    level: 'WARNING',
+    message,
+    session_id,
+    job_id,
+    operation_id,
+    attempt,
+    dropped_lines: job.dropped,
+  };
+}
+
+/**
+ * Copies a session's lines from CloudWatch Logs to an object per job, all attempts in one. Doing it again replaces
+ * the objects by the same.
+ *
+ * @returns the end of each job's log, for the report
+ */
+export async function archiveLogs(
+  deps: LogDeps,
+  session: ArchivedSession,
+  executionArn: string,
+): Promise<{ readonly [jobPath: string]: JobLog }> {
+  const jobs = new Map<string, Gathered>();
+  const functions = await functionsOf(deps.sfn, executionArn);
+  await visitLive(deps.logs, functions, session, (line) => gather(jobs, line));
+  for (const [job, gathered] of jobs) {
+    const { operation } = gathered;
+    const at = { createdAt: session.created_at, session: session.session_id, job, operation };
+    const marked = gathered.dropped === 0 ? [] : [`${JSON.stringify(droppedLine(gathered))}\n`];
+    await deps.s3.send(
+      new PutObjectCommand({
+        Bucket: deps.names.bucket,
+        Key: objectKeys.log(at),
+        Body: [...gathered.text, ...marked].join(''),
+        ContentType: 'application/x-ndjson',
+      }),
+    );
+  }
+  return Object.fromEntries([...jobs].map(([job, { excerpt, truncated }]) => [job, { lines: excerpt, truncated }]));
+}
+
+/** Oldest first; lines of the same millisecond stay as they came. */
+function byTime(lines: LogLine[]): readonly LogLine[] {
+  return lines.sort((a, b) => (a.timestamp < b.timestamp ? -1 : a.timestamp > b.timestamp ? 1 : 0));
+}
+
+async function readArchived(deps: LogDeps, session: ArchivedSession): Promise<LogLine[]> {
+  const lines: LogLine[] = [];
+  const at = { createdAt: session.created_at, session: session.session_id };
+  let from: string | undefined;
+  do {
+    const page = await deps.s3.send(
+      new ListObjectsV2Command({
+        Bucket: deps.names.bucket,
+        Prefix: objectKeys.logPrefix(at),
+        ...(from === undefined ? {} : { ContinuationToken: from }),
+      }),
+    );
+    for (const { Key: key } of page.Contents ?? []) {
+      const found = await deps.s3.send(new GetObjectCommand({ Bucket: deps.names.bucket, Key: key }));
+      for (const text of ((await found.Body?.transformToString()) ?? '').split('\n')) {
+        const line = parseLogLine(text);
+        if (line !== undefined) lines.push(line);
+      }
+    }
+    from = page.NextContinuationToken;
+  } while (from !== undefined);
+  return lines;
+}
+
+/**
+ * A session's log, oldest line first: what was archived when it ended, or what its functions have written until now.
+ *
+ * @param options.job only this job: its path, or the path of a map with all of its iterations
+ */
+export async function readSessionLogs(
+  deps: LogDeps,
+  session: Pick<SessionItem, 'session_id' | 'created_at' | 'status' | 'execution_arn'>,
+  options: { readonly job?: string } = {},
+): Promise<readonly LogLine[]> {
+  const { job } = options;
+  const wanted = (line: LogLine): boolean =>
+    job === undefined || line.job_id === job || line.job_id.startsWith(`${job}[`) || line.job_id.startsWith(`${job}/`);
+  const archived = (await readArchived(deps, session)).filter(wanted);
+  if (archived.length > 0 || session.execution_arn === undefined) return byTime(archived);
+  const lines: LogLine[] = [];
+  await visitLive(deps.logs, await functionsOf(deps.sfn, session.execution_arn), session, (line) => {
+    if (wanted(line)) lines.push(line);
+  });
+  return byTime(lines);
+}
