@@ -1,0 +1,88 @@
+/**
+ * Brings a compiled pipeline onto the local runtime: functions bundled and registered, the state machine created or
+ * updated. Through the endpoint's own API, so it is the same whether this process runs the runtime or not.
+ */
+import { functionPlaceholder, type PipelineArtifact } from '../ir/artifact.ts';
+import type { Json } from '../ir/expressions.ts';
+import { BunsuiError } from '../errors.ts';
+import { environment, platformNames } from '../storage-layout.ts';
+import { bundleHandlers } from './bundle.ts';
+import { localClient, type JsonResult, type LocalClient } from './client.ts';
+import type { Runtime } from './runtime.ts';
+
+/**
+ * Deploys a pipeline. Doing it again changes what has changed; executions that run keep the definition they have.
+ *
+ * @throws {BunsuiError} BS4004 when a handler cannot be bundled, BS5001 when the runtime refuses.
+ */
+export async function deployLocally(
+  runtime: Runtime,
+  artifact: PipelineArtifact,
+): Promise<{ readonly stateMachineArn: string }> {
+  const { pipeline } = artifact;
+  const operations = Object.values(pipeline.operations);
+  const bundles = await bundleHandlers(
+    runtime.stateDir,
+    operations.map(({ entry }) => entry),
+  );
+  const client = localClient(runtime);
+  await Promise.all(
+    operations.map(({ id, entry, timeoutSeconds, memoryMiB, environment: own }) =>
+      client.private('PUT', `functions/${encodeURIComponent(functionName(pipeline.id, id))}`, {
+        handlerFile: bundles.get(entry),
+        handler: 'handler',
+        timeoutSeconds,
+        memoryMiB,
+        environment: { ...own, ...platformEnvironment(runtime) },
+      }),
+    ),
+  );
+  const arns = new Map(operations.map(({ id }) => [functionPlaceholder(id), functionArn(runtime, pipeline.id, id)]));
+  const definition = JSON.stringify(withArns(artifact.definition, arns));
+  return { stateMachineArn: await putMachine(runtime, client, pipeline.id, definition) };
+}
+
+/** Environment variables that say where a platform's tables and bucket are. */
+export function platformEnvironment(place: {
+  readonly accountId: string;
+  readonly region: string;
+}): Record<string, string> {
+  const names = platformNames({ account: place.accountId, region: place.region });
+  return {
+    [environment.sessionsTable]: names.sessionsTable,
+    [environment.jobHistoryTable]: names.jobHistoryTable,
+    [environment.pipelinesTable]: names.pipelinesTable,
+    [environment.bucket]: names.bucket,
+  };
+}
+
+function functionName(pipeline: string, operation: string): string {
+  return `${pipeline}-${operation}`;
+}
+
+function functionArn(runtime: Runtime, pipeline: string, operation: string): string {
+  return `arn:aws:lambda:${runtime.region}:${runtime.accountId}:function:${functionName(pipeline, operation)}`;
+}
+
+// A placeholder is always a whole string, so nothing that an author wrote is taken for one by a part of it.
+function withArns(value: Json, arns: ReadonlyMap<string, string>): Json {
+  if (typeof value === 'string') return arns.get(value) ?? value;
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((item: Json) => withArns(item, arns));
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, withArns(field, arns)]));
+}
+
+async function putMachine(runtime: Runtime, client: LocalClient, name: string, definition: string): Promise<string> {
+  const stateMachineArn = `arn:aws:states:${runtime.region}:${runtime.accountId}:stateMachine:${name}`;
+  const roleArn = `arn:aws:iam::${runtime.accountId}:role/bunsui-local`;
+  const created = await client.json('states', 'AWSStepFunctions.CreateStateMachine', { name, definition, roleArn });
+  if (created.ok) return stateMachineArn;
+  if (created.code !== 'StateMachineAlreadyExists') throw refusal(created);
+  const updated = await client.json('states', 'AWSStepFunctions.UpdateStateMachine', { stateMachineArn, definition });
+  if (!updated.ok) throw refusal(updated);
+  return stateMachineArn;
+}
+
+function refusal(result: JsonResult & { readonly ok: false }): BunsuiError {
+  return new BunsuiError('AWSError', 'BS5001', `the state machine was refused: ${result.code}: ${result.message}`);
+}

@@ -1,0 +1,441 @@
+/**
+ * The executions of a state folder. One that runs, or whose end has not been announced yet, has its journal in
+ * `executions/open/`; afterwards the journal lies in `executions/ended/` and a line of `executions/ended.jsonl` says so.
+ * So opening a folder looks at what is unfinished only, however much has ended.
+ */
+import { randomUUID } from 'node:crypto';
+import { appendFile, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
+import { systemClock } from '../engine/clock.ts';
+import type { EnginePorts, Journal, JournalRecord, TaskRunner } from '../engine/ports.ts';
+import { type ExecutionHandle, resumeExecution, startExecution } from '../engine/run.ts';
+import { BunsuiError } from '../errors.ts';
+import { makeFolder, readIfThere, safeFileName } from './durable-files.ts';
+import {
+  createJournal,
+  type JournalFile,
+  type JournalHeader,
+  openJournal,
+  readHeader,
+  readJournal,
+} from './journal.ts';
+import type { Machine, MachineStore } from './machines.ts';
+import type { RuntimeLog } from './runtime-log.ts';
+
+/** What is known of an execution. Times in milliseconds since the epoch; input and output are JSON text. */
+export interface ExecutionRecord {
+  readonly header: JournalHeader;
+  readonly status: ExecutionStatus;
+  readonly stoppedAtMs?: number;
+  readonly output?: string;
+  readonly error?: string;
+  readonly cause?: string;
+}
+
+/** One line of a list of executions. */
+export interface ExecutionSummary {
+  readonly executionArn: string;
+  readonly stateMachineArn: string;
+  readonly name: string;
+  readonly status: ExecutionStatus;
+  readonly startedAtMs: number;
+  readonly stoppedAtMs?: number;
+}
+
+export interface Executions {
+  /**
+   * Starts an execution.
+   *
+   * @returns `'exists'` when the name was used, unless it runs with the same input: then that one is given.
+   */
+  start(machine: Machine, name: string, input: string): Promise<JournalHeader | 'exists'>;
+  find(executionArn: string): Promise<ExecutionRecord | undefined>;
+  history(executionArn: string): Promise<readonly HistoryEvent[] | undefined>;
+  list(): Promise<readonly ExecutionSummary[]>;
+  /** Goes on with executions that an earlier process left unfinished: all, or those named. @returns which. */
+  resume(executionArns?: readonly string[]): Promise<readonly string[]>;
+  /** Aborts an execution. @returns when it stopped; `undefined` when there is no such execution. */
+  stop(executionArn: string, error?: string, cause?: string): Promise<number | undefined>;
+  /**
+   * Durable events after `afterId`; waits for some when there are none and more may come.
+   * `driven` is false while an unfinished execution waits to be resumed.
+   */
+  follow(executionArn: string, afterId: number, signal: AbortSignal): Promise<Followed | undefined>;
+  /** Ceases to work and records nothing: all that runs can be resumed. */
+  suspend(): Promise<void>;
+}
+
+export interface Followed {
+  readonly status: ExecutionStatus;
+  readonly driven: boolean;
+  readonly events: readonly HistoryEvent[];
+}
+
+export interface ExecutionsOptions {
+  readonly stateDir: string;
+  readonly machines: MachineStore;
+  readonly tasks: TaskRunner;
+  readonly log: RuntimeLog;
+  /** Tells the world that an execution has ended; resolves when that has succeeded, rejects when the runtime closes. */
+  readonly announce: (record: ExecutionRecord) => Promise<void>;
+}
+
+/** An execution whose journal is in `open/`. */
+interface Entry {
+  readonly header: JournalHeader;
+  readonly path: string;
+  handle?: ExecutionHandle | undefined;
+  /** Resolves when the journal exists, or that has failed. */
+  starting?: Promise<void> | undefined;
+  resuming?: Promise<void> | undefined;
+  /** What is waiting for news. */
+  readonly listeners: Set<() => void>;
+  ended?: ExecutionRecord;
+  /** Its journal cannot be read: whoever asks is told why. */
+  readonly damage?: BunsuiError;
+}
+
+/** Opens the executions of a state folder. Ends that were not announced are announced again. */
+export async function openExecutions(options: ExecutionsOptions): Promise<Executions> {
+  const { stateDir, machines, log } = options;
+  const folder = join(stateDir, 'executions');
+  const [openFolder, endedFolder, index] = [join(folder, 'open'), join(folder, 'ended'), join(folder, 'ended.jsonl')];
+  await makeFolder(openFolder);
+  await makeFolder(endedFolder);
+  const entries = new Map<string, Entry>();
+  let closing = false;
+  // What is still being written when the runtime closes.
+  const atWork = new Set<Promise<void>>();
+  const track = (work: Promise<void>) => {
+    atWork.add(work);
+    void work.finally(() => atWork.delete(work));
+  };
+
+  const settle = async (entry: Entry, record: ExecutionRecord) => {
+    entry.ended = record;
+    wake(entry);
+    await options.announce(record);
+    // The newline in front ends what a crash or a full disk may have left of an earlier line.
+    await appendFile(index, `\n${JSON.stringify(summaryOf(record))}\n`, { mode: 0o600 });
+    await rename(entry.path, join(endedFolder, fileOf(record.header)));
+    entries.delete(record.header.executionArn);
+  };
+  const settled = (entry: Entry, record: ExecutionRecord) => {
+    const work = settle(entry, record).catch((error: unknown) => {
+      if (!closing) log('error', `the end of ${entry.header.executionArn} is not announced: ${String(error)}`);
+    });
+    track(work);
+  };
+
+  const drive = async (entry: Entry, handle: ExecutionHandle, journal: JournalFile) => {
+    entry.handle = handle;
+    handle.onEvents(() => wake(entry));
+    wake(entry);
+    try {
+      const outcome = await handle.done;
+      if (outcome.status === 'RUNNING') return;
+      settled(entry, recordOf(entry.header, handle.events));
+    } catch (error) {
+      log('error', `${entry.header.executionArn} halts, and can be resumed: ${String(error)}`);
+    } finally {
+      entry.handle = undefined;
+      await journal.close().catch(() => {});
+      wake(entry);
+    }
+  };
+
+  const resumeEntry = async (entry: Entry) => {
+    const definition = await machines.definition(entry.header.definition);
+    const { content, journal } = await openJournal(entry.path);
+    if (closing) return journal.close();
+    const ports = portsOf(options.tasks, journal);
+    track(drive(entry, resumeExecution(ports, { ...identityOf(entry.header), definition }, content.records), journal));
+  };
+  const resumed = (entry: Entry): Promise<void> => {
+    if (entry.ended !== undefined || entry.handle !== undefined) return Promise.resolve();
+    entry.resuming ??= resumeEntry(entry).finally(() => {
+      entry.resuming = undefined;
+    });
+    return entry.resuming;
+  };
+
+  const begin = async (entry: Entry, machine: Machine) => {
+    const definition = await machines.definition(machine.definition);
+    const journal = await createJournal(entry.path, entry.header);
+    const { input, startedAtMs } = entry.header;
+    const start = { ...identityOf(entry.header), definition, input, startedAtMs };
+    try {
+      const handle = startExecution(portsOf(options.tasks, journal), start);
+      const begun = firstEvents(handle);
+      track(drive(entry, handle, journal));
+      await begun;
+    } catch (error) {
+      await journal.close().catch(() => {});
+      await rm(entry.path, { force: true });
+      throw error;
+    }
+  };
+
+  const readEnded = (executionArn: string) => {
+    const path = join(endedFolder, fileOf(partsOf(executionArn)));
+    return stat(path).then(
+      () => readJournal(path),
+      () => undefined,
+    );
+  };
+  const open = async (executionArn: string): Promise<Entry | undefined> => {
+    await entries.get(executionArn)?.starting?.catch(() => {});
+    const entry = entries.get(executionArn);
+    if (entry?.damage !== undefined) throw entry.damage;
+    return entry;
+  };
+  const eventsOfEntry = async (entry: Entry): Promise<readonly HistoryEvent[]> => {
+    if (entry.handle !== undefined) return entry.handle.events;
+    const content = await readJournal(entry.path).catch(() => readEnded(entry.header.executionArn));
+    return eventsIn(content?.records ?? []);
+  };
+
+  for (const file of (await readdir(openFolder)).filter((name) => name.endsWith('.jsonl'))) {
+    const path = join(openFolder, file);
+    try {
+      const content = await readJournal(path);
+      if (content === undefined || content.records.length === 0) {
+        // A crash came before anybody was told that this execution exists.
+        await rm(path, { force: true });
+        continue;
+      }
+      const entry: Entry = { header: content.header, path, listeners: new Set() };
+      entries.set(entry.header.executionArn, entry);
+      const record = recordOf(content.header, eventsIn(content.records));
+      if (record.status !== 'RUNNING') settled(entry, record);
+    } catch (error) {
+      if (!(error instanceof BunsuiError)) throw error;
+      log('error', error.message, { path });
+      const header = await readHeader(path);
+      if (header !== undefined) {
+        entries.set(header.executionArn, { header, path, listeners: new Set(), damage: error });
+      }
+    }
+  }
+
+  return {
+    async start(machine, name, input) {
+      const executionArn = `${machine.arn.replace(':stateMachine:', ':execution:')}:${name}`;
+      const known = await open(executionArn);
+      if (known !== undefined) {
+        return known.ended === undefined && known.header.input === input ? known.header : 'exists';
+      }
+      const header: JournalHeader = {
+        journalVersion: 1,
+        executionArn,
+        name,
+        stateMachineArn: machine.arn,
+        stateMachineName: machine.name,
+        roleArn: machine.roleArn,
+        definition: machine.definition,
+        input,
+        startedAtMs: Date.now(),
+      };
+      const entry: Entry = { header, path: join(openFolder, fileOf(header)), listeners: new Set() };
+      // Taken before anything is awaited: a second call of this name waits for the first.
+      entries.set(executionArn, entry);
+      let usedBefore = false;
+      entry.starting = (async () => {
+        usedBefore = (await readEnded(executionArn)) !== undefined;
+        if (!usedBefore) await begin(entry, machine);
+      })();
+      try {
+        await entry.starting;
+        if (usedBefore) entries.delete(executionArn);
+        return usedBefore ? 'exists' : header;
+      } catch (error) {
+        entries.delete(executionArn);
+        throw error;
+      } finally {
+        entry.starting = undefined;
+      }
+    },
+
+    async find(executionArn) {
+      const entry = await open(executionArn);
+      if (entry?.ended !== undefined) return entry.ended;
+      if (entry !== undefined) return { header: entry.header, status: 'RUNNING' };
+      const content = await readEnded(executionArn);
+      return content && recordOf(content.header, eventsIn(content.records));
+    },
+
+    async history(executionArn) {
+      const entry = await open(executionArn);
+      if (entry !== undefined) return eventsOfEntry(entry);
+      const content = await readEnded(executionArn);
+      return content && eventsIn(content.records);
+    },
+
+    async list() {
+      const summaries = new Map<string, ExecutionSummary>();
+      for (const line of ((await readIfThere(index)) ?? '').split('\n')) {
+        // A line that a crash cut off belongs to a journal that is still in `open/`.
+        const summary = parseSummary(line);
+        if (summary !== undefined) summaries.set(summary.executionArn, summary);
+      }
+      for (const { header, ended } of entries.values()) {
+        summaries.set(header.executionArn, summaryOf(ended ?? { header, status: 'RUNNING' }));
+      }
+      return [...summaries.values()];
+    },
+
+    async resume(executionArns) {
+      const wanted = [...entries.values()].filter(
+        ({ header, ended, handle, starting, damage }) =>
+          ended === undefined &&
+          handle === undefined &&
+          starting === undefined &&
+          damage === undefined &&
+          (executionArns?.includes(header.executionArn) ?? true),
+      );
+      const done = wanted.map(async (entry) => {
+        await resumed(entry);
+        return entry.header.executionArn;
+      });
+      return Promise.all(done);
+    },
+
+    async stop(executionArn, error, cause) {
+      const entry = await open(executionArn);
+      if (entry === undefined) {
+        const content = await readEnded(executionArn);
+        return content && recordOf(content.header, eventsIn(content.records)).stoppedAtMs;
+      }
+      if (entry.ended !== undefined) return entry.ended.stoppedAtMs;
+      await resumed(entry);
+      const { handle } = entry;
+      await handle?.stop(error, cause);
+      return handle && recordOf(entry.header, handle.events).stoppedAtMs;
+    },
+
+    async follow(executionArn, afterId, signal) {
+      for (;;) {
+        const entry = await open(executionArn);
+        if (entry === undefined) {
+          const content = await readEnded(executionArn);
+          if (content === undefined) return undefined;
+          const events = eventsIn(content.records);
+          const { status } = recordOf(content.header, events);
+          return { status, driven: true, events: events.slice(afterId) };
+        }
+        // Listening begins before looking: what comes in between is not missed.
+        const news = nextNews(entry, signal);
+        const driven = entry.handle !== undefined || entry.ended !== undefined;
+        // Event ids count from 1 without a gap.
+        const events = (await eventsOfEntry(entry)).slice(afterId);
+        const status = entry.ended?.status ?? entry.handle?.status ?? 'RUNNING';
+        if (events.length > 0 || status !== 'RUNNING' || signal.aborted) return { status, driven, events };
+        await news;
+      }
+    },
+
+    async suspend() {
+      closing = true;
+      await Promise.all(
+        [...entries.values()].map(async (entry) => {
+          await entry.starting?.catch(() => {});
+          await entry.resuming?.catch(() => {});
+          await entry.handle?.suspend();
+          wake(entry);
+        }),
+      );
+      while (atWork.size > 0) await Promise.all(atWork);
+    },
+  };
+}
+
+/** Resolves when the first events are durable, rejects when that fails. */
+function firstEvents(handle: ExecutionHandle): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const forget = handle.onEvents(() => {
+      forget();
+      resolve();
+    });
+    handle.done.then(() => resolve(), reject);
+  });
+}
+
+function wake(entry: Entry): void {
+  const waiting = [...entry.listeners];
+  entry.listeners.clear();
+  for (const listener of waiting) listener();
+}
+
+function nextNews(entry: Entry, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const heard = () => {
+      signal.removeEventListener('abort', heard);
+      entry.listeners.delete(heard);
+      resolve();
+    };
+    entry.listeners.add(heard);
+    signal.addEventListener('abort', heard, { once: true });
+  });
+}
+
+function portsOf(tasks: TaskRunner, journal: Journal): EnginePorts {
+  return { clock: systemClock(), random: Math.random, uuid: randomUUID, tasks, journal };
+}
+
+function identityOf(header: JournalHeader) {
+  const { executionArn, name, stateMachineArn, stateMachineName, roleArn } = header;
+  return { executionArn, name, stateMachineArn, stateMachineName, roleArn };
+}
+
+// `:` is in no name, so that nobody chooses the file of another machine's execution.
+function fileOf({ stateMachineName, name }: Pick<JournalHeader, 'stateMachineName' | 'name'>): string {
+  return `${safeFileName(`${stateMachineName}:${name}`)}.jsonl`;
+}
+
+function partsOf(executionArn: string): Pick<JournalHeader, 'stateMachineName' | 'name'> {
+  const [stateMachineName = '', name = ''] = executionArn.split(':').slice(6);
+  return { stateMachineName, name };
+}
+
+function eventsIn(records: readonly JournalRecord[]): readonly HistoryEvent[] {
+  return records.flatMap((record) => (record.kind === 'event' ? [record.event] : []));
+}
+
+function recordOf(header: JournalHeader, events: readonly HistoryEvent[]): ExecutionRecord {
+  const last = events.at(-1);
+  switch (last?.type) {
+    case 'ExecutionSucceeded': {
+      const { output } = last.executionSucceededEventDetails;
+      return { header, status: 'SUCCEEDED', stoppedAtMs: last.timestamp, output };
+    }
+    case 'ExecutionFailed':
+      return { header, status: 'FAILED', stoppedAtMs: last.timestamp, ...last.executionFailedEventDetails };
+    case 'ExecutionTimedOut':
+      return { header, status: 'TIMED_OUT', stoppedAtMs: last.timestamp, ...last.executionTimedOutEventDetails };
+    case 'ExecutionAborted':
+      return { header, status: 'ABORTED', stoppedAtMs: last.timestamp, ...last.executionAbortedEventDetails };
+    default:
+      return { header, status: 'RUNNING' };
+  }
+}
+
+function summaryOf({ header, status, stoppedAtMs }: ExecutionRecord): ExecutionSummary {
+  const { executionArn, stateMachineArn, name, startedAtMs } = header;
+  return {
+    executionArn,
+    stateMachineArn,
+    name,
+    status,
+    startedAtMs,
+    ...(stoppedAtMs !== undefined && { stoppedAtMs }),
+  };
+}
+
+function parseSummary(line: string): ExecutionSummary | undefined {
+  try {
+    return line === '' ? undefined : (JSON.parse(line) as ExecutionSummary);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,266 @@
+/**
+ * The embedded AWS endpoint: Step Functions over the engine, Lambda, S3 on a folder, DynamoDB, SNS, CloudWatch Logs,
+ * for any AWS SDK. In goes a state folder, out comes an address with credentials.
+ *
+ * One process owns a state folder and runs all of this; every other process that opens it is a client of the owner.
+ */
+import { randomBytes } from 'node:crypto';
+import { chmod, lstat, mkdir } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { BunsuiError } from '../errors.ts';
+import { localClient } from './client.ts';
+import { dynamodbService } from './dynamodb.ts';
+import { errnoOf, readIfThere, storageError, writeFileAtomic } from './durable-files.ts';
+import { type Executions, openExecutions } from './executions.ts';
+import { openFunctionPool } from './function-pool.ts';
+import { type Endpoint, listen, type Service } from './http.ts';
+import { lambdaService } from './lambda.ts';
+import { openLogStore } from './log-store.ts';
+import { logsService } from './logs.ts';
+import { openMachineStore } from './machines.ts';
+import { openObjectStore } from './object-store.ts';
+import { type OwnerLock, ownerOf, takeOwnerLock } from './owner-lock.ts';
+import { privateService } from './private-routes.ts';
+import { openRuntimeLog, type RuntimeLog } from './runtime-log.ts';
+import { s3Service } from './s3.ts';
+import type { Credentials } from './signature.ts';
+import { snsService } from './sns.ts';
+import { openStatusEvents } from './status-events.ts';
+import { stepFunctionsService } from './step-functions.ts';
+import { localTaskRunner } from './task-runner.ts';
+
+export const localRegion = 'us-east-1';
+export const localAccountId = '000000000000';
+const place = { region: localRegion, accountId: localAccountId };
+
+/** A runtime to talk to, in this process or in another. */
+export interface Runtime {
+  /** `http://127.0.0.1:<port>` */
+  readonly endpoint: string;
+  readonly region: string;
+  readonly accountId: string;
+  readonly credentials: Credentials;
+  /** Absolute path of the state folder. */
+  readonly stateDir: string;
+  /** Whether the runtime is in this process. */
+  readonly owner: boolean;
+  /** The owner's. */
+  readonly pid: number;
+  /**
+   * Goes on with executions that an earlier owner left unfinished: all, or those named.
+   *
+   * @returns the ARNs of those that run again now.
+   */
+  resumeExecutions(executionArns?: readonly string[]): Promise<readonly string[]>;
+  /** Stops serving. What runs stays unfinished and can be resumed. Does nothing to a runtime of another process. */
+  close(): Promise<void>;
+}
+
+export interface OpenRuntimeOptions {
+  /** The state folder, `.bunsui` say. It is made if it is missing. */
+  readonly stateDir: string;
+  /** Hears what the runtime has to say; the state folder's `runtime.log` has it too. */
+  readonly log?: RuntimeLog;
+  /** Function invocations at once. @default 4 for each processor, 8 at most */
+  readonly concurrency?: number;
+}
+
+/** How long to wait for another process that has taken the lock and does not answer yet, or any more. */
+const patienceMs = 15_000;
+
+/**
+ * Opens the runtime of a state folder: becomes its owner, or a client of the process that is.
+ *
+ * @throws {BunsuiError} BS4001 when the folder cannot be written, BS4002 when its owner does not answer.
+ */
+export async function openRuntime(options: OpenRuntimeOptions): Promise<Runtime> {
+  const stateDir = resolve(options.stateDir);
+  await prepareFolder(stateDir);
+  const untilMs = Date.now() + patienceMs;
+  for (;;) {
+    const taken = await takeOwnerLock(stateDir);
+    if (taken.ok) return openOwner(stateDir, options, taken.lock);
+    const client = await openClient(stateDir, taken.holder.pid);
+    if (client !== undefined) return client;
+    if (Date.now() > untilMs) {
+      throw new BunsuiError(
+        'ConfigError',
+        'BS4002',
+        `process ${taken.holder.pid} owns ${stateDir} and does not answer`,
+        {
+          recoverable: true,
+          context: { pid: taken.holder.pid, stateDir },
+          hint: 'end that process, or choose another folder with --state-dir',
+        },
+      );
+    }
+    await wait(25);
+  }
+}
+
+interface Published extends Credentials {
+  readonly pid: number;
+  readonly port: number;
+}
+
+async function openOwner(stateDir: string, options: OpenRuntimeOptions, lock: OwnerLock): Promise<Runtime> {
+  const ends: (() => Promise<void>)[] = [() => lock.release()];
+  const close = async () => {
+    for (const end of ends.splice(0).reverse()) await end();
+  };
+  try {
+    const { log, close: closeLog } = openRuntimeLog(stateDir, options.log);
+    ends.push(closeLog);
+    const credentials: Credentials = {
+      accessKeyId: `BUNSUI${randomBytes(7).toString('hex').toUpperCase()}`,
+      secretAccessKey: randomBytes(30).toString('base64url'),
+    };
+    const { endpoint, executions } = await startServices(stateDir, options, credentials, log, ends);
+    const published: Published = { pid: process.pid, port: endpoint.port, ...credentials };
+    await writeFileAtomic(join(stateDir, 'runtime.json'), JSON.stringify(published));
+    return {
+      ...place,
+      endpoint: `http://127.0.0.1:${endpoint.port}`,
+      credentials,
+      stateDir,
+      owner: true,
+      pid: process.pid,
+      resumeExecutions: (executionArns) => executions.resume(executionArns),
+      close,
+    };
+  } catch (error) {
+    await close().catch(() => {});
+    throw storageError(stateDir, error);
+  }
+}
+
+async function startServices(
+  stateDir: string,
+  options: OpenRuntimeOptions,
+  credentials: Credentials,
+  log: RuntimeLog,
+  ends: (() => Promise<void>)[],
+): Promise<{ readonly endpoint: Endpoint; readonly executions: Executions }> {
+  const arnOf = (name: string) => `arn:aws:lambda:${localRegion}:${localAccountId}:function:${name}`;
+  // The functions need the port, the services the functions: the address is filled in before anything can run.
+  const environment: Record<string, string> = {
+    AWS_REGION: localRegion,
+    AWS_DEFAULT_REGION: localRegion,
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    AWS_EC2_METADATA_DISABLED: 'true',
+  };
+  const services: Record<string, Service> = {};
+  const opened = Promise.withResolvers<void>();
+  opened.promise.catch(() => {});
+  const endpoint = await listen(credentials, services, log, opened.promise);
+  ends.push(() => endpoint.close());
+  environment['AWS_ENDPOINT_URL'] = `http://127.0.0.1:${endpoint.port}`;
+  const logs = openLogStore(stateDir);
+  const concurrency = options.concurrency ?? Math.min(8, 4 * cpus().length);
+  const pool = await openFunctionPool({ stateDir, logs, log, concurrency, environment, arnOf });
+  ends.push(() => pool.close());
+  const statusEvents = await openStatusEvents(stateDir, place, pool, log);
+  const machines = openMachineStore(stateDir);
+  const executions = await openExecutions({
+    stateDir,
+    machines,
+    tasks: localTaskRunner(pool),
+    log,
+    announce: (record) => statusEvents.announce(record),
+  });
+  const dynamodb = dynamodbService(stateDir, log);
+  // In the order in which they were made, and called in the opposite one: ends that are being announced may finish,
+  // which needs the endpoint; then nothing new comes in; then what runs is suspended.
+  ends.push(
+    () => dynamodb.close(),
+    () => executions.suspend(),
+    () => endpoint.close(),
+    () => statusEvents.close(),
+  );
+  Object.assign(services, {
+    states: stepFunctionsService({ machines, executions, place, log }),
+    lambda: lambdaService(pool, arnOf, log),
+    s3: s3Service(openObjectStore(stateDir), localRegion, log),
+    dynamodb,
+    sns: snsService(stateDir, place, log),
+    logs: logsService(logs, log),
+    bunsui: privateService({ pool, executions, statusEvents }),
+  });
+  opened.resolve();
+  return { endpoint, executions };
+}
+
+async function openClient(stateDir: string, pid: number): Promise<Runtime | undefined> {
+  const text = await readIfThere(join(stateDir, 'runtime.json'));
+  const published = text === undefined ? undefined : (JSON.parse(text) as Published);
+  // What an earlier owner published stays until the new one has its port.
+  if (published === undefined || published.pid !== pid) return undefined;
+  const { port, accessKeyId, secretAccessKey } = published;
+  const runtime = {
+    ...place,
+    endpoint: `http://127.0.0.1:${port}`,
+    credentials: { accessKeyId, secretAccessKey },
+    stateDir,
+    owner: false,
+    pid,
+  };
+  const client = localClient(runtime);
+  try {
+    await client.private('GET', 'ping');
+  } catch {
+    return undefined;
+  }
+  return {
+    ...runtime,
+    async resumeExecutions(executionArns) {
+      if (executionArns === undefined) return readResumed(await client.private('POST', 'resume', {}));
+      const each = executionArns.map((executionArn) => client.private('POST', 'resume', { executionArn }));
+      return (await Promise.all(each)).flatMap(readResumed);
+    },
+    close: async () => {},
+  };
+}
+
+function readResumed(answer: unknown): readonly string[] {
+  return (answer as { readonly resumed: readonly string[] }).resumed;
+}
+
+async function prepareFolder(stateDir: string): Promise<void> {
+  try {
+    await mkdir(stateDir, { recursive: true, mode: 0o700 });
+    const facts = await lstat(stateDir);
+    if (facts.isSymbolicLink() || !facts.isDirectory()) {
+      throw new BunsuiError(
+        'ConfigError',
+        'BS4001',
+        `${stateDir} is ${facts.isSymbolicLink() ? 'a symbolic link' : 'no folder'}`,
+        {
+          context: { stateDir },
+          hint: 'choose a real folder with --state-dir',
+        },
+      );
+    }
+    // It holds keys and data: it is for its user alone, also when it was made with other rights.
+    if ((facts.mode & 0o077) !== 0) await chmod(stateDir, 0o700);
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST')
+      throw new BunsuiError('ConfigError', 'BS4001', `${stateDir} is a symbolic link or a file`, {
+        context: { stateDir },
+        hint: 'choose a real folder with --state-dir',
+      });
+    throw storageError(stateDir, error);
+  }
+}
+
+/** The process that runs the runtime of a state folder now; `undefined` when none does. */
+export async function runtimeOwner(stateDir: string): Promise<number | undefined> {
+  try {
+    return (await ownerOf(resolve(stateDir)))?.pid;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw storageError(stateDir, error);
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * SNS, as far as publishing goes: what is published stands in `.bunsui/sns/outbox.jsonl`, one message per line, for a
+ * person or a test to read. Nothing is delivered.
+ */
+import { randomUUID } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type AwsAnswer, AwsFault } from './aws-fault.ts';
+import { makeFolder, storageError, writeFileAtomic, readIfThere } from './durable-files.ts';
+import type { Service } from './http.ts';
+import { keyedTurns } from './object-store.ts';
+import type { RuntimeLog } from './runtime-log.ts';
+import { element, xmlDocument, type Xml } from './xml.ts';
+
+const namespace = 'http://sns.amazonaws.com/doc/2010-03-31/';
+const maxMessageBytes = 256 * 1024;
+
+/** The SNS service of a state folder. */
+export function snsService(
+  stateDir: string,
+  place: { readonly region: string; readonly accountId: string },
+  log: RuntimeLog,
+): Service {
+  const folder = join(stateDir, 'sns');
+  const turns = keyedTurns();
+  return {
+    protocol: 'query',
+    async handle(request) {
+      const form = new URLSearchParams(Buffer.from(request.body).toString('utf8'));
+      const action = form.get('Action') ?? '';
+      if (action === 'Publish') return turns(folder, () => publish(folder, form, request.id));
+      if (action === 'CreateTopic') return turns(folder, () => createTopic(folder, form, place, request.id));
+      log('warn', `unsupported SNS call: ${action}`);
+      throw new AwsFault('InvalidAction', `The action ${action} is not served here.`);
+    },
+  };
+}
+
+async function createTopic(
+  folder: string,
+  form: URLSearchParams,
+  place: { readonly region: string; readonly accountId: string },
+  requestId: string,
+): Promise<AwsAnswer> {
+  const name = form.get('Name') ?? '';
+  if (!/^[\w-]{1,256}$/.test(name)) throw new AwsFault('InvalidParameter', 'Invalid parameter: Topic Name');
+  const arn = `arn:aws:sns:${place.region}:${place.accountId}:${name}`;
+  const topics = await readTopics(folder);
+  if (!topics.includes(arn)) {
+    await makeFolder(folder);
+    await writeFileAtomic(join(folder, 'topics.json'), JSON.stringify([...topics, arn]));
+  }
+  return answer('CreateTopic', [element('TopicArn', arn)], requestId);
+}
+
+async function publish(folder: string, form: URLSearchParams, requestId: string): Promise<AwsAnswer> {
+  const topic = form.get('TopicArn') ?? form.get('TargetArn') ?? '';
+  const message = form.get('Message') ?? '';
+  if (message === '') throw new AwsFault('InvalidParameter', 'Invalid parameter: Empty message');
+  if (Buffer.byteLength(message) > maxMessageBytes) {
+    throw new AwsFault('InvalidParameter', 'Invalid parameter: Message too long');
+  }
+  if (!(await readTopics(folder)).includes(topic)) throw new AwsFault('NotFound', 'Topic does not exist', 404);
+  const messageId = randomUUID();
+  const subject = form.get('Subject');
+  const attributes = attributesOf(form);
+  const line = JSON.stringify({
+    at: new Date().toISOString(),
+    messageId,
+    topicArn: topic,
+    ...(subject !== null && { subject }),
+    message,
+    ...(attributes.length > 0 && { attributes: Object.fromEntries(attributes) }),
+  });
+  const path = join(folder, 'outbox.jsonl');
+  try {
+    const file = await open(path, 'a', 0o600);
+    try {
+      await file.appendFile(`${line}\n`);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw storageError(path, error);
+  }
+  return answer('Publish', [element('MessageId', messageId)], requestId);
+}
+
+function attributesOf(form: URLSearchParams): readonly (readonly [string, string | null])[] {
+  return [...form].flatMap(([field, name]) => {
+    const entry = /^(MessageAttributes\.entry\.\d+)\.Name$/.exec(field)?.[1];
+    return entry === undefined ? [] : [[name, form.get(`${entry}.Value.StringValue`)] as const];
+  });
+}
+
+async function readTopics(folder: string): Promise<readonly string[]> {
+  const text = await readIfThere(join(folder, 'topics.json'));
+  return text === undefined ? [] : (JSON.parse(text) as string[]);
+}
+
+function answer(action: string, content: readonly Xml[], requestId: string): AwsAnswer {
+  const root = element(`${action}Response`, [
+    element(`${action}Result`, content),
+    element('ResponseMetadata', [element('RequestId', requestId)]),
+  ]);
+  return { status: 200, headers: { 'content-type': 'text/xml' }, body: xmlDocument(root, namespace) };
+}

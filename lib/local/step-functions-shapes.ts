@@ -1,0 +1,60 @@
+/** Executions and history events in the form in which Step Functions sends them. */
+import type { HistoryEvent } from '../asl/history.ts';
+import type { ExecutionRecord } from './executions.ts';
+
+/** AWS's JSON protocols give times in seconds, with a fraction. */
+export function seconds(ms: number): number {
+  return ms / 1000;
+}
+
+/** The answer of DescribeExecution. */
+export function describeExecution(record: ExecutionRecord, withData: boolean): object {
+  const { header, status, stoppedAtMs, output, error, cause } = record;
+  return {
+    executionArn: header.executionArn,
+    stateMachineArn: header.stateMachineArn,
+    name: header.name,
+    status,
+    startDate: seconds(header.startedAtMs),
+    ...(stoppedAtMs !== undefined && { stopDate: seconds(stoppedAtMs) }),
+    ...(withData && { input: header.input, inputDetails: { included: true } }),
+    ...(withData && output !== undefined && { output, outputDetails: { included: true } }),
+    ...(error !== undefined && { error }),
+    ...(cause !== undefined && { cause }),
+    redriveCount: 0,
+    redriveStatus: 'NOT_REDRIVABLE',
+    redriveStatusReason: 'Redrive is not served by the local runtime',
+  };
+}
+
+const data = new Set(['input', 'output', 'parameters', 'assignedVariables']);
+const dataDetails: Readonly<Record<string, string>> = {
+  input: 'inputDetails',
+  output: 'outputDetails',
+  assignedVariables: 'assignedVariablesDetails',
+};
+
+/** An event as GetExecutionHistory gives it: the time in seconds, and a word on whether its data are whole. */
+export function historyEvent(event: HistoryEvent, withData: boolean): object {
+  const { timestamp, ...rest } = event;
+  const fields = Object.entries(rest).map(([name, value]) =>
+    typeof value === 'object' && value !== null ? [name, details(value, withData)] : [name, value],
+  );
+  return { timestamp: seconds(timestamp), ...Object.fromEntries(fields) };
+}
+
+function details(value: object, withData: boolean): object {
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, field]) => {
+      if (!data.has(name)) return [[name, field]];
+      if (!withData) return [];
+      const about = dataDetails[name];
+      return about === undefined
+        ? [[name, field]]
+        : [
+            [name, field],
+            [about, { truncated: false }],
+          ];
+    }),
+  );
+}
