@@ -76,10 +76,10 @@ function isSkipped(scope: PrintScope, expression: Expression): boolean {
   return expression.kind === 'ref' && expression.path.length > 0 && scope.base(expression.target) === 'null';
 }
 
-/** An item of a bracketed list: a list goes into brackets of its own, or it would be flattened. */
+/** An item of a bracketed list: a list that is not written in brackets goes into some, or it would be flattened. */
 function printItem(scope: PrintScope, item: Expression): string {
   const printed = print(scope, item);
-  return isList(scope, item) && item.kind !== 'array' && item.kind !== 'literal' ? `[${printed}]` : printed;
+  return isList(scope, item) && !printed.startsWith('[') ? `[${printed}]` : printed;
 }
 
 function isList(scope: PrintScope, expression: Expression): boolean {
@@ -133,7 +133,10 @@ function printCall(scope: PrintScope, { name, arguments: given }: CallExpression
       const nested = alternatives(shapeOf(scope.shapes, { kind: 'call', name, arguments: given }).schema).some(
         (schema) => isListOfLists(schema),
       );
-      return nested ? `[${a}.[${step(key)}]]` : `[${access(a, [key])}]`;
+      // A path of bracketed steps would unwrap the list of a lone item.
+      return nested
+        ? `$reduce(${a}, function($list, $item){ $append($list, [[${access('$item', [key])}]]) }, [])`
+        : `[${access(a, [key])}]`;
     }
     case 'sum':
       return `$sum(${a})`;

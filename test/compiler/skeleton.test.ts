@@ -1,0 +1,235 @@
+import { gt, type Job, lambda, orElse, pipeline, type Ref } from 'bunsui';
+import { runPipeline } from 'bunsui/testing';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { buildSkeleton, type Skeleton } from '../../lib/compiler/skeleton.ts';
+import { transitiveReduction } from '../../lib/ir/reduction.ts';
+
+type Graph = ReadonlyMap<string, ReadonlySet<string>>;
+
+const graph = (edges: { readonly [id: string]: readonly string[] }): Graph =>
+  new Map(Object.entries(edges).map(([id, parents]) => [id, new Set(parents)]));
+
+/** `a → (b | c) → d` for a sequence of a leaf, a parallel and a leaf. */
+function show(skeleton: Skeleton | undefined): string {
+  if (!skeleton) return '';
+  if (skeleton.kind === 'leaf') return skeleton.id;
+  const parts = skeleton.parts.map(show);
+  return skeleton.kind === 'sequence' ? parts.join(' → ') : `(${parts.join(' | ')})`;
+}
+
+/** Graphs of up to 14 nodes; an edge leads from a lower to a higher number. */
+const anyGraph = fc
+  .integer({ min: 1, max: 14 })
+  .chain((size) =>
+    fc
+      .array(fc.array(fc.boolean(), { minLength: size, maxLength: size }), { minLength: size, maxLength: size })
+      .map((matrix) =>
+        graph(
+          Object.fromEntries(
+            matrix.map((row, node) => [
+              `j${node}`,
+              row.flatMap((edge, parent) =>
+                edge && parent < node && (node + parent * 7) % 3 !== 0 ? [`j${parent}`] : [],
+              ),
+            ]),
+          ),
+        ),
+      ),
+  );
+
+/** Series-parallel graphs, made as such: sources and sinks of the parts joined completely. */
+type Made = {
+  readonly edges: { [id: string]: string[] };
+  readonly sources: readonly string[];
+  readonly sinks: readonly string[];
+};
+const seriesParallel = fc
+  .letrec<{ tree: (next: () => string) => Made }>((tie) => ({
+    tree: fc.oneof(
+      { maxDepth: 4, withCrossShrink: true },
+      fc.constant((next: () => string): Made => {
+        const id = next();
+        return { edges: { [id]: [] }, sources: [id], sinks: [id] };
+      }),
+      fc.tuple(tie('tree'), tie('tree')).map(([a, b]) => (next: () => string): Made => {
+        const [first, second] = [a(next), b(next)];
+        const edges = { ...first.edges, ...second.edges };
+        for (const source of second.sources) edges[source] = [...(edges[source] ?? []), ...first.sinks];
+        return { edges, sources: first.sources, sinks: second.sinks };
+      }),
+      fc.tuple(tie('tree'), tie('tree')).map(([a, b]) => (next: () => string): Made => {
+        const [one, other] = [a(next), b(next)];
+        return {
+          edges: { ...one.edges, ...other.edges },
+          sources: [...one.sources, ...other.sources],
+          sinks: [...one.sinks, ...other.sinks],
+        };
+      }),
+    ),
+  }))
+  .tree.map((build) => {
+    let count = 0;
+    return graph(build(() => `j${count++}`).edges);
+  });
+
+const step = lambda('step', {
+  entry: './step.ts',
+  input: z.object({ values: z.array(z.int()) }),
+  output: z.object({ value: z.int(), unread: z.string() }),
+});
+
+/** A pipeline in which each job adds one to the sum of what its parents gave. */
+function adding(dependencies: Graph, conditions: readonly string[] = []) {
+  return pipeline('adding', { input: z.object({}), output: z.object({ values: z.array(z.int()) }) }, (p) => {
+    const jobs = new Map<string, Job<{ value: number; unread: string }>>();
+    const valueOf = (id: string): Ref<number> => {
+      const out = jobs.get(id)?.out as Ref<{ value: number }>;
+      return orElse(out.value as Ref<number | undefined>, 0);
+    };
+    for (const [id, parents] of dependencies) {
+      const [first] = parents;
+      const when = conditions.includes(id) && first !== undefined ? { when: gt(valueOf(first), 2) } : {};
+      jobs.set(id, p.job(id, step, { values: [...parents].map(valueOf) }, when));
+    }
+    p.output({ values: [...dependencies.keys()].map(valueOf) });
+  });
+}
+
+function expectedValues(dependencies: Graph, conditions: readonly string[] = []): readonly number[] {
+  const values = new Map<string, number>();
+  for (const [id, parents] of dependencies) {
+    const [first] = parents;
+    const skipped = conditions.includes(id) && first !== undefined && !((values.get(first) ?? 0) > 2);
+    values.set(id, skipped ? 0 : 1 + [...parents].reduce((sum, parent) => sum + (values.get(parent) ?? 0), 0));
+  }
+  return [...values.values()];
+}
+
+async function run(dependencies: Graph, durations: readonly number[], conditions: readonly string[] = []) {
+  const recorded = adding(dependencies, conditions);
+  expect(recorded.diagnostics).toStrictEqual([]);
+  const result = await runPipeline(recorded, {
+    input: {},
+    operations: {
+      step: async ({ values }: { values: number[] }, { job, sleep }) => {
+        await sleep(durations[Number(job.slice(1)) % durations.length] ?? 1);
+        return { value: 1 + values.reduce((sum, value) => sum + value, 0), unread: 'x' };
+      },
+    },
+  });
+  const started = new Map(result.attempts.map(({ job, startedAtMs }) => [job, startedAtMs]));
+  const ended = new Map(result.attempts.map(({ job, endedAtMs }) => [job, endedAtMs]));
+  return { result, started, ended };
+}
+
+const durations = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 14 });
+
+describe('the skeleton', () => {
+  it.each([
+    ['one job', { a: [] }, 'a'],
+    ['a chain', { a: [], b: ['a'], c: ['b', 'a'] }, 'a → b → c'],
+    ['a diamond', { a: [], b: ['a'], c: ['a'], d: ['b', 'c'] }, 'a → (b | c) → d'],
+    ['two that share nothing', { a: [], b: [], c: ['a'] }, '(a → c | b)'],
+    ['complete layers', { a: [], b: [], c: ['a', 'b'], d: ['a', 'b'] }, '(a | b) → (c | d)'],
+    [
+      'nested forks',
+      { r: [], a: ['r'], b: ['a'], c: ['a'], d: ['b', 'c'], e: ['r'], f: ['d', 'e'] },
+      'r → (a → (b | c) → d | e) → f',
+    ],
+    ['an N, with a barrier', { a: [], b: [], x: ['a'], y: ['a', 'b'] }, '(a | b) → (x | y)'],
+  ] as const)('of %s', (_name, edges, expected) => {
+    expect(show(buildSkeleton(transitiveReduction(graph(edges))).skeleton)).toBe(expected);
+  });
+
+  it('reports what a barrier orders without need, and what that costs', () => {
+    const { barriers, criticalPath } = buildSkeleton(
+      transitiveReduction(graph({ a: [], b: [], x: ['a'], y: ['a', 'b'], z: ['x'] })),
+    );
+    expect(barriers.map(({ added }) => added)).toStrictEqual([[['x', 'b']]]);
+    expect(criticalPath).toStrictEqual({ asked: 3, compiled: 3 });
+  });
+
+  it('orders everything the graph orders, and a series-parallel graph not more', () => {
+    fc.assert(
+      fc.property(fc.oneof(anyGraph, seriesParallel), (dependencies) => {
+        const reduced = transitiveReduction(dependencies);
+        const { skeleton, barriers } = buildSkeleton(reduced);
+        const before = ordersOf(skeleton);
+        const asked = reduced.order.flatMap((a) =>
+          reduced.order.filter((b) => reduced.isAncestor(a, b)).map((b) => `${a} ${b}`),
+        );
+        expect([...asked].filter((pair) => !before.has(pair))).toStrictEqual([]);
+        if (barriers.length === 0) expect([...before].sort()).toStrictEqual(asked.sort());
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('needs no barrier for any series-parallel graph', () => {
+    fc.assert(
+      fc.property(seriesParallel, (dependencies) => {
+        expect(buildSkeleton(transitiveReduction(dependencies)).barriers).toStrictEqual([]);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+/** Every ordered pair of leaves. */
+function ordersOf(skeleton: Skeleton | undefined): Set<string> {
+  const pairs = new Set<string>();
+  const leaves = (part: Skeleton): readonly string[] => {
+    if (part.kind === 'leaf') return [part.id];
+    const groups = part.parts.map(leaves);
+    if (part.kind === 'sequence') {
+      for (const [index, group] of groups.entries())
+        for (const later of groups.slice(index + 1))
+          for (const a of group) for (const b of later) pairs.add(`${a} ${b}`);
+    }
+    return groups.flat();
+  };
+  if (skeleton) leaves(skeleton);
+  return pairs;
+}
+
+describe('a compiled graph', () => {
+  it('gives the values that its jobs compute, and starts no job before its parents have ended', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyGraph, durations, async (dependencies, times) => {
+        const { result, started, ended } = await run(dependencies, times);
+        expect(result.output).toStrictEqual({ values: expectedValues(dependencies) });
+        for (const [id, parents] of dependencies)
+          for (const parent of parents) expect(started.get(id)).toBeGreaterThanOrEqual(ended.get(parent) ?? Number.NaN);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('starts every job of a series-parallel graph at its earliest moment', async () => {
+    await fc.assert(
+      fc.asyncProperty(seriesParallel, durations, async (dependencies, times) => {
+        const { result, started, ended } = await run(dependencies, times);
+        expect(result.output).toStrictEqual({ values: expectedValues(dependencies) });
+        for (const [id, parents] of dependencies)
+          expect(started.get(id)).toBe(Math.max(0, ...[...parents].map((parent) => ended.get(parent) ?? Number.NaN)));
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('goes on past skipped jobs, wherever they stand', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.oneof(anyGraph, seriesParallel),
+        fc.subarray(Array.from({ length: 14 }, (_, index) => `j${index}`)),
+        async (dependencies, conditions) => {
+          const { result } = await run(dependencies, [1], conditions);
+          expect(result.output).toStrictEqual({ values: expectedValues(dependencies, conditions) });
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+});
