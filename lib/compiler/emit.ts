@@ -9,11 +9,11 @@
 import type { SourcePosition } from '../errors.ts';
 import { jobErrors } from '../errors.ts';
 import { functionPlaceholder, type StateOrigin } from '../ir/artifact.ts';
-import { type Expression, type Json, type RefTarget, refsOf } from '../ir/expressions.ts';
+import type { Expression, Json, RefTarget } from '../ir/expressions.ts';
 import type { BranchIr, JobIr, MapIr, NodeIr, PipelineIr, RetryIr, ScopeIr } from '../ir/nodes.ts';
 import { transitiveReduction } from '../ir/reduction.ts';
 import type { ShapeContext } from '../ir/shapes.ts';
-import { dependenciesOf, innerScopes, nodeIndex, refsWithin } from '../ir/walk.ts';
+import { dependenciesOf, nodeIndex, refsWithin } from '../ir/walk.ts';
 import { access, type PrintScope, print, quoted, template, text } from './jsonata.ts';
 import { conditionState, forkState, skipState, variableNames } from './names.ts';
 import { itemReads, projection, type Reads, readByOutput, readByResult, readersTargets, readsOf } from './reads.ts';

@@ -84,16 +84,16 @@ const step = lambda('step', {
 function adding(dependencies: Graph, conditions: readonly string[] = []) {
   return pipeline('adding', { input: z.object({}), output: z.object({ values: z.array(z.int()) }) }, (p) => {
     const jobs = new Map<string, Job<{ value: number; unread: string }>>();
-    const valueOf = (id: string): Ref<number> => {
+    const given = (id: string): Ref<number> => {
       const out = jobs.get(id)?.out as Ref<{ value: number }>;
       return orElse(out.value as Ref<number | undefined>, 0);
     };
     for (const [id, parents] of dependencies) {
       const [first] = parents;
-      const when = conditions.includes(id) && first !== undefined ? { when: gt(valueOf(first), 2) } : {};
-      jobs.set(id, p.job(id, step, { values: [...parents].map(valueOf) }, when));
+      const when = conditions.includes(id) && first !== undefined ? { when: gt(given(first), 2) } : {};
+      jobs.set(id, p.job(id, step, { values: [...parents].map(given) }, when));
     }
-    p.output({ values: [...dependencies.keys()].map(valueOf) });
+    p.output({ values: [...dependencies.keys()].map(given) });
   });
 }
 
