@@ -202,6 +202,8 @@ export class Pipeline extends Construct {
     );
     const arns = Object.fromEntries(Object.entries(versions).map(([id, version]) => [id, version.functionArn]));
     return new StateMachine(this, 'StateMachine', {
+      // Bookkeeping knows by this name whose execution it is that somebody started in the console.
+      stateMachineName: this.artifact.pipeline.id,
       stateMachineType: StateMachineType.STANDARD,
       definitionBody: DefinitionBody.fromString(
         Stack.of(this).toJsonString(placeFunctions(this.artifact.definition, arns)),
@@ -236,7 +238,11 @@ export class Pipeline extends Construct {
       roles: [sessionEnded.role].filter((role) => role !== undefined),
       statements: [
         new PolicyStatement({
-          actions: ['states:DescribeExecution', 'states:GetExecutionHistory'],
+          actions: [
+            'states:DescribeExecution',
+            'states:GetExecutionHistory',
+            'states:DescribeStateMachineForExecution',
+          ],
           resources: [this.executionArns()],
         }),
       ],

@@ -259,14 +259,16 @@ export class Platform extends Construct {
       allow(to, [action], this.objectArns(...patterns));
       acknowledgeWildcards(to.node.scope ?? to, 'objects', this.objectArns(...patterns));
     };
+    const { sessionsTable, jobHistoryTable, pipelinesTable } = this;
     for (const bookkeeper of [this.startSession, this.sessionEnded]) {
-      const onSessions = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:Query'];
-      allow(bookkeeper, onSessions, [this.sessionsTable.tableArn]);
-      allow(bookkeeper, ['dynamodb:GetItem', 'dynamodb:Query'], [this.pipelinesTable.tableArn]);
-      allowObjects(bookkeeper, 's3:GetObject', 'configs/*');
+      allow(bookkeeper, ['dynamodb:PutItem', 'dynamodb:UpdateItem'], [sessionsTable.tableArn]);
+      allow(bookkeeper, ['dynamodb:GetItem', 'dynamodb:Query'], [pipelinesTable.tableArn]);
       this.encryptionKey?.grantEncryptDecrypt(bookkeeper);
     }
-    allow(this.sessionEnded, ['dynamodb:PutItem', 'dynamodb:Query'], [this.jobHistoryTable.tableArn]);
+    allow(this.startSession, ['dynamodb:GetItem'], [sessionsTable.tableArn]);
+    allow(this.sessionEnded, ['dynamodb:Query'], [sessionsTable.tableArn]);
+    allow(this.sessionEnded, ['dynamodb:BatchWriteItem'], [jobHistoryTable.tableArn]);
+    allowObjects(this.sessionEnded, 's3:GetObject', 'configs/*');
     allowObjects(this.sessionEnded, 's3:PutObject', 'logs/*', 'reports/*');
     const logGroups = Stack.of(this).formatArn({ service: 'logs', resource: 'log-group:/aws/lambda/*' });
     this.sessionEnded.addToRolePolicy(

@@ -63,6 +63,7 @@ describe('the state machine', () => {
         Level: 'ALL',
       },
       RoleArn: arn('TwoStepRole'),
+      StateMachineName: 'two-step',
       StateMachineType: 'STANDARD',
       TracingConfiguration: { Enabled: true },
     });
@@ -257,7 +258,7 @@ describe('the end of an execution', () => {
     ]);
     expect(statementsOf(resources, 'TwoStepSessionEnded')).toStrictEqual([
       {
-        Action: ['states:DescribeExecution', 'states:GetExecutionHistory'],
+        Action: ['states:DescribeExecution', 'states:GetExecutionHistory', 'states:DescribeStateMachineForExecution'],
         Effect: 'Allow',
         Resource: statesArn(':execution:', { 'Fn::GetAtt': ['TwoStepStateMachine', 'Name'] }, ':*'),
       },

@@ -206,22 +206,23 @@ describe('the bookkeeping functions', () => {
       id,
       (properties as { PolicyDocument: { Statement: unknown } }).PolicyDocument.Statement,
     ]);
-    const sessions = statement(
-      ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:Query'],
-      arn('PlatformSessionsTable'),
-    );
+    const writes = statement(['dynamodb:PutItem', 'dynamodb:UpdateItem'], arn('PlatformSessionsTable'));
     const pipelines = statement(['dynamodb:GetItem', 'dynamodb:Query'], arn('PlatformPipelinesTable'));
-    const configs = statement('s3:GetObject', under('PlatformBucket', '/configs/*'));
     const logs = (group: string) => [statement(['logs:CreateLogStream', 'logs:PutLogEvents'], arn(group))];
     expect(Object.fromEntries(policies)).toStrictEqual({
-      PlatformStartSessionRoleDefaultPolicy: [sessions, pipelines, configs],
+      PlatformStartSessionRoleDefaultPolicy: [
+        writes,
+        pipelines,
+        statement('dynamodb:GetItem', arn('PlatformSessionsTable')),
+      ],
       PlatformStartSessionWriteLogs: logs('PlatformStartSessionLogGroup'),
       PlatformSessionEndedRoleDefaultPolicy: [
         statement('sqs:SendMessage', arn('PlatformDeadLetters')),
-        sessions,
+        writes,
         pipelines,
-        configs,
-        statement(['dynamodb:PutItem', 'dynamodb:Query'], arn('PlatformJobHistoryTable')),
+        statement('dynamodb:Query', arn('PlatformSessionsTable')),
+        statement('dynamodb:BatchWriteItem', arn('PlatformJobHistoryTable')),
+        statement('s3:GetObject', under('PlatformBucket', '/configs/*')),
         statement('s3:PutObject', [under('PlatformBucket', '/logs/*'), under('PlatformBucket', '/reports/*')]),
         statement(
           'logs:FilterLogEvents',

@@ -1,0 +1,49 @@
+/**
+ * Runs benches: `node bench/run.ts [name…]`, all of them without a name. A bench is a file that prints its lines and
+ * can be run by itself; its arguments come after `--`. Exit code 1 when a bench fails, 2 for a name that there is not.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** What there is to measure, and what each line of it says. */
+const benches: {
+  readonly [name: string]: { readonly file: string; readonly what: string; readonly wantsArguments?: true };
+} = {
+  start: { file: 'start.ts', what: 'from exec to the first job, and to the end of --help' },
+  wrapper: { file: 'wrapper.ts', what: "what the wrapper adds to an author's function" },
+  conformance: {
+    file: 'conformance.ts',
+    what: 'answers equal to those of AWS; wants a folder of cases',
+    wantsArguments: true,
+  },
+};
+
+async function run(file: string, args: readonly string[]): Promise<number> {
+  const child = spawn(process.execPath, [file, ...args], { stdio: 'inherit' });
+  return new Promise((done, fail) => child.on('close', (status) => done(status ?? 1)).on('error', fail));
+}
+
+function usage(problem: string): void {
+  const lines = Object.entries(benches).map(([name, { what }]) => `  ${name.padEnd(12)} ${what}`);
+  process.stderr.write(`${[problem, '', 'benches:', ...lines].join('\n')}\n`);
+  process.exitCode = 2;
+}
+
+const given = process.argv.slice(2);
+const split = given.indexOf('--');
+const names = split < 0 ? given : given.slice(0, split);
+const rest = split < 0 ? [] : given.slice(split + 1);
+const unknown = names.find((name) => !Object.hasOwn(benches, name));
+// A bench that wants arguments is not among "all": there are none to give it.
+const wanted = names.length > 0 ? names : Object.keys(benches).filter((name) => benches[name]?.wantsArguments !== true);
+
+if (unknown !== undefined) usage(`there is no bench "${unknown}"`);
+else {
+  for (const name of wanted) {
+    const file = fileURLToPath(new URL(benches[name]?.file ?? '', import.meta.url));
+    if (!existsSync(file)) throw new Error(`bench "${name}" is in the table, but ${file} is not there`);
+    process.stdout.write(`# ${name}\n`);
+    if ((await run(file, rest)) !== 0) process.exitCode = 1;
+  }
+}
