@@ -2,8 +2,7 @@
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import * as z from 'zod/mini';
-import type { Json } from '../../lib/ir/expressions.ts';
-import { startSession } from '../../lib/sessions/start-session.ts';
+import { type StartRequest, startSession } from '../../lib/sessions/start-session.ts';
 import { functionLogger, parseEvent, startDeps } from '../function-setup.ts';
 
 /** What a Lambda function is called with came as JSON. */
@@ -16,7 +15,7 @@ const text = z.string().check(z.minLength(1), z.maxLength(1_024));
 const requestSchema = z.strictObject({
   pipeline: id,
   version: z.optional(id),
-  input: z._default(z.custom<{ readonly [key: string]: Json }>(isRecord), {}),
+  input: z._default(z.custom<StartRequest['input']>(isRecord), {}),
   key: z.optional(text),
   trigger: z._default(
     z.strictObject({ kind: z.enum(['manual', 'api', 'schedule', 'event']), detail: z.optional(text) }),

@@ -62,6 +62,8 @@ export async function startSession(deps: StartDeps, request: StartRequest): Prom
     createdAt: new Date(nowMs).toISOString(),
     generation: firstGeneration,
   };
+  // Every block is as long as this one. Before the key is claimed: a refused request must not use it up.
+  requireSize(JSON.stringify({ ...input, [reservedInputKey]: fresh }));
   const claimed =
     known ?? (request.key === undefined ? undefined : await claimKey(deps, request, hash, fresh, pipeline));
   const block: ExecutionBlock =
@@ -73,7 +75,6 @@ export async function startSession(deps: StartDeps, request: StartRequest): Prom
   if (version !== pipeline.version) return startSession(deps, request);
 
   const text = JSON.stringify({ ...input, [reservedInputKey]: block });
-  requireSize(text);
   const name = executionName(block.session, block.generation);
   await createItem(deps, sessionItem(deps, request, pipeline, block, JSON.stringify(input), nowMs));
   const executionArn = await startExecution(deps, pipeline.state_machine_arn, name, text);
