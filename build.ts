@@ -71,6 +71,12 @@ async function copyOthers(outDir: string): Promise<readonly string[]> {
 /** A dependency in CommonJS asks for Node's own modules by `require`, which an ES module does not have by itself. */
 const requireBanner = `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`;
 
+/**
+ * Ways to credentials that a function never goes: it has them in its environment. The SDK would load these, and the
+ * clients that they need, only when there are none.
+ */
+const notInFunctions = ['sso', 'ini', 'process', 'web-identity'].map((way) => `@aws-sdk/credential-provider-${way}`);
+
 async function bundleHandler(entry: string, banner: string | undefined): Promise<string> {
   const result = await bundle({
     entryPoints: [entry],
@@ -81,6 +87,7 @@ async function bundleHandler(entry: string, banner: string | undefined): Promise
     format: 'esm',
     // `module` first: the SDK's ES modules can be shaken, its CommonJS cannot, and weighs twice as much.
     mainFields: ['module', 'main'],
+    external: notInFunctions,
     minify: true,
     legalComments: 'none',
     logLevel: 'silent',
