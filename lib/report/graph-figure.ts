@@ -10,24 +10,32 @@ import type { Html } from './html.ts';
 import { html } from './html.ts';
 import type { JobRow, ReportModel } from './model.ts';
 import { statusWord, worstStatus } from './model.ts';
+import { cutNote } from './parts.ts';
 
 /** Room for the graph on a wide page, in CSS pixels: a layout from left to right is taken when it fits. */
 const pageWidth = 1140;
 /** Beyond so many nodes only one direction is tried. */
 const tryBoth = 120;
 const margin = 8;
+/** A graph of more nodes is a cloud that says nothing, and takes seconds to lay out. */
+const drawnUpTo = 800;
 /** The smallest scale at which a picture is still easy to read. */
 const smallest = 0.8;
+/** The scale at which colours can still be told, but names cannot. */
+const overview = 0.25;
 /** A taller picture gets a frame that scrolls. */
 const tallest = 1400;
 
 export function graphSection(model: ReportModel): Html {
+  const total = nodesOf(model.graph).length;
+  if (total > drawnUpTo) {
+    return html`<section aria-labelledby="h-graph"><h2 id="h-graph">Graph</h2>${cutNote(`a graph of ${countText(total, 'node')} is not drawn here; the table of jobs has them`)}</section>`;
+  }
   const plane = bestLayout(model);
   const width = Math.ceil(plane.width + 2 * margin);
   const height = Math.ceil(plane.height + 2 * margin);
-  // A picture slightly too wide is made smaller; a much wider one would not be readable then, and scrolls.
-  const scale = width <= pageWidth / smallest ? Math.min(1, pageWidth / width) : 1;
-  const total = nodesOf(model.graph).length;
+  // Too wide a picture begins as an overview; the page's script adds buttons to come nearer.
+  const scale = Math.min(1, Math.max(overview, pageWidth / width));
   return html`<section aria-labelledby="h-graph"><h2 id="h-graph">Graph</h2><div class="figure${height * scale > tallest && ' tall'}" tabindex="0" role="region" aria-label="Graph, scrollable"><svg class="graph" width="${Math.round(width * scale)}" height="${Math.round(height * scale)}" viewBox="${-margin} ${-margin} ${width} ${height}" role="group" aria-label="Graph of ${countText(total, 'node')}; the table of jobs below says the same"><defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0.5 0.8 7 4 0.5 7.2Z"/></marker></defs>${plane.groups.map((group) => frame(group, model))}${plane.edges.map((edge) => line(edge))}${plane.jobs.map((job) => box(job, model))}</svg></div><p class="legend"><span class="key solid">data</span> <span class="key dotted">order only</span> <span class="key dashed">runs on a condition</span></p></section>`;
 }
 

@@ -43,7 +43,8 @@ export interface ReportModel {
   readonly byNode: ReadonlyMap<string, readonly JobView[]>;
 }
 
-const limits = { iterationRows: 24, rows: 600 };
+/** Rows that the page has of one map's iterations. */
+const iterationRows = 24;
 
 /** Which statuses a person wants to see first. */
 const urgency: readonly JobStatus[] = [
@@ -57,7 +58,8 @@ const urgency: readonly JobStatus[] = [
   'skipped',
 ];
 
-export function reportModel(data: ReportData): ReportModel {
+/** @param rowLimit how many jobs the page may have at most */
+export function reportModel(data: ReportData, rowLimit: number): ReportModel {
   const { view, session, artifact } = data;
   const jobs = view.jobs;
   const known = [view.startedAt, view.endedAt, ...jobs.flatMap((job) => [job.startedAt, job.endedAt])].flatMap(finite);
@@ -68,7 +70,7 @@ export function reportModel(data: ReportData): ReportModel {
   const graph = graphOf(artifact.pipeline);
   const critical = criticalPath(graph, jobs, endedAt ?? now);
   const all = jobs.map((job, index): JobRow => rowFor(job, index, critical.has(job.job), endedAt ?? now));
-  const shown = shownRows(all);
+  const shown = shownRows(all, rowLimit);
   return {
     data,
     graph,
@@ -114,7 +116,7 @@ function lastMoment(view: JobView, open: boolean, now: number): number {
 }
 
 /** Bounds the rows: of each map some iterations (urgent ones first, then by order), of all jobs the most urgent. */
-function shownRows(all: readonly JobRow[]): readonly JobRow[] {
+function shownRows(all: readonly JobRow[], rowLimit: number): readonly JobRow[] {
   const groups = new Map<string, JobRow[]>();
   for (const row of all) {
     if (!row.iteration) continue;
@@ -126,15 +128,15 @@ function shownRows(all: readonly JobRow[]): readonly JobRow[] {
   const fitted = all.flatMap((row): readonly JobRow[] => {
     if (row.iteration) return [];
     const inside = groups.get(row.view.job) ?? [];
-    const shown = byUrgency(inside).slice(0, limits.iterationRows);
+    const shown = byUrgency(inside).slice(0, iterationRows);
     const hidden = inside.length - shown.length;
     return [
       row,
       ...shown.map((each, index) => (hidden > 0 && index === shown.length - 1 ? { ...each, hidden } : each)),
     ];
   });
-  if (fitted.length <= limits.rows) return fitted;
-  const kept = new Set(byUrgency(fitted).slice(0, limits.rows));
+  if (fitted.length <= rowLimit) return fitted;
+  const kept = new Set(byUrgency(fitted).slice(0, rowLimit));
   return fitted.filter((row) => kept.has(row));
 }
 

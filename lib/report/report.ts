@@ -5,11 +5,12 @@
  */
 import type { ReportData } from '../sessions/report-data.ts';
 import { embeddedData } from './embedded.ts';
-import { timeText } from './format.ts';
+import { timeText, utf8Bytes } from './format.ts';
 import { graphSection } from './graph-figure.ts';
 import type { Html } from './html.ts';
 import { html, trustedMarkup } from './html.ts';
 import { detailsSection, jobsSection } from './jobs.ts';
+import type { ReportModel } from './model.ts';
 import { reportModel } from './model.ts';
 import { iconSheet } from './parts.ts';
 import { script, scriptHash } from './script.ts';
@@ -17,15 +18,31 @@ import { style, styleHash } from './style.ts';
 import { failureSection, headerSection, resultSection } from './summary.ts';
 import { timelineSection } from './timeline.ts';
 
+/** A page is at most so many bytes: it is mailed, stored per session, and opened on phones. */
+const largestPage = 1_000_000;
+/** How many jobs a page has: as many as fit. */
+const rowLimits = [600, 300, 150, 60];
+
 /**
  * Renders a session's report.
  *
- * The page loads nothing, opens from disk, and stays below 1 MB: with many jobs, values and logs are clipped (and say
- * so), beyond 600 rows the most urgent jobs are shown. The session's data stands in it as JSON too, see `embeddedData`.
+ * The page loads nothing, opens from disk, and stays below 1 MB: with many jobs, values and logs are clipped, and then
+ * the least urgent jobs left out; it says so wherever it does. The session's data stands in it as JSON too, see
+ * `embeddedData`.
  */
 export function renderReport(data: ReportData): string {
-  const model = reportModel(data);
-  const { session } = data;
+  const jobs = data.view.jobs.length;
+  const limits = rowLimits.filter((limit, index) => index === 0 || limit < jobs);
+  let page = '';
+  for (const limit of limits) {
+    page = renderPage(reportModel(data, limit));
+    if (page.length <= largestPage && utf8Bytes(page) <= largestPage) break;
+  }
+  return page;
+}
+
+function renderPage(model: ReportModel): string {
+  const { session } = model.data;
   const policy = `default-src 'none'; script-src '${scriptHash}'; style-src '${styleHash}'; base-uri 'none'; form-action 'none'`;
   const page = html`<!doctype html>
 <html lang="en">

@@ -23,7 +23,7 @@ export const script = `'use strict';
     if (!details || !details.matches('details.job')) return false;
     if (chosen && chosen !== details) chosen.classList.remove('drawer');
     for (const one of all('.sel')) one.classList.remove('sel');
-    for (const link of all('a[href="#' + CSS.escape(id) + '"]')) (link.closest('.jobs tr, .gantt li, .n, .f') || link).classList.add('sel');
+    for (const link of all('a[href="#' + CSS.escape(id) + '"]')) link.closest('.jobs tr, .gantt li, .n, .f')?.classList.add('sel');
     details.classList.add('sel');
     details.open = true;
     chosen = details;
@@ -66,6 +66,38 @@ export const script = `'use strict';
     });
     code.after(button);
   }
+  const figure = document.querySelector('.figure');
+  const graph = document.querySelector('.graph');
+  if (figure && graph) {
+    const natural = graph.viewBox.baseVal;
+    const zoom = (scale) => {
+      const across = (figure.scrollLeft + figure.clientWidth / 2) / figure.scrollWidth;
+      const down = (figure.scrollTop + figure.clientHeight / 2) / figure.scrollHeight;
+      graph.setAttribute('width', String(Math.round(natural.width * scale)));
+      graph.setAttribute('height', String(Math.round(natural.height * scale)));
+      figure.scrollLeft = across * figure.scrollWidth - figure.clientWidth / 2;
+      figure.scrollTop = down * figure.scrollHeight - figure.clientHeight / 2;
+    };
+    const scaleNow = () => graph.getBoundingClientRect().width / natural.width;
+    const buttons = document.createElement('span');
+    buttons.className = 'zoom';
+    for (const [text, label, next] of [
+      ['−', 'Smaller', () => Math.max(0.1, scaleNow() / 1.5)],
+      ['+', 'Larger', () => Math.min(2, scaleNow() * 1.5)],
+      ['Fit', 'Fit the width', () => (figure.clientWidth - 28) / natural.width],
+      ['1:1', 'Natural size', () => 1],
+    ]) {
+      const button = document.createElement('button');
+      button.type = 'button';
+      button.className = 'copy';
+      button.textContent = text;
+      button.setAttribute('aria-label', label);
+      button.addEventListener('click', () => zoom(next()));
+      buttons.append(button);
+    }
+    figure.nextElementSibling.append(buttons);
+    figure.scrollLeft = (figure.scrollWidth - figure.clientWidth) / 2;
+  }
   const filter = document.querySelector('.filter');
   if (filter) {
     filter.hidden = false;
@@ -82,4 +114,4 @@ export const script = `'use strict';
 `;
 
 /** SHA-256 of the script, base64: what the page's policy allows to run. A test computes it again. */
-export const scriptHash = 'sha256-Ndx1gHBiqw6w9WAz9kJBmGpTOZ8M1KrDJODwxgueRPg=';
+export const scriptHash = 'sha256-imk3k1S0olNffieQ0AV75HrOQLaT/7weWbhMacFkPWU=';

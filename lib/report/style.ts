@@ -98,6 +98,7 @@ a.n:hover { text-decoration: none; }
 .key::before { content: ''; display: inline-block; width: 22px; border-top: 2px solid var(--edge); vertical-align: middle; margin-right: 7px; }
 .key.dotted::before { border-top-style: dotted; } .key.dashed::before { height: 11px; border: 1.5px dashed var(--edge); border-radius: 3px; }
 .key.crit::before { border-top: 4px solid var(--text); } .key.wait::before { border-top: 1.5px dashed var(--idle); }
+.zoom { margin-left: auto; display: inline-flex; gap: 5px; } .legend .copy { min-width: 30px; }
 .gantt { position: relative; background: var(--panel); border: 1px solid var(--line); border-radius: 12px; box-shadow: var(--shadow); padding: 10px 16px 12px; overflow: hidden auto; max-height: min(78vh, 900px); }
 .plane { position: relative; } .gantt ol { position: relative; padding-top: 24px; }
 .axis { position: absolute; top: 0; bottom: 0; left: 236px; right: 84px; }
@@ -157,7 +158,7 @@ footer { max-width: 1200px; margin: 0 auto; padding: 0 20px 40px; color: var(--d
 }
 @media print {
   :root { --bg: #fff; --panel: #fff; --sunk: #fff; --text: #000; --dim: #444; --line: #ccc; --shadow: none; color-scheme: light; }
-  body { font-size: 10.5pt; } .copy, .filter, .skip { display: none; }
+  body { font-size: 10.5pt; } .copy, .filter, .skip, .zoom { display: none; }
   .figure, .gantt, pre, .log { max-height: none; overflow: visible; } .graph { max-width: 100%; height: auto; }
   .job.drawer { position: static; width: auto; box-shadow: none; } .st, .n rect, .b { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   h2, h3 { break-after: avoid; } tr, .gantt li, .n { break-inside: avoid; } details.job:not([open]) { display: none; } .js .job[open] { display: block; }
@@ -165,4 +166,4 @@ footer { max-width: 1200px; margin: 0 auto; padding: 0 20px 40px; color: var(--d
 `;
 
 /** SHA-256 of the style sheet, base64: what the page's policy allows. A test computes it again. */
-export const styleHash = 'sha256-WtF6Q8r2jWPiDn6h9E0QO+0HtwfiRMRv5GH1G4t5mzM=';
+export const styleHash = 'sha256-eQKaFzu6BFw+Hh8FrvlMneuNBtiP60JwQB7D+5FpMxs=';

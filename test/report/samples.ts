@@ -186,7 +186,7 @@ function iterations(count: number, fail: readonly number[] = [], done = count): 
       tries: [[start + 2.1, start + 3]],
       error: {
         name: 'Bunsui.OutputInvalid',
-        cause: 'output does not fit the schema: /mean: expected number, received NaN',
+        cause: 'output does not fit the schema: /mean: expected number, received null',
       },
     };
     const second: Timing = lost
@@ -380,7 +380,7 @@ export const largeMap = reportData(
     view: {
       error: {
         name: 'Bunsui.OutputInvalid',
-        cause: 'output does not fit the schema: /mean: expected number, received NaN',
+        cause: 'output does not fit the schema: /mean: expected number, received null',
         job: 'by-origin[7]/enrich',
         source,
       },
