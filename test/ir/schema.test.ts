@@ -22,7 +22,7 @@ describe('the schema of the IR', () => {
     expect(JSON.parse(readFileSync(file, 'utf8'))).toStrictEqual(JSON.parse(JSON.stringify(generated)));
   });
 
-  const validate = new Ajv({ strict: false }).compile(generated);
+  const validate = new Ajv({ strict: false }).compile(JSON.parse(JSON.stringify(generated)));
 
   it.each(
     [...new Map(rows.map(({ pipeline }) => [pipeline.id, pipeline])).values()].map(
