@@ -116,7 +116,7 @@ function recordedTasks(recorded: Case): TaskRunner {
       taken.set(task.stateName, at + 1);
       const { output, error, cause, event } = entries[Math.min(at, entries.length - 1)]?.result ?? {};
       if (event?.endsWith('TimedOut') === true) return new Promise(() => undefined);
-      if (output !== undefined) return Promise.resolve<TaskOutcome>({ ok: true, output: valueOf(output) });
+      if (output !== undefined) return Promise.resolve<TaskOutcome>({ ok: true, output: outputOf(output) });
       if (error !== undefined || cause !== undefined) return Promise.resolve(failure(error, cause));
       if (recorded.expected.unordered === undefined) return new Promise(() => undefined);
       const end = ends[Math.min(lost++, ends.length - 1)];
@@ -126,7 +126,7 @@ function recordedTasks(recorded: Case): TaskRunner {
 }
 
 /** Outputs that are no objects stand in the recording as JSON text. */
-function valueOf(output: Json): Json {
+function outputOf(output: Json): Json {
   if (typeof output !== 'string') return output;
   try {
     return JSON.parse(output) as Json;

@@ -6,7 +6,7 @@ const branch = (name: string, state: object) => ({ StartAt: name, States: { [nam
 const pass = (more: object = {}) => ({ Type: 'Pass', End: true, ...more });
 
 /** Answers after a while of virtual time, by state name. */
-const after =
+const answersAfter =
   (times: { readonly [state: string]: readonly [seconds: number, outcome: TaskOutcome] }): Answer =>
   (request, clock) =>
     new Promise((resolve) => {
@@ -30,7 +30,7 @@ describe('parallel', () => {
         end: pass({ Output: '{% $joined %}' }),
       },
     };
-    const { events, outcome } = await run(machine, { n: 1 }, after({ slow: [5, ok('s')] }));
+    const { events, outcome } = await run(machine, { n: 1 }, answersAfter({ slow: [5, ok('s')] }));
     expect(lines(events)).toStrictEqual([
       '1<-0 ExecutionStarted',
       '2<-0 ParallelStateEntered both',
@@ -79,7 +79,7 @@ describe('parallel', () => {
     };
     const signals: boolean[] = [];
     const { events, outcome, clock } = await run(machine, {}, (request, at, signal) => {
-      if (request.stateName === 'bad') return after({ bad: [3, failed('Boom', 'why')] })(request, at, signal);
+      if (request.stateName === 'bad') return answersAfter({ bad: [3, failed('Boom', 'why')] })(request, at, signal);
       signal.addEventListener('abort', () => signals.push(true));
       return new Promise(() => undefined);
     });
@@ -248,7 +248,7 @@ describe('map', () => {
       {},
       (request, clock, signal) =>
         request.arguments === 2
-          ? after({ one: [1, failed('Boom')] })(request, clock, signal)
+          ? answersAfter({ one: [1, failed('Boom')] })(request, clock, signal)
           : new Promise(() => undefined),
     );
     expect(lines(events).slice(11)).toStrictEqual([

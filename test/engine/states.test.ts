@@ -179,6 +179,23 @@ describe('a task', () => {
     ]);
   });
 
+  test('ignores the answer of a try that has timed out while the next one runs', async () => {
+    const state = task(undefined, { TimeoutSeconds: 10, Retry: [{ ErrorEquals: ['States.Timeout'] }] });
+    const { events, outcome } = await run(
+      { StartAt: 'a', States: { a: state } },
+      {},
+      (request, clock) =>
+        new Promise((resolve) => {
+          const seconds = request.retryCount === 0 ? 13 : 5;
+          clock.wakeAt(clock.now() + seconds * 1_000, () => resolve(ok(`try ${request.retryCount}`)));
+        }),
+    );
+    expect([outcome.output, events.map(({ timestamp }) => (timestamp - startMs) / 1_000)]).toStrictEqual([
+      '"try 1"',
+      [0, 0, 0, 0, 10, 11, 11, 16, 16, 16],
+    ]);
+  });
+
   test('fails with States.TaskFailed when its runner throws, and when its output is no JSON', async () => {
     const machine = { StartAt: 'load', States: { load: task(undefined) } };
     const thrown = await run(machine, {}, () => Promise.reject(new Error('no runner')));

@@ -1,0 +1,278 @@
+/**
+ * Crashes: the journal of a run is cut after every record and resumed with the same task answers. The result is the
+ * same, nothing that had ended is done again, and old and new records together are one sound journal.
+ */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { newExecution } from '../../lib/engine/execution.ts';
+import { applyRecord } from '../../lib/engine/fold.ts';
+import type { JournalRecord, TaskRequest } from '../../lib/engine/ports.ts';
+import { resumeExecution } from '../../lib/engine/run.ts';
+import {
+  type Answer,
+  definitionOf,
+  failed,
+  identityOf,
+  ok,
+  portsOf,
+  type Run,
+  resume,
+  run,
+  startMs,
+  task,
+} from './machine.ts';
+
+/** A try of a task, by what tells it from all others. */
+const keyOf = (request: TaskRequest) =>
+  `${request.stateName} ${JSON.stringify(request.arguments)} #${request.retryCount}`;
+
+/** Keys of the tries whose end stands in the records. */
+function endedTasks(records: readonly JournalRecord[], all: readonly JournalRecord[]): readonly string[] {
+  const ids = new Set<number>();
+  const scheduled = new Map<number, number>();
+  for (const record of records) {
+    if (record.kind !== 'event') continue;
+    const { event } = record;
+    if (event.type === 'TaskStarted') scheduled.set(event.id, event.previousEventId);
+    if (event.type === 'TaskSucceeded' || event.type === 'TaskFailed')
+      ids.add(scheduled.get(event.previousEventId) ?? 0);
+  }
+  return all.flatMap((record) =>
+    record.kind === 'event' && record.event.type === 'TaskScheduled' && ids.has(record.event.id)
+      ? [String(record.event.taskScheduledEventDetails.parameters)]
+      : [],
+  );
+}
+
+function foldWhole(machine: object, records: readonly JournalRecord[]): string {
+  const execution = newExecution(identityOf(definitionOf(machine)));
+  for (const record of records) applyRecord(execution, record);
+  return execution.outcome.status;
+}
+
+/** Events without ids and times, sorted: what happened, whatever the order between branches. */
+const happened = (records: readonly JournalRecord[]) =>
+  records
+    .flatMap((record) => {
+      if (record.kind !== 'event') return [];
+      const { id: _, previousEventId: __, timestamp: ___, ...rest } = record.event;
+      return [JSON.stringify(rest)];
+    })
+    .sort();
+
+async function checkEveryCut(machine: object, input: unknown, answer: Answer, steady: boolean): Promise<Run> {
+  const whole = await run(machine, input, answer);
+  const tries = whole.tasks.map(keyOf);
+  for (let cut = 1; cut <= whole.records.length; cut += 1) {
+    const kept = whole.records.slice(0, cut);
+    const rest = await resume(machine, kept, answer);
+    const joined = [...kept, ...rest.records];
+    const again = rest.tasks.map(keyOf);
+    const ended = endedTasks(kept, whole.records);
+    expect({
+      cut,
+      outcome: rest.outcome,
+      status: foldWhole(machine, joined),
+      foreign: again.filter((key) => !tries.includes(key)),
+      repeated: rest.tasks.filter((request) => ended.includes(JSON.stringify(request.arguments)) && steady).map(keyOf),
+      happened: steady ? happened(joined) : [],
+    }).toStrictEqual({
+      cut,
+      outcome: whole.outcome,
+      status: whole.outcome.status,
+      foreign: [],
+      repeated: [],
+      happened: steady ? happened(whole.records) : [],
+    });
+  }
+  return whole;
+}
+
+/** Machines out of every kind of state; each state named once, each task call told apart by its arguments. */
+function machines(options: { readonly mayFail: boolean }) {
+  return fc.array(fc.nat(1_000), { minLength: 40, maxLength: 40 }).map((dice) => {
+    let rolled = 0;
+    let names = 0;
+    const roll = (sides: number): number => (dice[rolled++ % dice.length] ?? 0) % sides;
+    const scope = (depth: number): object => {
+      const states: { [name: string]: object } = {};
+      const length = 1 + roll(3);
+      const ids = Array.from({ length }, () => `s${names++}`);
+      const tail = `s${names++}`;
+      for (const [index, id] of ids.entries()) states[id] = state(id, ids[index + 1] ?? tail, depth);
+      states[tail] = {
+        Type: 'Pass',
+        Output: { in: '{% $states.input %}', v: `{% $exists($${ids[0]}) ? $${ids[0]} : 0 %}` },
+        End: true,
+      };
+      return { StartAt: ids[0], States: states };
+    };
+    const call = (id: string) => {
+      const wanted = options.mayFail ? roll(8) : 1 + roll(7);
+      const behaviour = wanted === 0 ? 'fails' : wanted < 3 ? 'flaky' : 'works';
+      return {
+        id,
+        behaviour,
+        item: '{% $states.context.Map.Item.Index ? $states.context.Map.Item.Index : 0 %}',
+        try: '{% $states.context.State.RetryCount %}',
+      };
+    };
+    const state = (id: string, next: string, depth: number): object => {
+      const Retry = [{ ErrorEquals: ['Flaky'], MaxAttempts: 2, JitterStrategy: roll(2) === 0 ? 'FULL' : 'NONE' }];
+      const Assign = { [id]: '{% $states.context.State.Name %}' };
+      switch (depth > 2 ? roll(4) : roll(6)) {
+        case 0:
+          return task(next, { Arguments: call(id), Retry, Assign });
+        case 1:
+          return { Type: 'Pass', Assign, Output: { from: id }, Next: next };
+        case 2:
+          return { Type: 'Wait', Seconds: roll(4), Next: next };
+        case 3:
+          return { Type: 'Choice', Choices: [{ Condition: roll(2) === 0, Next: next, Assign }], Default: next };
+        case 4:
+          return {
+            Type: 'Parallel',
+            Branches: Array.from({ length: 1 + roll(3) }, () => scope(depth + 1)),
+            Assign,
+            Next: next,
+          };
+        default:
+          return {
+            Type: 'Map',
+            Items: Array.from({ length: roll(4) }, (_, item) => item),
+            ItemSelector: { item: '{% $states.context.Map.Item.Value %}' },
+            MaxConcurrency: roll(3),
+            ItemProcessor: scope(depth + 1),
+            Next: next,
+          };
+      }
+    };
+    return scope(0);
+  });
+}
+
+const behave: Answer = (request) => {
+  const { behaviour } = request.arguments as { behaviour: string };
+  if (behaviour === 'fails') return failed('Boom', 'always');
+  return behaviour === 'flaky' && request.retryCount === 0 ? failed('Flaky') : ok({ done: request.arguments });
+};
+
+describe('a run cut after any record', () => {
+  test('of a machine whose tasks work in the end goes on to the same end, event for event', async () => {
+    await fc.assert(
+      fc.asyncProperty(machines({ mayFail: false }), async (machine) => {
+        await checkEveryCut(machine, { n: 1 }, behave, true);
+      }),
+      { numRuns: 60, seed: 3 },
+    );
+  });
+
+  test('of a machine that may fail anywhere goes on to the same end', async () => {
+    await fc.assert(
+      fc.asyncProperty(machines({ mayFail: true }), async (machine) => {
+        await checkEveryCut(machine, { n: 1 }, behave, false);
+      }),
+      { numRuns: 60, seed: 4 },
+    );
+  });
+
+  test('of a failing Map with a Catch records the closing events that were still owed', async () => {
+    const machine = {
+      StartAt: 'm',
+      States: {
+        m: {
+          Type: 'Map',
+          Items: [0, 1, 2],
+          ItemProcessor: {
+            StartAt: 't',
+            States: {
+              t: task(undefined, {
+                Arguments: { behaviour: '{% $states.input = 1 ? "fails" : "hangs" %}', i: '{% $states.input %}' },
+              }),
+            },
+          },
+          Catch: [{ ErrorEquals: ['States.ALL'], Next: 'end' }],
+          Next: 'end',
+        },
+        end: { Type: 'Pass', End: true },
+      },
+    };
+    const answer: Answer = (request, clock, signal) => {
+      const { behaviour } = request.arguments as { behaviour: string };
+      return behaviour === 'hangs' ? new Promise(() => undefined) : behave(request, clock, signal);
+    };
+    const whole = await checkEveryCut(machine, {}, answer, false);
+    const cut =
+      whole.records.findIndex((record) => record.kind === 'event' && record.event.type === 'MapIterationFailed') + 1;
+    const rest = await resume(machine, whole.records.slice(0, cut), answer);
+    expect(happened(rest.records)).toStrictEqual(happened(whole.records.slice(cut)));
+    expect(rest.tasks).toStrictEqual([]);
+  });
+
+  test('keeps task deadlines and retry waits as recorded', async () => {
+    const state = task(undefined, {
+      TimeoutSeconds: 30,
+      Retry: [{ ErrorEquals: ['States.Timeout'], IntervalSeconds: 100, JitterStrategy: 'FULL', MaxAttempts: 1 }],
+    });
+    const machine = { StartAt: 'a', States: { a: state } };
+    const hang: Answer = () => new Promise(() => undefined);
+    const whole = await run(machine, {}, hang);
+    const times = (records: readonly JournalRecord[]) =>
+      records.flatMap((record) => (record.kind === 'event' ? [record.event.timestamp] : []));
+    for (let cut = 1; cut < whole.records.length; cut += 1) {
+      const rest = await resume(machine, whole.records.slice(0, cut), hang);
+      if (cut < 6) continue;
+      expect([...times(whole.records.slice(0, cut)), ...times(rest.records)]).toStrictEqual(times(whole.records));
+    }
+    expect(whole.outcome).toStrictEqual({ status: 'FAILED', error: 'States.Timeout' });
+  });
+
+  test('counts a wait from when its state was entered, however long the machine was off', async () => {
+    const machine = { StartAt: 'w', States: { w: { Type: 'Wait', Seconds: 60, End: true } } };
+    const { records } = await run(machine);
+    const late = portsOf(() => ok(1), startMs + 45_000);
+    const handle = resumeExecution(late.ports, identityOf(definitionOf(machine)), records.slice(0, 2));
+    expect([(await handle.done).status, late.clock.now() - startMs]).toStrictEqual(['SUCCEEDED', 60_000]);
+  });
+
+  test('after its end stays ended and does nothing', async () => {
+    const machine = { StartAt: 'a', States: { a: task(undefined) } };
+    const whole = await run(machine, {}, () => ok(5));
+    const rest = await resume(machine, whole.records, () => ok(6));
+    expect([rest.outcome, rest.records, rest.tasks, rest.events]).toStrictEqual([
+      { status: 'SUCCEEDED', output: '5' },
+      [],
+      [],
+      whole.events,
+    ]);
+  });
+});
+
+describe('a journal that does not fit', () => {
+  const machine = { StartAt: 'a', States: { a: task('b'), b: { Type: 'Pass', End: true } } };
+  const resumeWith = (records: readonly JournalRecord[]) => () =>
+    resumeExecution(portsOf(() => ok(1), startMs).ports, identityOf(definitionOf(machine)), records);
+
+  test.each([
+    ['nothing', () => [], /it has no ExecutionStarted/],
+    ['a missing event', (all: readonly JournalRecord[]) => all.toSpliced(1, 1), /event 3 follows event 1/],
+    [
+      'an event twice',
+      (all: readonly JournalRecord[]) => [...all.slice(0, 2), ...all.slice(1)],
+      /event 2 follows event 2/,
+    ],
+    [
+      'an unknown private record',
+      (all: readonly JournalRecord[]) => [...all, { kind: 'private', type: 'odd', thread: '0' }],
+      /unknown private record odd/,
+    ],
+    [
+      'a record of no thread',
+      (all: readonly JournalRecord[]) => [...all, { kind: 'private', type: 'wait', thread: '0/9.9', untilMs: 1 }],
+      /no thread 0\/9.9 is running/,
+    ],
+  ] as const)('is refused: %s', async (_, change, message) => {
+    const { records } = await run(machine, {}, () => new Promise(() => undefined));
+    expect(resumeWith(change(records) as readonly JournalRecord[])).toThrow(message);
+  });
+});
