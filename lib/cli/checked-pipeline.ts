@@ -16,18 +16,29 @@ interface Options {
   readonly json: boolean;
   /** Print what is only worth knowing, too. @default false */
   readonly notes?: boolean;
+  /** Where the text goes. @default stderr */
+  readonly print?: (text: string) => void;
 }
 
-/** Prints diagnostics and says whether there is an error among them. */
-function report(context: CommandContext, file: string, all: readonly Diagnostic[], options: Options): boolean {
-  const { json, notes = false } = options;
+/**
+ * Prints diagnostics and says whether there is an error among them.
+ *
+ * @param where what the count of them is followed by: `in pipeline.ts`.
+ */
+export function reportDiagnostics(
+  context: CommandContext,
+  where: string,
+  all: readonly Diagnostic[],
+  options: Options,
+): boolean {
+  const { err, out } = context.terminal;
+  const { json, notes = false, print = (text) => err.write(`${text}\n`) } = options;
   const diagnostics = notes ? all : all.filter(({ severity }) => severity !== 'info');
   if (diagnostics.length === 0) return false;
-  const { err, out } = context.terminal;
   if (json) for (const diagnostic of diagnostics) out.write(jsonDiagnostic(diagnostic));
   const layout = { palette: err.palette, columns: err.size().columns, cwd: context.cwd };
-  err.write(`${diagnosticLines(diagnostics, layout).join('\n')}\n`);
-  err.write(`${err.palette.bold(`${countDiagnostics(diagnostics)} in ${harmlessLine(file)}`)}\n`);
+  print(diagnosticLines(diagnostics, layout).join('\n'));
+  print(err.palette.bold(`${countDiagnostics(diagnostics)} ${harmlessLine(where)}`));
   return diagnostics.some(({ severity }) => severity === 'error');
 }
 
@@ -38,7 +49,7 @@ export async function loadChecked(
   options: Options,
 ): Promise<PipelineIr | undefined> {
   const { ir, diagnostics } = await loadPipeline(file, context.cwd);
-  return report(context, file, diagnostics, options) ? undefined : ir;
+  return reportDiagnostics(context, `in ${file}`, diagnostics, options) ? undefined : ir;
 }
 
 /** The compiled pipeline, or `undefined` when it has mistakes, which are printed then. Warnings are printed too. */
@@ -52,12 +63,12 @@ export async function loadCompiled(
     import('../compiler/compile.ts'),
   ]);
   if (diagnostics.some(({ severity }) => severity === 'error')) {
-    report(context, file, diagnostics, options);
+    reportDiagnostics(context, `in ${file}`, diagnostics, options);
     return undefined;
   }
   const compiled = compilePipeline(ir, { sha256: (text) => createHash('sha256').update(text).digest('hex') });
   // The compiler checks again what recording has checked: each note is printed once.
   const notes = new Map([...diagnostics, ...compiled.diagnostics].map((one) => [JSON.stringify(one), one]));
-  report(context, file, [...notes.values()], options);
+  reportDiagnostics(context, `in ${file}`, [...notes.values()], options);
   return compiled.ok ? compiled.artifact : undefined;
 }

@@ -39,7 +39,7 @@ export async function follow(
   let fold = emptyFold(artifact);
   let seen = view(fold);
   let lastId = 0;
-  let begun = !session.resumed;
+  let begun = session.origin === 'started';
   if (begun) progress.began(session, seen);
   for (;;) {
     let page: EventPage;
@@ -54,7 +54,7 @@ export async function follow(
     const now = view(fold);
     const newest = events.at(-1);
     lastId = newest?.id ?? lastId;
-    // What has happened before a session is resumed is not told again.
+    // What has happened before somebody looked is not told again.
     if (!begun) progress.began(session, now);
     else if (newest !== undefined) progress.changed(now, newest.timestamp);
     begun = true;

@@ -79,7 +79,7 @@ function jobChanges(before: JobView | undefined, after: JobView, nowMs: number):
   const neverBegan = after.status === 'cancelled' && after.startedAt === undefined;
   if (isBadEnd(after.status) && !told && !neverBegan) {
     const error = after.error === undefined ? {} : { error: after.error };
-    events.push({ type: `job.${after.status}`, atMs, job, ...error });
+    events.push({ type: `job.${after.status}`, atMs: before?.status === 'retrying' ? nowMs : atMs, job, ...error });
   }
   return events;
 }

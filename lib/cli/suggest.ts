@@ -11,7 +11,8 @@ export function didYouMean(typed: string, known: Iterable<string>): string | und
   const wanted = plain(typed).slice(0, 100);
   if (wanted === '') return undefined;
   const names = new Map([...known].map((name) => [plain(name), name]));
-  const exact = names.get(wanted) ?? names.get(nearest(wanted, [...names.keys()]) ?? '');
+  const near = wanted.length < 2 ? undefined : nearest(wanted, [...names.keys()]);
+  const exact = names.get(wanted) ?? names.get(near ?? '');
   const begun = wanted.length < 3 ? [] : [...names].filter(([name]) => name.startsWith(wanted));
   const name = exact ?? (begun.length === 1 ? begun[0]?.[1] : undefined);
   return name === undefined ? undefined : `did you mean "${name}"?`;

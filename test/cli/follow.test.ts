@@ -6,7 +6,7 @@ import { foldHistory } from '../../lib/sessions/fold.ts';
 import { artifact, failureHistory, successHistory } from '../sessions/history-fixture.ts';
 import { recordedTerminal } from './outputs.ts';
 
-const session = { session: '01k9', pipeline: 'flow', version: 'abc', resumed: false };
+const session = { session: '01k9', pipeline: 'flow', version: 'abc', origin: 'started' as const };
 
 /** Gives a history out in pages; some calls fail first. */
 function feedOf(history: readonly HistoryEvent[], pageSize: number, failing: readonly number[] = []) {
@@ -34,7 +34,12 @@ async function told(
 ) {
   const terminal = recordedTerminal();
   const { feed, recovered } = feedOf(history, pageSize, options.failing);
-  const view = await follow(artifact, { ...session, resumed: options.resumed ?? false }, feed, jsonProgress(terminal));
+  const view = await follow(
+    artifact,
+    { ...session, origin: options.resumed ? 'resumed' : 'started' },
+    feed,
+    jsonProgress(terminal),
+  );
   const events = terminal.out
     .text()
     .trimEnd()

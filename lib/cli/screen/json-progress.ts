@@ -33,7 +33,7 @@ export function jsonProgress({ out, err }: Terminal): Progress {
       session = followed.session;
       seen = view;
       out.write(
-        jsonLine(followed.resumed ? 'session.resumed' : 'session.started', {
+        jsonLine(`session.${followed.origin}`, {
           at: isoTime(Date.now()),
           session,
           pipeline: followed.pipeline,

@@ -8,7 +8,7 @@ import { startPainter } from './painter.ts';
 import type { FollowedSession, Progress } from './progress.ts';
 import { spinnerAt } from './symbols.ts';
 
-export function liveProgress({ out, unicode }: Terminal): Progress {
+export function liveProgress({ out, err, unicode }: Terminal): Progress {
   const startedMs = Date.now();
   const painter = startPainter(out);
   let preparing = '';
@@ -23,7 +23,7 @@ export function liveProgress({ out, unicode }: Terminal): Progress {
       return;
     }
     const { session, view } = followed;
-    const title = `${session.pipeline}  ${session.session}${session.resumed ? '  resumed' : ''}`;
+    const title = `${session.pipeline}  ${session.session}${session.origin === 'started' ? '' : `  ${session.origin}`}`;
     painter.draw(frame(view, { title, columns, rows, unicode, palette: out.palette, nowMs }));
   };
   const timer = setInterval(draw, 100);
@@ -42,7 +42,8 @@ export function liveProgress({ out, unicode }: Terminal): Progress {
       if (followed !== undefined) followed = { ...followed, view };
     },
     note(text) {
-      painter.above(`${text}\n`);
+      if (err.live) painter.above(`${text}\n`);
+      else err.write(`${text}\n`);
     },
     stop() {
       clearInterval(timer);

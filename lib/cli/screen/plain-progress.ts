@@ -23,7 +23,7 @@ export function plainWords(event: ProgressEvent): string {
   }
 }
 
-export function plainProgress({ out }: Terminal): Progress {
+export function plainProgress({ out, err }: Terminal): Progress {
   const startedMs = Date.now();
   let seen: SessionView | undefined;
   const line = (atMs: number, text: string) =>
@@ -32,16 +32,16 @@ export function plainProgress({ out }: Terminal): Progress {
     preparing(what) {
       line(Date.now(), what);
     },
-    began({ session, pipeline, version, resumed }, view) {
+    began({ session, pipeline, version, origin }, view) {
       seen = view;
-      line(Date.now(), `session ${session} ${resumed ? 'resumed' : 'started'}: ${pipeline} ${version}`);
+      line(Date.now(), `session ${session} ${origin}: ${pipeline} ${version}`);
     },
     changed(view, nowMs) {
       for (const event of progressEvents(seen, view, nowMs)) line(event.atMs, `${event.job}  ${plainWords(event)}`);
       seen = view;
     },
     note(text) {
-      out.write(`${text}\n`);
+      err.write(`${text}\n`);
     },
     stop() {},
   };

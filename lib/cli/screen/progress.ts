@@ -8,8 +8,8 @@ export interface FollowedSession {
   readonly session: string;
   readonly pipeline: string;
   readonly version: string;
-  /** It began earlier, in another process or under the same key. */
-  readonly resumed: boolean;
+  /** `resumed`: an interrupted one goes on. `existing`: the idempotency key stood for it already. */
+  readonly origin: 'started' | 'resumed' | 'existing';
 }
 
 export interface Progress {
@@ -19,7 +19,7 @@ export interface Progress {
   began(session: FollowedSession, view: SessionView): void;
   /** `nowMs`: the time of the newest event in it. */
   changed(view: SessionView, nowMs: number): void;
-  /** A remark that is no part of the picture. */
+  /** A remark, or a diagnostic, that is no part of the picture: on stderr, or above the picture where both are shown. */
   note(text: string): void;
   /** No more is shown; the terminal is as it was. Called again it does nothing. */
   stop(): void;

@@ -1,0 +1,130 @@
+/**
+ * Attends a session to its end: shows it, takes over when the process that runs it goes away, waits for its record,
+ * stops cleanly when asked to.
+ */
+import { setTimeout as wait } from 'node:timers/promises';
+import { BunsuiError } from '../errors.ts';
+import type { PipelineArtifact } from '../ir/artifact.ts';
+import type { SessionItem } from '../sessions/items.ts';
+import { isTerminal } from '../sessions/status.ts';
+import type { SessionView } from '../sessions/view.ts';
+import { readEvents, unfinishedExecutions } from './execution-feed.ts';
+import { type Feed, follow } from './follow.ts';
+import { type LocalPlatform, openLocalPlatform } from './local-platform.ts';
+import type { FollowedSession, Progress } from './screen/progress.ts';
+
+/** The platform a session is attended on; another one stands here after a take-over. */
+export interface Attendance {
+  platform: LocalPlatform;
+  readonly stateDir: string;
+  readonly cwd: string;
+}
+
+/** How long the function that records ends may take, its retries included. */
+const recordPatienceMs = 120_000;
+/** Take-overs in a row without a single answer in between. */
+const maxTakeOvers = 5;
+
+/** The runtime's own refusals are answers; what the network says means that its process has gone. */
+function isGone(thrown: unknown): boolean {
+  return !(thrown instanceof BunsuiError);
+}
+
+/** Opens the runtime again after its process has gone, here or as a client of who was faster, and goes on there. */
+async function takeOver(attendance: Attendance, progress: Progress): Promise<void> {
+  const { pid } = attendance.platform.runtime;
+  attendance.platform = await openLocalPlatform(attendance.stateDir, attendance.cwd);
+  const { runtime } = attendance.platform;
+  const where = runtime.owner ? 'here' : `in process ${runtime.pid}`;
+  progress.note(`process ${pid}, which ran this session, has gone; it goes on ${where}`);
+  await runtime.resumeExecutions();
+}
+
+function feedOf(attendance: Attendance, executionArn: string, progress: Progress): Feed {
+  let takeOvers = 0;
+  let waitedForDriver = false;
+  return {
+    async eventsAfter(eventId) {
+      const page = await readEvents(attendance.platform.local, executionArn, eventId);
+      takeOvers = 0;
+      if (!page.driven && page.status === 'RUNNING' && page.events.length === 0) {
+        if (waitedForDriver) {
+          throw new BunsuiError('SessionError', 'BS4001', 'the runtime cannot go on with this session', {
+            hint: 'see runtime.log in the state folder, then resume the session',
+          });
+        }
+        waitedForDriver = true;
+        await attendance.platform.runtime.resumeExecutions([executionArn]);
+      }
+      return page;
+    },
+    async recover(thrown) {
+      takeOvers += 1;
+      if (attendance.platform.runtime.owner || !isGone(thrown) || takeOvers > maxTakeOvers) throw thrown;
+      await takeOver(attendance, progress);
+    },
+  };
+}
+
+/** The session's record once its end is in it; the record as it is when that takes too long. */
+async function recordOf(attendance: Attendance, session: string, progress: Progress): Promise<SessionItem | undefined> {
+  const { getSession } = await import('../sessions/store.ts');
+  const untilMs = Date.now() + recordPatienceMs;
+  for (;;) {
+    try {
+      const item = await getSession(await attendance.platform.clients(), session);
+      if (item === undefined || isTerminal(item.status) || Date.now() > untilMs) return item;
+    } catch (thrown) {
+      if (attendance.platform.runtime.owner || Date.now() > untilMs) throw thrown;
+      // A client's owner may end while it records: whoever opens next records again.
+      await takeOver(attendance, progress);
+    }
+    await wait(40);
+  }
+}
+
+/**
+ * Follows a session until its end is recorded.
+ *
+ * @returns the view of the whole history, and the final record (`undefined` only when somebody has deleted it).
+ */
+export async function attend(
+  attendance: Attendance,
+  session: FollowedSession & { readonly executionArn: string },
+  artifact: PipelineArtifact,
+  progress: Progress,
+): Promise<{ readonly view: SessionView; readonly item: SessionItem | undefined }> {
+  const feed = feedOf(attendance, session.executionArn, progress);
+  const view = await follow(artifact, session, feed, progress);
+  const item = await recordOf(attendance, session.session, progress);
+  return { view, item };
+}
+
+/**
+ * Sessions of other processes that run in this process's runtime. Stays until they have ended and are recorded:
+ * closing would interrupt them.
+ *
+ * @param onWaiting is told how many there are, once.
+ */
+export async function stayForOthers(
+  attendance: Attendance,
+  progress: Progress,
+  onWaiting: (count: number) => void,
+): Promise<void> {
+  const { platform } = attendance;
+  if (!platform.runtime.owner) return;
+  const sessions = new Set<string>();
+  for (let told = false; ; told = true) {
+    let running = 0;
+    for (const { executionArn, session } of await unfinishedExecutions(platform.local)) {
+      const { driven, status } = await readEvents(platform.local, executionArn, 0);
+      if (!driven || status !== 'RUNNING') continue;
+      running += 1;
+      sessions.add(session);
+    }
+    if (running === 0) break;
+    if (!told) onWaiting(running);
+    await wait(200);
+  }
+  for (const session of sessions) await recordOf(attendance, session, progress);
+}

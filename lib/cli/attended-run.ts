@@ -1,0 +1,165 @@
+/**
+ * What `run` and `session resume` share: progress in the form wanted, a clean stop when interrupted, the summary, and
+ * a runtime that is closed at the end.
+ */
+import type { PipelineArtifact } from '../ir/artifact.ts';
+import type { LogLine } from '../sessions/report-data.ts';
+import type { SessionView } from '../sessions/view.ts';
+import { type Attendance, attend, stayForOthers } from './attend.ts';
+import type { CommandContext } from './context.ts';
+import { unfinishedExecutions } from './execution-feed.ts';
+import { exitCodes } from './exit-codes.ts';
+import { listenForInterruption } from './interruption.ts';
+import { isoTime, jsonLine } from './json-lines.ts';
+import { commandLine, placesOf } from './places.ts';
+import { jsonProgress } from './screen/json-progress.ts';
+import { liveProgress } from './screen/live-progress.ts';
+import { plainProgress } from './screen/plain-progress.ts';
+import type { FollowedSession, Progress } from './screen/progress.ts';
+import { endedLine, type SummaryInput, summaryLines } from './summary.ts';
+
+export interface AttendedOptions {
+  readonly stateDir: string;
+  readonly json?: true;
+}
+
+export interface AttendedSession extends FollowedSession {
+  readonly executionArn: string;
+  readonly createdAt: string;
+}
+
+/** A run as far as it has come; what an interruption has to end. */
+export interface AttendedRun {
+  readonly progress: Progress;
+  attendance?: Attendance;
+  session?: AttendedSession;
+}
+
+function progressFor({ terminal }: CommandContext, { json }: AttendedOptions): Progress {
+  if (json) return jsonProgress(terminal);
+  return terminal.out.live ? liveProgress(terminal) : plainProgress(terminal);
+}
+
+/**
+ * Runs a command that attends a session. `body` prepares and attends it; the first Ctrl-C or SIGTERM closes the
+ * runtime, says how to go on, and ends with 130 or 143.
+ */
+export async function attended(
+  context: CommandContext,
+  options: AttendedOptions,
+  body: (run: AttendedRun) => Promise<number>,
+): Promise<number> {
+  const run: AttendedRun = { progress: progressFor(context, options) };
+  using interruption = listenForInterruption(() => run.progress.stop());
+  const work = body(run).finally(() => run.progress.stop());
+  try {
+    return await Promise.race([
+      work,
+      interruption.asked.then((code) => interrupted(context, options, run, work, code)),
+    ]);
+  } finally {
+    await run.attendance?.platform.close();
+  }
+}
+
+async function interrupted(
+  context: CommandContext,
+  options: AttendedOptions,
+  run: AttendedRun,
+  work: Promise<number>,
+  code: 130 | 143,
+): Promise<number> {
+  // What the closing runtime makes fail in it is no news.
+  work.catch(() => {});
+  const { out, err } = context.terminal;
+  const { attendance, session } = run;
+  if (attendance?.platform.runtime.owner) err.write('\nstopping …\n');
+  await attendance?.platform.close();
+  if (session === undefined) err.write('interrupted before a session was started\n');
+  else {
+    if (options.json) out.write(jsonLine('session.interrupted', { at: isoTime(Date.now()), session: session.session }));
+    const resume = commandLine(context, `session resume ${session.session}`, options.stateDir);
+    const { owner = true, pid } = attendance?.platform.runtime ?? {};
+    err.write(
+      owner ? `interrupted. Go on with it: ${resume}\n` : `it goes on in process ${pid}. Watch it: ${resume}\n`,
+    );
+  }
+  // A request of ours may still wait for an answer that nobody wants now.
+  process.exit(code);
+}
+
+/** Lines that Lambda itself writes around what a handler says. */
+const isPlatformLine = ({ message }: LogLine) =>
+  /^(START|END|REPORT|INIT_START) RequestId: /.test(message) || message.startsWith('ERROR\tInvoke Error\t');
+
+/** Last lines of the failed jobs' logs, for the summary. */
+async function failureLogs(attendance: Attendance, view: SessionView, session: AttendedSession) {
+  const failed = view.jobs.filter(
+    ({ kind, status }) => kind === 'job' && (status === 'failed' || status === 'timeout'),
+  );
+  const logs = new Map<string, readonly LogLine[]>();
+  if (failed.length === 0) return logs;
+  const [{ readSessionLogs }, clients] = await Promise.all([
+    import('../sessions/logs.ts'),
+    attendance.platform.clients(),
+  ]);
+  const item = {
+    session_id: session.session,
+    created_at: session.createdAt,
+    status: view.status,
+    execution_arn: session.executionArn,
+  };
+  for (const line of await readSessionLogs(clients, item)) {
+    if (failed.some(({ job }) => job === line.job_id))
+      logs.set(line.job_id, [...(logs.get(line.job_id) ?? []), line].slice(-5));
+  }
+  return logs;
+}
+
+/** Attends the session to its end, prints the summary, and stays while other sessions run in this process. */
+export async function attendToEnd(
+  context: CommandContext,
+  options: AttendedOptions,
+  run: AttendedRun,
+  attendance: Attendance,
+  session: AttendedSession,
+  artifact: PipelineArtifact,
+): Promise<number> {
+  const { progress } = run;
+  const { out, err } = context.terminal;
+  run.attendance = attendance;
+  run.session = session;
+  const { view } = await attend(attendance, session, artifact, progress);
+  progress.stop();
+  const { runtime, names } = attendance.platform;
+  const logs = await failureLogs(attendance, view, session);
+  const input: SummaryInput = {
+    ...session,
+    view,
+    places: placesOf(runtime.stateDir, names, session),
+    stateDir: options.stateDir,
+    logsOf: (job) => logs.get(job) ?? [],
+  };
+  if (options.json) out.write(endedLine(input));
+  else {
+    const page = { output: out, unicode: context.terminal.unicode, cwd: context.cwd, nowMs: Date.now() };
+    out.write(`${summaryLines(context, input, page).join('\n')}\n`);
+  }
+  await stayForOthers(attendance, progress, (count) => {
+    err.write(`${count} other session${count === 1 ? '' : 's'} run in this process: it stays until they have ended\n`);
+  });
+  await hintAtInterrupted(context, options, attendance);
+  return view.status === 'completed' ? exitCodes.ok : exitCodes.pipelineFailed;
+}
+
+/** One line about sessions that an earlier process left unfinished. */
+async function hintAtInterrupted(context: CommandContext, options: AttendedOptions, attendance: Attendance) {
+  const { platform } = attendance;
+  if (!platform.runtime.owner) return;
+  const left = await unfinishedExecutions(platform.local);
+  const [first] = left;
+  if (first === undefined) return;
+  const resume = commandLine(context, `session resume ${first.session}`, options.stateDir);
+  const what = left.length === 1 ? 'a session was interrupted' : `${left.length} sessions were interrupted`;
+  context.terminal.err.write(`\n${what} earlier. Go on with ${left.length === 1 ? 'it' : 'the first'}: ${resume}\n`);
+}

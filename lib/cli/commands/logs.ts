@@ -1,0 +1,72 @@
+/** `bunsui logs`: what the handlers of a session wrote. */
+import { BunsuiError } from '../../errors.ts';
+import { readSessionLogs } from '../../sessions/logs.ts';
+import type { LogLine } from '../../sessions/report-data.ts';
+import type { CommandContext } from '../context.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { artifactOf, openForSession, sessionNamed, viewNow } from '../find-session.ts';
+import { harmlessLine } from '../harmless.ts';
+import { didYouMean } from '../suggest.ts';
+import type { Palette } from '../terminal.ts';
+
+export interface LogsOptions {
+  readonly stateDir: string;
+  readonly job?: string;
+  readonly json?: true;
+}
+
+/** Fields that every line has; the others are the author's own. */
+const ownFields = new Set(['timestamp', 'level', 'message', 'session_id', 'job_id', 'operation_id', 'attempt']);
+
+function paintLevel(level: LogLine['level'], palette: Palette): string {
+  const text = level.padEnd(8);
+  if (level === 'ERROR' || level === 'CRITICAL') return palette.red(text);
+  if (level === 'WARNING') return palette.yellow(text);
+  return level === 'DEBUG' ? palette.dim(text) : text;
+}
+
+/** `09:40:12.123  load#2  INFO      message  field=value`. */
+export function logText(line: LogLine, palette: Palette): string {
+  const fields = Object.entries(line)
+    .filter(([name]) => !ownFields.has(name))
+    .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  const job = line.attempt > 1 ? `${line.job_id}#${line.attempt}` : line.job_id;
+  return [
+    palette.dim(harmlessLine(line.timestamp.slice(11, 23))),
+    palette.cyan(harmlessLine(job)),
+    paintLevel(line.level, palette),
+    harmlessLine(line.message),
+    ...(fields.length === 0 ? [] : [palette.dim(harmlessLine(fields.join('  ')))]),
+  ].join('  ');
+}
+
+export async function printLogs(context: CommandContext, name: string, options: LogsOptions): Promise<number> {
+  const { out, err } = context.terminal;
+  const platform = await openForSession(context, options.stateDir);
+  try {
+    const item = await sessionNamed(platform, name);
+    const { job } = options;
+    if (job !== undefined) {
+      const { view } = await viewNow(platform, item, await artifactOf(platform, item));
+      requireJob(
+        job,
+        view.jobs.map((known) => known.job),
+      );
+    }
+    const lines = await readSessionLogs(await platform.clients(), item, job === undefined ? {} : { job });
+    for (const line of lines) out.write(options.json ? `${JSON.stringify(line)}\n` : `${logText(line, out.palette)}\n`);
+    if (lines.length === 0) err.write(`${job === undefined ? 'the session' : `job "${job}"`} wrote nothing\n`);
+    return exitCodes.ok;
+  } finally {
+    await platform.close();
+  }
+}
+
+/** @throws {BunsuiError} BS2001 when the session has no such job. Iterations count: `by-hub[3]/profile`. */
+function requireJob(job: string, known: readonly string[]): void {
+  if (known.some((path) => path === job || path.startsWith(`${job}/`) || path.startsWith(`${job}[`))) return;
+  const outside = known.filter((path) => !path.includes('['));
+  throw new BunsuiError('ConfigError', 'BS2001', `this session has no job "${harmlessLine(job)}"`, {
+    hint: didYouMean(job, known) ?? `its jobs are ${outside.join(', ')}`,
+  });
+}

@@ -1,0 +1,75 @@
+/** `bunsui run`: a pipeline file, deployed to this machine, started and attended to its end. */
+import { userInfo } from 'node:os';
+import { basename } from 'node:path';
+import { type AttendedOptions, type AttendedRun, attended, attendToEnd } from '../attended-run.ts';
+import { inputMistakes } from '../checked-input.ts';
+import { loadCompiled, reportDiagnostics } from '../checked-pipeline.ts';
+import type { CommandContext } from '../context.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { readInput } from '../input.ts';
+import { openLocalPlatform } from '../local-platform.ts';
+import { deploy, startThroughFunction } from '../start.ts';
+
+export interface RunOptions extends AttendedOptions {
+  readonly param?: readonly string[];
+  readonly input?: string;
+  readonly key?: string;
+}
+
+export async function runPipeline(context: CommandContext, file: string, options: RunOptions): Promise<number> {
+  return attended(context, options, (run) => work(context, file, options, run));
+}
+
+async function work(context: CommandContext, file: string, options: RunOptions, run: AttendedRun): Promise<number> {
+  const { progress } = run;
+  const printing = { json: options.json ?? false, print: progress.note };
+  progress.preparing(`reading ${basename(file)}`);
+  const artifact = await loadCompiled(context, file, printing);
+  if (artifact === undefined) return exitCodes.invalid;
+  const sources = { params: options.param ?? [], ...(options.input === undefined ? {} : { file: options.input }) };
+  const input = await readInput(sources, artifact.pipeline.input, context.cwd);
+  const mistakes = inputMistakes(artifact.pipeline, input);
+  if (mistakes.length > 0) {
+    reportDiagnostics(context, `in the input of ${artifact.pipeline.id}; nothing was started`, mistakes, printing);
+    return exitCodes.invalid;
+  }
+
+  progress.preparing('starting the runtime');
+  const attendance = {
+    platform: await openLocalPlatform(options.stateDir, context.cwd),
+    stateDir: options.stateDir,
+    cwd: context.cwd,
+  };
+  run.attendance = attendance;
+  const { platform } = attendance;
+  progress.preparing('bundling handlers');
+  await deploy(platform, artifact);
+  const started = await startThroughFunction(platform, {
+    pipeline: artifact.pipeline.id,
+    version: artifact.version,
+    input,
+    trigger: { kind: 'manual' },
+    user: userName(),
+    ...(options.key === undefined ? {} : { key: options.key }),
+  });
+  const isNew = started.outcome === 'created';
+  if (!isNew) await platform.runtime.resumeExecutions([started.execution_arn]);
+  const session = {
+    session: started.session_id,
+    createdAt: started.created_at,
+    executionArn: started.execution_arn,
+    pipeline: artifact.pipeline.id,
+    version: artifact.version,
+    origin: isNew ? ('started' as const) : ('existing' as const),
+  };
+  return attendToEnd(context, options, run, attendance, session, artifact);
+}
+
+/** Who runs this, for the record. Containers may have no name for their user. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return 'unknown';
+  }
+}

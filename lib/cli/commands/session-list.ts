@@ -1,0 +1,95 @@
+/** `bunsui session list`: sessions, the latest first, as a table or as records. */
+import { listSessions } from '../../sessions/list-sessions.ts';
+import type { SessionItem } from '../../sessions/items.ts';
+import type { SessionStatus } from '../../sessions/status.ts';
+import type { CommandContext } from '../context.ts';
+import { ago, duration, localTime } from '../durations.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { harmlessLine } from '../harmless.ts';
+import { jsonLine } from '../json-lines.ts';
+import { isUnusedFolder, openLocalPlatform } from '../local-platform.ts';
+import { paintOf, symbolOf } from '../screen/symbols.ts';
+import { table } from '../table.ts';
+
+export interface ListOptions {
+  readonly stateDir: string;
+  readonly json?: true;
+  readonly pipeline?: string;
+  readonly status?: string;
+  readonly limit: number;
+}
+
+function tookText(item: SessionItem, nowMs: number): string {
+  if (item.started_at === undefined) return '';
+  const endMs = item.completed_at === undefined ? nowMs : Date.parse(item.completed_at);
+  return duration(endMs - Date.parse(item.started_at));
+}
+
+/** The table of sessions, one line each. */
+export function sessionTable(
+  items: readonly SessionItem[],
+  { terminal }: Pick<CommandContext, 'terminal'>,
+  nowMs: number,
+): readonly string[] {
+  const { palette } = terminal.out;
+  const paintStatus = (cell: string, row: number) => {
+    const item = items[row];
+    return item === undefined ? cell : paintOf(item.status, palette)(cell);
+  };
+  const cells = items.map((item) => [
+    `${symbolOf(item.status, terminal.unicode)} ${item.status}`,
+    item.session_id,
+    harmlessLine(item.pipeline_name),
+    ago(nowMs - Date.parse(item.created_at)),
+    localTime(item.created_at),
+    tookText(item, nowMs),
+    harmlessLine([item.error_code, item.error_message].filter((part) => part !== undefined).join(': ')),
+  ]);
+  return table(
+    [
+      { title: 'STATUS', paint: paintStatus, atLeast: 11 },
+      { title: 'SESSION', atLeast: 26 },
+      { title: 'PIPELINE', atLeast: 8 },
+      { title: 'STARTED', atLeast: 8 },
+      { title: '', atLeast: 8, paint: palette.dim },
+      { title: 'TIME', align: 'right' },
+      { title: 'ERROR', atLeast: 6, paint: palette.dim },
+    ],
+    cells,
+    // A pipe has no width: nothing is cut there.
+    terminal.out.live ? terminal.out.size().columns - 1 : Number.POSITIVE_INFINITY,
+    palette.dim,
+  );
+}
+
+export async function listSessionsCommand(context: CommandContext, options: ListOptions): Promise<number> {
+  const { out, err } = context.terminal;
+  const items = await read(context, options);
+  if (options.json) {
+    for (const item of items) out.write(jsonLine('session', { ...item }));
+    return exitCodes.ok;
+  }
+  if (items.length === 0) {
+    const isFiltered = options.pipeline !== undefined || options.status !== undefined;
+    const start = `${context.commandName} run pipelines/flights/pipeline.ts`;
+    err.write(isFiltered ? 'no session fits\n' : `no sessions yet. Start one: ${start}\n`);
+    return exitCodes.ok;
+  }
+  out.write(`${sessionTable(items, context, Date.now()).join('\n')}\n`);
+  return exitCodes.ok;
+}
+
+async function read(context: CommandContext, options: ListOptions): Promise<readonly SessionItem[]> {
+  if (isUnusedFolder(options.stateDir, context.cwd)) return [];
+  const platform = await openLocalPlatform(options.stateDir, context.cwd);
+  try {
+    const page = await listSessions(await platform.clients(), {
+      limit: options.limit,
+      ...(options.pipeline === undefined ? {} : { pipeline: options.pipeline }),
+      ...(options.status === undefined ? {} : { status: options.status as SessionStatus }),
+    });
+    return page.sessions;
+  } finally {
+    await platform.close();
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * The platform on this machine, as commands use it: the runtime of a state folder (ours, or of the process that owns
+ * it), the clients of it, and bunsui's own functions in it. The composition root of the command line.
+ */
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { BunsuiError } from '../errors.ts';
+import type { LocalClient } from '../local/client.ts';
+import type { Runtime } from '../local/runtime.ts';
+import { type PlatformNames, platformNames } from '../storage-layout.ts';
+import type { Clients } from './clients.ts';
+
+export interface LocalPlatform {
+  readonly runtime: Runtime;
+  readonly names: PlatformNames;
+  /** Signs and sends without the SDK. */
+  readonly local: LocalClient;
+  /** SDK clients, loaded and made with the first call. */
+  clients(): Promise<Clients>;
+  close(): Promise<void>;
+}
+
+/** True when nothing was ever kept in this folder: there is nothing to open then. */
+export function isUnusedFolder(stateDir: string, cwd: string): boolean {
+  return !existsSync(join(resolve(cwd, stateDir), 'runtime.json'));
+}
+
+/** Opens the runtime of a state folder: becomes its owner, or a client of the process that is. */
+export async function openLocalPlatform(stateDir: string, cwd: string): Promise<LocalPlatform> {
+  const [{ openRuntime }, { localClient }] = await Promise.all([
+    import('../local/runtime.ts'),
+    import('../local/client.ts'),
+  ]);
+  const runtime = await openRuntime({ stateDir: resolve(cwd, stateDir) });
+  const names = platformNames({ account: runtime.accountId, region: runtime.region });
+  let clients: Promise<Clients> | undefined;
+  return {
+    runtime,
+    names,
+    local: localClient(runtime),
+    clients() {
+      clients ??= import('./clients.ts').then(({ makeClients }) => makeClients(runtime, names));
+      return clients;
+    },
+    close: () => runtime.close(),
+  };
+}
+
+/** Names of bunsui's own functions. No operation's function is named so: pipelines begin with a letter or digit. */
+export const ownFunctions = { startSession: '_bunsui-start-session', sessionEnded: '_bunsui-session-ended' } as const;
+
+/** Makes tables, bucket and bunsui's own functions if they are missing. */
+export async function ensureOwnPlatform({ runtime }: LocalPlatform): Promise<void> {
+  const { ensurePlatform } = await import('../local/platform.ts');
+  await ensurePlatform(runtime, {
+    functions: [
+      { name: ownFunctions.startSession, handlerFile: functionBundle('start-session') },
+      { name: ownFunctions.sessionEnded, handlerFile: functionBundle('session-ended'), timeoutSeconds: 300 },
+    ],
+    statusChangeTarget: ownFunctions.sessionEnded,
+  });
+}
+
+/** The bundle of one of bunsui's own functions, as `npm run build` leaves it. */
+function functionBundle(name: string): string {
+  const folder = import.meta.url.endsWith('.ts') ? '../../dist/lambdas' : '../../lambdas';
+  const file = fileURLToPath(new URL(`${folder}/${name}/index.mjs`, import.meta.url));
+  if (existsSync(file)) return file;
+  throw new BunsuiError('ConfigError', 'BS4004', `the function "${name}" of bunsui itself is not built: no ${file}`, {
+    hint: 'npm run build',
+  });
+}

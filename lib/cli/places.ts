@@ -1,0 +1,38 @@
+/** Where a session's report and logs lie, and the commands that look further. */
+import { dirname, relative } from 'node:path';
+import { objectPath } from '../local/object-paths.ts';
+import { objectKeys, type PlatformNames } from '../storage-layout.ts';
+import type { CommandContext } from './context.ts';
+
+export interface SessionPlaces {
+  /** The HTML report. */
+  readonly report: string;
+  /** The folder with one folder for each job. */
+  readonly logs: string;
+}
+
+/** Absolute paths. They are there once the session has ended. */
+export function placesOf(
+  stateDir: string,
+  names: PlatformNames,
+  at: { readonly session: string; readonly createdAt: string },
+): SessionPlaces {
+  const anyLog = objectKeys.log({ ...at, job: 'x', operation: 'x' });
+  return {
+    report: objectPath(stateDir, names.bucket, objectKeys.report(at)),
+    logs: dirname(dirname(objectPath(stateDir, names.bucket, anyLog))),
+  };
+}
+
+/** A path as a person types it: relative to the working folder when it lies in it. */
+export function shortPath(path: string, cwd: string): string {
+  const near = relative(cwd, path);
+  return near === '' || near.startsWith('..') ? path : near;
+}
+
+/** A command line to copy: with the state folder when it is not the usual one. */
+export function commandLine(context: CommandContext, words: string, stateDir: string): string {
+  const isUsual = stateDir === '.bunsui';
+  const quoted = /^[\w./@:+-]+$/.test(stateDir) ? stateDir : `'${stateDir.replaceAll("'", "'\\''")}'`;
+  return `${context.commandName} ${words}${isUsual ? '' : ` --state-dir ${quoted}`}`;
+}

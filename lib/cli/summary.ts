@@ -1,0 +1,86 @@
+/** What stands at the end of a run: outcome, failures, result, where to look further. As a page, and as a JSON line. */
+import { existsSync } from 'node:fs';
+import type { JobStatus } from '../sessions/status.ts';
+import type { LogLine } from '../sessions/report-data.ts';
+import type { SessionView } from '../sessions/view.ts';
+import type { CommandContext } from './context.ts';
+import { failureText } from './failures.ts';
+import { isoTime, jsonLine } from './json-lines.ts';
+import { commandLine, type SessionPlaces, shortPath } from './places.ts';
+import { failureLines, outcomeLines, type PageOptions, resultLines, type SessionFacts } from './session-page.ts';
+
+export interface SummaryInput extends SessionFacts {
+  readonly places: SessionPlaces;
+  readonly stateDir: string;
+  /** The last lines of a failed job's log. */
+  readonly logsOf: (job: string) => readonly LogLine[];
+}
+
+/** `Report`, `Logs` and the commands, in columns. Places that are not there are left out. */
+export function whereLines(context: CommandContext, input: SummaryInput, options: PageOptions): readonly string[] {
+  const { bold, dim } = options.output.palette;
+  const { places, session, stateDir, view } = input;
+  const failed = view.error?.job;
+  const commands = [
+    [`session show ${session}`, 'jobs, attempts, errors'],
+    failed === undefined
+      ? [`logs ${session}`, 'what its handlers wrote']
+      : [`logs ${session} --job ${failed}`, 'its log'],
+  ] as const;
+  const lines = commands.map(([words, purpose]) => [commandLine(context, words, stateDir), purpose] as const);
+  const width = Math.max(...lines.map(([line]) => line.length));
+  return [
+    ...(existsSync(places.report) ? [`${bold('Report')}  ${shortPath(places.report, context.cwd)}`] : []),
+    ...(existsSync(places.logs) ? [`${bold('Logs')}    ${shortPath(places.logs, context.cwd)}/`] : []),
+    '',
+    ...lines.map(([line, purpose]) => `  ${line.padEnd(width)}  ${dim(purpose)}`),
+  ];
+}
+
+/** The page at the end of a run. */
+export function summaryLines(context: CommandContext, input: SummaryInput, options: PageOptions): readonly string[] {
+  const failures = input.view.status === 'completed' ? [] : failureLines(input.view, input.logsOf, options);
+  const result = resultLines(input.view, options);
+  return [
+    '',
+    ...outcomeLines(input, options),
+    ...(failures.length === 0 ? [] : ['', ...failures]),
+    ...(result.length === 0 ? [] : ['', ...result]),
+    '',
+    ...whereLines(context, input, options),
+  ];
+}
+
+function jobCounts(view: SessionView): { readonly [status in JobStatus]?: number } {
+  const counts: { [status in JobStatus]?: number } = {};
+  for (const { kind, status } of view.jobs) if (kind === 'job') counts[status] = (counts[status] ?? 0) + 1;
+  return counts;
+}
+
+/** The last line of `--json`. */
+export function endedLine({ session, pipeline, version, view, places }: SummaryInput): string {
+  const { error, startedAt, endedAt } = view;
+  const said = error === undefined ? undefined : failureText(error);
+  return jsonLine('session.ended', {
+    at: isoTime(endedAt ?? Date.now()),
+    session,
+    pipeline,
+    version,
+    status: view.status,
+    ...(startedAt === undefined || endedAt === undefined ? {} : { duration_ms: endedAt - startedAt }),
+    jobs: jobCounts(view),
+    ...(view.output === undefined ? {} : { output: view.output }),
+    ...(said === undefined
+      ? {}
+      : {
+          error: {
+            name: said.name,
+            message: said.message,
+            ...(error?.job === undefined ? {} : { job: error.job }),
+            ...(error?.source === undefined ? {} : { file: error.source.file, line: error.source.line }),
+          },
+        }),
+    ...(existsSync(places.report) ? { report: places.report } : {}),
+    ...(existsSync(places.logs) ? { logs: places.logs } : {}),
+  });
+}
