@@ -8,10 +8,11 @@ import { createHash } from 'node:crypto';
 import jsonata from 'jsonata';
 import type { Json, Template } from './definition.ts';
 
-/** What expressions see: `$states` and the variables, by name without the `$`. */
+/** What expressions see: `$states`, whose parts may be getters, and the variables. */
 export interface Bindings {
   readonly states: { readonly [part: string]: unknown };
-  readonly variables: { readonly [name: string]: Json };
+  /** The value of a variable, by its name without the `$`; undefined when there is none. */
+  readonly variable: (name: string) => Json | undefined;
 }
 
 /** Where time and chance inside expressions come from. */
@@ -41,7 +42,11 @@ export class QueryEvaluationError extends Error {
 /** Guards of one evaluation. AWS stops after about a second; ours is wider, so that a busy machine does not decide. */
 const guards = { timeout: 10_000, stack: 1_000, sequence: 873_782 } as const;
 
-type Compiled = ReturnType<typeof jsonata>;
+interface Compiled {
+  readonly expression: ReturnType<typeof jsonata>;
+  /** Names that follow a `$`: the only ones that need a binding. jsonata binds each one for each evaluation. */
+  readonly names: readonly string[];
+}
 
 const compiled = new Map<string, Compiled>();
 const maxCompiled = 10_000;
@@ -54,7 +59,10 @@ export function expressionIn(text: string): string | undefined {
 function compile(expression: string): Compiled {
   const known = compiled.get(expression);
   if (known !== undefined) return known;
-  const made = jsonata(expression, guards);
+  const names = new Set(
+    Array.from(expression.matchAll(/\$(\p{ID_Start}\p{ID_Continue}*)/gu), (match) => match[1] ?? ''),
+  );
+  const made = { expression: jsonata(expression, guards), names: [...names] };
   // Dropping everything is rare and cheap; an eviction order would cost each lookup.
   if (compiled.size >= maxCompiled) compiled.clear();
   compiled.set(expression, made);
@@ -159,8 +167,8 @@ async function evaluateExpression(
   const at = `The JSONata expression '${expression}' specified for the field '${location}'`;
   let result: unknown;
   try {
-    const bound = { ...functionsFor(sources), ...bindings.variables, states: bindings.states };
-    result = await compile(expression).evaluate(undefined, bound);
+    const known = compile(expression);
+    result = await known.expression.evaluate(undefined, bound(known.names, bindings, functionsFor(sources)));
   } catch (thrown) {
     const code = codeOf(thrown);
     const separator = code === undefined ? ': ' : `. ${code}: `;
@@ -170,6 +178,24 @@ async function evaluateExpression(
   const json = plainJson(result);
   if (json === undefined) throw new QueryEvaluationError(`${at} returned an unsupported result type.`, location);
   return json;
+}
+
+/** The values of the names an expression mentions. jsonata's own functions need none. */
+function bound(
+  names: readonly string[],
+  bindings: Bindings,
+  functions: Functions,
+): { readonly [name: string]: unknown } {
+  const values: { [name: string]: unknown } = {};
+  for (const name of names) {
+    if (name === 'states') values[name] = bindings.states;
+    else {
+      const variable = bindings.variable(name);
+      if (variable !== undefined) values[name] = variable;
+      else if (Object.hasOwn(functions, name)) values[name] = functions[name];
+    }
+  }
+  return values;
 }
 
 /**

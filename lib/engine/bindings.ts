@@ -1,18 +1,30 @@
 /** What the expressions of a state see: `$states` with input, result, errorOutput and context, and the variables. */
 import type { Json } from '../asl/definition.ts';
+import type { Payload } from '../asl/json.ts';
 import type { Bindings } from '../asl/jsonata.ts';
-import { type Execution, type Failure, retryCount, type Thread, visibleVariables } from './execution.ts';
+import { type Execution, type Failure, readVariable, retryCount, type Thread } from './execution.ts';
 
 /** What a state has besides its input when its output is made. */
 export interface Extras {
-  readonly result?: Json;
+  readonly result?: Payload;
   readonly errorOutput?: Json;
 }
 
+/** Everything is made when an expression asks for it: most ask for little. */
 export function bindingsFor(execution: Execution, thread: Thread, extras: Extras = {}): Bindings {
+  const { result, errorOutput } = extras;
   return {
-    states: { input: thread.input.value, context: contextOf(execution, thread), ...extras },
-    variables: visibleVariables(thread),
+    states: {
+      get input() {
+        return thread.input.value;
+      },
+      get context() {
+        return contextOf(execution, thread);
+      },
+      ...(errorOutput === undefined ? {} : { errorOutput }),
+      ...(result === undefined ? {} : { result: result.value }),
+    },
+    variable: (name) => readVariable(thread, name),
   };
 }
 

@@ -159,11 +159,13 @@ export function stateOf(thread: Thread): State {
   return state;
 }
 
-/** All variables a thread can read: its own and those of the threads around it. */
-export function visibleVariables(thread: Thread): { readonly [name: string]: Json } {
-  const lines: Thread[] = [];
-  for (let at: Thread | undefined = thread; at !== undefined; at = at.parent) lines.unshift(at);
-  return Object.fromEntries(lines.flatMap((line) => [...line.variables].map(([name, { value }]) => [name, value])));
+/** A variable as a thread reads it: its own, or one of the threads around it. */
+export function readVariable(thread: Thread, name: string): Json | undefined {
+  for (let at: Thread | undefined = thread; at !== undefined; at = at.parent) {
+    const variable = at.variables.get(name);
+    if (variable !== undefined) return variable.value;
+  }
+  return undefined;
 }
 
 /** Tries before the present one. */

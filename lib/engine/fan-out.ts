@@ -93,6 +93,6 @@ export async function iterationInput(turn: Turn, thread: Thread): Promise<Payloa
   const own = bindingsFor(turn.execution, parent);
   const ofItem = bindingsFor(turn.execution, thread);
   const context = { ...(own.states['context'] as object), Map: (ofItem.states['context'] as { Map: unknown }).Map };
-  const bindings = { variables: own.variables, states: { ...own.states, context } };
+  const bindings = { ...own, states: { ...own.states, context } };
   return payloadOfValue(await evaluateTemplate(map.ItemSelector, bindings, turn.sources, 'ItemSelector'));
 }

@@ -72,7 +72,7 @@ export async function step(turn: Turn, thread: Thread): Promise<void> {
       }
       break;
     case 'result':
-      await leave(turn, thread, { otherwise: phase.result, extras: { result: phase.result.value } });
+      await leave(turn, thread, { otherwise: phase.result, extras: { result: phase.result } });
       break;
     case 'failed':
       await handleFailure(turn, thread, phase.failure, phase.marked);

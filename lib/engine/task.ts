@@ -1,7 +1,7 @@
 /** Task states: what is recorded of a task, and what the runner is asked to do. */
 import type { TaskState } from '../asl/definition.ts';
 import { fitsBytes, maxPayloadBytes, payloadOfValue } from '../asl/json.ts';
-import { evaluateTemplate, evaluateTyped, hasExpressions, QueryEvaluationError } from '../asl/jsonata.ts';
+import { evaluateTemplate, evaluateTyped, QueryEvaluationError } from '../asl/jsonata.ts';
 import { bindingsFor } from './bindings.ts';
 import { type Execution, retryCount, stateOf, type TaskInFlight, type Thread } from './execution.ts';
 import { oversizeCause } from './finish.ts';
@@ -32,9 +32,7 @@ function taskStateOf(thread: Thread): TaskState {
 export async function scheduleTask(turn: Turn, thread: Thread): Promise<void> {
   const state = taskStateOf(thread);
   const { Arguments, TimeoutSeconds, Credentials } = state;
-  const bindings = [Arguments, TimeoutSeconds, Credentials].some((part) => part !== undefined && hasExpressions(part))
-    ? bindingsFor(turn.execution, thread)
-    : noBindings;
+  const bindings = bindingsFor(turn.execution, thread);
   const parameters =
     Arguments === undefined
       ? thread.input
@@ -76,8 +74,6 @@ export async function scheduleTask(turn: Turn, thread: Thread): Promise<void> {
     });
   }
 }
-
-const noBindings = { states: {}, variables: {} };
 
 export function recordTaskStarted(turn: Turn, thread: Thread): void {
   const { isFunction, resourceType, resource } = resourceOf(taskStateOf(thread));

@@ -4,7 +4,8 @@ import { fitsBytes, parseTimestamp, payloadOfText, payloadOfValue } from '../../
 describe('payloads', () => {
   test('keep the text that was given, and make the other side when asked', () => {
     const given = payloadOfText(' {"a": 1} ');
-    expect([given.text, given.value, given.value === given.value]).toStrictEqual([' {"a": 1} ', { a: 1 }, true]);
+    const { value } = given;
+    expect([given.text, value, given.value === value]).toStrictEqual([' {"a": 1} ', { a: 1 }, true]);
     expect(payloadOfText('null').value).toBe(null);
     expect(payloadOfValue({ a: 1 }).text).toBe('{"a":1}');
   });

@@ -12,7 +12,7 @@ const bindings: Bindings = {
     input: { items: [{ n: 1 }, { n: 2 }], one: [{ n: 1 }], none: [], a: { b: 'c' } },
     context: { Execution: { Id: 'x' } },
   },
-  variables: { v: [1, 2, 3], sum: 'mine' },
+  variable: (name) => (name === 'v' ? [1, 2, 3] : name === 'sum' ? 'mine' : name === 'nil' ? null : undefined),
 };
 const evaluate = (template: Json) => evaluateTemplate(template, bindings, sources, 'Output');
 const message = async (template: Json): Promise<string> => {
@@ -65,6 +65,8 @@ describe('templates', () => {
     ['{% {"a": $missing, "b": 1} %}', { b: 1 }],
     ['{% $sum %}', 'mine'],
     ['{% null %}', null],
+    ['{% $nil %}', null],
+    ["{% '$v' & $string($nil) %}", '$vnull'],
     ['{% $v %}', [1, 2, 3]],
     ['{% $states.context.Execution.Id %}', 'x'],
   ])('%s', async (template, expected) => {
