@@ -112,18 +112,21 @@ export function startFunctionProcess(
       // What it started ends with it; while that holds the output open there is no `close`.
       killGroup(child.pid);
     });
-    // `close` comes when the output has been read too.
+    // `close` comes when the output has been read too; a last message may still be on its way then.
     child.on('close', (code, signal) => {
-      state.ended = true;
-      lines.flush();
-      state.running?.end(exitReport(state, code, signal));
-      resolve();
+      const over = () => {
+        lines.flush();
+        state.running?.end(exitReport(state, code, signal));
+        resolve();
+      };
+      if (child.connected) child.once('disconnect', over);
+      else over();
     });
     child.on('error', () => resolve());
   });
   return {
     pid: child.pid,
-    usable: () => !state.ended && !state.killed && !state.broken,
+    usable: () => !state.ended && !state.killed && !state.broken && state.loadError === undefined,
     invoke: (requestId, payload, signal, onLine) => invoke(state, { requestId, payload, signal, onLine }),
     end: () => {
       kill(state);
@@ -150,6 +153,7 @@ interface ProcessState {
   broken?: true;
   outOfMemory?: true;
   startError?: Error;
+  loadError?: FunctionErrorReport;
   initMs?: number;
   maxRssKiB?: number;
   running?: Running | undefined;
@@ -242,9 +246,8 @@ function receive(state: ProcessState, message: ChildMessage, lines: ReturnType<t
     state.initMs = message.initMs;
     running?.loaded();
   } else if (message.kind === 'failed-to-load') {
-    state.broken = true;
-    // It ends by itself; what it has written comes before `close`.
-    state.child.once('close', () => running?.end(message.error));
+    // It ends by itself, and what it has written comes before that.
+    state.loadError = message.error;
   } else if (running !== undefined && message.requestId === running.requestId) {
     lines.whenMarked(running.marker, () => running.end(answerOf(message)));
   }
@@ -263,6 +266,7 @@ function answerOf(message: ChildMessage & { kind: 'ended' }): FunctionErrorRepor
 
 function exitReport(state: ProcessState, code: number | null, signal: string | null): FunctionErrorReport {
   const id = state.running?.requestId;
+  if (state.loadError !== undefined) return state.loadError;
   if (state.startError !== undefined) {
     return { errorType: 'Runtime.Unknown', errorMessage: `the process did not start: ${state.startError.message}` };
   }
