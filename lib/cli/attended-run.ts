@@ -110,8 +110,8 @@ async function failureLogs(attendance: Attendance, view: SessionView, session: A
     execution_arn: session.executionArn,
   };
   for (const line of await readSessionLogs(clients, item)) {
-    if (failed.some(({ job }) => job === line.job_id))
-      logs.set(line.job_id, [...(logs.get(line.job_id) ?? []), line].slice(-5));
+    if (isPlatformLine(line) || !failed.some(({ job }) => job === line.job_id)) continue;
+    logs.set(line.job_id, [...(logs.get(line.job_id) ?? []), line].slice(-5));
   }
   return logs;
 }

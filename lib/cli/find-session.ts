@@ -4,7 +4,7 @@ import type { PipelineArtifact } from '../ir/artifact.ts';
 import { foldHistory } from '../sessions/fold.ts';
 import type { SessionItem } from '../sessions/items.ts';
 import type { SessionView } from '../sessions/view.ts';
-import { type EventPage } from './follow.ts';
+import type { EventPage } from './follow.ts';
 import { readEvents } from './execution-feed.ts';
 import { isUnusedFolder, type LocalPlatform, openLocalPlatform } from './local-platform.ts';
 import type { CommandContext } from './context.ts';

@@ -35,19 +35,36 @@ function isTabular(value: Json): value is readonly Record_[] {
   );
 }
 
+/** Columns that fit side by side with their values whole; values longer than this are cut. */
+const widestCell = 32;
+
 function tableLines(rows: readonly Record_[], columns: number, options: LayoutOptions): readonly string[] {
   const shown = rows.slice(0, options.maxRows ?? 12);
   const names = [...new Set(shown.flatMap((row) => Object.keys(row)))];
-  const layout = names.map((name) => ({
+  const cellOf = (row: Record_, name: string) => (row[name] === undefined ? '' : inline(row[name]));
+  const fitting: string[] = [];
+  let used = 0;
+  for (const name of names) {
+    const widths = [harmlessLine(name), ...shown.map((row) => cellOf(row, name))].map(textWidth);
+    used += Math.min(widestCell, Math.max(...widths)) + 2;
+    if (fitting.length > 0 && used > columns + 2) break;
+    fitting.push(name);
+  }
+  const layout = fitting.map((name) => ({
     title: harmlessLine(name),
     align: shown.every((row) => typeof (row[name] ?? 0) === 'number') ? ('right' as const) : ('left' as const),
     atLeast: 4,
   }));
-  const cells = shown.map((row) => names.map((name) => (row[name] === undefined ? '' : inline(row[name]))));
-  const rest = rows.length - shown.length;
+  const cells = shown.map((row) => fitting.map((name) => cut(cellOf(row, name), widestCell)));
+  const hiddenRows = rows.length - shown.length;
+  const hiddenNames = names.slice(fitting.length).map(harmlessLine);
+  const hidden = [
+    ...(hiddenRows > 0 ? [`${hiddenRows} more`] : []),
+    ...(hiddenNames.length > 0 ? [`the fields ${hiddenNames.join(', ')}`] : []),
+  ];
   return [
     ...table(layout, cells, columns, options.palette.dim),
-    ...(rest > 0 ? [options.palette.dim(`… and ${rest} more`)] : []),
+    ...(hidden.length > 0 ? [options.palette.dim(cut(`… and ${hidden.join('; ')}`, columns))] : []),
   ];
 }
 
@@ -62,6 +79,9 @@ function nested(value: Json, columns: number, depth: number, options: LayoutOpti
   return [cut(inline(value), columns)];
 }
 
+/** Characters of one value; more is in the record. */
+const longestScalar = 400;
+
 /** Short lists of scalars stand on the line of their name, everything deeper below it. */
 const standsAlone = (value: Json, room: number) =>
   isScalar(value) ||
@@ -74,7 +94,10 @@ function fieldLines(record: Record_, columns: number, depth: number, options: La
   const room = Math.max(10, columns - nameColumns - 2);
   return entries.flatMap(([name, value]) => {
     const label = sized(harmlessLine(name), nameColumns);
-    if (standsAlone(value, room) || depth >= 4) return [`${options.palette.cyan(label)}  ${cut(inline(value), room)}`];
+    if (standsAlone(value, room) || depth >= 4) {
+      // A path or key is there to be copied: it may go over the edge.
+      return [`${options.palette.cyan(label)}  ${cut(inline(value), isScalar(value) ? longestScalar : room)}`];
+    }
     return [
       options.palette.cyan(label.trimEnd()),
       ...nested(value, Math.max(20, columns - 2), depth + 1, options).map((line) => `  ${line}`),

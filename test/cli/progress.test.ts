@@ -73,12 +73,12 @@ it('tells how each job ended', () => {
       job: 'd',
       error: { name: 'States.QueryEvaluationError', cause: 'no such field' },
     },
-    { type: 'job.failed', atMs: t0 + 20, job: 'b', error: failure },
     { type: 'job.timeout', atMs: t0 + 30, job: 'a', attempt: 1, durationMs: 30 },
     { type: 'job.cancelled', atMs: t0 + 40, job: 'e', attempt: 1, durationMs: 40 },
     { type: 'map.failed', atMs: t0 + 50, job: 'm', durationMs: 50 },
     { type: 'job.completed', atMs: t0 + 55, job: 'g', attempt: 1, durationMs: 55 },
     { type: 'job.failed', atMs: t0 + 60, job: 'g', error: failure },
+    { type: 'job.failed', atMs: t0 + 99, job: 'b', error: failure },
     { type: 'job.skipped', atMs: t0 + 99, job: 'c' },
   ]);
 });

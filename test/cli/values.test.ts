@@ -55,7 +55,22 @@ it('shows what is no object, and cuts lines that are too long', () => {
     layoutValue('plain', options),
     layoutValue(3, options),
     layoutValue([], options),
-    layoutValue({ text: 'x'.repeat(100) }, { ...options, columns: 20 }),
+    layoutValue({ text: 'x'.repeat(500), key: 'x'.repeat(100) }, { ...options, columns: 20 }),
     layoutValue([{ deep: { er: 1 } }, 2], options),
-  ]).toStrictEqual([['plain'], ['3'], [], ['text  xxxxxxxxxxxxx…'], ['- {"deep":{"er":1}}', '- 2']]);
+  ]).toStrictEqual([
+    ['plain'],
+    ['3'],
+    [],
+    [`text  ${'x'.repeat(399)}…`, `key   ${'x'.repeat(100)}`],
+    ['- {"deep":{"er":1}}', '- 2'],
+  ]);
+});
+
+it('shows the fields of a list that fit side by side, and names the others', () => {
+  const rows = [{ code: 'ORD', city: 'Chicago', delay: 7.4, state: 'IL', share: 12.3 }];
+  expect(layoutValue(rows, { ...options, columns: 24 })).toStrictEqual([
+    'code  city     delay',
+    'ORD   Chicago    7.4',
+    '… and the fields state,…',
+  ]);
 });
