@@ -52,9 +52,9 @@ export function failureSection(model: ReportModel): Html | undefined {
   const log = failure.job === undefined ? undefined : model.data.logs[failure.job];
   const lines: readonly LogLine[] = log?.lines.slice(-8) ?? [];
   const title =
-    row === undefined
+    failure.job === undefined
       ? html`The session ${model.status === 'timeout' ? 'timed out' : `ended as ${model.status}`}`
-      : html`<a href="#${row.anchor}">${row.view.job}</a> ${row.view.status === 'timeout' ? 'timed out' : 'failed'}`;
+      : html`${row === undefined ? failure.job : html`<a href="#${row.anchor}">${failure.job}</a>`} ${row?.view.status === 'timeout' ? 'timed out' : 'failed'}`;
   return html`<section class="panel bad" aria-labelledby="h-failure"><h2 id="h-failure">${title}</h2><p class="error"><strong>${name}</strong></p><div class="msg">${codeBlock(message, 6_000, 'the error message')}</div><dl class="facts">${row !== undefined && html`<div><dt>Attempts</dt><dd>${attemptsText(row)}</dd></div>`}${row?.view.operation !== undefined && html`<div><dt>Operation</dt><dd><code>${row.view.operation}</code></dd></div>`}${source !== undefined && html`<div><dt>Written in</dt><dd>${sourceTag(source)}</dd></div>`}</dl>${trace.length > 0 && html`<details><summary>Stack trace</summary>${codeBlock(trace.join('\n'), 8_000, 'the stack trace')}</details>`}${lines.length > 0 && html`<h3>Last log lines</h3>${logExcerpt(lines, 4_000)}`}<h3>Look further</h3><ul class="cmds"><li>${command('bunsui', 'session', 'show', session.session_id)}</li>${failure.job !== undefined && html`<li>${command('bunsui', 'logs', session.session_id, '--job', failure.job)}</li>`}</ul></section>`;
 }
 

@@ -136,6 +136,8 @@ describe('renderReport', () => {
     expect(textOf(renderReport(unexplained), '<h2 id="h-failure"', '<dl')).toBe(
       ['a', 'timed out', 'States.Timeout'].join('\n'),
     );
+    const gone = reportData(ir, 'failed', waiting, { view: { error: { name: 'E', cause: 'lost', job: 'm[7]/gone' } } });
+    expect(textOf(renderReport(gone), '<h2 id="h-failure"', '<dl')).toBe('m[7]/gone failed\nE\nlost');
     const silent = reportData(ir, 'timeout', waiting);
     expect(textOf(renderReport(silent), '<section class="panel bad"', '<h3>')).toBe(
       ['The session timed out', 'Unknown', 'no reason was recorded'].join('\n'),
@@ -310,10 +312,10 @@ describe('renderReport', () => {
     const five = renderReport(manyJobs(500, 4_000));
     expect(bytes(five)).toBeLessThanOrEqual(1_000_000);
     expect(textOf(five, '<table class="jobs">', '</section>')).not.toContain('not shown');
-    const many = renderReport(manyJobs(1_500, 2_000));
+    const many = renderReport(manyJobs(1_500, 2_000, '-with-a-name-as-long-as-names-may-be'.repeat(2)));
     expect(bytes(many)).toBeLessThanOrEqual(1_000_000);
     expect(textOf(many, 'id="h-graph"', '</section>')).toContain('a graph of 1,500 nodes is not drawn here');
-    expect(textOf(many, '<table class="jobs">', '</section>')).toContain('of 1,500 not shown.');
+    expect(textOf(many, '<table class="jobs">', '</section>')).toContain('1,200 jobs of 1,500 not shown.');
   });
 
   test('renders the same twice, whatever the clock says', () => {

@@ -389,13 +389,13 @@ export const largeMap = reportData(
 );
 
 /** Many jobs in layers that read from the layers before, each with values and a log. */
-export function manyJobs(count: number, valueBytes = 300): ReportData {
+export function manyJobs(count: number, valueBytes = 300, suffix = ''): ReportData {
   let seed = 7;
   const random = () => {
     seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
     return seed / 2_147_483_648;
   };
-  const name = (index: number) => `table-${String(index).padStart(3, '0')}`;
+  const name = (index: number) => `table-${String(index).padStart(3, '0')}${suffix}`;
   const nodes = Array.from({ length: count }, (_, index) => {
     const reads = index < 6 ? [] : [1, 2].map(() => name(Math.max(0, index - 1 - Math.floor(random() * 14))));
     return job(name(index), [...new Set(reads)]);
