@@ -113,7 +113,7 @@ a.n:hover { text-decoration: none; }
 .gantt .crit .nm span { font-weight: 650; color: var(--text); }
 .gantt .du { font-size: 12.5px; color: var(--dim); text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .bar { display: block; overflow: visible; width: 100%; height: 18px; }
-.b { y: 3px; height: 12px; rx: 3px; fill: var(--c); stroke: var(--c); stroke-width: 1.5; opacity: .82; } .crit .b { opacity: 1; stroke: var(--text); }
+.b { y: 3px; height: 12px; rx: 3px; fill: var(--c); stroke: var(--c); stroke-width: 1.5; } .crit .b { stroke: var(--text); }
 .b.map { fill: var(--cb); } .w { stroke: var(--idle); stroke-width: 1.5; stroke-dasharray: 3 3; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 13.5px; }
@@ -166,4 +166,4 @@ footer { max-width: 1200px; margin: 0 auto; padding: 0 20px 40px; color: var(--d
 `;
 
 /** SHA-256 of the style sheet, base64: what the page's policy allows. A test computes it again. */
-export const styleHash = 'sha256-bSCLSTJCXSsIgLS+WjqAjDNbdxplxIoLyJtv9L6jQvw=';
+export const styleHash = 'sha256-CS/qwLbi7KHd0bnBdUXkduGnZJIvxGWgWkWN7Or2xX8=';
