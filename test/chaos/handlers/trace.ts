@@ -1,0 +1,12 @@
+import { appendFileSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
+import { trace } from '../operations.ts';
+
+export const handler = trace.handler(async ({ file, value, workMs }, { job }) => {
+  const leave = (phase: string) =>
+    appendFileSync(file, `${JSON.stringify({ job, phase, pid: process.pid, at: Date.now() })}\n`);
+  leave('start');
+  await wait(workMs);
+  leave('end');
+  return { value: value + 1, upTo: Array.from({ length: value + 1 }, (_, index) => index) };
+});

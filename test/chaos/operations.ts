@@ -1,0 +1,9 @@
+/** Operations that leave a trace of every run outside of bunsui: lines in a file, written before and after the work. */
+import { lambda } from 'bunsui';
+import * as z from 'zod';
+
+export const trace = lambda('trace', {
+  entry: './handlers/trace.ts',
+  input: z.object({ file: z.string(), value: z.int(), workMs: z.int() }),
+  output: z.object({ value: z.int(), upTo: z.array(z.int()) }),
+});

@@ -1,0 +1,165 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { afterAll, describe, expect, it } from 'vitest';
+import { openRuntime } from '../../lib/local/runtime.ts';
+import { platformNames } from '../../lib/storage-layout.ts';
+
+/**
+ * SIGKILL between the first job's start and the end of a run, again and again. Each time the session is resumed by
+ * the command a person would use, and what the handlers left outside of bunsui tells whether a completed job ran again.
+ */
+const kills = Number(process.env['BUNSUI_KILLS'] ?? 20);
+const seed = Number(process.env['BUNSUI_SEED'] ?? Date.now() % 1_000_000);
+const cli = fileURLToPath(new URL('../../dist/bin/bunsui.js', import.meta.url));
+const pipeline = fileURLToPath(new URL('./pipeline.ts', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'bunsui-chaos-'));
+const stateDir = join(folder, 'state');
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Small reproducible randomness (mulberry32). */
+function randomness(from: number): () => number {
+  let state = from >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+const random = randomness(seed);
+
+interface Line {
+  readonly type: string;
+  readonly session?: string;
+  readonly job?: string;
+  readonly status?: string;
+  readonly output?: unknown;
+}
+interface Trace {
+  readonly job: string;
+  readonly phase: 'start' | 'end';
+  readonly pid: number;
+  readonly at: number;
+}
+
+function bunsui(
+  args: readonly string[],
+  heard: (line: Line, child: ChildProcess) => void = () => {},
+): Promise<{ code: number | null; lines: readonly Line[]; errors: string }> {
+  const child = spawn(process.execPath, [cli, ...args, '--json', '--state-dir', stateDir], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const lines: Line[] = [];
+  let errors = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    errors += chunk.toString();
+  });
+  createInterface({ input: child.stdout }).on('line', (text) => {
+    const line = JSON.parse(text) as Line;
+    lines.push(line);
+    heard(line, child);
+  });
+  return new Promise((done, fail) => {
+    child.on('error', fail);
+    child.on('close', (code) => done({ code, lines, errors }));
+  });
+}
+
+function traces(file: string): readonly Trace[] {
+  if (!existsSync(file)) return [];
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Trace]));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Everything that is recorded of a session's jobs. */
+async function jobRecords(session: string): Promise<readonly Record<string, unknown>[]> {
+  const runtime = await openRuntime({ stateDir });
+  try {
+    const { endpoint, region, credentials, accountId } = runtime;
+    const db = DynamoDBDocumentClient.from(new DynamoDBClient({ endpoint, region, credentials }));
+    const { Items = [] } = await db.send(
+      new QueryCommand({
+        TableName: platformNames({ account: accountId, region }).jobHistoryTable,
+        KeyConditionExpression: 'session_id = :session',
+        ExpressionAttributeValues: { ':session': session },
+        ConsistentRead: true,
+      }),
+    );
+    return Items;
+  } finally {
+    await runtime.close();
+  }
+}
+
+const jobs = ['root', 'left', 'right', 'each[0]/one', 'each[1]/one', 'each[2]/one', 'each[3]/one', 'end'];
+const ofInterest = /^job\.(started|completed)$/;
+
+describe(`a session whose process is killed (seed ${seed})`, () => {
+  it.each(Array.from({ length: kills }, (_, round) => [round + 1] as const))(
+    'is resumed to the same result, round %i',
+    async (round) => {
+      const file = join(folder, `trace-${round}.jsonl`);
+      // Sixteen lines tell of starts and completions; a kill after the last one may come after the end.
+      const after = 1 + Math.floor(random() * 14);
+      const delayMs = Math.floor(random() * 60);
+      let heard = 0;
+      const killed = await bunsui(['run', pipeline, '-p', `file=${file}`], (line, child) => {
+        if (ofInterest.test(line.type)) heard++;
+        if (heard === after) setTimeout(() => child.kill('SIGKILL'), delayMs);
+      });
+      const session = killed.lines.find((line) => line.session !== undefined)?.session ?? '';
+      const last = killed.lines.filter((line) => ofInterest.test(line.type)).at(-1);
+      console.log(
+        `round ${round}: seed ${seed}, killed ${delayMs} ms after event ${after}, last seen ${last?.type} ${last?.job}`,
+      );
+      expect(killed.code, killed.errors).toBe(null);
+      const doomed = new Set(traces(file).map(({ pid }) => pid));
+
+      const resumed = await bunsui(['session', 'resume', session]);
+      expect(resumed.code, resumed.errors).toBe(0);
+      expect(resumed.lines.at(-1)).toMatchObject({
+        type: 'session.ended',
+        session,
+        status: 'completed',
+        output: { total: 25 },
+      });
+      expect([...doomed].filter(isAlive), 'function processes of the killed run').toStrictEqual([]);
+
+      const records = await jobRecords(session);
+      const checkpoints = records.filter((record) => record['record_type'] === 'checkpoint');
+      expect(checkpoints.map((record) => String(record['job_id'])).sort()).toStrictEqual([...jobs].sort());
+      const final = records.filter((record) => record['record_type'] !== 'checkpoint');
+      const keys = final.map((record) => `${String(record['job_id'])} ${String(record['attempt'])}`);
+      expect(keys.length, 'each attempt has exactly one record').toBe(new Set(keys).size);
+      expect(
+        final
+          .filter((record) => record['job_status'] === 'completed')
+          .map((record) => String(record['job_id']))
+          .sort(),
+      ).toStrictEqual([...jobs].sort());
+
+      const again = traces(file).filter(({ job, phase, at }) => {
+        const completed = checkpoints.find((record) => record['job_id'] === job)?.['completed_at'];
+        return phase === 'start' && at > Date.parse(String(completed));
+      });
+      expect(again, 'runs of jobs that had completed').toStrictEqual([]);
+    },
+    60_000,
+  );
+});
