@@ -4,7 +4,7 @@
  */
 import type { Definition, Json, Scope, State } from '../asl/definition.ts';
 import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
-import type { Payload } from '../asl/json.ts';
+import { type Payload, payloadOfText } from '../asl/json.ts';
 import { BunsuiError } from '../errors.ts';
 
 /** What an execution is called and what it runs; the same for a start and every resume. */
@@ -157,6 +157,11 @@ export function stateOf(thread: Thread): State {
   const state = thread.scope.States[thread.state];
   if (state === undefined) throw damagedJournal(`there is no state ${thread.state} in the definition`);
   return state;
+}
+
+/** The list of the children's outputs; made of their texts, so that a large one is not parsed again. */
+export function joinedOutputs(fan: Fan): Payload {
+  return payloadOfText(`[${fan.outputs.map((output) => output?.text ?? 'null').join(',')}]`);
 }
 
 /** A variable as a thread reads it: its own, or one of the threads around it. */

@@ -3,7 +3,8 @@ import type { MapState, ParallelState } from '../asl/definition.ts';
 import { type Payload, payloadOfValue } from '../asl/json.ts';
 import { evaluateTemplate, evaluateTyped, QueryEvaluationError } from '../asl/jsonata.ts';
 import { bindingsFor } from './bindings.ts';
-import { type Fan, stateOf, type Thread } from './execution.ts';
+import { type Fan, joinedOutputs, stateOf, type Thread } from './execution.ts';
+import { failsBySize } from './finish.ts';
 import { note, record, type Turn } from './turn.ts';
 
 /**
@@ -20,7 +21,9 @@ export async function startParallel(turn: Turn, thread: Thread, state: ParallelS
       turn.sources,
       'Arguments',
     );
-    note(turn, thread, { type: 'branches', input: JSON.stringify(input) });
+    const text = JSON.stringify(input);
+    if (failsBySize(turn, thread, thread.state, text)) return;
+    note(turn, thread, { type: 'branches', input: text });
   }
   record(turn, thread, { type: 'ParallelStateStarted' });
 }
@@ -68,7 +71,8 @@ export function continueFan(turn: Turn, thread: Thread, fan: Fan): void {
       fan.freed[0] ?? fan.startedId,
     );
   }
-  if (allEnded(fan)) record(turn, thread, { type: type === 'Map' ? 'MapStateSucceeded' : 'ParallelStateSucceeded' });
+  if (!allEnded(fan) || failsBySize(turn, thread, thread.state, joinedOutputs(fan).text)) return;
+  record(turn, thread, { type: type === 'Map' ? 'MapStateSucceeded' : 'ParallelStateSucceeded' });
 }
 
 /** True when `continueFan` has something to do. */

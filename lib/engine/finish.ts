@@ -82,6 +82,21 @@ function oversize(
   return undefined;
 }
 
+/**
+ * Fails a thread when data made on the way into or out of a Parallel or Map is beyond the payload limit.
+ * @returns true when it does.
+ */
+export function failsBySize(turn: Turn, thread: Thread, what: string, text: string): boolean {
+  if (fitsBytes(text, maxPayloadBytes)) return false;
+  note(turn, thread, {
+    type: 'failure',
+    error: 'States.DataLimitExceeded',
+    cause: oversizeCause(what),
+    terminal: true,
+  });
+  return true;
+}
+
 export function oversizeCause(what: string): string {
   return `The state/task '${what}' returned a result with a size exceeding the maximum number of bytes service limit.`;
 }

@@ -12,6 +12,7 @@ import {
   type Execution,
   type Failure,
   type Fan,
+  joinedOutputs,
   type OwedEvent,
   rootThreadId,
   stateOf,
@@ -210,7 +211,7 @@ function applyEvent(execution: Execution, thread: Thread, event: HistoryEvent): 
     case 'MapStateSucceeded':
       if (thread.phase.kind !== 'children') throw damagedJournal(`event ${event.id} ends what is not running`);
       // The event after this one refers to the last child's end as well, so lastEventId stays.
-      thread.phase = { kind: 'result', result: listOf(thread.phase.fan.outputs) };
+      thread.phase = { kind: 'result', result: joinedOutputs(thread.phase.fan) };
       break;
     case 'ParallelStateFailed':
     case 'MapStateFailed':
@@ -442,9 +443,4 @@ function itemsOf(text: string): readonly Payload[] {
   const items = JSON.parse(text) as unknown;
   if (!Array.isArray(items)) throw damagedJournal('a Map runs over something that is no list');
   return (items as readonly Json[]).map((item) => payloadOfText(JSON.stringify(item)));
-}
-
-/** The list of the children's outputs; made of their texts, so that a large one is not parsed again. */
-function listOf(outputs: readonly (Payload | undefined)[]): Payload {
-  return payloadOfText(`[${outputs.map((output) => output?.text ?? 'null').join(',')}]`);
 }

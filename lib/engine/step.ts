@@ -9,7 +9,7 @@ import { bindingsFor } from './bindings.ts';
 import { stateOf, type Thread } from './execution.ts';
 import { handleFailure } from './failure.ts';
 import { canContinue, continueFan, iterationInput, startMap, startParallel } from './fan-out.ts';
-import { type Ending, finish } from './finish.ts';
+import { type Ending, failsBySize, finish } from './finish.ts';
 import { recordTaskStarted, recordTaskTimedOut, scheduleTask } from './task.ts';
 import { evaluating, note, record, type Turn } from './turn.ts';
 
@@ -92,15 +92,14 @@ async function enter(turn: Turn, thread: Thread): Promise<void> {
       input = await iterationInput(turn, thread);
     };
     if (!(await evaluating(turn, thread, selecting, thread.parent))) return;
+    if (failsBySize(turn, thread, thread.parent?.state ?? thread.state, input.text)) return;
   }
-  await evaluating(turn, thread, async () => {
-    record(turn, thread, {
-      type: `${type}StateEntered`,
-      stateEnteredEventDetails: { name: thread.state, input: input.text },
-    });
-    // As on AWS, a task is scheduled with its entering, before any other branch gets its turn.
-    if (type === 'Task') await begin(turn, thread);
+  record(turn, thread, {
+    type: `${type}StateEntered`,
+    stateEnteredEventDetails: { name: thread.state, input: input.text },
   });
+  // As on AWS, a task is scheduled with its entering, before any other branch gets its turn.
+  if (type === 'Task') await begin(turn, thread);
 }
 
 const beginners: { readonly [T in StateType]: (turn: Turn, thread: Thread, state: StateOf<T>) => Promise<void> } = {

@@ -273,3 +273,33 @@ describe('map', () => {
     expect(outcome.cause).toContain(cause);
   });
 });
+
+describe('data beyond 256 KiB', () => {
+  const half = "{% $join($map([1..15000], function($n) { '0123456789' })) %}";
+  const whole = "{% $join($map([1..30000], function($n) { '0123456789' })) %}";
+  const body = branch('one', pass({ Output: half }));
+  const handled = {
+    Retry: [{ ErrorEquals: ['States.ALL'] }],
+    Catch: [{ ErrorEquals: ['States.ALL'], Next: 'end' }],
+    Next: 'end',
+  };
+  test.each([
+    [
+      'joined outputs of branches',
+      { Type: 'Parallel', Branches: [body, branch('two', pass({ Output: half }))], Output: 1 },
+    ],
+    ['joined outputs of iterations', { Type: 'Map', Items: [1, 2], ItemProcessor: body, Output: 1 }],
+    ['arguments of branches', { Type: 'Parallel', Arguments: whole, Branches: [branch('one', pass())] }],
+    [
+      'the input of an iteration',
+      { Type: 'Map', Items: [1], ItemSelector: whole, ItemProcessor: branch('one', pass()) },
+    ],
+  ])('fails the state for good: %s', async (_, state) => {
+    const { outcome } = await run({ StartAt: 'fan', States: { fan: { ...state, ...handled }, end: pass() } });
+    expect(outcome).toStrictEqual({
+      status: 'FAILED',
+      error: 'States.DataLimitExceeded',
+      cause: "The state/task 'fan' returned a result with a size exceeding the maximum number of bytes service limit.",
+    });
+  });
+});

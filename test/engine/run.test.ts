@@ -195,6 +195,30 @@ describe('starting', () => {
     expect(JSON.stringify(first.records)).toBe(JSON.stringify(second.records));
   });
 
+  test('a clock that rings early is asked again', async () => {
+    const made = portsOf(() => ok(1), startMs);
+    let early = true;
+    const clock = {
+      ...made.clock,
+      wakeAt: (atMs: number, wake: () => void) => {
+        const ringsAt = early ? atMs - 1 : atMs;
+        early = false;
+        return made.clock.wakeAt(ringsAt, wake);
+      },
+    };
+    const handle = startExecution({ ...made.ports, clock }, { ...identityOf(definitionOf(wait)), input: '{}' });
+    expect([(await handle.done).status, made.clock.now()]).toStrictEqual(['SUCCEEDED', startMs + 60_000]);
+  });
+
+  test('a history that is full when a task answers ends there', async () => {
+    const loop = {
+      StartAt: 'a',
+      States: { a: task('b'), b: { Type: 'Choice', Choices: [{ Condition: true, Next: 'a' }] } },
+    };
+    const { events, outcome } = await run(loop);
+    expect([events.length, outcome.error]).toStrictEqual([25_000, 'States.Runtime']);
+  });
+
   test('real time runs the same engine', async () => {
     const { systemClock } = await import('../../lib/engine/clock.ts');
     const made = portsOf(() => ok(1), startMs);

@@ -207,6 +207,35 @@ describe('a task', () => {
     expect(odd.outcome.cause).toMatch(/^the task's output is not JSON/);
   });
 
+  test('named by a function ARN times out with its own event', async () => {
+    const state = {
+      Type: 'Task',
+      Resource: 'arn:aws:lambda:us-east-1:000000000000:function:f',
+      TimeoutSeconds: 2,
+      End: true,
+    };
+    const { events } = await run({ StartAt: 'f', States: { f: state } }, {}, () => new Promise(() => undefined));
+    expect(events.slice(2)).toMatchObject([
+      { type: 'LambdaFunctionScheduled', lambdaFunctionScheduledEventDetails: { timeoutInSeconds: 2 } },
+      { type: 'LambdaFunctionStarted' },
+      { type: 'LambdaFunctionTimedOut', lambdaFunctionTimedOutEventDetails: { error: 'States.Timeout' } },
+      { type: 'ExecutionFailed', executionFailedEventDetails: { error: 'States.Timeout' } },
+    ]);
+  });
+
+  test.each([
+    [{ TimeoutSeconds: '{% 0 %}' }, 'The TimeoutSeconds field must be an integer from 1 to 99999999 but was: 0'],
+    [{ TimeoutSeconds: '{% "1" %}' }, "Expected 'number', but was 'string' for value: \"1\""],
+    [
+      { Arguments: "{% $join($map([1..30000], function($n) { '0123456789' })) %}" },
+      "The arguments of the state 'a' exceed the maximum of 262144 bytes.",
+    ],
+  ])('is not scheduled with %j', async (more, cause) => {
+    const { outcome, tasks } = await run({ StartAt: 'a', States: { a: task(undefined, more) } });
+    expect(outcome.cause).toContain(cause);
+    expect([outcome.status, tasks]).toStrictEqual(['FAILED', []]);
+  });
+
   test('fails with States.DataLimitExceeded beyond 256 KiB, and not at it', async () => {
     const machine = { StartAt: 'load', States: { load: task(undefined, { Output: 1 }) } };
     const text = (bytes: number) => 'é'.repeat((bytes - 2) / 2);
@@ -337,6 +366,23 @@ describe('variables and context', () => {
       error: 'States.DataLimitExceeded',
       cause: "The variable 'v' exceeds the maximum of 262144 bytes.",
     });
+  });
+
+  test('variables together stay within 256 KiB in one state and 10 MiB in an execution', async () => {
+    const big = "{% $join($map([1..20000], function($n) { '0123456789' })) %}";
+    const both = await run({ StartAt: 'a', States: { a: { Type: 'Pass', Assign: { v: big, w: big }, End: true } } });
+    const states = Object.fromEntries(
+      Array.from({ length: 60 }, (_, n) => [
+        `s${n}`,
+        { Type: 'Pass', Assign: { [`v${n}`]: big }, ...(n < 59 ? { Next: `s${n + 1}` } : { End: true }) },
+      ]),
+    );
+    const many = await run({ StartAt: 's0', States: states });
+    expect([both.outcome.cause, many.outcome.cause, many.events.length]).toStrictEqual([
+      'The variables assigned in one state exceed the maximum of 262144 bytes.',
+      'The variables of the execution exceed the maximum of 10485760 bytes.',
+      1 + 2 * 52 + 2,
+    ]);
   });
 
   test('expressions see the context object', async () => {
