@@ -4,6 +4,7 @@ import type { PipelineArtifact } from '../ir/artifact.ts';
 import type { JobFacts } from './job-view.ts';
 import type { MachineMap, Region, StateShape } from './machine-map.ts';
 import type { MapFacts } from './map-view.ts';
+import type { JobView } from './view.ts';
 
 /** One turn of a Map: the state's name and the item's index. */
 export interface Iteration {
@@ -27,6 +28,8 @@ export interface Recorded<Facts> {
   readonly state: StateShape;
   readonly events: HistoryEvent[];
   facts: Facts | undefined;
+  /** Its view, once nothing but an event of its own can change it: views of long sessions are asked for often. */
+  settled: JobView | undefined;
 }
 
 /** When something ended by failure. */

@@ -165,10 +165,11 @@ function record(state: FoldState, event: HistoryEvent, at: Position): Position {
   if (at.state === undefined || node === undefined || at.iterations.length < at.region.maps.length) return at;
   const path = pathOf(machine, at.iterations, node);
   const recorded: Map<string, Recorded<unknown>> = at.state.type === 'Map' ? state.maps : state.jobs;
-  const entry = recorded.get(path) ?? { state: at.state, events: [], facts: undefined };
+  const entry = recorded.get(path) ?? { state: at.state, events: [], facts: undefined, settled: undefined };
   recorded.set(path, entry);
   insertById(entry.events, event);
   entry.facts = undefined;
+  entry.settled = undefined;
   const failed = /(Failed|TimedOut)$/.test(event.type) && !event.type.startsWith('MapIteration');
   return failed && at.cause === undefined && event.type !== 'MapStateFailed' ? { ...at, cause: path } : at;
 }

@@ -1,7 +1,7 @@
 /** Puts a session together from what the fold knows: every job of the pipeline, reached or not, in the order written. */
 import type { SourcePosition } from '../errors.ts';
 import type { Json } from '../ir/expressions.ts';
-import type { NodeIr, ScopeIr } from '../ir/nodes.ts';
+import type { JobIr, MapIr, NodeIr, ScopeIr } from '../ir/nodes.ts';
 import { reservedInputKey } from '../storage-layout.ts';
 import { type Closure, type FoldState, type Iteration, pathOf, placeKey } from './fold-state.ts';
 import { jobFacts, parseJson } from './job-view.ts';
@@ -90,11 +90,11 @@ function walk(
       continue;
     }
     const path = pathOf(state.machine, iterations, node.id);
-    const seen =
-      node.kind === 'job' ? jobOf(state, execution, path, iterations) : mapOf(state, execution, path, iterations);
-    const base = { job: path, kind: node.kind, node: node.id, source: node.source };
-    const operation = node.kind === 'job' ? { operation: node.operation } : {};
-    into.push({ ...base, ...operation, ...(seen ?? unreached(state, execution, node, iterations)) });
+    into.push(
+      node.kind === 'job'
+        ? jobView(state, execution, node, path, iterations)
+        : mapView(state, execution, node, path, iterations),
+    );
     const map = state.machine.stateOfNode.get(node.id);
     if (node.kind !== 'map' || map === undefined) continue;
     for (const index of state.maps.get(path)?.facts?.begun ?? []) {
@@ -105,39 +105,57 @@ function walk(
 
 type Seen = Omit<JobView, 'job' | 'kind' | 'node' | 'operation' | 'source'>;
 
-function jobOf(state: FoldState, execution: Ending, path: string, iterations: readonly Iteration[]): Seen | undefined {
+function jobView(
+  state: FoldState,
+  execution: Ending,
+  node: JobIr,
+  path: string,
+  iterations: readonly Iteration[],
+): JobView {
+  const { id, operation, source } = node;
+  const base = { job: path, kind: 'job', node: id, operation, source } as const;
   const recorded = state.jobs.get(path);
-  if (recorded === undefined) return undefined;
+  if (recorded === undefined) return { ...base, ...unreached(state, execution, node, iterations) };
+  if (recorded.settled !== undefined) return recorded.settled;
   recorded.facts ??= jobFacts(recorded.state, recorded.events);
   const { delivered, lastEventId, ...facts } = recorded.facts;
-  const over = overSince(state, execution, recorded.state, iterations, lastEventId);
-  if (over === undefined || (facts.status !== 'running' && facts.status !== 'retrying')) return facts;
-  const last = facts.attempts.at(-1);
-  if (delivered) return { ...facts, status: 'completed', endedAt: last?.endedAt ?? over };
-  if (facts.status === 'retrying') {
-    return { ...facts, status: last?.status === 'timeout' ? 'timeout' : 'failed', endedAt: last?.endedAt ?? over };
+  if (facts.status !== 'running' && facts.status !== 'retrying') {
+    recorded.settled = { ...base, ...facts };
+    return recorded.settled;
   }
-  return {
-    ...facts,
-    status: 'cancelled',
-    endedAt: over,
-    attempts: facts.attempts.map((attempt) => cut(attempt, over)),
-  };
+  const over = overSince(state, execution, recorded.state, iterations, lastEventId);
+  if (over === undefined) return { ...base, ...facts };
+  const last = facts.attempts.at(-1);
+  if (delivered) return { ...base, ...facts, status: 'completed', endedAt: last?.endedAt ?? over };
+  if (facts.status === 'retrying') {
+    const status = last?.status === 'timeout' ? 'timeout' : 'failed';
+    return { ...base, ...facts, status, endedAt: last?.endedAt ?? over };
+  }
+  const attempts = facts.attempts.map((attempt) => cut(attempt, over));
+  return { ...base, ...facts, status: 'cancelled', endedAt: over, attempts };
 }
 
 function cut(attempt: AttemptView, endedAt: number): AttemptView {
   return attempt.status === 'running' ? { ...attempt, status: 'cancelled', endedAt } : attempt;
 }
 
-function mapOf(state: FoldState, execution: Ending, path: string, iterations: readonly Iteration[]): Seen | undefined {
+function mapView(
+  state: FoldState,
+  execution: Ending,
+  node: MapIr,
+  path: string,
+  iterations: readonly Iteration[],
+): JobView {
+  const base = { job: path, kind: 'map', node: node.id, source: node.source } as const;
   const recorded = state.maps.get(path);
-  if (recorded === undefined) return undefined;
+  if (recorded === undefined) return { ...base, ...unreached(state, execution, node, iterations) };
   recorded.facts ??= mapFacts(recorded.state, recorded.events);
   const { total, completed, failed, error, startedAt, endedAt, status, lastEventId } = recorded.facts;
   const open = status === 'running' || status === 'retrying';
   const over = open ? overSince(state, execution, recorded.state, iterations, lastEventId) : undefined;
   const end = over ?? endedAt;
   return {
+    ...base,
     status: over === undefined ? status : status === 'retrying' ? 'failed' : 'cancelled',
     attempts: [],
     ...(error === undefined ? {} : { error }),
