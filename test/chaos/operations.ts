@@ -7,3 +7,12 @@ export const trace = lambda('trace', {
   input: z.object({ file: z.string(), value: z.int(), workMs: z.int() }),
   output: z.object({ value: z.int(), upTo: z.array(z.int()) }),
 });
+
+/** Does what the issue of the day is. */
+export const misfortune = lambda('misfortune', {
+  entry: './handlers/misfortune.ts',
+  input: z.object({ kind: z.string() }),
+  output: z.object({ fine: z.boolean(), rest: z.unknown() }),
+  timeout: '3s',
+  memory: 128,
+});

@@ -1,14 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openRuntime } from '../../lib/local/runtime.ts';
 import { platformNames } from '../../lib/storage-layout.ts';
+import { bunsui } from './bunsui.ts';
 
 /**
  * SIGKILL between the first job's start and the end of a run, again and again. Each time the session is resumed by
@@ -16,7 +15,6 @@ import { platformNames } from '../../lib/storage-layout.ts';
  */
 const kills = Number(process.env['BUNSUI_KILLS'] ?? 20);
 const seed = Number(process.env['BUNSUI_SEED'] ?? Date.now() % 1_000_000);
-const cli = fileURLToPath(new URL('../../dist/bin/bunsui.js', import.meta.url));
 const pipeline = fileURLToPath(new URL('./pipeline.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'bunsui-chaos-'));
 const stateDir = join(folder, 'state');
@@ -34,41 +32,11 @@ function randomness(from: number): () => number {
 }
 const random = randomness(seed);
 
-interface Line {
-  readonly type: string;
-  readonly session?: string;
-  readonly job?: string;
-  readonly status?: string;
-  readonly output?: unknown;
-}
 interface Trace {
   readonly job: string;
   readonly phase: 'start' | 'end';
   readonly pid: number;
   readonly at: number;
-}
-
-function bunsui(
-  args: readonly string[],
-  heard: (line: Line, child: ChildProcess) => void = () => {},
-): Promise<{ code: number | null; lines: readonly Line[]; errors: string }> {
-  const child = spawn(process.execPath, [cli, ...args, '--json', '--state-dir', stateDir], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const lines: Line[] = [];
-  let errors = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    errors += chunk.toString();
-  });
-  createInterface({ input: child.stdout }).on('line', (text) => {
-    const line = JSON.parse(text) as Line;
-    lines.push(line);
-    heard(line, child);
-  });
-  return new Promise((done, fail) => {
-    child.on('error', fail);
-    child.on('close', (code) => done({ code, lines, errors }));
-  });
 }
 
 function traces(file: string): readonly Trace[] {
@@ -119,7 +87,7 @@ describe(`a session whose process is killed (seed ${seed})`, () => {
       const after = 1 + Math.floor(random() * 14);
       const delayMs = Math.floor(random() * 60);
       let heard = 0;
-      const killed = await bunsui(['run', pipeline, '-p', `file=${file}`], (line, child) => {
+      const killed = await bunsui(['run', pipeline, '-p', `file=${file}`, '--state-dir', stateDir], (line, child) => {
         if (ofInterest.test(line.type)) heard++;
         if (heard === after) setTimeout(() => child.kill('SIGKILL'), delayMs);
       });
@@ -131,7 +99,7 @@ describe(`a session whose process is killed (seed ${seed})`, () => {
       expect(killed.code, killed.errors).toBe(null);
       const doomed = new Set(traces(file).map(({ pid }) => pid));
 
-      const resumed = await bunsui(['session', 'resume', session]);
+      const resumed = await bunsui(['session', 'resume', session, '--state-dir', stateDir]);
       expect(resumed.code, resumed.errors).toBe(0);
       expect(resumed.lines.at(-1)).toMatchObject({
         type: 'session.ended',
