@@ -14,6 +14,8 @@ import type { JobLog, LogLine } from './report-data.ts';
 
 /** Most bytes of one job's log that are archived; what comes after is counted and left out. */
 export const maxJobLogBytes = 8 * 1024 * 1024;
+/** Most bytes of one session's logs: they are gathered in the memory of one function. */
+export const maxSessionLogBytes = 192 * 1024 * 1024;
 /** Most lines, and characters, of one job's log that a report shows. */
 const excerptLines = 200;
 const excerptCharacters = 64 * 1024;
@@ -62,7 +64,7 @@ interface Gathered {
   last: LogLine;
 }
 
-function gather(into: Map<string, Gathered>, line: LogLine): void {
+function gather(into: Map<string, Gathered>, line: LogLine, budget: { bytes: number }): void {
   const job =
     into.get(line.job_id) ??
     ({
@@ -79,11 +81,12 @@ function gather(into: Map<string, Gathered>, line: LogLine): void {
   job.last = line;
   const text = `${JSON.stringify(line)}\n`;
   const bytes = Buffer.byteLength(text);
-  if (job.dropped > 0 || job.bytes + bytes > maxJobLogBytes) {
+  if (job.dropped > 0 || job.bytes + bytes > maxJobLogBytes || bytes > budget.bytes) {
     job.dropped += 1;
   } else {
     job.text.push(text);
     job.bytes += bytes;
+    budget.bytes -= bytes;
   }
   job.excerpt.push(line);
   job.excerptLength += text.length;
@@ -97,7 +100,8 @@ function gather(into: Map<string, Gathered>, line: LogLine): void {
 
 function droppedLine(job: Gathered): LogLine {
   const { timestamp, session_id, job_id, operation_id, attempt } = job.last;
-  const message = `${job.dropped} more lines are left out: a job's log holds ${maxJobLogBytes / 1024 / 1024} MiB`;
+  const limits = `a job's log holds ${maxJobLogBytes / 1024 / 1024} MiB, a session's ${maxSessionLogBytes / 1024 / 1024} MiB`;
+  const message = `${job.dropped} more lines are left out: ${limits}`;
   return {
     timestamp,
     level: 'WARNING',
@@ -114,16 +118,19 @@ function droppedLine(job: Gathered): LogLine {
  * Copies a session's lines from CloudWatch Logs to an object per job, all attempts in one. Doing it again replaces
  * the objects by the same.
  *
+ * @param options.maxBytes of all jobs together. @default maxSessionLogBytes
  * @returns the end of each job's log, for the report
  */
 export async function archiveLogs(
   deps: LogDeps,
   session: ArchivedSession,
   executionArn: string,
+  options: { readonly maxBytes?: number } = {},
 ): Promise<{ readonly [jobPath: string]: JobLog }> {
   const jobs = new Map<string, Gathered>();
+  const budget = { bytes: options.maxBytes ?? maxSessionLogBytes };
   const functions = await functionsOf(deps.sfn, executionArn);
-  await visitLive(deps.logs, functions, session, (line) => gather(jobs, line));
+  await visitLive(deps.logs, functions, session, (line) => gather(jobs, line, budget));
   for (const [job, gathered] of jobs) {
     const { operation } = gathered;
     const at = { createdAt: session.created_at, session: session.session_id, job, operation };

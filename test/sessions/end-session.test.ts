@@ -3,7 +3,7 @@ import { BunsuiError } from '../../lib/errors.ts';
 import { endSession } from '../../lib/sessions/end-session.ts';
 import { foldHistory } from '../../lib/sessions/fold.ts';
 import type { SessionItem } from '../../lib/sessions/items.ts';
-import { readSessionLogs } from '../../lib/sessions/logs.ts';
+import { archiveLogs, readSessionLogs } from '../../lib/sessions/logs.ts';
 import { registerPipeline } from '../../lib/sessions/pipelines.ts';
 import type { ReportData } from '../../lib/sessions/report-data.ts';
 import { startSession } from '../../lib/sessions/start-session.ts';
@@ -322,7 +322,7 @@ describe('the logs of a session', () => {
     expect(archived.length).toBe(8);
     expect(JSON.parse(archived.at(-1) ?? '{}')).toMatchObject({
       level: 'WARNING',
-      message: "304 more lines are left out: a job's log holds 8 MiB",
+      message: "304 more lines are left out: a job's log holds 8 MiB, a session's 192 MiB",
       dropped_lines: 304,
     });
     const excerpt = rendered[0]?.logs['load'];
@@ -330,6 +330,26 @@ describe('the logs of a session', () => {
       true,
       200,
       'line 299',
+    ]);
+  });
+
+  it('keep a bounded part of what all jobs together write', async () => {
+    const { session_id: id, created_at, execution_arn: executionArn } = await ran(successHistory(), 'SUCCEEDED');
+    const lines = ['load', 'one', 'load', 'one'].map((job) => record(id, job, 'x'.repeat(1_000)));
+    cloud.logs.set(
+      '/aws/lambda/flow-load',
+      lines.flatMap((line, index) => printed(`s${index}`, 'START RequestId: 1 Version: 1', line)),
+    );
+    await archiveLogs(cloud.deps, { session_id: id, created_at }, executionArn, { maxBytes: 2_500 });
+    const archived = ['load', 'one'].map((job) =>
+      (cloud.objects.get(`logs/2026/03/04/${id}/${job}/${job}.jsonl`) ?? '')
+        .trimEnd()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { dropped_lines?: number }).dropped_lines ?? 0),
+    );
+    expect(archived).toStrictEqual([
+      [0, 1],
+      [0, 1],
     ]);
   });
 });

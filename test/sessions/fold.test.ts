@@ -233,6 +233,59 @@ describe('what ends a job otherwise', () => {
     ]);
   });
 
+  it.each([
+    ['LambdaFunctionSucceeded', { lambdaFunctionSucceededEventDetails: { output: '{"a":1}' } }, 'completed', { a: 1 }],
+    ['LambdaFunctionFailed', { lambdaFunctionFailedEventDetails: { error: 'E', cause: 'c' } }, 'failed', undefined],
+    ['LambdaFunctionTimedOut', { lambdaFunctionTimedOutEventDetails: { error: 'E' } }, 'timeout', undefined],
+    ['LambdaFunctionStartFailed', { lambdaFunctionStartFailedEventDetails: { error: 'E' } }, 'failed', undefined],
+  ] as const)('reads a job that names its function directly: %s', (type, details, status, output) => {
+    const h = historyOf();
+    const scheduled = h.add('LambdaFunctionScheduled', h.entered('Task', 'load', 0), {
+      lambdaFunctionScheduledEventDetails: { resource: 'arn', input: '{"in":1}' },
+    });
+    const done = h.add(type, h.add('LambdaFunctionStarted', scheduled, {}), details as never);
+    h.exited('Task', 'load', done);
+    const job = foldHistory(artifact, h.events).jobs[0];
+    expect([job?.status, job?.attempts[0]?.status, job?.input, job?.output]).toStrictEqual([
+      status,
+      status,
+      { in: 1 },
+      output,
+    ]);
+  });
+
+  it.each([
+    ['TaskStartFailed', 'taskStartFailedEventDetails'],
+    ['TaskSubmitFailed', 'taskSubmitFailedEventDetails'],
+  ] as const)('takes %s as a failed attempt', (type, key) => {
+    const h = historyOf();
+    const details = { [key]: { resourceType: 'lambda', resource: 'invoke', error: 'E', cause: 'c' } };
+    h.add(type, h.schedule('load', h.entered('Task', 'load', 0), 0), details as never);
+    const job = foldHistory(artifact, h.events).jobs[0];
+    expect([job?.status, job?.error, job?.attempts.length]).toStrictEqual(['failed', { name: 'E', cause: 'c' }, 1]);
+  });
+
+  it('fails a map whose list cannot be had, with the error at the map', () => {
+    const h = historyOf();
+    const fork = h.add('ParallelStateStarted', h.entered('Parallel', 'fork', h.ran('load', 0)), {});
+    const map = h.entered('Map', 'convert', fork);
+    const cause = `An error occurred while executing the state 'convert' (entered at the event id #${map}). No`;
+    const failed = h.add('EvaluationFailed', fork, {
+      evaluationFailedEventDetails: { error: 'States.QueryEvaluationError', cause, state: 'convert' },
+    });
+    h.add('ExecutionFailed', h.add('ParallelStateFailed', failed, {}), {
+      executionFailedEventDetails: { error: 'States.QueryEvaluationError', cause },
+    });
+    const seen = foldHistory(artifact, h.events);
+    const job = seen.jobs.find((candidate) => candidate.job === 'convert');
+    expect([seen.error?.job, seen.error?.source?.line, job?.status, job?.error?.name]).toStrictEqual([
+      'convert',
+      12,
+      'failed',
+      'States.QueryEvaluationError',
+    ]);
+  });
+
   it('opens again by a redrive', () => {
     const events = failureHistory();
     const last = events.at(-1)?.id ?? 0;
