@@ -47,8 +47,13 @@ export async function readIfThere(path: string): Promise<string | undefined> {
 
 /** Makes a folder and those above it. Mode 0700. */
 export async function makeFolder(path: string): Promise<void> {
+  const makeOne = () => mkdir(path, { mode: 0o700 });
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await mkdir(path, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+      // Node says ENOENT when a read-only file system is in the way; a plain attempt tells the reason.
+      if (errnoOf(error) === 'ENOENT') return makeOne();
+      throw error;
+    });
   } catch (cause) {
     throw storageError(path, cause);
   }

@@ -54,7 +54,8 @@ export async function openFunctionPool(options: PoolOptions): Promise<FunctionPo
   const configs = await readConfigs(folder, options.log);
   const turns = limitedTurns(options.concurrency);
   const warm: WarmProcess[] = [];
-  const running = new Set<WarmProcess>();
+  const running = new Set<{ readonly process: FunctionProcess; readonly invocation: Promise<unknown> }>();
+  const retiring = new Set<Promise<void>>();
   let closing = false;
 
   const start = (config: FunctionConfig, code: string): WarmProcess => {
@@ -63,9 +64,10 @@ export async function openFunctionPool(options: PoolOptions): Promise<FunctionPo
     const environment = functionEnvironment(config, options.environment, group, stream.name);
     return { config, code, stream, process: startFunctionProcess(config, environment, options.arnOf(config.name)) };
   };
-  const retire = async (one: WarmProcess) => {
-    await one.process.end();
-    await one.stream.close();
+  const retire = (one: WarmProcess): Promise<void> => {
+    const work = one.process.end().then(() => one.stream.close());
+    retiring.add(work);
+    return work.finally(() => retiring.delete(work));
   };
   const take = (config: FunctionConfig, code: string): WarmProcess => {
     const index = warm.findLastIndex((one) => one.config.name === config.name && one.code === code);
@@ -102,17 +104,20 @@ export async function openFunctionPool(options: PoolOptions): Promise<FunctionPo
         const requestId = randomUUID();
         if (signal.aborted || closing) return notWanted(requestId);
         const one = take(config, await codeOf(config.handlerFile));
-        running.add(one);
-        try {
-          return await runInvocation(one, requestId, payload, signal, options.log);
-        } finally {
-          running.delete(one);
-          putBack(one);
-        }
+        const invocation = runInvocation(one, requestId, payload, signal, options.log).finally(() => putBack(one));
+        const entry = { process: one.process, invocation };
+        running.add(entry);
+        return invocation.finally(() => running.delete(entry));
       }),
     async close() {
       closing = true;
-      await Promise.all([...warm.splice(0), ...running].map(retire));
+      // One that runs is retired by its invocation, when that has written its last lines.
+      const ending = [...running].map(async ({ invocation, process }) => {
+        await process.end();
+        await invocation;
+      });
+      await Promise.all([...ending, ...warm.splice(0).map(retire)]);
+      await Promise.all(retiring);
     },
   };
 }

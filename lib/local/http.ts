@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { BunsuiError } from '../errors.ts';
 import { type AwsAnswer, AwsFault, faultAnswer, type Protocol } from './aws-fault.ts';
@@ -22,7 +23,7 @@ export interface AwsRequest {
   /** The whole body; empty for services that stream. */
   readonly body: Uint8Array;
   /** The body as it comes, for services that stream. Its hash is not checked yet. */
-  readonly stream: NodeJS.ReadableStream;
+  readonly stream: Readable;
   /** The hash that was signed, or S3's marker in its place. */
   readonly payloadHash: string;
   /** Aborted when the caller has gone. */
@@ -135,7 +136,8 @@ async function serve(incoming: IncomingMessage, response: ServerResponse, servin
     });
   } catch (thrown) {
     const fault = asFault(thrown);
-    if (fault.status >= 500) {
+    // A call that is not served (501) has been named by its service.
+    if (fault.status >= 500 && fault.status !== 501) {
       serving.log('error', `${incoming.method} ${path}: ${fault.message}`, {
         target: headerOf(incoming, 'x-amz-target'),
         ...(thrown instanceof Error && !(thrown instanceof AwsFault) && { stack: thrown.stack }),
@@ -178,7 +180,7 @@ function asFault(thrown: unknown): AwsFault {
 async function readBody(incoming: IncomingMessage): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of incoming) {
+  for await (const chunk of incoming.iterator({ destroyOnReturn: false })) {
     const bytes = chunk as Buffer;
     length += bytes.length;
     if (length > maxBodyBytes) {

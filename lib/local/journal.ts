@@ -4,7 +4,7 @@
  * resolves when it is on the disk.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Journal, JournalRecord } from '../engine/ports.ts';
@@ -39,15 +39,22 @@ export interface JournalContent {
   readonly torn: number;
 }
 
-/** Begins a journal. When this resolves the execution exists, whatever happens then. */
+/** Begins a journal. When this resolves the execution exists, whatever happens then; when it rejects there is nothing. */
 export async function createJournal(path: string, header: JournalHeader): Promise<JournalFile> {
+  let file: FileHandle;
   try {
-    const file = await open(path, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, 0o600);
+    file = await open(path, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, 0o600);
+  } catch (cause) {
+    throw storageError(path, cause);
+  }
+  try {
     const journal = appending(path, file, 0);
     await journal.write(header);
     await syncFolder(dirname(path));
     return journal;
   } catch (cause) {
+    await file.close();
+    await rm(path, { force: true });
     throw storageError(path, cause);
   }
 }
@@ -58,14 +65,16 @@ export async function openJournal(
 ): Promise<{ readonly content: JournalContent; readonly journal: JournalFile }> {
   const content = await readJournal(path);
   if (content === undefined) throw damaged(path, 1, 'its first line is not whole');
+  let file: FileHandle | undefined;
   try {
-    const file = await open(path, constants.O_RDWR);
+    file = await open(path, constants.O_RDWR);
     if (content.torn > 0) {
       await file.truncate(content.length);
       await file.datasync();
     }
     return { content, journal: appending(path, file, content.length) };
   } catch (cause) {
+    await file?.close();
     throw storageError(path, cause);
   }
 }

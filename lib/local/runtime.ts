@@ -5,14 +5,14 @@
  * One process owns a state folder and runs all of this; every other process that opens it is a client of the owner.
  */
 import { randomBytes } from 'node:crypto';
-import { chmod, lstat, mkdir } from 'node:fs/promises';
+import { chmod, lstat } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { BunsuiError } from '../errors.ts';
 import { localClient } from './client.ts';
 import { dynamodbService } from './dynamodb.ts';
-import { errnoOf, readIfThere, storageError, writeFileAtomic } from './durable-files.ts';
+import { errnoOf, makeFolder, readIfThere, storageError, writeFileAtomic } from './durable-files.ts';
 import { type Executions, openExecutions } from './executions.ts';
 import { openFunctionPool } from './function-pool.ts';
 import { type Endpoint, listen, type Service } from './http.ts';
@@ -229,28 +229,19 @@ function readResumed(answer: unknown): readonly string[] {
 }
 
 async function prepareFolder(stateDir: string): Promise<void> {
+  const refuse = (what: string) =>
+    new BunsuiError('ConfigError', 'BS4001', `${stateDir} is ${what}`, {
+      context: { stateDir },
+      hint: 'choose a real folder with --state-dir',
+    });
+  const facts = await lstat(stateDir).catch(() => undefined);
+  if (facts?.isSymbolicLink()) throw refuse('a symbolic link');
+  if (facts !== undefined && !facts.isDirectory()) throw refuse('a file');
+  await makeFolder(stateDir);
   try {
-    await mkdir(stateDir, { recursive: true, mode: 0o700 });
-    const facts = await lstat(stateDir);
-    if (facts.isSymbolicLink() || !facts.isDirectory()) {
-      throw new BunsuiError(
-        'ConfigError',
-        'BS4001',
-        `${stateDir} is ${facts.isSymbolicLink() ? 'a symbolic link' : 'no folder'}`,
-        {
-          context: { stateDir },
-          hint: 'choose a real folder with --state-dir',
-        },
-      );
-    }
     // It holds keys and data: it is for its user alone, also when it was made with other rights.
-    if ((facts.mode & 0o077) !== 0) await chmod(stateDir, 0o700);
+    if (facts !== undefined && (facts.mode & 0o077) !== 0) await chmod(stateDir, 0o700);
   } catch (error) {
-    if (errnoOf(error) === 'EEXIST')
-      throw new BunsuiError('ConfigError', 'BS4001', `${stateDir} is a symbolic link or a file`, {
-        context: { stateDir },
-        hint: 'choose a real folder with --state-dir',
-      });
     throw storageError(stateDir, error);
   }
 }

@@ -5,6 +5,7 @@
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
  */
 import { createHash, type Hash } from 'node:crypto';
+import type { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import { AwsFault } from './aws-fault.ts';
 
@@ -41,7 +42,7 @@ const algorithms: Readonly<Record<string, (() => Running) | undefined>> = {
  * @throws {AwsFault} `BadDigest`, `XAmzContentSHA256Mismatch`, `IncompleteBody`, … ; what was written must be thrown away then.
  */
 export async function readUpload(
-  stream: NodeJS.ReadableStream,
+  stream: Readable,
   headers: Readonly<Record<string, string>>,
   payloadHash: string,
   write: (chunk: Uint8Array) => Promise<void>,
@@ -68,7 +69,7 @@ export async function readUpload(
   if (framed) {
     for (const [name, value] of await readFrames(stream, take)) expected.set(name, value);
   } else {
-    for await (const chunk of stream) await take(chunk as Buffer);
+    for await (const chunk of chunksOf(stream)) await take(chunk);
   }
   const declared = headers['x-amz-decoded-content-length'] ?? (framed ? undefined : headers['content-length']);
   if (declared !== undefined && Number(declared) !== length) {
@@ -97,9 +98,14 @@ export async function readUpload(
   return { length, md5: digest.toString('hex'), checksums };
 }
 
+// Not `for await` on the stream itself: leaving that destroys the connection over which the refusal is to be sent.
+function chunksOf(stream: Readable): AsyncIterable<Buffer> {
+  return stream.iterator({ destroyOnReturn: false });
+}
+
 /** Takes the frames off: `<hex>[;…]\r\n<bytes>\r\n … 0\r\n<trailers>\r\n`. Gives the trailers. */
 async function readFrames(
-  stream: NodeJS.ReadableStream,
+  stream: Readable,
   take: (chunk: Uint8Array) => Promise<void>,
 ): Promise<readonly (readonly [string, string])[]> {
   const trailers: (readonly [string, string])[] = [];
@@ -107,8 +113,8 @@ async function readFrames(
   let left = 0;
   let pending: Buffer = Buffer.alloc(0);
   const bad = () => new AwsFault('InvalidRequest', 'the aws-chunked framing of the body is not well-formed');
-  for await (const chunk of stream) {
-    pending = pending.length === 0 ? (chunk as Buffer) : Buffer.concat([pending, chunk as Buffer]);
+  for await (const chunk of chunksOf(stream)) {
+    pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
     while (pending.length > 0 && phase !== 'done') {
       if (phase === 'data') {
         const part = pending.subarray(0, left);
