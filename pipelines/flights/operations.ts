@@ -123,7 +123,7 @@ export const publish = lambda('publish', {
       rejected: rows,
       bestHour: hourlyPunctuality,
       worstHour: hourlyPunctuality,
-      hubs: z.array(hubProfile).readonly(),
+      hubs: z.array(hubProfile),
       weather: z.object({ wetDays: punctuality, dryDays: punctuality, extraDelayMinutes: z.number() }),
     }),
   }),

@@ -43,7 +43,7 @@ const answers = z.object({
   bestHour: z.int(),
   worstHour: z.int(),
   extraDelayOnWetDaysMinutes: z.number(),
-  hubs: z.array(run.profile.output).readonly(),
+  hubs: z.array(run.profile.output),
   summary: z.string(),
   table: z.string(),
   quarantine: z.string(),
