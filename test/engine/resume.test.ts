@@ -26,22 +26,37 @@ import {
 const keyOf = (request: TaskRequest) =>
   `${request.stateName} ${JSON.stringify(request.arguments)} #${request.retryCount}`;
 
-/** Keys of the tries whose end stands in the records. */
-function endedTasks(records: readonly JournalRecord[], all: readonly JournalRecord[]): readonly string[] {
-  const ids = new Set<number>();
-  const scheduled = new Map<number, number>();
-  for (const record of records) {
-    if (record.kind !== 'event') continue;
-    const { event } = record;
-    if (event.type === 'TaskStarted') scheduled.set(event.id, event.previousEventId);
-    if (event.type === 'TaskSucceeded' || event.type === 'TaskFailed')
-      ids.add(scheduled.get(event.previousEventId) ?? 0);
-  }
-  return all.flatMap((record) =>
-    record.kind === 'event' && record.event.type === 'TaskScheduled' && ids.has(record.event.id)
-      ? [String(record.event.taskScheduledEventDetails.parameters)]
-      : [],
+/** The ends of tries in the records, each as the thread and the arguments (which hold the number of the try). */
+function endsByThread(records: readonly JournalRecord[]): readonly string[] {
+  const ends = records.flatMap((record) =>
+    record.kind === 'event' && /^Task(Succeeded|Failed|TimedOut)$/.test(record.event.type) ? [record.thread] : [],
   );
+  return endedTasks(records).map((parameters, index) => `${ends[index]} ${parameters}`);
+}
+
+/** The arguments of the tries whose end stands in the records, once per end. */
+function endedTasks(records: readonly JournalRecord[]): readonly string[] {
+  const parameters = new Map<number, string>();
+  return records.flatMap((record) => {
+    if (record.kind !== 'event') return [];
+    const { event } = record;
+    if (event.type === 'TaskScheduled') parameters.set(event.id, event.taskScheduledEventDetails.parameters);
+    // A start refers to its scheduling, an end to its start.
+    if (event.type === 'TaskStarted') parameters.set(event.id, parameters.get(event.previousEventId) ?? '');
+    const isEnd = event.type === 'TaskSucceeded' || event.type === 'TaskFailed' || event.type === 'TaskTimedOut';
+    return isEnd ? [parameters.get(event.previousEventId) ?? ''] : [];
+  });
+}
+
+/** What is in `taken` and no longer there once `left` has been taken out of `all`. */
+function beyond(all: readonly string[], left: readonly string[], taken: readonly string[]): readonly string[] {
+  const rest = [...all];
+  for (const key of left) rest.splice(rest.indexOf(key), 1);
+  return taken.filter((key) => {
+    const at = rest.indexOf(key);
+    if (at >= 0) rest.splice(at, 1);
+    return at < 0;
+  });
 }
 
 function foldWhole(machine: object, records: readonly JournalRecord[]): string {
@@ -62,26 +77,25 @@ const happened = (records: readonly JournalRecord[]) =>
 
 async function checkEveryCut(machine: object, input: unknown, answer: Answer, steady: boolean): Promise<Run> {
   const whole = await run(machine, input, answer);
-  const tries = whole.tasks.map(keyOf);
+  const argumentsOf = (tasks: readonly TaskRequest[]) => tasks.map((request) => JSON.stringify(request.arguments));
   for (let cut = 1; cut <= whole.records.length; cut += 1) {
     const kept = whole.records.slice(0, cut);
     const rest = await resume(machine, kept, answer);
     const joined = [...kept, ...rest.records];
-    const again = rest.tasks.map(keyOf);
-    const ended = endedTasks(kept, whole.records);
     expect({
       cut,
       outcome: rest.outcome,
       status: foldWhole(machine, joined),
-      foreign: again.filter((key) => !tries.includes(key)),
-      repeated: rest.tasks.filter((request) => ended.includes(JSON.stringify(request.arguments)) && steady).map(keyOf),
+      // Which branch fails first is a race, so that a resumed run may get to tries the whole one never started.
+      repeated: steady ? beyond(argumentsOf(whole.tasks), endedTasks(kept), argumentsOf(rest.tasks)) : [],
+      endedTwice: endsByThread(joined).filter((end, index, all) => all.indexOf(end) !== index),
       happened: steady ? happened(joined) : [],
     }).toStrictEqual({
       cut,
       outcome: whole.outcome,
       status: whole.outcome.status,
-      foreign: [],
       repeated: [],
+      endedTwice: [],
       happened: steady ? happened(whole.records) : [],
     });
   }
