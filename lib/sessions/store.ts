@@ -114,7 +114,11 @@ const maxBatchTries = 10;
  * Writes job records. Their keys are made of what they record, so that writing them again changes nothing.
  * @throws {BunsuiError} BS5001 when the table takes some of them not even after several tries
  */
-export async function putJobRecords(deps: StoreDeps, items: readonly AttemptItem[]): Promise<void> {
+export async function putJobRecords(
+  deps: StoreDeps,
+  items: readonly AttemptItem[],
+  sleep: (ms: number) => Promise<void> = (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+): Promise<void> {
   const table = deps.names.jobHistoryTable;
   for (let start = 0; start < items.length; start += batchSize) {
     let open: NonNullable<BatchWriteCommand['input']['RequestItems']>[string] = items
@@ -126,7 +130,7 @@ export async function putJobRecords(deps: StoreDeps, items: readonly AttemptItem
           recoverable: true,
         });
       }
-      if (tries > 0) await new Promise((resolve) => setTimeout(resolve, 20 * 2 ** tries));
+      if (tries > 0) await sleep(20 * 2 ** tries);
       const answer = await deps.db.send(new BatchWriteCommand({ RequestItems: { [table]: open } }));
       open = answer.UnprocessedItems?.[table] ?? [];
     }
