@@ -5,7 +5,6 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
@@ -17,9 +16,12 @@ const pipeline = 'pipelines/flights/pipeline.ts';
 const runs = 5;
 const goals = { firstJobMs: 1_500, helpMs: 120 };
 
-/** Runs `measure` with a folder that is gone afterwards; as TMPDIR it is also where V8's compile cache would be. */
+/**
+ * Runs `measure` with a folder that is gone afterwards; as TMPDIR it is also where V8's compile cache would be. It lies
+ * in the project, as a state folder does: handlers find packages from there.
+ */
 async function withFolder<T>(measure: (folder: string, env: NodeJS.ProcessEnv) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'bunsui-bench-'));
+  const folder = mkdtempSync(join(root, '.bunsui-bench-'));
   const { NODE_COMPILE_CACHE: _, ...env } = process.env;
   try {
     return await measure(folder, { ...env, TMPDIR: folder });
@@ -71,13 +73,15 @@ function firstJob(): Promise<FirstJob> {
     const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
     const end = ended(child);
     let first: { readonly seenMs: number; readonly startedMs: number } | undefined;
+    let last = '';
     for await (const line of createInterface({ input: child.stdout })) {
+      last = line;
       if (first !== undefined || !line.includes('"job.started"')) continue;
       const { type, at } = JSON.parse(line) as { readonly type: string; readonly at: string };
       if (type === 'job.started') first = { seenMs: performance.now() - from, startedMs: Date.parse(at) - fromEpoch };
     }
     const { status, stderr } = await end;
-    if (first === undefined || status !== 0) throw new Error(`bunsui run ended with ${status}: ${stderr}`);
+    if (first === undefined || status !== 0) throw new Error(`bunsui run ended with ${status}: ${stderr}${last}`);
     return { ...first, totalMs: performance.now() - from };
   });
 }

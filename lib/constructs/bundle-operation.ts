@@ -7,6 +7,7 @@ import { Code } from 'aws-cdk-lib/aws-lambda';
 import type { BuildFailure } from 'esbuild';
 import { buildSync } from 'esbuild';
 import { BunsuiError } from '../errors.ts';
+import { handlerBundleSettings } from '../handler-bundle.ts';
 import type { LambdaOperationIr } from '../ir/nodes.ts';
 
 /** The wrapper that goes into a bundle is the one that belongs to this compiler, whatever copies an author has installed. */
@@ -19,34 +20,20 @@ function isBuildFailure(error: unknown): error is BuildFailure {
 /**
  * Bundles a handler with everything it imports; texts of the files by name.
  *
- * Names are kept: Step Functions matches `ErrorEquals` against an error's name, and authors may take it from the class.
- *
  * @throws {BunsuiError} BS4004 with file, line and reason of every error.
  */
 export function bundleOperation(operation: LambdaOperationIr): { readonly [fileName: string]: string } {
   const folder = dirname(operation.entry);
   try {
     const { outputFiles } = buildSync({
+      ...handlerBundleSettings,
+      mainFields: [...handlerBundleSettings.mainFields],
       entryPoints: [operation.entry],
       // Nothing is written here: source maps name files relative to it, and so the same on every machine.
       outfile: join(folder, 'index.mjs'),
       absWorkingDir: folder,
       write: false,
-      bundle: true,
-      platform: 'node',
-      target: 'node24',
-      format: 'esm',
-      mainFields: ['module', 'main'],
       alias: { bunsui: self },
-      minifySyntax: true,
-      minifyWhitespace: true,
-      keepNames: true,
-      legalComments: 'none',
-      sourcemap: 'linked',
-      sourcesContent: false,
-      // Packages in CommonJS ask for Node's own modules by `require`, which ES modules lack.
-      banner: { js: `import{createRequire as $require}from'node:module';const require=$require(import.meta.url);` },
-      logLevel: 'silent',
     });
     return Object.fromEntries(
       outputFiles.map(({ path, text }) => [path.endsWith('.map') ? 'index.mjs.map' : 'index.mjs', text]),

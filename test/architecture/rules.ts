@@ -18,6 +18,7 @@ const nothing: RoomRule = { rooms: [], packages: [], node: 'none' };
 export const rooms: { readonly [room: string]: RoomRule } = {
   errors: nothing,
   'storage-layout': nothing,
+  'handler-bundle': nothing,
   ir: { rooms: ['errors'], packages: [], node: 'none' },
   wrapper: { rooms: ['errors', 'storage-layout'], packages: ['aws4fetch'], node: 'any' },
   dsl: { rooms: ['ir', 'wrapper', 'errors'], packages: ['zod'], node: ['call-site.ts'] },
@@ -27,13 +28,13 @@ export const rooms: { readonly [room: string]: RoomRule } = {
   engine: { rooms: ['asl', 'errors'], packages: [], node: 'none' },
   graph: { rooms: ['ir', 'errors'], packages: ['@dagrejs/dagre'], node: 'none' },
   local: {
-    rooms: ['engine', 'asl', 'ir', 'storage-layout', 'errors'],
+    rooms: ['engine', 'asl', 'ir', 'handler-bundle', 'storage-layout', 'errors'],
     packages: ['dynalite', 'esbuild', 'croner', 'aws4fetch'],
     node: 'any',
   },
   sessions: { rooms: ['ir', 'asl', 'storage-layout', 'errors'], packages: ['@aws-sdk/*', 'zod'], node: 'any' },
   constructs: {
-    rooms: ['compiler', 'ir', 'storage-layout', 'errors'],
+    rooms: ['compiler', 'ir', 'handler-bundle', 'storage-layout', 'errors'],
     packages: ['aws-cdk-lib', 'constructs', 'esbuild'],
     node: 'any',
   },
