@@ -12,6 +12,8 @@ import { sha256 } from './signature.ts';
 
 /** Settings that decide what a bundle holds. Raising `bundleVersion` makes all bundles anew. */
 const bundleVersion = 1;
+/** Times of files lag behind the clock by less than this. */
+const clockGrainMs = 20;
 const settings = {
   bundle: true,
   platform: 'node',
@@ -64,6 +66,7 @@ export async function bundleHandlers(
 async function build(folder: string, entries: readonly string[]): Promise<Manifest> {
   const { build: runBuild, stop } = await import('esbuild');
   const workingDir = dirname(entries[0] ?? folder);
+  const startedAtMs = Date.now();
   let result: Awaited<ReturnType<typeof runBuild<typeof settings>>>;
   try {
     result = await runBuild({
@@ -79,25 +82,25 @@ async function build(folder: string, entries: readonly string[]): Promise<Manife
     // Its process would outlive the first build; the next one is far away.
     void stop();
   }
-  const outputs: Record<string, string> = {};
-  await Promise.all(
-    entries.map(async (entry, index) => {
-      const file = (suffix: string) =>
-        result.outputFiles.find(({ path }) => path === join(folder, `${index}${suffix}`));
-      const [code, map] = [file('.mjs'), file('.mjs.map')];
-      if (code === undefined) throw new Error(`esbuild gave nothing for ${entry}`);
-      const text = code.text.replace(/\/\/# sourceMappingURL=.*\s*$/, '//# sourceMappingURL=index.mjs.map\n');
-      const home = join(folder, sha256(text).slice(0, 24));
-      await makeFolder(home);
-      // The map first: a module without its map would show other lines than the author's.
-      if (map !== undefined) await writeFileAtomic(join(home, 'index.mjs.map'), rebased(map.text, folder, home));
-      await writeFileAtomic(join(home, 'index.mjs'), text);
-      outputs[entry] = join(home, 'index.mjs');
-    }),
-  );
+  const outputs = entries.map(async (entry, index) => {
+    const file = (suffix: string) => result.outputFiles.find(({ path }) => path === join(folder, `${index}${suffix}`));
+    const [code, map] = [file('.mjs'), file('.mjs.map')];
+    if (code === undefined) throw new Error(`esbuild gave nothing for ${entry}`);
+    const text = code.text.replace(/\/\/# sourceMappingURL=.*\s*$/, '//# sourceMappingURL=index.mjs.map\n');
+    const home = join(folder, sha256(text).slice(0, 24));
+    await makeFolder(home);
+    // The map first: a module without its map would show other lines than the author's.
+    if (map !== undefined) await writeFileAtomic(join(home, 'index.mjs.map'), rebased(map.text, folder, home));
+    await writeFileAtomic(join(home, 'index.mjs'), text);
+    return [entry, join(home, 'index.mjs')] as const;
+  });
   const names = Object.keys(result.metafile.inputs).map((name) => resolve(workingDir, name));
-  const inputs = await Promise.all(names.map(async (name) => [name, await stateOf(name)] as const));
-  return { inputs: Object.fromEntries(inputs), outputs };
+  // A file that was saved while esbuild read it may be in the bundle as it was before: that bundle is not used again.
+  const inputs = names.map(async (name) => [name, await stateOf(name, startedAtMs - clockGrainMs)] as const);
+  return {
+    inputs: Object.fromEntries(await Promise.all(inputs)),
+    outputs: Object.fromEntries(await Promise.all(outputs)),
+  };
 }
 
 // `bunsui` in an author's file is the bunsui that runs, also where that is not installed as a package.
@@ -125,8 +128,9 @@ async function isCurrent({ inputs, outputs }: Manifest): Promise<boolean> {
 }
 
 // The change time too: package managers give all files of all versions the same modification time.
-async function stateOf(path: string): Promise<string> {
+async function stateOf(path: string, changingSinceMs = Number.POSITIVE_INFINITY): Promise<string> {
   const facts = await stat(path, { bigint: true }).catch(() => undefined);
+  if (facts !== undefined && Number(facts.mtimeMs) >= changingSinceMs) return 'changing';
   return facts === undefined ? 'missing' : `${facts.size}/${facts.mtimeNs}/${facts.ctimeNs}/${facts.ino}`;
 }
 
