@@ -4,7 +4,7 @@
  * Ancestor sets are bit rows (one bit per node), so a graph of n nodes and E edges takes n·E/32 steps.
  */
 export interface Reduced {
-  /** Ids so that each comes after everything it depends on; otherwise in the given order. */
+  /** Ids so that each comes after everything it depends on; otherwise in the given order. Nodes of a cycle are left out. */
   readonly order: readonly string[];
   /** Direct parents that no other parent implies, by id, in `order`. */
   readonly parents: ReadonlyMap<string, readonly string[]>;
@@ -12,7 +12,7 @@ export interface Reduced {
   isAncestor(a: string, b: string): boolean;
 }
 
-/** Reduces an acyclic dependency graph (`id → ids it waits for`). */
+/** Reduces a dependency graph (`id → ids it waits for`). */
 export function transitiveReduction(dependencies: ReadonlyMap<string, ReadonlySet<string>>): Reduced {
   const order = topologicalOrder(dependencies);
   const position = new Map(order.map((id, index) => [id, index]));
