@@ -10,7 +10,7 @@ import { isTerminal } from '../sessions/status.ts';
 import type { SessionView } from '../sessions/view.ts';
 import { readEvents, unfinishedExecutions } from './execution-feed.ts';
 import { type Feed, follow } from './follow.ts';
-import { type LocalPlatform, openLocalPlatform } from './local-platform.ts';
+import { isGone, type LocalPlatform, openLocalPlatform } from './local-platform.ts';
 import type { FollowedSession, Progress } from './screen/progress.ts';
 
 /** The platform a session is attended on; another one stands here after a take-over. */
@@ -25,9 +25,23 @@ const recordPatienceMs = 120_000;
 /** Take-overs in a row without a single answer in between. */
 const maxTakeOvers = 5;
 
-/** The runtime's own refusals are answers; what the network says means that its process has gone. */
-function isGone(thrown: unknown): boolean {
-  return !(thrown instanceof BunsuiError);
+/**
+ * Does something that may be done again, on the platform of the attendance; on another one when the process that runs
+ * the runtime ends in the meantime.
+ */
+export async function onAnyPlatform<T>(
+  attendance: Attendance,
+  work: (platform: LocalPlatform) => Promise<T>,
+): Promise<T> {
+  for (let tries = 0; ; tries += 1) {
+    const { platform } = attendance;
+    try {
+      return await work(platform);
+    } catch (thrown) {
+      if (platform.runtime.owner || !isGone(thrown) || tries === maxTakeOvers) throw thrown;
+      attendance.platform = await openLocalPlatform(attendance.stateDir, attendance.cwd);
+    }
+  }
 }
 
 /** Opens the runtime again after its process has gone, here or as a client of who was faster, and goes on there. */
@@ -75,7 +89,7 @@ async function recordOf(attendance: Attendance, session: string, progress: Progr
       const item = await getSession(await attendance.platform.clients(), session);
       if (item === undefined || isTerminal(item.status) || Date.now() > untilMs) return item;
     } catch (thrown) {
-      if (attendance.platform.runtime.owner || Date.now() > untilMs) throw thrown;
+      if (attendance.platform.runtime.owner || !isGone(thrown) || Date.now() > untilMs) throw thrown;
       // A client's owner may end while it records: whoever opens next records again.
       await takeOver(attendance, progress);
     }

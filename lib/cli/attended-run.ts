@@ -25,7 +25,6 @@ export interface AttendedOptions {
 
 export interface AttendedSession extends FollowedSession {
   readonly executionArn: string;
-  readonly createdAt: string;
 }
 
 /** A run as far as it has come; what an interruption has to end. */

@@ -47,6 +47,36 @@ export async function openLocalPlatform(stateDir: string, cwd: string): Promise<
   };
 }
 
+/** True when the process at the other end has gone, or went while it answered. */
+export function isGone(thrown: unknown, depth = 0): boolean {
+  if (!(thrown instanceof Error) || depth > 8) return false;
+  const { code } = thrown as NodeJS.ErrnoException;
+  return code === 'ECONNREFUSED' || code === 'ECONNRESET' || code === 'EPIPE' || isGone(thrown.cause, depth + 1);
+}
+
+/** Owners that only read something end at any moment; this many in a row is something else. */
+const maxOwners = 10;
+
+/**
+ * Reads something from the platform and closes it. When the runtime belonged to another process and that ends in the
+ * meantime, it is read again from the next one: `work` may run more than once.
+ */
+export async function readFromPlatform<T>(
+  open: () => Promise<LocalPlatform>,
+  work: (platform: LocalPlatform) => Promise<T>,
+): Promise<T> {
+  for (let owners = 1; ; owners += 1) {
+    const platform = await open();
+    try {
+      return await work(platform);
+    } catch (thrown) {
+      if (platform.runtime.owner || !isGone(thrown) || owners === maxOwners) throw thrown;
+    } finally {
+      await platform.close();
+    }
+  }
+}
+
 /** Names of bunsui's own functions. No operation's function is named so: pipelines begin with a letter or digit. */
 export const ownFunctions = { startSession: '_bunsui-start-session', sessionEnded: '_bunsui-session-ended' } as const;
 

@@ -84,6 +84,9 @@ function jobChanges(before: JobView | undefined, after: JobView, nowMs: number):
   return events;
 }
 
+/** A map ends with its last item, in the same moment: it is told after it. */
+const isMapEnd = ({ type }: ProgressEvent) => type.startsWith('map.') && type !== 'map.started';
+
 /**
  * Every change from one view to a later one, in the order of time.
  *
@@ -97,5 +100,5 @@ export function progressEvents(
   const known = new Map(before?.jobs.map((job) => [job.job, job]));
   return after.jobs
     .flatMap((job) => (job.kind === 'map' ? mapChanges : jobChanges)(known.get(job.job), job, nowMs))
-    .sort((a, b) => a.atMs - b.atMs);
+    .sort((a, b) => a.atMs - b.atMs || Number(isMapEnd(a)) - Number(isMapEnd(b)));
 }

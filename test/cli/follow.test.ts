@@ -6,7 +6,13 @@ import { foldHistory } from '../../lib/sessions/fold.ts';
 import { artifact, failureHistory, successHistory } from '../sessions/history-fixture.ts';
 import { recordedTerminal } from './outputs.ts';
 
-const session = { session: '01k9', pipeline: 'flow', version: 'abc', origin: 'started' as const };
+const session = {
+  session: '01k9',
+  pipeline: 'flow',
+  version: 'abc',
+  origin: 'started' as const,
+  createdAt: '2026-11-21T09:00:00.000Z',
+};
 
 /** Gives a history out in pages; some calls fail first. */
 function feedOf(history: readonly HistoryEvent[], pageSize: number, failing: readonly number[] = []) {

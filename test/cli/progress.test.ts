@@ -18,7 +18,13 @@ const start = session([
   job('airports', 'pending'),
   job('by-hub', 'pending', [], { kind: 'map' }),
 ]);
-const followed = { session: '01k9', pipeline: 'flights', version: 'abc123', origin: 'started' as const };
+const followed = {
+  session: '01k9',
+  pipeline: 'flights',
+  version: 'abc123',
+  origin: 'started' as const,
+  createdAt: '2026-11-21T09:00:00.000Z',
+};
 
 it('tells each change once, in the order of time, however many views it is spread over', () => {
   const inOne = progressEvents(start, halfWay, t0 + 2000).map(({ type, atMs, job: path }) => [atMs - t0, type, path]);

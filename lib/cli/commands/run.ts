@@ -1,6 +1,8 @@
 /** `bunsui run`: a pipeline file, deployed to this machine, started and attended to its end. */
+import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { basename } from 'node:path';
+import { onAnyPlatform } from '../attend.ts';
 import { type AttendedOptions, type AttendedRun, attended, attendToEnd } from '../attended-run.ts';
 import { inputMistakes } from '../checked-input.ts';
 import { loadCompiled, reportDiagnostics } from '../checked-pipeline.ts';
@@ -41,19 +43,22 @@ async function work(context: CommandContext, file: string, options: RunOptions, 
     cwd: context.cwd,
   };
   run.attendance = attendance;
-  const { platform } = attendance;
   progress.preparing('bundling handlers');
-  await deploy(platform, artifact);
-  const started = await startThroughFunction(platform, {
-    pipeline: artifact.pipeline.id,
-    version: artifact.version,
-    input,
-    trigger: { kind: 'manual' },
-    user: userName(),
-    ...(options.key === undefined ? {} : { key: options.key }),
+  // With a key of its own the same start may be asked for again, should the runtime's process end in between.
+  const key = options.key ?? `run-${randomUUID()}`;
+  const started = await onAnyPlatform(attendance, async (platform) => {
+    await deploy(platform, artifact);
+    return startThroughFunction(platform, {
+      pipeline: artifact.pipeline.id,
+      version: artifact.version,
+      input,
+      key,
+      trigger: { kind: 'manual' },
+      user: userName(),
+    });
   });
-  const isNew = started.outcome === 'created';
-  if (!isNew) await platform.runtime.resumeExecutions([started.execution_arn]);
+  const isNew = started.outcome === 'created' || options.key === undefined;
+  if (!isNew) await attendance.platform.runtime.resumeExecutions([started.execution_arn]);
   const session = {
     session: started.session_id,
     createdAt: started.created_at,

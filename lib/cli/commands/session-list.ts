@@ -7,7 +7,7 @@ import { ago, duration, localTime } from '../durations.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { harmlessLine } from '../harmless.ts';
 import { jsonLine } from '../json-lines.ts';
-import { isUnusedFolder, openLocalPlatform } from '../local-platform.ts';
+import { isUnusedFolder, openLocalPlatform, readFromPlatform } from '../local-platform.ts';
 import { paintOf, symbolOf } from '../screen/symbols.ts';
 import { table } from '../table.ts';
 
@@ -81,15 +81,13 @@ export async function listSessionsCommand(context: CommandContext, options: List
 
 async function read(context: CommandContext, options: ListOptions): Promise<readonly SessionItem[]> {
   if (isUnusedFolder(options.stateDir, context.cwd)) return [];
-  const platform = await openLocalPlatform(options.stateDir, context.cwd);
-  try {
+  const open = () => openLocalPlatform(options.stateDir, context.cwd);
+  return readFromPlatform(open, async (platform) => {
     const page = await listSessions(await platform.clients(), {
       limit: options.limit,
       ...(options.pipeline === undefined ? {} : { pipeline: options.pipeline }),
       ...(options.status === undefined ? {} : { status: options.status as SessionStatus }),
     });
     return page.sessions;
-  } finally {
-    await platform.close();
-  }
+  });
 }

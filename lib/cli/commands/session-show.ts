@@ -1,12 +1,14 @@
 /** `bunsui session show`: one session as a page, or as one JSON object. */
 import type { SessionItem } from '../../sessions/items.ts';
-import type { SessionView } from '../../sessions/view.ts';
+import type { FailureView, JobView, SessionView } from '../../sessions/view.ts';
 import type { CommandContext } from '../context.ts';
 import { ago, localTime } from '../durations.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { artifactOf, openForSession, sessionNamed, viewNow } from '../find-session.ts';
+import { failureText } from '../failures.ts';
 import { harmlessLine } from '../harmless.ts';
-import { jsonLine } from '../json-lines.ts';
+import { isoTime, jsonLine } from '../json-lines.ts';
+import { readFromPlatform } from '../local-platform.ts';
 import { commandLine, placesOf, type SessionPlaces } from '../places.ts';
 import { failureLines, jobTable, outcomeLines, resultLines } from '../session-page.ts';
 import { whereLines } from '../summary.ts';
@@ -25,16 +27,13 @@ interface Shown {
 }
 
 export async function showSession(context: CommandContext, name: string, options: ShowOptions): Promise<number> {
-  const platform = await openForSession(context, options.stateDir);
-  let shown: Shown;
-  try {
+  const open = () => openForSession(context, options.stateDir);
+  const shown = await readFromPlatform(open, async (platform): Promise<Shown> => {
     const item = await sessionNamed(platform, name);
     const { view, driven } = await viewNow(platform, item, await artifactOf(platform, item));
     const at = { session: item.session_id, createdAt: item.created_at };
-    shown = { item, view, driven, places: placesOf(platform.runtime.stateDir, platform.names, at) };
-  } finally {
-    await platform.close();
-  }
+    return { item, view, driven, places: placesOf(platform.runtime.stateDir, platform.names, at) };
+  });
   const { out } = context.terminal;
   if (options.json) out.write(jsonLine('session', { ...shown.item, ...liveFields(shown) }));
   else out.write(`${pageLines(context, shown, options.stateDir).join('\n')}\n`);
@@ -48,9 +47,42 @@ function liveFields({ item, view, driven, places }: Shown): { readonly [field: s
     interrupted: !driven && view.endedAt === undefined,
     input: view.input,
     ...(view.output === undefined ? {} : { output: view.output }),
-    jobs: view.jobs,
+    jobs: view.jobs.map(jobRecord),
     report: places.report,
     logs: places.logs,
+  };
+}
+
+const timeField = (name: string, ms: number | undefined) => (ms === undefined ? {} : { [name]: isoTime(ms) });
+
+function errorRecord(error: FailureView | undefined): { readonly error?: object } {
+  if (error === undefined) return {};
+  const { name, message } = failureText(error);
+  return { error: { name, message } };
+}
+
+/** A job as a record: the names of job history, ISO times. */
+function jobRecord(job: JobView): { readonly [field: string]: unknown } {
+  return {
+    job_id: job.job,
+    kind: job.kind,
+    ...(job.operation === undefined ? {} : { operation_id: job.operation }),
+    job_status: job.status,
+    ...timeField('started_at', job.startedAt),
+    ...timeField('completed_at', job.endedAt),
+    attempts: job.attempts.map((attempt) => ({
+      attempt: attempt.number,
+      status: attempt.status,
+      ...timeField('started_at', attempt.startedAt),
+      ...timeField('completed_at', attempt.endedAt),
+      ...errorRecord(attempt.error),
+    })),
+    ...(job.iterations === undefined ? {} : { iterations: job.iterations }),
+    ...(job.input === undefined ? {} : { input: job.input }),
+    ...(job.output === undefined ? {} : { output: job.output }),
+    ...errorRecord(job.error),
+    file: job.source.file,
+    line: job.source.line,
   };
 }
 

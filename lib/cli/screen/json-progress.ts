@@ -34,7 +34,7 @@ export function jsonProgress({ out, err }: Terminal): Progress {
       seen = view;
       out.write(
         jsonLine(`session.${followed.origin}`, {
-          at: isoTime(Date.now()),
+          at: followed.origin === 'started' ? followed.createdAt : isoTime(Date.now()),
           session,
           pipeline: followed.pipeline,
           version: followed.version,

@@ -32,9 +32,12 @@ export function plainProgress({ out, err }: Terminal): Progress {
     preparing(what) {
       line(Date.now(), what);
     },
-    began({ session, pipeline, version, origin }, view) {
+    began({ session, pipeline, version, origin, createdAt }, view) {
       seen = view;
-      line(Date.now(), `session ${session} ${origin}: ${pipeline} ${version}`);
+      line(
+        origin === 'started' ? Date.parse(createdAt) : Date.now(),
+        `session ${session} ${origin}: ${pipeline} ${version}`,
+      );
     },
     changed(view, nowMs) {
       for (const event of progressEvents(seen, view, nowMs)) line(event.atMs, `${event.job}  ${plainWords(event)}`);

@@ -8,6 +8,8 @@ export interface FollowedSession {
   readonly session: string;
   readonly pipeline: string;
   readonly version: string;
+  /** ISO 8601. */
+  readonly createdAt: string;
   /** `resumed`: an interrupted one goes on. `existing`: the idempotency key stood for it already. */
   readonly origin: 'started' | 'resumed' | 'existing';
 }
