@@ -10,6 +10,7 @@ import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
 import { fitsBytes, maxPayloadBytes } from '../asl/json.ts';
 import type { EvaluationSources } from '../asl/jsonata.ts';
 import { BunsuiError } from '../errors.ts';
+import { type Arrival, effectsOf } from './effects.ts';
 import {
   damagedJournal,
   type Execution,
@@ -20,9 +21,9 @@ import {
   type Thread,
 } from './execution.ts';
 import { applyRecord } from './fold.ts';
-import type { EnginePorts, JournalRecord, TaskOutcome } from './ports.ts';
-import { isRunnable, step, wakeUpMs } from './step.ts';
-import { limitedFailure, recordTaskOutcome, taskRequest } from './task.ts';
+import type { EnginePorts, JournalRecord } from './ports.ts';
+import { isRunnable, step } from './step.ts';
+import { limitedFailure, recordTaskOutcome } from './task.ts';
 import { historyFull, place, type Turn } from './turn.ts';
 
 /** A running (or ended) execution. */
@@ -103,20 +104,6 @@ function newTurn(execution: Execution, sources: EvaluationSources): Turn {
 /** Records per append at most, so that a machine that never waits does not fill the memory before it is written. */
 const maxBatch = 1_000;
 
-interface TaskRun {
-  readonly scheduledId: number;
-  readonly controller: AbortController;
-}
-interface Alarm {
-  readonly atMs: number;
-  readonly cancel: () => void;
-}
-type Arrival =
-  | { readonly kind: 'outcome'; readonly thread: Thread; readonly scheduledId: number; readonly outcome: TaskOutcome }
-  | { readonly kind: 'wake'; readonly thread: Thread }
-  | { readonly kind: 'timeout' }
-  | { readonly kind: 'stop'; readonly error?: string; readonly cause?: string };
-
 function drive(
   ports: EnginePorts,
   execution: Execution,
@@ -124,8 +111,6 @@ function drive(
   durable: number,
 ): ExecutionHandle {
   const sources = sourcesOf(ports);
-  const tasks = new Map<Thread, TaskRun>();
-  const alarms = new Map<Thread, Alarm>();
   const queue = new Set<Thread>();
   const listeners = new Set<(events: readonly HistoryEvent[]) => void>();
   // What the records of the batch in hand have changed, to be acted on once they are durable.
@@ -136,7 +121,6 @@ function drive(
   let records = firstRecords;
   let working: Promise<void> | undefined;
   let halted = false;
-  let deadline: Alarm | undefined;
   const { promise: done, resolve: settle, reject: fail } = Promise.withResolvers<Outcome>();
   // Whoever awaits `done` sees the rejection; whoever does not must not be ended by it.
   done.catch(() => undefined);
@@ -173,7 +157,7 @@ function drive(
       await ports.journal.append(batch);
       if (halted) return;
       show(upTo);
-      for (const thread of touchedNow) act(thread);
+      for (const thread of touchedNow) effects.act(thread);
       if (execution.outcome.status !== 'RUNNING') return finishUp();
     }
   };
@@ -184,8 +168,10 @@ function drive(
     for (const arrival of taken) {
       if (execution.outcome.status !== 'RUNNING') return;
       const turn = { execution, sources, records };
-      if (arrival.kind === 'wake') takeWake(arrival.thread);
-      else if (arrival.kind === 'outcome') withinLimit(() => takeOutcome(turn, arrival));
+      if (arrival.kind === 'wake') {
+        effects.rang(arrival.thread);
+        queue.add(arrival.thread);
+      } else if (arrival.kind === 'outcome') withinLimit(() => takeOutcome(turn, arrival));
       else if (arrival.kind === 'timeout') place(turn, rootThreadId, { type: 'ExecutionTimedOut' }, 0);
       else {
         const { error, cause } = arrival;
@@ -199,21 +185,9 @@ function drive(
     }
   };
 
-  const takeWake = (thread: Thread): void => {
-    alarms.delete(thread);
-    // Real timers may ring a moment early.
-    if (isRunnable(thread, sources.now())) queue.add(thread);
-    else setAlarm(thread);
-  };
-
-  const takeOutcome = (turn: Turn, arrival: Arrival & { readonly kind: 'outcome' }): void => {
-    const { thread, scheduledId } = arrival;
-    tasks.delete(thread);
-    const { phase } = thread;
-    const awaited =
-      execution.threads.get(thread.id) === thread && phase.kind === 'started' && phase.task.scheduledId === scheduledId;
+  const takeOutcome = (turn: Turn, { thread, scheduledId, outcome: answer }: Arrival & { kind: 'outcome' }): void => {
     // An answer that comes after a timeout or the end of its branch is not wanted any more.
-    if (awaited) recordTaskOutcome(turn, thread, arrival.outcome);
+    if (effects.answered(thread, scheduledId)) recordTaskOutcome(turn, thread, answer);
   };
 
   const takeTouched = (): void => {
@@ -249,45 +223,10 @@ function drive(
     for (const listener of listeners) listener(fresh);
   };
 
-  /** Brings tasks and alarms of a thread in line with what is durable of it. */
-  const act = (thread: Thread): void => {
-    const alive = execution.threads.get(thread.id) === thread;
-    const task = alive && thread.phase.kind === 'started' ? thread.phase.task : undefined;
-    const run = tasks.get(thread);
-    if (run !== undefined && run.scheduledId !== task?.scheduledId) {
-      tasks.delete(thread);
-      run.controller.abort();
-    }
-    if (task !== undefined && tasks.get(thread) === undefined) {
-      const controller = new AbortController();
-      tasks.set(thread, { scheduledId: task.scheduledId, controller });
-      void runTask(ports, taskRequest(execution, thread, task), controller.signal).then((answer) =>
-        arrive({ kind: 'outcome', thread, scheduledId: task.scheduledId, outcome: answer }),
-      );
-    }
-    setAlarm(thread);
-  };
-
-  const setAlarm = (thread: Thread): void => {
-    const alive = execution.threads.get(thread.id) === thread;
-    const atMs = alive ? wakeUpMs(thread) : undefined;
-    const alarm = alarms.get(thread);
-    if (alarm?.atMs === atMs) return;
-    alarm?.cancel();
-    alarms.delete(thread);
-    if (atMs === undefined) return;
-    const cancel = ports.clock.wakeAt(atMs, () => arrive({ kind: 'wake', thread }));
-    alarms.set(thread, { atMs, cancel });
-  };
-
   const letGo = (): void => {
     halted = true;
-    for (const { controller } of tasks.values()) controller.abort();
-    for (const { cancel } of alarms.values()) cancel();
-    deadline?.cancel();
-    tasks.clear();
-    alarms.clear();
     arrivals = [];
+    effects.letGo();
   };
 
   const finishUp = (): void => {
@@ -300,28 +239,19 @@ function drive(
     fail(thrown);
   };
 
-  const begin = (): void => {
-    const { TimeoutSeconds } = execution.identity.definition;
-    if (execution.outcome.status !== 'RUNNING' && records.length === 0) {
-      outcome = execution.outcome;
-      execution.touched.clear();
-      finishUp();
-      return;
-    }
-    if (TimeoutSeconds !== undefined) {
-      const atMs = execution.startedAtMs + TimeoutSeconds * 1_000;
-      deadline = { atMs, cancel: ports.clock.wakeAt(atMs, () => arrive({ kind: 'timeout' })) };
-    }
+  const effects = effectsOf(ports, execution, arrive);
+  if (records.length === 0 && execution.outcome.status !== 'RUNNING') {
+    outcome = execution.outcome;
+    finishUp();
+  } else {
     takeTouched();
     if (records.length === 0) {
       // A resumed execution: everything in the fold is durable, so that it can be acted on at once.
-      for (const thread of changed) act(thread);
+      for (const thread of changed) effects.act(thread);
       changed.clear();
     }
     wakeUp();
-  };
-
-  begin();
+  }
 
   return {
     get events() {
@@ -359,18 +289,5 @@ function withinLimit(work: () => void): void {
     work();
   } catch (thrown) {
     if (thrown !== historyFull) throw thrown;
-  }
-}
-
-/** Runs a task; whatever goes wrong with the runner itself is a failure of the task. */
-async function runTask(
-  ports: EnginePorts,
-  request: Parameters<EnginePorts['tasks']['run']>[0],
-  signal: AbortSignal,
-): Promise<TaskOutcome> {
-  try {
-    return await ports.tasks.run(request, signal);
-  } catch (thrown) {
-    return { ok: false, error: 'States.TaskFailed', cause: thrown instanceof Error ? thrown.message : String(thrown) };
   }
 }

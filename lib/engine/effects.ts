@@ -1,0 +1,101 @@
+/** What an execution does in the world: tasks in flight and alarms, kept in line with what is durable of its threads. */
+import type { Execution, Thread } from './execution.ts';
+import type { EnginePorts, TaskOutcome, TaskRequest } from './ports.ts';
+import { wakeUpMs } from './step.ts';
+import { taskRequest } from './task.ts';
+
+/** Something that happened outside and that the execution has to look at. */
+export type Arrival =
+  | { readonly kind: 'outcome'; readonly thread: Thread; readonly scheduledId: number; readonly outcome: TaskOutcome }
+  | { readonly kind: 'wake'; readonly thread: Thread }
+  | { readonly kind: 'timeout' }
+  | { readonly kind: 'stop'; readonly error?: string; readonly cause?: string };
+
+export interface Effects {
+  /** Starts or aborts the thread's task and sets its alarm, as the thread now is. */
+  act(thread: Thread): void;
+  /** Notes that a task has answered. @returns false when that try is not awaited any more. */
+  answered(thread: Thread, scheduledId: number): boolean;
+  /** Notes that the thread's alarm has rung, and sets it again when it rang too early. */
+  rang(thread: Thread): void;
+  /** Aborts all tasks and cancels all alarms. */
+  letGo(): void;
+}
+
+interface Alarm {
+  readonly atMs: number;
+  readonly cancel: () => void;
+}
+
+export function effectsOf(ports: EnginePorts, execution: Execution, arrive: (arrival: Arrival) => void): Effects {
+  const tasks = new Map<Thread, { readonly scheduledId: number; readonly controller: AbortController }>();
+  const alarms = new Map<Thread, Alarm>();
+  const { TimeoutSeconds } = execution.identity.definition;
+  const cancelDeadline =
+    TimeoutSeconds === undefined
+      ? undefined
+      : ports.clock.wakeAt(execution.startedAtMs + TimeoutSeconds * 1_000, () => arrive({ kind: 'timeout' }));
+
+  const inFlight = (thread: Thread) => {
+    const alive = execution.threads.get(thread.id) === thread;
+    return alive && thread.phase.kind === 'started' ? thread.phase.task : undefined;
+  };
+
+  const setAlarm = (thread: Thread): void => {
+    const alive = execution.threads.get(thread.id) === thread;
+    const atMs = alive ? wakeUpMs(thread) : undefined;
+    const alarm = alarms.get(thread);
+    if (alarm?.atMs === atMs) return;
+    alarm?.cancel();
+    alarms.delete(thread);
+    if (atMs === undefined) return;
+    const cancel = ports.clock.wakeAt(atMs, () => arrive({ kind: 'wake', thread }));
+    alarms.set(thread, { atMs, cancel });
+  };
+
+  return {
+    act: (thread) => {
+      const task = inFlight(thread);
+      const run = tasks.get(thread);
+      if (run !== undefined && run.scheduledId !== task?.scheduledId) {
+        tasks.delete(thread);
+        run.controller.abort();
+      }
+      if (task !== undefined && !tasks.has(thread)) {
+        const { scheduledId } = task;
+        const controller = new AbortController();
+        tasks.set(thread, { scheduledId, controller });
+        void runTask(ports, taskRequest(execution, thread, task), controller.signal).then((outcome) =>
+          arrive({ kind: 'outcome', thread, scheduledId, outcome }),
+        );
+      }
+      setAlarm(thread);
+    },
+    answered: (thread, scheduledId) => {
+      // The thread may be at its next try by now, and that one is still in flight.
+      if (tasks.get(thread)?.scheduledId === scheduledId) tasks.delete(thread);
+      return inFlight(thread)?.scheduledId === scheduledId;
+    },
+    rang: (thread) => {
+      alarms.delete(thread);
+      // Real timers may ring a moment early.
+      if (ports.clock.now() < (wakeUpMs(thread) ?? 0)) setAlarm(thread);
+    },
+    letGo: () => {
+      for (const { controller } of tasks.values()) controller.abort();
+      for (const { cancel } of alarms.values()) cancel();
+      cancelDeadline?.();
+      tasks.clear();
+      alarms.clear();
+    },
+  };
+}
+
+/** Runs a task; whatever goes wrong with the runner itself is a failure of the task. */
+async function runTask(ports: EnginePorts, request: TaskRequest, signal: AbortSignal): Promise<TaskOutcome> {
+  try {
+    return await ports.tasks.run(request, signal);
+  } catch (thrown) {
+    return { ok: false, error: 'States.TaskFailed', cause: thrown instanceof Error ? thrown.message : String(thrown) };
+  }
+}
