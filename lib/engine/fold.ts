@@ -4,20 +4,28 @@
  * gives the execution as it was.
  */
 import type { HistoryEvent, HistoryEventOf, TaskScheduledDetails } from '../asl/history.ts';
-import { payloadOfText, type Payload } from '../asl/json.ts';
-import type { Json, Scope } from '../asl/definition.ts';
+import { payloadOfText } from '../asl/json.ts';
+import type { Json } from '../asl/definition.ts';
 import {
-  childThreadId,
   damagedJournal,
   type Execution,
   type Failure,
-  type Fan,
   joinedOutputs,
-  type OwedEvent,
   rootThreadId,
   stateOf,
   type Thread,
 } from './execution.ts';
+import {
+  addThread,
+  endChild,
+  endIteration,
+  failChildren,
+  itemsOf,
+  settleAborting,
+  startIteration,
+  startMap,
+  startParallel,
+} from './fold-threads.ts';
 import type { JournalRecord } from './ports.ts';
 import { asPrivateRecord, type PrivateRecord } from './records.ts';
 
@@ -55,40 +63,6 @@ function start(execution: Execution, event: HistoryEventOf<'ExecutionStarted'>):
     execution.input,
     0,
   );
-}
-
-function addThread(
-  execution: Execution,
-  place: Pick<Thread, 'id' | 'parent' | 'index' | 'scope' | 'item'>,
-  input: Payload,
-  lastEventId: number,
-): void {
-  const thread: Thread = {
-    ...place,
-    children: new Map(),
-    variables: new Map(),
-    state: place.scope.StartAt,
-    phase: { kind: 'entering' },
-    input,
-    lastEventId,
-    enteredId: 0,
-    enteredPreviousId: 0,
-    enteredAtMs: 0,
-    retries: [],
-    chosenNext: undefined,
-    prepared: undefined,
-  };
-  place.parent?.children.set(place.index, thread);
-  execution.threads.set(thread.id, thread);
-  execution.touched.add(thread);
-}
-
-function removeThread(execution: Execution, thread: Thread): void {
-  for (const child of thread.children.values()) removeThread(execution, child);
-  for (const { bytes } of thread.variables.values()) execution.variableBytes -= bytes;
-  execution.threads.delete(thread.id);
-  thread.parent?.children.delete(thread.index);
-  execution.touched.add(thread);
 }
 
 function applyPrivate(execution: Execution, record: PrivateRecord): void {
@@ -313,134 +287,8 @@ function failureOf(details: { readonly error?: string | undefined; readonly caus
   };
 }
 
-function startParallel(execution: Execution, thread: Thread, eventId: number): void {
-  const state = stateOf(thread);
-  if (state.Type !== 'Parallel') throw damagedJournal(`event ${eventId} starts branches in a ${state.Type}`);
-  const input = thread.prepared?.input ?? thread.input;
-  const fan = newFan(
-    eventId,
-    state.Branches.map(() => input),
-    state.Branches.length,
-  );
-  fan.next = fan.running = state.Branches.length;
-  thread.lastEventId = eventId;
-  thread.phase = { kind: 'children', fan };
-  for (const [index, scope] of state.Branches.entries()) {
-    addChild(execution, thread, fan, index, scope, undefined, eventId);
-  }
-}
-
-function startMap(thread: Thread, eventId: number): void {
-  const inputs = thread.prepared?.inputs ?? itemsOf(thread.input.text);
-  thread.lastEventId = eventId;
-  thread.phase = { kind: 'children', fan: newFan(eventId, inputs, thread.prepared?.limit ?? inputs.length) };
-}
-
-function startIteration(execution: Execution, thread: Thread, index: number, eventId: number): void {
-  const state = stateOf(thread);
-  const { phase } = thread;
-  if (state.Type !== 'Map' || phase.kind !== 'children')
-    throw damagedJournal(`event ${eventId} starts an iteration of no Map`);
-  phase.fan.next = index + 1;
-  phase.fan.running += 1;
-  phase.fan.freed.shift();
-  addChild(execution, thread, phase.fan, index, state.ItemProcessor, phase.fan.inputs[index], eventId);
-}
-
-function newFan(startedId: number, inputs: readonly Payload[], limit: number): Fan {
-  return {
-    startedId,
-    inputs,
-    limit,
-    outputs: new Array(inputs.length).fill(undefined),
-    next: 0,
-    running: 0,
-    freed: [],
-  };
-}
-
-function addChild(
-  execution: Execution,
-  parent: Thread,
-  fan: Fan,
-  index: number,
-  scope: Scope,
-  item: Payload | undefined,
-  eventId: number,
-): void {
-  const input = fan.inputs[index];
-  if (input === undefined) throw damagedJournal(`event ${eventId} starts child ${index} of ${fan.inputs.length}`);
-  addThread(execution, { id: childThreadId(parent, fan, index), parent, index, scope, item }, input, eventId);
-}
-
-function endIteration(execution: Execution, thread: Thread, eventId: number): void {
-  const { parent, phase } = thread;
-  if (parent?.phase.kind !== 'children' || phase.kind !== 'ended')
-    throw damagedJournal(`event ${eventId} ends no iteration`);
-  parent.phase.fan.freed.push(thread.lastEventId);
-  endChild(execution, parent, parent.phase.fan, thread, phase.output, eventId);
-}
-
-function endChild(
-  execution: Execution,
-  parent: Thread,
-  fan: Fan,
-  child: Thread,
-  output: Payload,
-  eventId: number,
-): void {
-  fan.outputs[child.index] = output;
-  fan.running -= 1;
-  parent.lastEventId = eventId;
-  removeThread(execution, child);
-  execution.touched.add(parent);
-}
-
-function failChildren(execution: Execution, thread: Thread, child: Thread): void {
-  if (child.phase.kind !== 'failed') throw damagedJournal(`child ${child.id} has not failed`);
-  const { failure } = child.phase;
-  const isMap = stateOf(thread).Type === 'Map';
-  const owed: OwedEvent[] = isMap ? [{ type: 'MapIterationFailed', index: child.index }] : [];
-  if (child.enteredId !== 0 && stateOf(child).Type === 'Task') owed.push({ type: 'TaskStateAborted' });
-  for (const sibling of inOrder(thread)) {
-    if (sibling === child) continue;
-    if (isMap) owed.push({ type: 'MapIterationAborted', index: sibling.index });
-    owed.push(...closingEvents(sibling));
-  }
-  thread.lastEventId = child.lastEventId;
-  for (const each of inOrder(thread)) removeThread(execution, each);
-  settleAborting(thread, owed, failure);
-}
-
-function settleAborting(thread: Thread, owed: readonly OwedEvent[], failure: Failure): void {
-  thread.phase = owed.length === 0 ? { kind: 'failed', failure, marked: false } : { kind: 'aborting', owed, failure };
-}
-
-function inOrder(thread: Thread): readonly Thread[] {
-  return [...thread.children.values()].sort((a, b) => a.index - b.index);
-}
-
-/** What a history says of a state that is stopped from outside; nothing for states that take no time. */
-function closingEvents(thread: Thread): readonly OwedEvent[] {
-  if (thread.phase.kind === 'entering' || thread.phase.kind === 'ended') return [];
-  const { Type: type } = stateOf(thread);
-  if (type === 'Task' || type === 'Wait') return [{ type: `${type}StateAborted` }];
-  if (type !== 'Parallel' && type !== 'Map') return [];
-  const inner = inOrder(thread).flatMap((child): readonly OwedEvent[] => [
-    ...(type === 'Map' ? [{ type: 'MapIterationAborted', index: child.index } as const] : []),
-    ...closingEvents(child),
-  ]);
-  return [...inner, { type: `${type}StateAborted` }];
-}
-
 function end(execution: Execution, outcome: Execution['outcome']): void {
   execution.outcome = outcome;
   for (const thread of [...execution.threads.values()]) execution.touched.add(thread);
   execution.threads.clear();
-}
-
-function itemsOf(text: string): readonly Payload[] {
-  const items = JSON.parse(text) as unknown;
-  if (!Array.isArray(items)) throw damagedJournal('a Map runs over something that is no list');
-  return (items as readonly Json[]).map((item) => payloadOfText(JSON.stringify(item)));
 }

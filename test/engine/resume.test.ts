@@ -22,10 +22,6 @@ import {
   task,
 } from './machine.ts';
 
-/** A try of a task, by what tells it from all others. */
-const keyOf = (request: TaskRequest) =>
-  `${request.stateName} ${JSON.stringify(request.arguments)} #${request.retryCount}`;
-
 /** The ends of tries in the records, each as the thread and the arguments (which hold the number of the try). */
 function endsByThread(records: readonly JournalRecord[]): readonly string[] {
   const ends = records.flatMap((record) =>

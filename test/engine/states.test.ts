@@ -207,6 +207,18 @@ describe('a task', () => {
     expect(odd.outcome.cause).toMatch(/^the task's output is not JSON/);
   });
 
+  test('whose first try answers late still has its second one aborted at its timeout', async () => {
+    const state = task(undefined, { TimeoutSeconds: 10, Retry: [{ ErrorEquals: ['States.Timeout'], MaxAttempts: 1 }] });
+    const aborted: number[] = [];
+    const { outcome } = await run({ StartAt: 'a', States: { a: state } }, {}, (request, clock, signal) => {
+      signal.addEventListener('abort', () => aborted.push(request.retryCount));
+      return new Promise((resolve) => {
+        if (request.retryCount === 0) clock.wakeAt(clock.now() + 13_000, () => resolve(ok('late')));
+      });
+    });
+    expect([outcome.error, aborted]).toStrictEqual(['States.Timeout', [0, 1]]);
+  });
+
   test('named by a function ARN times out with its own event', async () => {
     const state = {
       Type: 'Task',
