@@ -27,6 +27,7 @@ export interface LocalClient {
     path: string,
     body?: string,
     headers?: Readonly<Record<string, string>>,
+    signal?: AbortSignal,
   ): Promise<ClientResponse>;
   /**
    * Calls an operation of a JSON protocol: `json('states', 'AWSStepFunctions.ListStateMachines', {})`.
@@ -40,7 +41,7 @@ export interface LocalClient {
    *
    * @throws {BunsuiError} BS5001 for any refusal.
    */
-  private(method: string, route: string, input?: object): Promise<unknown>;
+  private(method: string, route: string, input?: object, signal?: AbortSignal): Promise<unknown>;
 }
 
 export type JsonResult =
@@ -49,8 +50,8 @@ export type JsonResult =
 
 /** A client of a runtime. */
 export function localClient(runtime: RuntimeAddress): LocalClient {
-  const send: LocalClient['send'] = (service, method, path, body = '', headers = {}) =>
-    sendSigned(runtime, { service, method, path, body, headers });
+  const send: LocalClient['send'] = (service, method, path, body = '', headers = {}, signal) =>
+    sendSigned(runtime, { service, method, path, body, headers, ...(signal && { signal }) });
   return {
     send,
     async json(service, target, input) {
@@ -66,13 +67,9 @@ export function localClient(runtime: RuntimeAddress): LocalClient {
       if (answer.status >= 500) throw failure(target, code, message);
       return { ok: false, code, message };
     },
-    async private(method, route, input) {
-      const answer = await send(
-        'bunsui',
-        method,
-        `/_bunsui/${route}`,
-        input === undefined ? '' : JSON.stringify(input),
-      );
+    async private(method, route, input, signal) {
+      const body = input === undefined ? '' : JSON.stringify(input);
+      const answer = await send('bunsui', method, `/_bunsui/${route}`, body, {}, signal);
       const value = JSON.parse(answer.body || '{}') as { readonly message?: string };
       if (answer.status < 300) return value;
       throw failure(`${method} ${route}`, String(answer.headers['x-amzn-errortype']), String(value.message));
@@ -94,6 +91,7 @@ function sendSigned(
     readonly path: string;
     readonly body: string;
     readonly headers: Readonly<Record<string, string>>;
+    readonly signal?: AbortSignal;
   },
 ): Promise<ClientResponse> {
   const { host, hostname, port } = new URL(runtime.endpoint);
@@ -113,6 +111,7 @@ function sendSigned(
         method: call.method,
         path: call.path,
         headers: { ...headers, 'content-length': Buffer.byteLength(call.body) },
+        ...(call.signal && { signal: call.signal }),
       },
       (incoming) => {
         const chunks: Buffer[] = [];

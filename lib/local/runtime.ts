@@ -65,10 +65,12 @@ export interface OpenRuntimeOptions {
   readonly log?: RuntimeLog;
   /** Function invocations at once. @default 4 for each processor, 8 at most */
   readonly concurrency?: number;
+  /** How long to wait for an owner that does not answer yet, or any more. @default 15000 */
+  readonly patienceMs?: number;
 }
 
-/** How long to wait for another process that has taken the lock and does not answer yet, or any more. */
-const patienceMs = 15_000;
+/** An owner that works answers far sooner; one that is stopped never does. */
+const pingMs = 2_000;
 
 /**
  * Opens the runtime of a state folder: becomes its owner, or a client of the process that is.
@@ -78,7 +80,7 @@ const patienceMs = 15_000;
 export async function openRuntime(options: OpenRuntimeOptions): Promise<Runtime> {
   const stateDir = resolve(options.stateDir);
   await prepareFolder(stateDir);
-  const untilMs = Date.now() + patienceMs;
+  const untilMs = Date.now() + (options.patienceMs ?? 15_000);
   for (;;) {
     const taken = await takeOwnerLock(stateDir);
     if (taken.ok) return openOwner(stateDir, options, taken.lock);
@@ -209,7 +211,7 @@ async function openClient(stateDir: string, pid: number): Promise<Runtime | unde
   };
   const client = localClient(runtime);
   try {
-    await client.private('GET', 'ping');
+    await client.private('GET', 'ping', undefined, AbortSignal.timeout(pingMs));
   } catch {
     return undefined;
   }

@@ -96,8 +96,13 @@ describe('a deployment', () => {
     const bucket = 'bunsui-000000000000-us-east-1';
     expect(await run(runtime, stateMachineArn, 'first')).toStrictEqual(['hello', bucket, 'mine']);
     writeFileSync(join(folder, 'word.ts'), `export const word: string = 'olleh';`);
-    await deployLocally(runtime, artifactOf(entry));
+    const again = artifactOf(entry);
+    await deployLocally(runtime, { ...again, definition: { ...again.definition, Comment: 'changed' } });
     expect(await run(runtime, stateMachineArn, 'second')).toStrictEqual(['olleh', bucket, null]);
+    const described = await localClient(runtime).json('states', 'AWSStepFunctions.DescribeStateMachine', {
+      stateMachineArn,
+    });
+    expect(JSON.parse(String(described.ok && described.value['definition'])).Comment).toBe('changed');
   });
 
   it('is the same from a process that is a client', async () => {

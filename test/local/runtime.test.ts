@@ -122,6 +122,18 @@ describe('the owner of a state folder', () => {
     expect(new Set(opened.map((one) => one.opened.endpoint)).size).toBe(1);
   });
 
+  it('may be stopped: another process says that it does not answer', async () => {
+    const stateDir = join(temporaryFolder(), 'state');
+    const owner = await ownerProcess(stateDir);
+    owner.child.kill('SIGSTOP');
+    await expect(openRuntime({ stateDir, patienceMs: 0 })).rejects.toMatchObject({
+      code: 'BS4002',
+      message: `process ${owner.child.pid} owns ${stateDir} and does not answer`,
+    });
+    owner.child.kill('SIGCONT');
+    expect((await openForTest({ stateDir })).owner).toBe(false);
+  });
+
   it.each([
     ['a process that is gone', { pid: 4_194_400 }],
     ['a process whose id somebody else has now', { pid: process.pid, started: 'long ago' }],
@@ -188,10 +200,12 @@ describe('the owner of a state folder', () => {
     await expect.poll(() => linesOf(join(folder, 'log')).length, { timeout: 10_000 }).toBe(1);
     await first.close();
     expect(isRunning(Number(linesOf(join(folder, 'log'))[0]?.split(' ')[1]))).toBe(false);
+    await ownerProcess(stateDir);
     const second = await openForTest({ stateDir });
+    expect(second.owner).toBe(false);
     writeFileSync(join(folder, 'go'), '');
-    const answer = await localClient(second).private('POST', 'resume', { executionArn });
-    expect(answer).toStrictEqual({ resumed: [executionArn] });
+    expect(await second.resumeExecutions(['arn:of:nobody', executionArn])).toStrictEqual([executionArn]);
+    expect(await second.resumeExecutions()).toStrictEqual([]);
     expect((await toEnd(localClient(second), executionArn)).status).toBe('SUCCEEDED');
   });
 
