@@ -60,7 +60,8 @@ function giveUp(turn: Turn, thread: Thread, failure: Failure): void {
 
 /**
  * Whether an ErrorEquals matches. States.Runtime is matched by nothing; States.TaskFailed by its name matches every
- * error but a timeout.
+ * error but a timeout. AWS's guide says that States.ALL never catches States.DataLimitExceeded; AWS itself lets it catch
+ * a task's result that is too large, and so does this. What is too large in the state's own data is `terminal`.
  *
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
  */

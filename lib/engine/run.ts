@@ -44,7 +44,7 @@ export interface ExecutionHandle {
   stop(error?: string, cause?: string): Promise<void>;
   /** Ceases to work, for a shutdown: aborts task signals, records nothing, waits for an append in flight. */
   suspend(): Promise<void>;
-  /** Calls the listener with events as they become durable. Returns what ends that. */
+  /** Calls the listener, which must not throw, with events as they become durable. Returns what ends that. */
   onEvents(listener: (events: readonly HistoryEvent[]) => void): () => void;
 }
 
