@@ -49,13 +49,17 @@ export async function attended(
   body: (run: AttendedRun) => Promise<number>,
 ): Promise<number> {
   const run: AttendedRun = { progress: progressFor(context, options) };
-  using interruption = listenForInterruption(() => run.progress.stop());
-  const work = body(run).finally(() => run.progress.stop());
+  let stopping = false;
+  using interruption = listenForInterruption(() => {
+    stopping = true;
+    run.progress.stop();
+  });
+  const work = body(run)
+    .finally(() => run.progress.stop())
+    // What the closing runtime makes fail is no news.
+    .catch((thrown: unknown) => (stopping ? new Promise<never>(() => {}) : Promise.reject(thrown)));
   try {
-    return await Promise.race([
-      work,
-      interruption.asked.then((code) => interrupted(context, options, run, work, code)),
-    ]);
+    return await Promise.race([work, interruption.asked.then((code) => interrupted(context, options, run, code))]);
   } finally {
     await run.attendance?.platform.close();
   }
@@ -65,11 +69,8 @@ async function interrupted(
   context: CommandContext,
   options: AttendedOptions,
   run: AttendedRun,
-  work: Promise<number>,
   code: 130 | 143,
 ): Promise<number> {
-  // What the closing runtime makes fail in it is no news.
-  work.catch(() => {});
   const { out, err } = context.terminal;
   const { attendance, session } = run;
   if (attendance?.platform.runtime.owner) err.write('\nstopping …\n');
