@@ -6,6 +6,11 @@ export const handlerBundleSettings = {
   bundle: true,
   platform: 'node',
   format: 'esm',
+  // What is loaded lazily stays in files of its own: a cold start reads what it needs. Handlers bundled together share
+  // the rest, so that twelve of them cost little more than one.
+  splitting: true,
+  chunkNames: 'chunks/[hash]',
+  outExtension: { '.js': '.mjs' },
   // The oldest Node that a laptop may have; Lambda's is newer.
   target: 'node22',
   // `module` first: the SDK's ES modules can be shaken, its CommonJS cannot, and weighs twice as much.

@@ -1,6 +1,6 @@
-/** An operation's handler as the code of a function: one ES module, made by esbuild on this machine while CDK synthesises. */
-import { writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+/** An operation's handler as the code of a function: ES modules, made by esbuild on this machine while CDK synthesises. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AssetHashType, DockerImage } from 'aws-cdk-lib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
@@ -18,7 +18,7 @@ function isBuildFailure(error: unknown): error is BuildFailure {
 }
 
 /**
- * Bundles a handler with everything it imports; texts of the files by name.
+ * Bundles a handler with everything it imports; texts of the files by path. `index.mjs` exports the handler.
  *
  * @throws {BunsuiError} BS4004 with file, line and reason of every error.
  */
@@ -28,16 +28,14 @@ export function bundleOperation(operation: LambdaOperationIr): { readonly [fileN
     const { outputFiles } = buildSync({
       ...handlerBundleSettings,
       mainFields: [...handlerBundleSettings.mainFields],
-      entryPoints: [operation.entry],
+      entryPoints: [{ in: operation.entry, out: 'index' }],
       // Nothing is written here: source maps name files relative to it, and so the same on every machine.
-      outfile: join(folder, 'index.mjs'),
+      outdir: folder,
       absWorkingDir: folder,
       write: false,
       alias: { bunsui: self },
     });
-    return Object.fromEntries(
-      outputFiles.map(({ path, text }) => [path.endsWith('.map') ? 'index.mjs.map' : 'index.mjs', text]),
-    );
+    return Object.fromEntries(outputFiles.map(({ path, text }) => [relative(folder, path), text]));
   } catch (error) {
     if (!isBuildFailure(error)) throw error;
     const places = error.errors.map(({ text, location }) =>
@@ -67,7 +65,9 @@ export function operationCode(operation: LambdaOperationIr): Code {
       local: {
         tryBundle(outputFolder) {
           for (const [name, text] of Object.entries(bundleOperation(operation))) {
-            writeFileSync(join(outputFolder, name), text);
+            const file = join(outputFolder, name);
+            mkdirSync(dirname(file), { recursive: true });
+            writeFileSync(file, text);
           }
           return true;
         },
