@@ -1,36 +1,26 @@
 /**
- * Handlers as one file each, made by esbuild with the settings of a deployment. A bundle that was made from the same
- * files is used again: `.bunsui/functions/bundles/<key>.json` lists them with size and times.
+ * Handlers as one module each and chunks that they share, made by esbuild with the settings of a deployment. What was
+ * made from the same files is used again: `.bunsui/functions/bundles/<key>.json` lists them with size and times.
  */
 import { stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BuildFailure, BuildOptions, Message, Plugin } from 'esbuild';
 import { BunsuiError } from '../errors.ts';
+import { handlerBundleSettings } from '../handler-bundle.ts';
 import { makeFolder, readIfThere, writeFileAtomic } from './durable-files.ts';
 import { sha256 } from './signature.ts';
 
-/** Settings that decide what a bundle holds. Raising `bundleVersion` makes all bundles anew. */
-const bundleVersion = 1;
+/** Raising it makes all bundles anew. */
+const bundleVersion = 2;
 /** Times of files lag behind the clock by less than this. */
 const clockGrainMs = 20;
 const settings = {
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  target: 'node22',
-  mainFields: ['module', 'main'],
-  sourcemap: 'linked',
-  sourcesContent: false,
-  // Packages in CommonJS call `require` for Node's own modules, which ES modules do not have.
-  banner: {
-    js: "import { createRequire as bunsuiRequire } from 'node:module'; const require = bunsuiRequire(import.meta.url);",
-  },
-  outExtension: { '.js': '.mjs' },
-  logLevel: 'silent',
+  ...handlerBundleSettings,
+  mainFields: [...handlerBundleSettings.mainFields],
   write: false,
   metafile: true,
-} as const satisfies BuildOptions;
+} satisfies BuildOptions;
 
 interface Manifest {
   /** Absolute path → what its state was. */
@@ -72,7 +62,7 @@ async function build(folder: string, entries: readonly string[]): Promise<Manife
     result = await runBuild({
       ...settings,
       absWorkingDir: workingDir,
-      entryPoints: entries.map((entry, index) => ({ in: entry, out: String(index) })),
+      entryPoints: entries.map((entry, index) => ({ in: entry, out: `${index}/index` })),
       outdir: folder,
       plugins: [ownPackage],
     });
@@ -82,16 +72,20 @@ async function build(folder: string, entries: readonly string[]): Promise<Manife
     // Its process would outlive the first build; the next one is far away.
     void stop();
   }
+  const texts = new Map(result.outputFiles.map(({ path, text }) => [relative(folder, path), text]));
+  // What handlers share is named by its content: it is written once and never changes.
+  await makeFolder(join(folder, 'chunks'));
+  const shared = [...texts].filter(([path]) => path.startsWith('chunks'));
+  await Promise.all(shared.map(([path, text]) => writeFileAtomic(join(folder, path), text)));
   const outputs = entries.map(async (entry, index) => {
-    const file = (suffix: string) => result.outputFiles.find(({ path }) => path === join(folder, `${index}${suffix}`));
-    const [code, map] = [file('.mjs'), file('.mjs.map')];
+    const code = texts.get(join(String(index), 'index.mjs'));
     if (code === undefined) throw new Error(`esbuild gave nothing for ${entry}`);
-    const text = code.text.replace(/\/\/# sourceMappingURL=.*\s*$/, '//# sourceMappingURL=index.mjs.map\n');
-    const home = join(folder, sha256(text).slice(0, 24));
+    // Beside the folder esbuild had in mind, so that chunks and sources are found at the same relative paths.
+    const home = join(folder, sha256(code).slice(0, 24));
     await makeFolder(home);
     // The map first: a module without its map would show other lines than the author's.
-    if (map !== undefined) await writeFileAtomic(join(home, 'index.mjs.map'), rebased(map.text, folder, home));
-    await writeFileAtomic(join(home, 'index.mjs'), text);
+    await writeFileAtomic(join(home, 'index.mjs.map'), texts.get(join(String(index), 'index.mjs.map')) ?? '{}');
+    await writeFileAtomic(join(home, 'index.mjs'), code);
     return [entry, join(home, 'index.mjs')] as const;
   });
   const names = Object.keys(result.metafile.inputs).map((name) => resolve(workingDir, name));
@@ -112,12 +106,6 @@ const ownPackage: Plugin = {
     setUp.onResolve({ filter: /^bunsui$/ }, () => ({ path: index, sideEffects: false }));
   },
 };
-
-// esbuild wrote the paths of the sources for the folder above.
-function rebased(map: string, from: string, to: string): string {
-  const value = JSON.parse(map) as { readonly sources: readonly string[] };
-  return JSON.stringify({ ...value, sources: value.sources.map((source) => relative(to, resolve(from, source))) });
-}
 
 async function isCurrent({ inputs, outputs }: Manifest): Promise<boolean> {
   const checks = [

@@ -169,7 +169,7 @@ describe('a bundle', () => {
     writeFileSync(b, 'export const handler = async () => 3;');
     const second = await bundleHandlers(stateDir, [a, b]);
     expect([second.get(a) === first.get(a), second.get(b) === first.get(b)]).toStrictEqual([true, false]);
-    expect(readFileSync(second.get(b) ?? '', 'utf8')).toContain('async () => 3');
+    expect(readFileSync(second.get(b) ?? '', 'utf8')).toContain('async()=>3');
     expect(readdirSync(join(second.get(b) ?? '', '..')).toSorted()).toStrictEqual(['index.mjs', 'index.mjs.map']);
   });
 
