@@ -35,3 +35,8 @@ export function localTime(iso: string): string {
   const day = `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
   return `${day} ${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
 }
+
+/** `11-21 09:40`: a time beside a relative one, which tells the year. */
+export function shortTime(iso: string): string {
+  return localTime(iso).slice(5, 16);
+}

@@ -29,11 +29,13 @@ export function whereLines(context: CommandContext, input: SummaryInput, options
   ] as const;
   const lines = commands.map(([words, purpose]) => [commandLine(context, words, stateDir), purpose] as const);
   const width = Math.max(...lines.map(([line]) => line.length));
+  // A command to copy stays on its line.
+  const isRoomy = width + 30 < options.output.size().columns;
   return [
     ...(existsSync(places.report) ? [`${bold('Report')}  ${shortPath(places.report, context.cwd)}`] : []),
     ...(existsSync(places.logs) ? [`${bold('Logs')}    ${shortPath(places.logs, context.cwd)}/`] : []),
     '',
-    ...lines.map(([line, purpose]) => `  ${line.padEnd(width)}  ${dim(purpose)}`),
+    ...lines.map(([line, purpose]) => (isRoomy ? `  ${line.padEnd(width)}  ${dim(purpose)}` : `  ${line}`)),
   ];
 }
 

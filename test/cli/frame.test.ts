@@ -23,7 +23,7 @@ it('shows every job with state, time and attempts, a map with its bar, and the w
     ' ⠋   by-hub[3]/profile  running      0.7s',
     ' ○ publish              pending',
     '',
-    ' ━━━━━━━━━━━━━━━━━━━─────────────────────  2/5 jobs  2.0s',
+    ' ━━━━━━━━━━━━━━━━━━━─────────────────────  2/5 steps  2.0s',
   ]);
 });
 
@@ -57,7 +57,7 @@ it('keeps what matters of 300 jobs in a small terminal and counts the rest', () 
     ' ⠋ busy-2    running      1.4s',
     '   … and 293 more: 116 completed, 177 pending',
     '',
-    ' ━━━━━━━━━━━━━━━──────────────────────  121/300 jobs  2.0s',
+    ' ━━━━━━━━━━━━━━━─────────────────────  121/300 steps  2.0s',
   ]);
 });
 

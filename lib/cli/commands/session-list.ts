@@ -3,13 +3,14 @@ import { listSessions } from '../../sessions/list-sessions.ts';
 import type { SessionItem } from '../../sessions/items.ts';
 import type { SessionStatus } from '../../sessions/status.ts';
 import type { CommandContext } from '../context.ts';
-import { ago, duration, localTime } from '../durations.ts';
+import { ago, duration, localTime, shortTime } from '../durations.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { harmlessLine } from '../harmless.ts';
 import { jsonLine } from '../json-lines.ts';
 import { isUnusedFolder, openLocalPlatform, readFromPlatform } from '../local-platform.ts';
 import { paintOf, symbolOf } from '../screen/symbols.ts';
 import { table } from '../table.ts';
+import { cut } from '../text-width.ts';
 
 export interface ListOptions {
   readonly stateDir: string;
@@ -25,41 +26,48 @@ function tookText(item: SessionItem, nowMs: number): string {
   return duration(endMs - Date.parse(item.started_at));
 }
 
-/** The table of sessions, one line each. */
+const errorText = ({ error_code: code, error_message: message }: SessionItem) =>
+  harmlessLine([code, message].filter((part) => part !== undefined).join(': '));
+
+/**
+ * The table of sessions. On a terminal a failed one has its error on a line of its own; in a pipe, where a session is
+ * one line of any length, in a column.
+ */
 export function sessionTable(
   items: readonly SessionItem[],
   { terminal }: Pick<CommandContext, 'terminal'>,
   nowMs: number,
 ): readonly string[] {
-  const { palette } = terminal.out;
+  const { palette, live } = terminal.out;
+  const available = live ? terminal.out.size().columns - 1 : Number.POSITIVE_INFINITY;
   const paintStatus = (cell: string, row: number) => {
     const item = items[row];
     return item === undefined ? cell : paintOf(item.status, palette)(cell);
   };
+  const columns = [
+    { title: 'STATUS', paint: paintStatus, atLeast: 11 },
+    { title: 'SESSION', atLeast: 26 },
+    { title: 'PIPELINE', atLeast: 7 },
+    { title: 'STARTED', atLeast: 9 },
+    { title: '', atLeast: 11, paint: palette.dim },
+    { title: 'TIME', align: 'right' as const },
+    ...(live ? [] : [{ title: 'ERROR' }]),
+  ];
   const cells = items.map((item) => [
     `${symbolOf(item.status, terminal.unicode)} ${item.status}`,
     item.session_id,
     harmlessLine(item.pipeline_name),
     ago(nowMs - Date.parse(item.created_at)),
-    localTime(item.created_at),
+    live ? shortTime(item.created_at) : localTime(item.created_at),
     tookText(item, nowMs),
-    harmlessLine([item.error_code, item.error_message].filter((part) => part !== undefined).join(': ')),
+    ...(live ? [] : [errorText(item)]),
   ]);
-  return table(
-    [
-      { title: 'STATUS', paint: paintStatus, atLeast: 11 },
-      { title: 'SESSION', atLeast: 26 },
-      { title: 'PIPELINE', atLeast: 8 },
-      { title: 'STARTED', atLeast: 8 },
-      { title: '', atLeast: 8, paint: palette.dim },
-      { title: 'TIME', align: 'right' },
-      { title: 'ERROR', atLeast: 6, paint: palette.dim },
-    ],
-    cells,
-    // A pipe has no width: nothing is cut there.
-    terminal.out.live ? terminal.out.size().columns - 1 : Number.POSITIVE_INFINITY,
-    palette.dim,
-  );
+  const [titles = '', ...rows] = table(columns, cells, available, palette.dim);
+  const errorRow = (item: SessionItem | undefined) =>
+    !live || item === undefined || errorText(item) === ''
+      ? []
+      : [palette.dim(cut(`${' '.repeat(13)}${errorText(item)}`, available))];
+  return [titles, ...rows.flatMap((row, index) => [row, ...errorRow(items[index])])];
 }
 
 export async function listSessionsCommand(context: CommandContext, options: ListOptions): Promise<number> {

@@ -125,7 +125,7 @@ function progressLine(view: SessionView, options: FrameOptions): string {
   const { unicode, palette, columns, nowMs } = options;
   const nodes = view.jobs.filter((job) => !isIteration(job));
   const elapsed = view.startedAt === undefined ? '' : duration((view.endedAt ?? nowMs) - view.startedAt);
-  const words = `${nodes.filter(isDone).length}/${nodes.length} jobs  ${elapsed}`;
+  const words = `${nodes.filter(isDone).length}/${nodes.length} steps  ${elapsed}`;
   const { done, left } = bar(progressOf(view), Math.max(0, Math.min(40, columns - textWidth(words) - 5)), unicode);
   return cutPlain(` ${palette.green(done)}${palette.dim(left)}  ${words}`, words, columns);
 }
