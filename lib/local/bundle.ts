@@ -12,7 +12,7 @@ import { makeFolder, readIfThere, writeFileAtomic } from './durable-files.ts';
 import { sha256 } from './signature.ts';
 
 /** Raising it makes all bundles anew. */
-const bundleVersion = 2;
+const bundleVersion = 3;
 /** Times of files lag behind the clock by less than this. */
 const clockGrainMs = 20;
 const settings = {
@@ -27,6 +27,8 @@ interface Manifest {
   readonly inputs: Readonly<Record<string, string>>;
   /** Entry → the file made of it. */
   readonly outputs: Readonly<Record<string, string>>;
+  /** Absolute path of a file that was written → its size in bytes. */
+  readonly sizes: Readonly<Record<string, number>>;
 }
 
 /**
@@ -49,7 +51,7 @@ export async function bundleHandlers(
   const known = parseManifest(await readIfThere(manifestFile));
   if (known !== undefined && (await isCurrent(known))) return new Map(Object.entries(known.outputs));
   const made = await build(folder, wanted);
-  await writeFileAtomic(manifestFile, JSON.stringify(made));
+  await writeFileAtomic(manifestFile, JSON.stringify(made), 'remade');
   return new Map(Object.entries(made.outputs));
 }
 
@@ -73,27 +75,36 @@ async function build(folder: string, entries: readonly string[]): Promise<Manife
     void stop();
   }
   const texts = new Map(result.outputFiles.map(({ path, text }) => [relative(folder, path), text]));
+  const sizes: Record<string, number> = {};
+  // Nothing here waits for the disk: what a power failure takes has another size than was noted, and is made again.
+  const write = async (path: string, text: string) => {
+    await writeFileAtomic(path, text, 'remade');
+    sizes[path] = Buffer.byteLength(text);
+  };
   // What handlers share is named by its content: it is written once and never changes.
   await makeFolder(join(folder, 'chunks'));
   const shared = [...texts].filter(([path]) => path.startsWith('chunks'));
-  await Promise.all(shared.map(([path, text]) => writeFileAtomic(join(folder, path), text)));
-  const outputs = entries.map(async (entry, index) => {
-    const code = texts.get(join(String(index), 'index.mjs'));
-    if (code === undefined) throw new Error(`esbuild gave nothing for ${entry}`);
-    // Beside the folder esbuild had in mind, so that chunks and sources are found at the same relative paths.
-    const home = join(folder, sha256(code).slice(0, 24));
-    await makeFolder(home);
-    // The map first: a module without its map would show other lines than the author's.
-    await writeFileAtomic(join(home, 'index.mjs.map'), texts.get(join(String(index), 'index.mjs.map')) ?? '{}');
-    await writeFileAtomic(join(home, 'index.mjs'), code);
-    return [entry, join(home, 'index.mjs')] as const;
-  });
+  await Promise.all(shared.map(([path, text]) => write(join(folder, path), text)));
+  const outputs = await Promise.all(
+    entries.map(async (entry, index) => {
+      const code = texts.get(join(String(index), 'index.mjs'));
+      if (code === undefined) throw new Error(`esbuild gave nothing for ${entry}`);
+      // Beside the folder esbuild had in mind, so that chunks and sources are found at the same relative paths.
+      const home = join(folder, sha256(code).slice(0, 24));
+      await makeFolder(home);
+      // The map first: a module without its map would show other lines than the author's.
+      await write(join(home, 'index.mjs.map'), texts.get(join(String(index), 'index.mjs.map')) ?? '{}');
+      await write(join(home, 'index.mjs'), code);
+      return [entry, join(home, 'index.mjs')] as const;
+    }),
+  );
   const names = Object.keys(result.metafile.inputs).map((name) => resolve(workingDir, name));
   // A file that was saved while esbuild read it may be in the bundle as it was before: that bundle is not used again.
   const inputs = names.map(async (name) => [name, await stateOf(name, startedAtMs - clockGrainMs)] as const);
   return {
     inputs: Object.fromEntries(await Promise.all(inputs)),
-    outputs: Object.fromEntries(await Promise.all(outputs)),
+    outputs: Object.fromEntries(outputs),
+    sizes,
   };
 }
 
@@ -107,10 +118,10 @@ const ownPackage: Plugin = {
   },
 };
 
-async function isCurrent({ inputs, outputs }: Manifest): Promise<boolean> {
+async function isCurrent({ inputs, sizes }: Manifest): Promise<boolean> {
   const checks = [
     ...Object.entries(inputs).map(async ([name, state]) => (await stateOf(name)) === state),
-    ...Object.values(outputs).map(async (name) => (await stateOf(name)) !== 'missing'),
+    ...Object.entries(sizes).map(async ([name, bytes]) => (await stateOf(name)).startsWith(`${bytes}/`)),
   ];
   return (await Promise.all(checks)).every((current) => current);
 }

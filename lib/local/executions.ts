@@ -221,6 +221,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
 
   return {
     async start(machine, name, input) {
+      if (closing) throw new Error('the runtime is closing');
       const executionArn = `${machine.arn.replace(':stateMachine:', ':execution:')}:${name}`;
       const known = await open(executionArn);
       if (known !== undefined) {

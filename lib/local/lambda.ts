@@ -75,7 +75,8 @@ async function invoke(
     void deliverEvent(pool, config, payload, log, never);
     return { status: 202, headers: { 'content-type': 'application/json' }, body: '' };
   }
-  const result = await pool.invoke(config, payload, request.signal);
+  // As on AWS, a caller who has gone does not end what he began.
+  const result = await pool.invoke(config, payload, never);
   return {
     status: 200,
     headers: {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { functionPlaceholder, type PipelineArtifact } from '../../lib/ir/artifact.ts';
@@ -166,6 +166,9 @@ describe('a bundle', () => {
     expect(await bundleHandlers(stateDir, [b, a])).toStrictEqual(first);
     // It was not even written again.
     expect(statSync(first.get(a) ?? '').ino).toBe(ino);
+    rmSync(`${first.get(a)}.map`);
+    await bundleHandlers(stateDir, [a, b]);
+    expect(existsSync(`${first.get(a)}.map`)).toBe(true);
     writeFileSync(b, 'export const handler = async () => 3;');
     const second = await bundleHandlers(stateDir, [a, b]);
     expect([second.get(a) === first.get(a), second.get(b) === first.get(b)]).toStrictEqual([true, false]);
