@@ -20,14 +20,15 @@ export function functionNameOf(reference: string): string {
 
 /** The Lambda service over a pool. */
 export function lambdaService(pool: FunctionPool, arnOf: (name: string) => string, log: RuntimeLog): Service {
-  const closed = new AbortController();
+  // Nobody calls these invocations off.
+  const never = new AbortController().signal;
   return {
     protocol: 'rest-json',
     async handle(request) {
       const path = request.path.replace(/\/$/, '');
       const [, reference, rest] = /^\/2015-03-31\/functions\/([^/]+)(\/invocations)?$/.exec(path) ?? [];
       if (request.method === 'POST' && reference !== undefined && rest !== undefined) {
-        return invoke(pool, existing(pool, arnOf, reference), request, log, closed.signal);
+        return invoke(pool, existing(pool, arnOf, reference), request, log, never);
       }
       if (request.method === 'GET' && reference !== undefined && rest === undefined) {
         const config = existing(pool, arnOf, reference);

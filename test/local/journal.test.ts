@@ -57,9 +57,10 @@ describe('a journal', () => {
       }
       const { content, journal } = await openJournal(path);
       expect(content.records).toStrictEqual([record(1), record(2)].slice(0, whole - 1));
-      await journal.append([record(9)]);
+      // Shorter than what may have been left: nothing of that stands behind it.
+      await journal.append([]);
       await journal.close();
-      expect((await readJournal(path))?.records).toStrictEqual([...content.records, record(9)]);
+      expect(await readJournal(path)).toMatchObject({ records: content.records, torn: 0 });
     }
   });
 
