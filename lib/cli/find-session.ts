@@ -29,10 +29,22 @@ export async function sessionNamed(platform: LocalPlatform, name: string): Promi
   return findSession(await platform.clients(), name);
 }
 
-/** The pipeline of a session, in the version it runs. */
+/** The pipeline of a session, in the version it runs. @throws {BunsuiError} BS3003 when that is not kept any more. */
 export async function artifactOf(platform: LocalPlatform, item: SessionItem): Promise<PipelineArtifact> {
   const { readArtifact } = await import('../sessions/pipelines.ts');
-  return readArtifact(await platform.clients(), item.pipeline_id, item.pipeline_version);
+  const { pipeline_id: pipeline, pipeline_version: version } = item;
+  return readArtifact(await platform.clients(), pipeline, version).catch((thrown: unknown) => {
+    if (!(thrown instanceof Error) || thrown.name !== 'NoSuchKey') throw thrown;
+    throw new BunsuiError(
+      'PipelineError',
+      'BS3003',
+      `version ${version} of pipeline "${pipeline}" is not kept any more`,
+      {
+        hint: 'its artifact was deleted from the bucket; run the pipeline again',
+        cause: thrown,
+      },
+    );
+  });
 }
 
 /** A session's state now, folded from its whole history. `driven`: some process works on it, or it has ended. */

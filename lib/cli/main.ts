@@ -109,11 +109,13 @@ async function runProgram(args: readonly string[], context: CommandContext): Pro
 }
 
 /** A reader that has gone away (`| head`) is no error. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error;
+}
+
 function ignoreClosedPipes(): void {
   for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error;
-    });
+    if (!stream.listeners('error').includes(ignoreClosedPipe)) stream.on('error', ignoreClosedPipe);
   }
 }
 
@@ -121,16 +123,24 @@ function ignoreClosedPipes(): void {
  * Runs a command line.
  *
  * @param args without the program: `['run', 'pipeline.ts']`.
+ * @param place where relative files and the state folder start, and what is set there.
  * @returns the exit code (`exitCodes`).
  */
-export async function main(args: readonly string[], terminal: Terminal = systemTerminal()): Promise<number> {
+export async function main(
+  args: readonly string[],
+  terminal: Terminal = systemTerminal(),
+  place: { readonly cwd: string; readonly environment: NodeJS.ProcessEnv } = {
+    cwd: process.cwd(),
+    environment: process.env,
+  },
+): Promise<number> {
   ignoreClosedPipes();
   const tooOld = nodeTooOld(process.versions.node);
   if (tooOld !== undefined) {
     terminal.err.write(`${tooOld}\n`);
     return exitCodes.runtime;
   }
-  const context: CommandContext = { terminal, cwd: process.cwd(), commandName: commandNameFrom(process.env) };
+  const context: CommandContext = { terminal, cwd: place.cwd, commandName: commandNameFrom(place.environment) };
   try {
     return await runProgram(args, context);
   } catch (thrown) {

@@ -30,9 +30,13 @@ export function shortPath(path: string, cwd: string): string {
   return near === '' || near.startsWith('..') ? path : near;
 }
 
+/** A word of a command line, quoted where a shell would read something into it. */
+export function shellWord(word: string): string {
+  return /^[\w./@:+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
 /** A command line to copy: with the state folder when it is not the usual one. */
 export function commandLine(context: CommandContext, words: string, stateDir: string): string {
   const isUsual = stateDir === '.bunsui';
-  const quoted = /^[\w./@:+-]+$/.test(stateDir) ? stateDir : `'${stateDir.replaceAll("'", "'\\''")}'`;
-  return `${context.commandName} ${words}${isUsual ? '' : ` --state-dir ${quoted}`}`;
+  return `${context.commandName} ${words}${isUsual ? '' : ` --state-dir ${shellWord(stateDir)}`}`;
 }

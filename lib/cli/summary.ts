@@ -6,7 +6,7 @@ import type { SessionView } from '../sessions/view.ts';
 import type { CommandContext } from './context.ts';
 import { failureText } from './failures.ts';
 import { isoTime, jsonLine } from './json-lines.ts';
-import { commandLine, type SessionPlaces, shortPath } from './places.ts';
+import { commandLine, type SessionPlaces, shellWord, shortPath } from './places.ts';
 import { failureLines, outcomeLines, type PageOptions, resultLines, type SessionFacts } from './session-page.ts';
 
 export interface SummaryInput extends SessionFacts {
@@ -25,7 +25,7 @@ export function whereLines(context: CommandContext, input: SummaryInput, options
     [`session show ${session}`, 'jobs, attempts, errors'],
     failed === undefined
       ? [`logs ${session}`, 'what its handlers wrote']
-      : [`logs ${session} --job ${failed}`, 'its log'],
+      : [`logs ${session} --job ${shellWord(failed)}`, 'its log'],
   ] as const;
   const lines = commands.map(([words, purpose]) => [commandLine(context, words, stateDir), purpose] as const);
   const width = Math.max(...lines.map(([line]) => line.length));

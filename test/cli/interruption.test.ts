@@ -88,6 +88,9 @@ it.each([
   const shown = await bunsui(['session', 'show', 'latest'], { cwd: folder });
   expect(shown.out).toContain(`No process works on it. Go on with it: bunsui session resume ${session}`);
 
+  const listed = await bunsui(['session', 'list'], { cwd: folder });
+  expect(listed.err).toBe(`\nno process works on ${session}. Go on with it: bunsui session resume ${session}\n`);
+
   const resumed = start('session', 'resume');
   expect(await resumed.saying(sessionLine)).toBe(session);
   letGo();

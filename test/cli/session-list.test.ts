@@ -53,6 +53,6 @@ it('is one line for each session in a pipe', () => {
   const lines = sessionTable(items, { terminal: recordedTerminal() }, t0 + 120_000);
   expect(lines.length).toBe(3);
   expect(lines[2]).toMatch(
-    /^✗ failed   01a0{23}  a-pipeline-with-a-name-of-some-length  2 min ago  2026-.*1m 01s  RangeError: row 7\\r\\n/,
+    /^✗ failed {3}01a0{23} {2}a-pipeline-with-a-name-of-some-length {2}2 min ago {2}2026-.*1m 01s {2}RangeError: row 7\\r\\n/,
   );
 });

@@ -4,10 +4,12 @@ import type { SessionItem } from '../../sessions/items.ts';
 import type { SessionStatus } from '../../sessions/status.ts';
 import type { CommandContext } from '../context.ts';
 import { ago, duration, localTime, shortTime } from '../durations.ts';
+import { unfinishedExecutions } from '../execution-feed.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { harmlessLine } from '../harmless.ts';
 import { jsonLine } from '../json-lines.ts';
 import { isUnusedFolder, openLocalPlatform, readFromPlatform } from '../local-platform.ts';
+import { commandLine } from '../places.ts';
 import { paintOf, symbolOf } from '../screen/symbols.ts';
 import { table } from '../table.ts';
 import { cut } from '../text-width.ts';
@@ -70,9 +72,15 @@ export function sessionTable(
   return [titles, ...rows.flatMap((row, index) => [row, ...errorRow(items[index])])];
 }
 
+interface Found {
+  readonly items: readonly SessionItem[];
+  /** Ids of sessions that are unfinished and that no process works on. */
+  readonly interrupted: readonly string[];
+}
+
 export async function listSessionsCommand(context: CommandContext, options: ListOptions): Promise<number> {
   const { out, err } = context.terminal;
-  const items = await read(context, options);
+  const { items, interrupted } = await read(context, options);
   if (options.json) {
     for (const item of items) out.write(jsonLine('session', { ...item }));
     return exitCodes.ok;
@@ -84,18 +92,24 @@ export async function listSessionsCommand(context: CommandContext, options: List
     return exitCodes.ok;
   }
   out.write(`${sessionTable(items, context, Date.now()).join('\n')}\n`);
+  for (const item of items.filter(({ session_id: id }) => interrupted.includes(id))) {
+    const resume = commandLine(context, `session resume ${item.session_id}`, options.stateDir);
+    err.write(`\nno process works on ${item.session_id}. Go on with it: ${resume}\n`);
+  }
   return exitCodes.ok;
 }
 
-async function read(context: CommandContext, options: ListOptions): Promise<readonly SessionItem[]> {
-  if (isUnusedFolder(options.stateDir, context.cwd)) return [];
+async function read(context: CommandContext, options: ListOptions): Promise<Found> {
+  if (isUnusedFolder(options.stateDir, context.cwd)) return { items: [], interrupted: [] };
   const open = () => openLocalPlatform(options.stateDir, context.cwd);
   return readFromPlatform(open, async (platform) => {
-    const page = await listSessions(await platform.clients(), {
+    const { sessions: items } = await listSessions(await platform.clients(), {
       limit: options.limit,
       ...(options.pipeline === undefined ? {} : { pipeline: options.pipeline }),
       ...(options.status === undefined ? {} : { status: options.status as SessionStatus }),
     });
-    return page.sessions;
+    // A runtime that was opened for this very question works on nothing.
+    const unfinished = platform.runtime.owner ? await unfinishedExecutions(platform.local) : [];
+    return { items, interrupted: unfinished.map(({ session }) => session) };
   });
 }
