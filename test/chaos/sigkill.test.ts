@@ -46,10 +46,11 @@ function traces(file: string): readonly Trace[] {
     .flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Trace]));
 }
 
+/** A process that has ended may stay listed until somebody asks how it ended: such a zombie runs nothing. */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return !/\) [ZX] /.test(existsSync('/proc') ? readFileSync(`/proc/${pid}/stat`, 'utf8') : '');
   } catch {
     return false;
   }
