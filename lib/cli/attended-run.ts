@@ -88,9 +88,8 @@ async function interrupted(
   process.exit(code);
 }
 
-/** Lines that Lambda itself writes around what a handler says. */
-const isPlatformLine = ({ message }: LogLine) =>
-  /^(START|END|REPORT|INIT_START) RequestId: /.test(message) || message.startsWith('ERROR\tInvoke Error\t');
+/** What Lambda and the wrapper write around a handler's own lines: the failure says it already. */
+const surroundings = /^((START|END|REPORT|INIT_START) RequestId: |ERROR\tInvoke Error\t|job (started|failed)$)/;
 
 /** Last lines of the failed jobs' logs, for the summary. */
 async function failureLogs(attendance: Attendance, view: SessionView, session: AttendedSession) {
@@ -110,7 +109,7 @@ async function failureLogs(attendance: Attendance, view: SessionView, session: A
     execution_arn: session.executionArn,
   };
   for (const line of await readSessionLogs(clients, item)) {
-    if (isPlatformLine(line) || !failed.some(({ job }) => job === line.job_id)) continue;
+    if (surroundings.test(line.message) || !failed.some(({ job }) => job === line.job_id)) continue;
     logs.set(line.job_id, [...(logs.get(line.job_id) ?? []), line].slice(-5));
   }
   return logs;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { showError } from '../../lib/cli/errors-shown.ts';
 import { main } from '../../lib/cli/main.ts';
 import { recordedTerminal } from './outputs.ts';
 
@@ -43,12 +44,10 @@ it('a failed session: run, page, list, logs, records', async () => {
     '  prices[0]/price failed after 2 attempts',
     '    RangeError: order 1 has no price',
     expect.stringMatching(/^ {4}at .*shop\/shop\.ts:26:\d+$/),
-    expect.stringMatching(/^ {4}at .*shop\/price\.ts:5:\d+\)$/),
+    expect.stringMatching(/^ {4}at .*shop\/price\.ts:6:\d+\)$/),
     '    last log lines',
-    '    | INFO  job started',
-    '    | ERROR  job failed',
-    '    | INFO  job started',
-    '    | ERROR  job failed',
+    '    | WARNING  no price list',
+    '    | WARNING  no price list',
     '',
     'Report  .bunsui/s3/bunsui-000000000000-us-east-1/reports/DAY/ID.html',
     'Logs    .bunsui/s3/bunsui-000000000000-us-east-1/logs/DAY/ID/',
@@ -163,5 +162,39 @@ it('mistakes of every kind end with their code', async () => {
     [5, '', 'error[BS3002]: no session has the id "nothing-like-it"'],
     [2, '', 'error[BS2001]: this session has no job "prise"'],
     [0, '', 'job "recount" wrote nothing'],
+  ]);
+});
+
+it('help, usage errors and an unused folder, as their own processes show them', async () => {
+  const unused = ['--state-dir', 'never-used'];
+  const tries: readonly (readonly [readonly string[], number, string])[] = [
+    [[], 0, 'Data pipelines in TypeScript, on this machine and on AWS Step Functions.'],
+    [['help', 'session', 'list'], 0, 'Lists sessions, the latest first.'],
+    [['logs', '--help'], 0, 'Prints what the handlers of a session wrote, job by job in the order of time.'],
+    [['--version'], 0, ''],
+    [['sesion'], 2, 'error[BS2001]: unknown command "sesion"'],
+    [['graph', 'x', '--direction', 'up'], 2, 'error[BS2001]: "up" does not fit --direction <direction>: a direction'],
+    [['session', 'list', '--limit', '0'], 2, 'error[BS2001]: "0" does not fit --limit <n>: a number from 1 to 1000'],
+    [['session', 'list', ...unused], 0, 'no sessions yet. Start one: bunsui run pipelines/flights/pipeline.ts'],
+    [['session', 'list', '--status', 'failed', ...unused], 0, 'no session fits'],
+    [['session', 'resume', ...unused], 5, '    0.0s  starting the runtime'],
+    [['session', 'resume', 'latest', '--json', ...unused], 5, '{"v":1,"type":"preparing"'],
+    [['run', 'missing.ts', '--json'], 5, '{"v":1,"type":"preparing"'],
+    [['session', 'resume'], 5, '    0.0s  starting the runtime'],
+  ];
+  for (const [args, code, start] of tries) {
+    const ran = await run(args);
+    expect([args, ran.code, (ran.out + ran.err).startsWith(start)]).toStrictEqual([args, code, true]);
+  }
+});
+
+it('shows what is none of our errors with its stack', () => {
+  const terminal = recordedTerminal();
+  showError(new TypeError('a defect\u001b[2J'), terminal, { json: true, cwd: folder });
+  const [line = '', ...stack] = terminal.err.text().trimEnd().split('\n');
+  expect([line, stack.every((frame) => frame.startsWith('    at ')), JSON.parse(terminal.out.text())]).toStrictEqual([
+    'error: TypeError: a defect',
+    true,
+    { v: 1, type: 'error', name: 'TypeError', message: 'a defect\u001b[2J' },
   ]);
 });

@@ -176,6 +176,40 @@ describe('did you mean', () => {
     expect(found).toStrictEqual(Object.values(typos).map((name) => `did you mean "${name}"?`));
   });
 
+  it('finds at least 90 of 100 names with one random typing error', () => {
+    const known = [
+      ...names,
+      'session',
+      'compile',
+      'graph',
+      'resume',
+      'direction',
+      'state-dir',
+      'normals',
+      'by-hour',
+      'hubs',
+    ];
+    let seed = 7;
+    const below = (limit: number) => {
+      seed = (seed * 48271) % 2147483647;
+      return seed % limit;
+    };
+    const typo = (name: string) => {
+      const at = below(name.length);
+      const letter = 'abcdefghijklmnopqrstuvwxyz'.charAt(below(26));
+      const edits = [
+        name.slice(0, at) + name.slice(at + 1),
+        name.slice(0, at) + letter + name.slice(at),
+        name.slice(0, at) + letter + name.slice(at + 1),
+        name.slice(0, at) + name.charAt(at + 1) + name.charAt(at) + name.slice(at + 2),
+      ];
+      return edits[below(4)] ?? name;
+    };
+    const tries = Array.from({ length: 100 }, () => known[below(known.length)] ?? '');
+    const right = tries.filter((name) => didYouMean(typo(name), known) === `did you mean "${name}"?`);
+    expect(right.length).toBeGreaterThanOrEqual(90);
+  });
+
   it('says nothing when nothing is near', () => {
     expect(['', 'x', 'customers', 'ab'.repeat(5000)].map((typed) => didYouMean(typed, names))).toStrictEqual([
       undefined,
