@@ -80,19 +80,16 @@ function feedOf(attendance: Attendance, executionArn: string, progress: Progress
   };
 }
 
-/** The session's record once its end is in it; the record as it is when that takes too long. */
-async function recordOf(attendance: Attendance, session: string, progress: Progress): Promise<SessionItem | undefined> {
+/**
+ * The session's record once its end is in it; the record as it is when that takes too long. The runtime's process may
+ * end while it records: the one that opens next records again.
+ */
+async function recordOf(attendance: Attendance, session: string): Promise<SessionItem | undefined> {
   const { getSession } = await import('../sessions/store.ts');
   const untilMs = Date.now() + recordPatienceMs;
   for (;;) {
-    try {
-      const item = await getSession(await attendance.platform.clients(), session);
-      if (item === undefined || isTerminal(item.status) || Date.now() > untilMs) return item;
-    } catch (thrown) {
-      if (attendance.platform.runtime.owner || !isGone(thrown) || Date.now() > untilMs) throw thrown;
-      // A client's owner may end while it records: whoever opens next records again.
-      await takeOver(attendance, progress);
-    }
+    const item = await onAnyPlatform(attendance, async (platform) => getSession(await platform.clients(), session));
+    if (item === undefined || isTerminal(item.status) || Date.now() > untilMs) return item;
     await wait(40);
   }
 }
@@ -110,7 +107,7 @@ export async function attend(
 ): Promise<{ readonly view: SessionView; readonly item: SessionItem | undefined }> {
   const feed = feedOf(attendance, session.executionArn, progress);
   const view = await follow(artifact, session, feed, progress);
-  const item = await recordOf(attendance, session.session, progress);
+  const item = await recordOf(attendance, session.session);
   return { view, item };
 }
 
@@ -120,25 +117,27 @@ export async function attend(
  *
  * @param onWaiting is told how many there are, once.
  */
-export async function stayForOthers(
-  attendance: Attendance,
-  progress: Progress,
-  onWaiting: (count: number) => void,
-): Promise<void> {
-  const { platform } = attendance;
+export async function stayForOthers(platform: LocalPlatform, onWaiting: (count: number) => void): Promise<void> {
   if (!platform.runtime.owner) return;
-  const sessions = new Set<string>();
-  for (let told = false; ; told = true) {
+  const { listSessions } = await import('../sessions/list-sessions.ts');
+  const clients = await platform.clients();
+  let told = false;
+  let untilMs = Date.now() + recordPatienceMs;
+  for (;;) {
+    const interrupted = new Set<string>();
     let running = 0;
     for (const { executionArn, session } of await unfinishedExecutions(platform.local)) {
       const { driven, status } = await readEvents(platform.local, executionArn, 0);
-      if (!driven || status !== 'RUNNING') continue;
-      running += 1;
-      sessions.add(session);
+      if (status === 'RUNNING' && !driven) interrupted.add(session);
+      else running += 1;
     }
-    if (running === 0) break;
-    if (!told) onWaiting(running);
-    await wait(200);
+    // Those that have just ended are in no list of the runtime any more, but their records are still to be written.
+    const { sessions } = await listSessions(clients, { status: 'running', limit: 1000 });
+    const open = sessions.filter(({ session_id: id }) => !interrupted.has(id));
+    if (running > 0) untilMs = Date.now() + recordPatienceMs;
+    if ((running === 0 && open.length === 0) || Date.now() > untilMs) return;
+    if (running > 0 && !told) onWaiting(running);
+    told ||= running > 0;
+    await wait(100);
   }
-  for (const session of sessions) await recordOf(attendance, session, progress);
 }

@@ -5,7 +5,7 @@
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import type { LogLine } from '../sessions/report-data.ts';
 import type { SessionView } from '../sessions/view.ts';
-import { type Attendance, attend, stayForOthers } from './attend.ts';
+import { type Attendance, attend, onAnyPlatform, stayForOthers } from './attend.ts';
 import type { CommandContext } from './context.ts';
 import { unfinishedExecutions } from './execution-feed.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -32,6 +32,8 @@ export interface AttendedRun {
   readonly progress: Progress;
   attendance?: Attendance;
   session?: AttendedSession;
+  /** The session has ended, others have not. */
+  staying?: true;
 }
 
 function progressFor({ terminal }: CommandContext, { json }: AttendedOptions): Progress {
@@ -75,7 +77,11 @@ async function interrupted(
   const { attendance, session } = run;
   if (attendance?.platform.runtime.owner) err.write('\nstopping …\n');
   await attendance?.platform.close();
-  if (session === undefined) err.write('interrupted before a session was started\n');
+  if (run.staying) {
+    err.write(
+      `interrupted. What still ran can be resumed: ${commandLine(context, 'session resume', options.stateDir)}\n`,
+    );
+  } else if (session === undefined) err.write('interrupted before a session was started\n');
   else {
     if (options.json) out.write(jsonLine('session.interrupted', { at: isoTime(Date.now()), session: session.session }));
     const resume = commandLine(context, `session resume ${session.session}`, options.stateDir);
@@ -98,17 +104,15 @@ async function failureLogs(attendance: Attendance, view: SessionView, session: A
   );
   const logs = new Map<string, readonly LogLine[]>();
   if (failed.length === 0) return logs;
-  const [{ readSessionLogs }, clients] = await Promise.all([
-    import('../sessions/logs.ts'),
-    attendance.platform.clients(),
-  ]);
+  const { readSessionLogs } = await import('../sessions/logs.ts');
   const item = {
     session_id: session.session,
     created_at: session.createdAt,
     status: view.status,
     execution_arn: session.executionArn,
   };
-  for (const line of await readSessionLogs(clients, item)) {
+  const lines = await onAnyPlatform(attendance, async (platform) => readSessionLogs(await platform.clients(), item));
+  for (const line of lines) {
     if (surroundings.test(line.message) || !failed.some(({ job }) => job === line.job_id)) continue;
     logs.set(line.job_id, [...(logs.get(line.job_id) ?? []), line].slice(-5));
   }
@@ -144,8 +148,10 @@ export async function attendToEnd(
     const page = { output: out, unicode: context.terminal.unicode, cwd: context.cwd, nowMs: Date.now() };
     out.write(`${summaryLines(context, input, page).join('\n')}\n`);
   }
-  await stayForOthers(attendance, progress, (count) => {
-    err.write(`${count} other session${count === 1 ? '' : 's'} run in this process: it stays until they have ended\n`);
+  await stayForOthers(attendance.platform, (count) => {
+    run.staying = true;
+    const what = count === 1 ? '1 other session runs' : `${count} other sessions run`;
+    err.write(`${what} in this process, which stays until ${count === 1 ? 'it has' : 'they have'} ended\n`);
   });
   await hintAtInterrupted(context, options, attendance);
   return view.status === 'completed' ? exitCodes.ok : exitCodes.pipelineFailed;

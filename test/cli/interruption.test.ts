@@ -126,7 +126,9 @@ it('a run beside another one is its client; the first stays until both have ende
   await owner.saying('count  started');
   const client = start(...holding, `folder=${other}`);
   const session = await client.saying(sessionLine);
-  const waiting = await owner.saying(/(1 other session) run in this process|completed {2}shop/);
+  const waiting = await owner.saying(
+    /1 other session runs in this process, which stays until it has ended|completed {2}shop/,
+  );
   letGo();
   writeFileSync(join(other, 'go'), '');
   const [first, second] = await Promise.all([owner.ended, client.ended]);
