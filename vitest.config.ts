@@ -13,6 +13,8 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    // These need LocalStack: `npm run test:localstack`.
+    exclude: ['**/*.integ.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     coverage: { include: ['lib/**/*.ts', 'lambdas/**/*.ts'], reporter: ['text-summary', 'json-summary'] },

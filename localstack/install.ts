@@ -1,0 +1,110 @@
+/**
+ * Installs LocalStack without Docker: Python packages through pip, Java parts through Maven, each with whatever
+ * configuration the client has. About a minute and 550 MB; what has been installed from the same pins is used again.
+ */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { installation, sources } from './places.ts';
+import { findPrograms, type Programs, SetupError } from './programs.ts';
+
+/** Says what takes long, a line each. */
+export type Tell = (line: string) => void;
+
+/**
+ * Installs what is missing.
+ *
+ * @throws {SetupError} when a program is missing, or pip or Maven fails.
+ */
+export async function install(environment: Readonly<Record<string, string | undefined>>, tell: Tell): Promise<void> {
+  const programs = await findPrograms(environment);
+  const stamp = await stampOf(programs);
+  if ((await readFile(installation.stamp, 'utf8').catch(() => '')) === stamp) return;
+  tell(`installing LocalStack with Python ${programs.pythonVersion}: about a minute, 550 MB under .localstack/`);
+  await rm(installation.folder, { recursive: true, force: true });
+  await mkdir(installation.lib, { recursive: true });
+  await Promise.all([installPython(programs), installJava(programs)]);
+  // Last: an installation without a stamp is not used again.
+  await writeFile(installation.stamp, stamp);
+}
+
+/** What decides what is installed: another of any of these is another installation. */
+async function stampOf({ python, pythonVersion, javaHome }: Programs): Promise<string> {
+  const plugin = join(sources, 'plugin/localstack_host_executor');
+  const files = ['requirements.txt', 'pom.xml', 'plugin/pyproject.toml'].map((name) => join(sources, name));
+  const modules = (await readdir(plugin)).filter((name) => /\.(py|mjs)$/.test(name)).sort();
+  const hash = createHash('sha256');
+  for (const file of [...files, ...modules.map((name) => join(plugin, name))]) hash.update(await readFile(file));
+  return `${JSON.stringify({ pins: hash.digest('hex'), python, pythonVersion, javaHome }, undefined, 2)}\n`;
+}
+
+async function installPython({ python }: Programs): Promise<void> {
+  await run(python, ['-m', 'venv', join(installation.folder, 'venv')]);
+  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'];
+  await run(installation.python, [...pip, '--requirement', join(sources, 'requirements.txt')]);
+  // A build leaves files beside its sources: those here stay clean.
+  const plugin = join(installation.folder, 'plugin');
+  await cp(join(sources, 'plugin'), plugin, { recursive: true });
+  await run(installation.python, [...pip, '--no-deps', '--no-build-isolation', plugin]);
+}
+
+async function installJava({ javaHome, maven, python }: Programs): Promise<void> {
+  // LocalStack looks for a Java 21 of its own; 17 serves DynamoDB Local and JSONata as well.
+  await mkdir(join(installation.lib, 'java'), { recursive: true });
+  await symlink(javaHome, join(installation.lib, 'java/21'));
+
+  const dynamodb = join(installation.lib, 'dynamodb-local/2');
+  const jars = join(dynamodb, 'DynamoDBLocal_lib');
+  await copyDependencies(maven, 'dynamodb', jars);
+  const names = (await readdir(jars)).filter((name) => name.endsWith('.jar')).sort();
+  const agent = names.find((name) => name.startsWith('byte-buddy-agent-'));
+  if (agent === undefined) throw new SetupError(`Maven gave no byte-buddy-agent; it gave ${names.join(', ')}`);
+  await rename(join(jars, agent), join(dynamodb, 'ddb-local-loader-0.1.jar'));
+
+  // LocalStack starts one jar: this one holds nothing but the names of the others.
+  const classPath = names.filter((name) => name !== agent).map((name) => `DynamoDBLocal_lib/${name}`);
+  const manifest = join(installation.folder, 'META-INF');
+  await mkdir(manifest);
+  await writeFile(join(manifest, 'MANIFEST.MF'), manifestText(classPath));
+  await run(python, ['-m', 'zipfile', '-c', join(dynamodb, 'DynamoDBLocal.jar'), manifest]);
+
+  await copyDependencies(maven, 'jsonata', join(installation.lib, 'jsonata/0.9.7'));
+}
+
+async function copyDependencies(maven: string, profile: string, folder: string): Promise<void> {
+  await run(maven, [
+    '--quiet',
+    '--batch-mode',
+    `--file=${join(sources, 'pom.xml')}`,
+    `--activate-profiles=${profile}`,
+    'dependency:copy-dependencies',
+    '-DincludeScope=runtime',
+    `-DoutputDirectory=${folder}`,
+  ]);
+}
+
+/** @see https://docs.oracle.com/en/java/javase/17/docs/specs/jar/jar.html lines of at most 72 bytes */
+export function manifestText(classPath: readonly string[]): string {
+  const fold = (line: string) =>
+    line.slice(0, 70) + (line.slice(70).match(/.{1,69}/g) ?? []).map((part) => `\r\n ${part}`).join('');
+  const lines = [
+    'Manifest-Version: 1.0',
+    'Main-Class: com.amazonaws.services.dynamodbv2.local.main.ServerRunner',
+    `Class-Path: ${classPath.join(' ')}`,
+  ];
+  return `${lines.map(fold).join('\r\n')}\r\n\r\n`;
+}
+
+/** Runs a program to its end. What it prints is shown when it fails. */
+async function run(file: string, args: readonly string[]): Promise<void> {
+  const child = spawn(file, [...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let printed = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      printed = (printed + text).slice(-4_000);
+    });
+  }
+  const status = await new Promise<number | null>((done, fail) => child.on('close', done).on('error', fail));
+  if (status !== 0) throw new SetupError(`${file} ${args.join(' ')} failed (${status ?? 'killed'}):\n${printed}`);
+}

@@ -1,0 +1,107 @@
+/** Brings compiled pipelines to LocalStack through its APIs: functions, with the bundles of a deployment, and machine. */
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { CreateFunctionCommand, LambdaClient, waitUntilFunctionActiveV2 } from '@aws-sdk/client-lambda';
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateStateMachineCommand, SFNClient } from '@aws-sdk/client-sfn';
+import { bundleOperation } from '../../lib/constructs/bundle-operation.ts';
+import { placeFunctions } from '../../lib/constructs/place-functions.ts';
+import type { LambdaOperationIr } from '../../lib/ir/nodes.ts';
+import { environment, platformNames, tables } from '../../lib/storage-layout.ts';
+import type { PipelineTarget } from '../contract/pipelines.ts';
+import { clientConfig, freshName, type Target } from '../contract/target.ts';
+
+/** LocalStack runs code from a folder when it is said to lie in this bucket. */
+const folderBucket = 'hot-reload';
+
+export interface OpenTarget extends PipelineTarget {
+  /** Removes the bundles; what was deployed goes with LocalStack. */
+  close(): Promise<void>;
+}
+
+/** A target with a job history table and a bucket, which is what wrapped handlers need of a platform. */
+export async function openTarget(target: Target): Promise<OpenTarget> {
+  const config = clientConfig(target);
+  const lambda = new LambdaClient(config);
+  const sfn = new SFNClient(config);
+  const names = platformNames({ prefix: freshName('rows'), account: target.accountId, region: target.region });
+  const { partitionKey, sortKey } = tables.jobHistory;
+  await Promise.all([
+    new S3Client({ ...config, forcePathStyle: true }).send(new CreateBucketCommand({ Bucket: names.bucket })),
+    new DynamoDBClient(config).send(
+      new CreateTableCommand({
+        TableName: names.jobHistoryTable,
+        AttributeDefinitions: [partitionKey, sortKey].map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
+        KeySchema: [
+          { AttributeName: partitionKey, KeyType: 'HASH' },
+          { AttributeName: sortKey, KeyType: 'RANGE' },
+        ],
+        BillingMode: 'PAY_PER_REQUEST',
+      }),
+    ),
+  ]);
+  const folder = mkdtempSync(join(tmpdir(), 'bunsui-localstack-'));
+  const role = `arn:aws:iam::${target.accountId}:role/rows`;
+
+  const createFunction = async (operation: LambdaOperationIr): Promise<string> => {
+    const FunctionName = freshName(operation.id);
+    const code = join(folder, FunctionName);
+    for (const [name, text] of Object.entries(bundleOperation(operation))) {
+      mkdirSync(dirname(join(code, name)), { recursive: true });
+      writeFileSync(join(code, name), text);
+    }
+    const { FunctionArn = '' } = await lambda.send(
+      new CreateFunctionCommand({
+        FunctionName,
+        Role: role,
+        Runtime: 'nodejs24.x',
+        Handler: 'index.handler',
+        Code: { S3Bucket: folderBucket, S3Key: code },
+        Timeout: operation.timeoutSeconds,
+        MemorySize: operation.memoryMiB,
+        Environment: {
+          Variables: {
+            ...operation.environment,
+            [environment.jobHistoryTable]: names.jobHistoryTable,
+            [environment.bucket]: names.bucket,
+          },
+        },
+      }),
+    );
+    await waitUntilFunctionActiveV2(
+      { client: lambda, maxWaitTime: 30, minDelay: 0.1, maxDelay: 0.5 },
+      { FunctionName },
+    );
+    return FunctionArn;
+  };
+  // The rows share a few operations: the same one is the same function.
+  const functions = new Map<string, Promise<string>>();
+  const functionOf = (operation: LambdaOperationIr): Promise<string> => {
+    const key = JSON.stringify({ ...operation, source: undefined });
+    const made = functions.get(key) ?? createFunction(operation);
+    functions.set(key, made);
+    return made;
+  };
+
+  return {
+    ...target,
+    deploy: async ({ pipeline, definition }) => {
+      const operations = Object.entries(pipeline.operations);
+      const arns = await Promise.all(
+        operations.map(async ([id, operation]) => [id, await functionOf(operation)] as const),
+      );
+      const { stateMachineArn = '' } = await sfn.send(
+        new CreateStateMachineCommand({
+          name: freshName(pipeline.id),
+          definition: JSON.stringify(placeFunctions(definition, Object.fromEntries(arns))),
+          roleArn: role,
+        }),
+      );
+      return stateMachineArn;
+    },
+    close: () => rm(folder, { recursive: true, force: true }),
+  };
+}

@@ -1,0 +1,17 @@
+/** `npm run test:localstack`: what runs against LocalStack, which is set up, started and ended with the tests. */
+import { defineConfig } from 'vitest/config';
+import base from './vitest.config.ts';
+
+export default defineConfig({
+  ...base,
+  test: {
+    include: ['test/localstack/*.integ.test.ts'],
+    globalSetup: 'test/localstack/global-setup.ts',
+    testTimeout: 60_000,
+    hookTimeout: 240_000,
+    // The first JSONata expression starts a JVM.
+    expect: { poll: { timeout: 20_000 } },
+    // The deployment takes longest: what else there is runs beside it.
+    maxWorkers: 2,
+  },
+});
