@@ -9,6 +9,8 @@ import { virtualClock } from './engine/clock.ts';
 import { startExecution } from './engine/run.ts';
 import { BunsuiError } from './errors.ts';
 import type { Json } from './ir/expressions.ts';
+import { nearest } from './ir/spelling.ts';
+import { runHandler } from './wrapper/wrap-handler.ts';
 
 /** What a function in place of an operation is told beside its input. */
 export interface TestContext {
@@ -20,7 +22,10 @@ export interface TestContext {
   sleep(milliseconds: number): Promise<void>;
 }
 
-/** A function in place of an operation. What it throws fails the job with the error's name. */
+/**
+ * A function in place of an operation. It is given the checked input, and what it returns is checked against the
+ * contract. What it throws fails the job with the error's name.
+ */
 export type TestOperation = (input: never, context: TestContext) => unknown;
 
 /** One try of one job. Times in milliseconds of virtual time since the start. */
@@ -67,15 +72,7 @@ export interface TestOptions {
  * @throws {BunsuiError} BS3001 when the input does not fit, BS1105 when an operation has no function, and with the first mistake of a pipeline that does not compile.
  */
 export async function runPipeline(pipeline: Pipeline, options: TestOptions): Promise<TestRun> {
-  const checked = await pipeline.input['~standard'].validate(options.input);
-  if (checked.issues) {
-    const reasons = checked.issues.map(({ message }) => message).join('; ');
-    throw new BunsuiError(
-      'ValidationError',
-      'BS3001',
-      `the input does not fit the pipeline "${pipeline.id}": ${reasons}`,
-    );
-  }
+  const input = await checkedInput(pipeline, options.input);
   const compiled = compilePipeline(pipeline.ir, { sha256: () => '' });
   const mistake = [...pipeline.diagnostics, ...compiled.diagnostics].find(({ severity }) => severity === 'error');
   if (mistake || !compiled.ok)
@@ -84,12 +81,7 @@ export async function runPipeline(pipeline: Pipeline, options: TestOptions): Pro
       mistake?.code ?? 'BS1002',
       mistake?.message ?? 'the pipeline does not compile',
     );
-  const missing = Object.keys(pipeline.ir.operations).find((id) => !Object.hasOwn(options.operations, id));
-  if (missing !== undefined) {
-    throw new BunsuiError('ValidationError', 'BS1105', `operation "${missing}" has no function`, {
-      hint: `give operations: { ${missing}: (input) => … }`,
-    });
-  }
+  checkFunctions(pipeline, options.operations);
   const validated = validateDefinition(compiled.artifact.definition);
   if (!validated.ok)
     throw new BunsuiError(
@@ -109,7 +101,7 @@ export async function runPipeline(pipeline: Pipeline, options: TestOptions): Pro
       random: options.random ?? (() => 0.5),
       uuid: () => `00000000-0000-4000-8000-${String(ids++).padStart(12, '0')}`,
       journal: { append: async () => {} },
-      tasks: { run: (task) => runOperation(options.operations, clock, startMs, attempts, task.arguments) },
+      tasks: { run: (task) => runOperation(pipeline, options.operations, clock, startMs, attempts, task.arguments) },
     },
     {
       executionArn: machine.replace(':stateMachine:', ':execution:').concat(':test'),
@@ -117,7 +109,7 @@ export async function runPipeline(pipeline: Pipeline, options: TestOptions): Pro
       stateMachineArn: machine,
       stateMachineName: pipeline.id,
       definition: validated.definition,
-      input: JSON.stringify(checked.value),
+      input: JSON.stringify(input),
     },
   );
   const { status, output, error, cause } = await handle.done;
@@ -131,6 +123,49 @@ export async function runPipeline(pipeline: Pipeline, options: TestOptions): Pro
   };
 }
 
+/** The input with its defaults, as a start of a session has it: checked, and without fields nobody declared. */
+async function checkedInput(pipeline: Pipeline, given: TestOptions['input']): Promise<unknown> {
+  const refuse = (reasons: readonly string[]) =>
+    new BunsuiError(
+      'ValidationError',
+      'BS3001',
+      `the input does not fit the pipeline "${pipeline.id}": ${reasons.join('; ')}`,
+    );
+  const { properties, additionalProperties } = pipeline.ir.input;
+  const declared = Object.keys(typeof properties === 'object' && properties !== null ? properties : {});
+  const unknown = additionalProperties ? [] : Object.keys(given).filter((field) => !declared.includes(field));
+  if (unknown.length > 0) {
+    const reason = (field: string) => `there is no field "${field}"${didYouMean(field, declared)}`;
+    throw refuse(unknown.map(reason));
+  }
+  const checked = await pipeline.input['~standard'].validate(given);
+  if (!checked.issues) return checked.value;
+  throw refuse(
+    checked.issues.map(
+      ({ message, path = [] }) =>
+        `${path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.')}: ${message}`,
+    ),
+  );
+}
+
+function didYouMean(name: string, names: readonly string[]): string {
+  const near = nearest(name, names);
+  return near === undefined ? '' : `, did you mean "${near}"?`;
+}
+
+function checkFunctions(pipeline: Pipeline, given: TestOptions['operations']): void {
+  const missing = Object.keys(pipeline.operations).find((id) => typeof given[id] !== 'function');
+  if (missing === undefined) return;
+  const others = Object.keys(given).filter((id) => !Object.hasOwn(pipeline.operations, id));
+  const near = nearest(missing, others);
+  throw new BunsuiError('ValidationError', 'BS1105', `operation "${missing}" has no function`, {
+    hint:
+      near === undefined
+        ? `give operations: { ${missing}: (input) => … }`
+        : `"${near}" is no operation of the pipeline: is "${missing}" meant?`,
+  });
+}
+
 type Call = {
   readonly FunctionName: string;
   readonly Payload: {
@@ -141,6 +176,7 @@ type Call = {
 type VirtualTime = ReturnType<typeof virtualClock>;
 
 async function runOperation(
+  pipeline: Pipeline,
   operations: TestOptions['operations'],
   clock: VirtualTime,
   startMs: number,
@@ -159,8 +195,12 @@ async function runOperation(
     release = clock.hold();
   };
   try {
-    const returned = await operations[called.operation]?.(input as never, { job: called.job, attempt, sleep });
-    const output = JSON.parse(JSON.stringify(returned ?? null)) as Json;
+    const contract = pipeline.operations[called.operation];
+    const run = operations[called.operation];
+    if (!contract || !run) throw new Error(`there is no operation "${called.operation}"`);
+    // Checked on the way in and out as in a function: a test is not to pass with values that would fail for real.
+    const returned = await runHandler(contract, (value) => run(value, { job: called.job, attempt, sleep }), input);
+    const output = JSON.parse(JSON.stringify(returned)) as Json;
     attempts.push({ ...begun, endedAtMs: clock.now() - startMs, output });
     return { ok: true, output: { ExecutedVersion: '$LATEST', Payload: output, StatusCode: 200 } } as const;
   } catch (thrown) {

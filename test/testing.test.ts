@@ -86,6 +86,27 @@ describe('runPipeline', () => {
     });
   });
 
+  it('checks what functions are given and give, as a function on Lambda does', async () => {
+    const run = (returned: unknown) => runPipeline(ladder, { input: { n: 1 }, operations: { step: () => returned } });
+    expect(await run({ n: 'text' })).toMatchObject({ status: 'FAILED', error: 'Bunsui.OutputInvalid' });
+    expect(await run(undefined)).toMatchObject({ status: 'FAILED', error: 'Bunsui.OutputInvalid' });
+    expect(await run({ n: 2, more: true })).toMatchObject({ status: 'SUCCEEDED', attempts: [{ output: { n: 2 } }] });
+  });
+
+  it('names the field of an input that does not fit, and one that nobody declared', async () => {
+    const start = (input: { readonly [field: string]: unknown }) => runPipeline(ladder, { input, operations: {} });
+    await expect(start({ n: 'x' })).rejects.toThrow(/does not fit the pipeline "ladder": n: /);
+    await expect(start({ n: 1, m: 2 })).rejects.toThrow('there is no field "m", did you mean "n"?');
+  });
+
+  it('takes a function of a misspelt name for the one that is missing', async () => {
+    const operations = { stpe: () => ({ n: 1 }), step: undefined as never };
+    await expect(runPipeline(ladder, { input: { n: 1 }, operations })).rejects.toMatchObject({
+      message: 'operation "step" has no function',
+      hint: '"stpe" is no operation of the pipeline: is "step" meant?',
+    });
+  });
+
   it('refuses a pipeline with mistakes, naming the first', async () => {
     const wrong = pipeline('wrong', { input: z.object({}) }, (p) => {
       p.job('a', step, { n: 1 });

@@ -119,6 +119,8 @@ export interface Pipeline<I extends Schema = Schema, O extends Schema = Schema> 
   readonly diagnostics: readonly Diagnostic[];
   readonly input: I;
   readonly output: O | undefined;
+  /** The contracts of its operations, by id. */
+  readonly operations: { readonly [id: string]: Operation<Schema, Schema> };
 }
 
 /**
@@ -191,7 +193,8 @@ export function pipeline<I extends Schema, O extends Schema>(
     body: { nodes },
   });
   const diagnostics = freeze([...recording.diagnostics, ...checkPipeline(ir)]);
-  return { kind: 'bunsui.pipeline', id, ir, diagnostics, input: options.input, output: options.output };
+  const operations = Object.fromEntries([...recording.operations].map(([key, { operation }]) => [key, operation]));
+  return { kind: 'bunsui.pipeline', id, ir, diagnostics, input: options.input, output: options.output, operations };
 }
 
 /** What one call of `pipeline` gathers. Mutable while the body runs, and only then. */
@@ -199,7 +202,7 @@ interface Recording {
   readonly owner: object;
   readonly source: SourcePosition;
   readonly diagnostics: Diagnostic[];
-  readonly operations: Map<string, { readonly operation: object; readonly ir: OperationIr }>;
+  readonly operations: Map<string, { readonly operation: Operation<Schema, Schema>; readonly ir: OperationIr }>;
   report(
     code: ErrorCode,
     message: string,

@@ -54,7 +54,7 @@ export const rooms: { readonly [room: string]: RoomRule } = {
     node: 'any',
   },
   index: { rooms: ['dsl', 'wrapper', 'ir', 'errors'], packages: [], node: 'none' },
-  testing: { rooms: ['dsl', 'ir', 'compiler', 'asl', 'engine', 'errors'], packages: [], node: 'any' },
+  testing: { rooms: ['dsl', 'ir', 'compiler', 'asl', 'engine', 'wrapper', 'errors'], packages: [], node: 'any' },
   lambdas: {
     rooms: ['sessions', 'report', 'notify', 'api', 'storage-layout', 'errors'],
     packages: ['@middy/*', '@aws-lambda-powertools/*', 'zod', '@aws-sdk/*'],

@@ -24,7 +24,7 @@ export function pipelinesContract(target: () => PipelineTarget): void {
     const machineOf = (row: (typeof rows)[number]): Promise<string> => {
       const { ir } = row.pipeline;
       const known = deployed.get(ir.id);
-      if (known) return known;
+      if (known !== undefined) return known;
       const compiled = compilePipeline(ir, { sha256 });
       if (!compiled.ok) throw new Error(JSON.stringify(compiled.diagnostics));
       const machine = target().deploy(compiled.artifact);
