@@ -11,11 +11,18 @@ export interface RefBase<out T> {
   readonly [phantom]: () => T;
 }
 
+/** Nothing, or `undefined` when a value of the type may be absent: then so may all its fields. */
+type Absent<T> = undefined extends T ? undefined : null extends T ? undefined : never;
+
 // biome-ignore lint/complexity/noBannedTypes: `{}` is "no further fields", which is what scalars and lists have
-type Fields<T> = T extends readonly unknown[] ? {} : T extends object ? { readonly [K in keyof T]-?: Ref<T[K]> } : {};
+type Fields<T, A> = T extends readonly unknown[]
+  ? {}
+  : T extends object
+    ? { readonly [K in keyof T]-?: Ref<T[K] | A> }
+    : {};
 
 /** A reference to a value of type `T`, with its fields. */
-export type Ref<T> = RefBase<T> & Fields<NonNullable<T>>;
+export type Ref<T> = RefBase<T> & Fields<NonNullable<T>, Absent<T>>;
 
 /** What may be given where a `T` is wanted: a constant, a `Ref`, or a structure of both. */
 export type In<T> =

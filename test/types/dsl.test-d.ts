@@ -111,8 +111,9 @@ export default pipeline(
     expectTypeOf(sum(pluck(e.out.parts, 'n'))).toEqualTypeOf<Ref<number>>();
     expectTypeOf(get(e.out.parts, 0).k).toEqualTypeOf<Ref<string>>();
     expectTypeOf(count(m.out)).toEqualTypeOf<Ref<number>>();
-    expectTypeOf(e.out.maybe.deep).toEqualTypeOf<Ref<string>>();
-    expectTypeOf(lone.out.done).toEqualTypeOf<Ref<boolean>>();
+    expectTypeOf(e.out.maybe.deep).toEqualTypeOf<Ref<string | undefined>>();
+    expectTypeOf(lone.out.done).toEqualTypeOf<Ref<boolean | undefined>>();
+    expectTypeOf(orElse(lone.out.done, false)).toEqualTypeOf<Ref<boolean>>();
 
     // @ts-expect-error a field that is not there
     p.job('n1', one, { k: e.out.nope });
@@ -124,6 +125,10 @@ export default pipeline(
     p.job('n4', one, { k: 'x', extra: 1 });
     // @ts-expect-error an optional value into a required field
     p.job('n5', one, { k: e.out.note });
+    // @ts-expect-error a field of something that may be null
+    p.job('n16', one, { k: e.out.maybe.deep });
+    // @ts-expect-error the output of a branch with one side only
+    p.job('n17', one, { k: 'k' }, { when: lone.out.done });
     // @ts-expect-error a wrong type deep inside
     p.job('n6', transform, { src: { bucket: e.out.rows, key: 'k' }, rows: 1, note: '' });
     // @ts-expect-error a list of something else
