@@ -4,6 +4,7 @@
  */
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { type AwsAnswer, AwsFault, jsonAnswer } from './aws-fault.ts';
 import { makeFolder, storageError } from './durable-files.ts';
 import { readJson } from './json-input.ts';
@@ -52,6 +53,8 @@ export function dynamodbService(
 ): Service & { close(): Promise<void>; open(): Promise<void> } {
   const folder = join(stateDir, 'dynamodb');
   let opened: Promise<Dynalite> | undefined;
+  const running = new Set<Promise<unknown>>();
+  let closing = false;
   const openOnce = () => {
     opened ??= openDynalite(folder).catch((error: unknown) => {
       // The next request tries again: a full disk can be cleared.
@@ -73,11 +76,19 @@ export function dynamodbService(
         throw new AwsFault('UnknownOperationException', `the operation ${name} is not served here`);
       }
       const input = readJson(body);
-      const dynalite = await openOnce();
-      return run(dynalite, name, input, folder);
+      // SDKs repeat a call that is answered so; another process may own the folder by then.
+      if (closing) throw new AwsFault('InternalServerError', 'the runtime is closing', 503);
+      const call = openOnce().then((dynalite) => run(dynalite, name, input, folder));
+      running.add(call);
+      return call.finally(() => running.delete(call));
     },
     async close() {
+      closing = true;
+      // A call goes from step to step within dynalite, and one that finds the store closed throws into the event loop.
+      await Promise.allSettled(running);
       const dynalite = await opened?.catch(() => undefined);
+      // A table becomes active (or is gone) one timer after the call was answered: this one comes behind it.
+      if (dynalite !== undefined) await wait(1);
       await dynalite?.store.db.close();
     },
   };

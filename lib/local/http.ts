@@ -136,8 +136,8 @@ async function serve(incoming: IncomingMessage, response: ServerResponse, servin
     });
   } catch (thrown) {
     const fault = asFault(thrown);
-    // A call that is not served (501) has been named by its service.
-    if (fault.status >= 500 && fault.status !== 501) {
+    // A call that is not served (501) has been named by its service; one that comes while it closes (503) is no mishap.
+    if (fault.status >= 500 && fault.status !== 501 && fault.status !== 503) {
       serving.log('error', `${incoming.method} ${path}: ${fault.message}`, {
         target: headerOf(incoming, 'x-amz-target'),
         ...(thrown instanceof Error && !(thrown instanceof AwsFault) && { stack: thrown.stack }),

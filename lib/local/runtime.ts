@@ -243,6 +243,8 @@ async function prepareFolder(stateDir: string): Promise<void> {
   try {
     // It holds keys and data: it is for its user alone, also when it was made with other rights.
     if (facts !== undefined && (facts.mode & 0o077) !== 0) await chmod(stateDir, 0o700);
+    // It lies in the author's repository as a rule, and is no part of that. A folder that was there is left as it is.
+    if (facts === undefined) await writeFileAtomic(join(stateDir, '.gitignore'), '*\n', 'remade');
   } catch (error) {
     throw storageError(stateDir, error);
   }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { spawnSync } from 'node:child_process';
 import {
   existsSync,
@@ -92,12 +93,15 @@ describe('the owner of a state folder', () => {
     expect([first.owner, first.pid, first.stateDir]).toStrictEqual([true, process.pid, stateDir]);
     expect((statSync(stateDir).mode & 0o777).toString(8)).toBe('700');
     expect((statSync(join(stateDir, 'runtime.json')).mode & 0o777).toString(8)).toBe('600');
+    expect(readFileSync(join(stateDir, '.gitignore'), 'utf8')).toBe('*\n');
+    rmSync(join(stateDir, '.gitignore'));
     await first.close();
     await first.close();
     expect(await runtimeOwner(stateDir)).toBeUndefined();
     const second = await openForTest({ stateDir });
     expect(second.owner).toBe(true);
     expect(second.credentials).not.toStrictEqual(first.credentials);
+    expect(existsSync(join(stateDir, '.gitignore')), 'a folder that was there is left as it is').toBe(false);
   });
 
   it('is one process; another is its client', async () => {
@@ -224,6 +228,38 @@ describe('the owner of a state folder', () => {
     const stopped = await localClient(second).json('states', 'AWSStepFunctions.StopExecution', { executionArn });
     expect(stopped.ok).toBe(true);
     expect((await describeExecution(second, executionArn)).status).toBe('ABORTED');
+  });
+
+  it('closes while others read its tables, and ends as it should', async () => {
+    const owner = await ownerProcess(join(temporaryFolder(), 'state'));
+    const client = localClient(owner.opened);
+    const dynamodb = (operation: string, input: object) =>
+      client.json('dynamodb', `DynamoDB_20120810.${operation}`, input);
+    await dynamodb('CreateTable', {
+      TableName: 't-1',
+      AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+      BillingMode: 'PAY_PER_REQUEST',
+    });
+    await expect
+      .poll(() => dynamodb('DescribeTable', { TableName: 't-1' }))
+      .toMatchObject({ value: { Table: { TableStatus: 'ACTIVE' } } });
+    const ids = Array.from({ length: 200 }, (_, index) => ({ id: { S: `i${index}` }, text: { S: 'x'.repeat(1_000) } }));
+    await Promise.all(ids.map((Item) => dynamodb('PutItem', { TableName: 't-1', Item })));
+    let read = 0;
+    const reader = async () => {
+      for (;;) {
+        const answer = await dynamodb('Scan', { TableName: 't-1', ConsistentRead: true });
+        if (answer.ok) read += 1;
+      }
+    };
+    // Each reads until the owner is gone.
+    const readers = Promise.allSettled(Array.from({ length: 8 }, reader));
+    await expect.poll(() => read).toBeGreaterThan(8);
+    const exited = once(owner.child, 'exit');
+    await owner.close();
+    expect(await exited).toStrictEqual([0, null]);
+    expect((await readers).map(({ status }) => status)).toStrictEqual(new Array(8).fill('rejected'));
   });
 
   it('keeps what was written when it is killed at once', async () => {
