@@ -1,13 +1,10 @@
-import { fileURLToPath } from 'node:url';
-import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
+import { typeCheck } from '../docs/type-check.ts';
 
 /**
  * What a job costs the type-checker. Instantiations are counted, not timed, so the number is the same on every
  * machine. Each job has an operation of its own with two objects of three and four fields.
  */
-const root = fileURLToPath(new URL('../../', import.meta.url));
-
 function source(jobs: number, chain: number): string {
   const schema = 'a: z.string(), b: z.int(), c: z.boolean()';
   const operations = Array.from(
@@ -31,24 +28,9 @@ function source(jobs: number, chain: number): string {
 }
 
 function instantiations(jobs: number, chain: number): number {
-  const file = `${root}test/types/generated.ts`;
-  const config = ts.readConfigFile(`${root}tsconfig.json`, ts.sys.readFile);
-  const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, root);
-  const host = ts.createCompilerHost(options);
-  const { readFile, fileExists } = host;
-  host.readFile = (name) => (name === file ? source(jobs, chain) : readFile(name));
-  host.fileExists = (name) => name === file || fileExists(name);
-  const getSourceFile = host.getSourceFile.bind(host);
-  host.getSourceFile = (name, languageVersion, ...rest) =>
-    name === file
-      ? ts.createSourceFile(name, source(jobs, chain), languageVersion)
-      : getSourceFile(name, languageVersion, ...rest);
-  const program = ts.createProgram([file], options, host);
-  const errors = ts
-    .getPreEmitDiagnostics(program, program.getSourceFile(file))
-    .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
-  expect(errors).toStrictEqual([]);
-  return program.getInstantiationCount();
+  const checked = typeCheck(source(jobs, chain));
+  expect(checked.errors).toStrictEqual([]);
+  return checked.instantiations;
 }
 
 describe('the types of the DSL', () => {
