@@ -75,7 +75,10 @@ const requireBanner = `import { createRequire } from 'node:module'; const requir
  * Ways to credentials that a function never goes: it has them in its environment. The SDK would load these, and the
  * clients that they need, only when there are none.
  */
-const notInFunctions = ['sso', 'ini', 'process', 'web-identity'].map((way) => `@aws-sdk/credential-provider-${way}`);
+const notInFunctions = [
+  ...['sso', 'ini', 'process', 'web-identity', 'http'].map((way) => `@aws-sdk/credential-provider-${way}`),
+  '@smithy/credential-provider-imds',
+];
 
 async function bundleHandler(entry: string, banner: string | undefined): Promise<string> {
   const result = await bundle({
