@@ -12,7 +12,7 @@ import { functionPlaceholder, type StateOrigin } from '../ir/artifact.ts';
 import type { Expression, Json, RefTarget } from '../ir/expressions.ts';
 import type { BranchIr, JobIr, MapIr, NodeIr, PipelineIr, RetryIr, ScopeIr } from '../ir/nodes.ts';
 import { transitiveReduction } from '../ir/reduction.ts';
-import type { ShapeContext } from '../ir/shapes.ts';
+import { shapeOf } from '../ir/shapes.ts';
 import { dependenciesOf, nodeIndex, refsWithin } from '../ir/walk.ts';
 import { access, type PrintScope, print, quoted, template, text } from './jsonata.ts';
 import { conditionState, forkState, skipState, variableNames } from './names.ts';
@@ -40,6 +40,8 @@ interface Frame {
   readonly depth: number;
   /** Maps around, outermost first. */
   readonly maps: readonly string[];
+  /** Conditions known to be true here: those of the sides around. */
+  readonly known: readonly Expression[];
 }
 
 /** Where barriers were put, by the scope they are in. */
@@ -57,12 +59,15 @@ export interface Emitted {
 
 const noOverrides: Overrides = new Map();
 
+/** What the function of a job gave, at the job's own state. */
+const payload = '$states.result.Payload';
+
 /** Emits the machine of a checked pipeline. */
 export function emitMachine(pipeline: PipelineIr): Emitted {
   const emitter = newEmitter(pipeline);
   const states: States = {};
   const { output } = pipeline;
-  const entry = emitter.scope(pipeline.body, '', readByOutput(pipeline), { depth: 0, maps: [] }, states, {
+  const entry = emitter.scope(pipeline.body, '', readByOutput(pipeline), { depth: 0, maps: [], known: [] }, states, {
     next: undefined,
     assign: () => ({}),
     output: (overrides) => (output ? template(emitter.print(overrides), output.value) : {}),
@@ -83,7 +88,7 @@ export function emitMachine(pipeline: PipelineIr): Emitted {
 function newEmitter(pipeline: PipelineIr) {
   const reads = readsOf(pipeline);
   const variable = variableNames();
-  const shapes: ShapeContext = { pipeline, nodes: nodeIndex(pipeline), known: [] };
+  const nodes = nodeIndex(pipeline);
   const origins: { [name: string]: StateOrigin } = {};
   const barriers: ScopeBarriers[] = [];
   /** Where each node's value is, as JSONata, at the place being emitted. Grows as emission goes forward. */
@@ -102,8 +107,8 @@ function newEmitter(pipeline: PipelineIr) {
     }
   }
 
-  function printScope(overrides: Overrides): PrintScope {
-    return { base: (target) => base(overrides, target), shapes };
+  function printScope(overrides: Overrides, known: readonly Expression[] = []): PrintScope {
+    return { base: (target) => base(overrides, target), shapes: { pipeline, nodes, known } };
   }
 
   function readsFor(id: string): Reads {
@@ -114,7 +119,17 @@ function newEmitter(pipeline: PipelineIr) {
   function value(overrides: Overrides, id: string): string {
     const raw = overrides.get(id);
     if (raw === undefined) return home.get(id) ?? 'null';
-    return raw === 'null' || shapes.nodes.get(id)?.node.kind === 'map' ? raw : projection(raw, readsFor(id));
+    return nodes.get(id)?.node.kind === 'map'
+      ? raw
+      : projected(raw, { kind: 'ref', target: { kind: 'node', id }, path: [] }, readsFor(id));
+  }
+
+  /** The part of a value that is read. What is absent stands there as null and stays that. */
+  function projected(raw: string, expression: Expression, wanted: Reads): string {
+    if (raw === 'null') return raw;
+    const part = projection(raw, wanted);
+    const present = part === raw || raw === payload || !shapeOf(printScope(noOverrides).shapes, expression).absent;
+    return present ? part : `($type(${raw}) = "null" ? null : ${part})`;
   }
 
   function origin(
@@ -176,26 +191,26 @@ function newEmitter(pipeline: PipelineIr) {
     states: States,
     exit: Exit,
   ): string | undefined {
-    const nodes = new Map(scope.nodes.map((node) => [node.id, node]));
+    const own = new Map(scope.nodes.map((node) => [node.id, node]));
     const { skeleton, barriers: added, criticalPath } = buildSkeleton(transitiveReduction(dependenciesOf(scope)));
     if (added.length > 0) barriers.push({ scope: name, barriers: added, criticalPath });
     if (!skeleton) return undefined;
     const readers = new Map<string, string[]>();
     for (const node of scope.nodes)
-      for (const id of readersTargets(node)) if (nodes.has(id)) readers.set(id, [...(readers.get(id) ?? []), node.id]);
+      for (const id of readersTargets(node)) if (own.has(id)) readers.set(id, [...(readers.get(id) ?? []), node.id]);
 
     const entryOf = (part: Skeleton): string => {
       if (part.kind === 'parallel') return forkState(part.parts.map(entryOf));
       const [first] = part.kind === 'sequence' ? part.parts : [];
       if (first) return entryOf(first);
-      const node = nodes.get(part.kind === 'leaf' ? part.id : '');
+      const node = own.get(part.kind === 'leaf' ? part.id : '');
       return node?.kind === 'job' && node.when ? conditionState(node.id) : (node?.id ?? '');
     };
 
     const emitPart = (part: Skeleton, within: Frame, into: States, leave: Exit): void => {
       switch (part.kind) {
         case 'leaf': {
-          const node = nodes.get(part.id);
+          const node = own.get(part.id);
           if (node) emitters[node.kind](node as never, within, into, leave);
           return;
         }
@@ -220,7 +235,7 @@ function newEmitter(pipeline: PipelineIr) {
       const all = new Set(parts.flatMap(leavesOf));
       const lives = (id: string) =>
         reads.has(id) && (readOutside.has(id) || (readers.get(id) ?? []).some((reader) => !all.has(reader)));
-      const inner: Frame = { depth: within.depth + 1, maps: within.maps };
+      const inner: Frame = { ...within, depth: within.depth + 1 };
       const ended = new Map<string, string>();
       const branches = parts.map((part, index) => {
         const exports = leavesOf(part).filter(lives);
@@ -238,7 +253,7 @@ function newEmitter(pipeline: PipelineIr) {
       });
       // What came out of a branch is projected already: it is taken as it is.
       for (const [id, where] of ended) home.set(id, where);
-      const first = nodes.get([...all][0] ?? '');
+      const first = own.get([...all][0] ?? '');
       const assign =
         leave.next === undefined
           ? {}
@@ -265,7 +280,7 @@ function newEmitter(pipeline: PipelineIr) {
   function emitJob(node: JobIr, frame: Frame, states: States, exit: Exit): void {
     const operation = pipeline.operations[node.operation];
     if (!operation) return;
-    const here = printScope(noOverrides);
+    const here = printScope(noOverrides, frame.known);
     if (node.when) {
       const { next, assign } = skipTo(exit, frame, states, skipState(node.id), node, new Map([[node.id, 'null']]));
       states[conditionState(node.id)] = {
@@ -286,7 +301,7 @@ function newEmitter(pipeline: PipelineIr) {
       '"startedAt": $states.context.Execution.StartTime',
       '"block": $states.context.Execution.Input.bunsui',
     ];
-    const withWhen = node.when ? { ...here, shapes: { ...shapes, known: [node.when] } } : here;
+    const withWhen = node.when ? printScope(noOverrides, [...frame.known, node.when]) : here;
     states[node.id] = {
       Type: 'Task',
       Resource: 'arn:aws:states:::lambda:invoke',
@@ -296,14 +311,14 @@ function newEmitter(pipeline: PipelineIr) {
       },
       ...(node.timeoutSeconds === undefined ? {} : { TimeoutSeconds: node.timeoutSeconds }),
       Retry: retriers(node.retry ?? operation.retry),
-      ...leaving(exit, frame, new Map([[node.id, '$states.result.Payload']])),
+      ...leaving(exit, frame, new Map([[node.id, payload]])),
     };
     origin(node.id, 'job', node.id, node.source, operation.id);
     home.set(node.id, `$${variable(node.id, frame.depth)}`);
   }
 
   function emitBranch(node: BranchIr, frame: Frame, states: States, exit: Exit): void {
-    const here = printScope(noOverrides);
+    const here = printScope(noOverrides, frame.known);
     const sideExit = (side: ScopeIr | undefined): Exit => {
       const result = (overrides: Overrides) => (side?.result ? resultValue(overrides, side.result) : 'null');
       const withResult = (overrides: Overrides): Overrides => new Map(overrides).set(node.id, result(overrides));
@@ -325,7 +340,10 @@ function newEmitter(pipeline: PipelineIr) {
       part: 'yes' | 'no',
     ): { readonly next: string; readonly assign: State } => {
       const leave = sideExit(side);
-      const entry = side && emitScope(side, `${node.id}.${part}`, readByResult(side), frame, states, leave);
+      const fact: Expression =
+        part === 'yes' ? node.condition : { kind: 'call', name: 'not', arguments: [node.condition] };
+      const inside: Frame = { ...frame, known: [...frame.known, fact] };
+      const entry = side && emitScope(side, `${node.id}.${part}`, readByResult(side), inside, states, leave);
       if (entry !== undefined) return { next: entry, assign: {} };
       return skipTo(leave, frame, states, part === 'yes' ? `${node.id} empty` : skipState(node.id), node, noOverrides);
     };
@@ -341,29 +359,22 @@ function newEmitter(pipeline: PipelineIr) {
     home.set(node.id, `$${variable(node.id, frame.depth)}`);
   }
 
-  /** A scope's result as JSONata over raw values. */
+  /** A scope's result as JSONata over raw values: null when it is absent. */
   function resultValue(overrides: Overrides, result: Expression): string {
-    return print(printScope(overrides), result);
+    if (result.kind === 'ref' && result.path.length === 0) return base(overrides, result.target);
+    const here = printScope(overrides);
+    const printed = print(here, result);
+    return shapeOf(here.shapes, result).absent ? `($exists(${printed}) ? ${printed} : null)` : printed;
   }
 
-  /** What is read of a scope's result: null when the node it comes from was skipped. */
+  /** What is read of a scope's result. */
   function resultOf(overrides: Overrides, result: Expression, wanted: Reads): string {
-    const raw = resultValue(overrides, result);
-    const projected = raw === 'null' ? raw : projection(raw, wanted);
-    return projected !== raw && mayBeSkipped(overrides, result)
-      ? `($type(${raw}) = "null" ? null : ${projected})`
-      : projected;
-  }
-
-  function mayBeSkipped(overrides: Overrides, result: Expression): boolean {
-    if (result.kind !== 'ref' || result.target.kind !== 'node' || overrides.has(result.target.id)) return false;
-    const node = shapes.nodes.get(result.target.id)?.node;
-    return node?.kind === 'branch' || (node?.kind === 'job' && node.when !== undefined);
+    return projected(resultValue(overrides, result), result, wanted);
   }
 
   function emitMap(node: MapIr, frame: Frame, states: States, exit: Exit): void {
-    const here = printScope(noOverrides);
-    const inner: Frame = { depth: frame.depth + 1, maps: [...frame.maps, node.id] };
+    const here = printScope(noOverrides, frame.known);
+    const inner: Frame = { ...frame, depth: frame.depth + 1, maps: [...frame.maps, node.id] };
     const used = new Set(
       refsWithin(node).flatMap(({ target }) =>
         target.kind === 'item' || target.kind === 'index' ? [`${target.kind} ${target.map}`] : [],
@@ -385,7 +396,8 @@ function newEmitter(pipeline: PipelineIr) {
       next: undefined,
       assign: () => ({}),
       output: (overrides) => {
-        if (!body.result || !wanted) return {};
+        if (!wanted) return {};
+        if (!body.result) return null;
         return assigned(resultOf(overrides, body.result, itemReads(wanted)));
       },
     });
@@ -408,7 +420,7 @@ function newEmitter(pipeline: PipelineIr) {
   const emitters = { job: emitJob, branch: emitBranch, map: emitMap };
   /** Nodes that only `leaving` must not assign: branches assign theirs on the way out of their sides. */
   const innerOnly = new Set(
-    [...shapes.nodes.values()].filter(({ node }) => node.kind === 'branch').map(({ node }) => node.id),
+    [...nodes.values()].filter(({ node }) => node.kind === 'branch').map(({ node }) => node.id),
   );
   return { scope: emitScope, print: printScope, origins, barriers };
 }

@@ -5,10 +5,11 @@
  *   plucked inside brackets;
  * - brackets flatten a list inside them unless it is written in brackets itself;
  * - a comparison with something absent is nothing or false, so what may be absent goes through `$exists`;
+ * - null is a value: its first item is null, and an object keeps it, so an absent output goes through `$type`;
  * - an object constructor drops keys without a value, a field of its own fails the state.
  */
 import type { CallExpression, Expression, Json, RefExpression } from '../ir/expressions.ts';
-import { alternatives, type ShapeContext, shapeOf } from '../ir/shapes.ts';
+import { alternatives, mayBeNull, type ShapeContext, shapeOf } from '../ir/shapes.ts';
 
 /** How to print the values that an expression refers to, at the place where it is evaluated. */
 export interface PrintScope {
@@ -57,9 +58,7 @@ export function print(scope: PrintScope, expression: Expression): string {
     case 'literal':
       return literal(expression.value);
     case 'ref':
-      return isSkipped(scope, expression)
-        ? access('({})', expression.path)
-        : access(scope.base(expression.target), expression.path);
+      return printRef(scope, expression);
     case 'object':
       return `{${Object.entries(expression.fields)
         .map(([key, value]) => `${text(key)}: ${print(scope, value)}`)
@@ -71,9 +70,53 @@ export function print(scope: PrintScope, expression: Expression): string {
   }
 }
 
-/** A field of a node that is known, at the state being printed, to have been skipped: never there. */
-function isSkipped(scope: PrintScope, expression: Expression): boolean {
-  return expression.kind === 'ref' && expression.path.length > 0 && scope.base(expression.target) === 'null';
+/** The absent value itself, as an expression: a field that is not there. */
+const nothing = '({}).skipped';
+
+/** What a ref points at as it stands there: an output that is absent stands there as null. */
+function standing(scope: PrintScope, { kind, target, path }: RefExpression): string {
+  const base = scope.base(target);
+  // A node that is known, at the state being printed, to have been skipped has no fields.
+  if (base === 'null' && path.length > 0) return nothing;
+  return path.reduce<string>((inner, key, index) => {
+    const whole: RefExpression = { kind, target, path: path.slice(0, index) };
+    return typeof key === 'number' && mayBeNull(shapeOf(scope.shapes, whole))
+      ? access(unlessNull(inner), [key])
+      : access(inner, [key]);
+  }, base);
+}
+
+/** A value, or nothing when it is null. The first item of null would be null itself. */
+function unlessNull(value: string): string {
+  return `($type(${value}) != "null" ? ${value})`;
+}
+
+/** A ref as a value: nothing where it is absent, so that objects leave it out and no comparison is true of it. */
+function printRef(scope: PrintScope, ref: RefExpression): string {
+  const value = standing(scope, ref);
+  if (value === 'null') return nothing;
+  const { absent, asNull } = shapeOf(scope.shapes, ref);
+  return absent && asNull ? unlessNull(value) : value;
+}
+
+function printGet(scope: PrintScope, from: Expression, key: string | number): string {
+  const value = print(scope, from);
+  const maybeNull = typeof key === 'number' && mayBeNull(shapeOf(scope.shapes, from));
+  return access(maybeNull ? unlessNull(value) : `(${value})`, [key]);
+}
+
+function printOrElse(scope: PrintScope, first: Expression, otherwise: string): string {
+  if (first.kind !== 'ref') {
+    const value = print(scope, first);
+    return `($exists(${value}) ? ${value} : ${otherwise})`;
+  }
+  const value = standing(scope, first);
+  if (scope.base(first.target) === 'null') return otherwise;
+  const { asNull } = shapeOf(scope.shapes, first);
+  if (!asNull) return `($exists(${value}) ? ${value} : ${otherwise})`;
+  return first.path.length === 0
+    ? `($type(${value}) = "null" ? ${otherwise} : ${value})`
+    : `($exists(${value}) and $type(${value}) != "null" ? ${value} : ${otherwise})`;
 }
 
 /** An item of a bracketed list: a list that is not written in brackets goes into some, or it would be flattened. */
@@ -124,10 +167,7 @@ function printCall(scope: PrintScope, { name, arguments: given }: CallExpression
         ? '""'
         : `(${given.map((value, index) => (value.kind === 'literal' && typeof value.value === 'string' ? printed[index] : `$string(${printed[index]})`)).join(' & ')})`;
     case 'orElse':
-      if (first && (isSkipped(scope, first) || a === 'null')) return b;
-      return first?.kind === 'ref' && first.path.length === 0 && first.target.kind === 'node'
-        ? `($type(${a}) = "null" ? ${b} : ${a})`
-        : `($exists(${a}) ? ${a} : ${b})`;
+      return first ? printOrElse(scope, first, b) : b;
     case 'pluck': {
       const key = second?.kind === 'literal' ? String(second.value) : '';
       const nested = alternatives(shapeOf(scope.shapes, { kind: 'call', name, arguments: given }).schema).some(
@@ -143,9 +183,9 @@ function printCall(scope: PrintScope, { name, arguments: given }: CallExpression
     case 'count':
       return `$count(${a})`;
     case 'get':
-      return second?.kind === 'literal' ? access(`(${a})`, [second.value as string | number]) : a;
+      return first && second?.kind === 'literal' ? printGet(scope, first, second.value as string | number) : a;
     case 'ok':
-      return `($type(${a}) != "null")`;
+      return `($type(${first?.kind === 'ref' ? standing(scope, first) : a}) != "null")`;
   }
 }
 

@@ -1,7 +1,7 @@
 /** Does a value of one shape fit a schema? Answers only what is certain: what schemas do not say is let through. */
 import type { Expression } from './expressions.ts';
 import type { JsonSchema } from './nodes.ts';
-import { alternatives, type ShapeContext, shapeOf } from './shapes.ts';
+import { alternatives, gapsOf, type ShapeContext, shapeOf } from './shapes.ts';
 
 /** A place where a value does not fit. */
 export interface Misfit {
@@ -36,6 +36,13 @@ function overlap(given: readonly string[], wanted: readonly string[]): boolean {
       (type === 'integer' && wanted.includes('number')) ||
       (type === 'number' && wanted.includes('integer')),
   );
+}
+
+/** Whether a list may hold null, as far as its schema says. */
+function takesNullItems(list: JsonSchema): boolean {
+  const { items } = list;
+  if (!isRecord(items)) return true;
+  return typesOf(items)?.includes('null') ?? true;
 }
 
 function isRecord(value: unknown): value is JsonSchema {
@@ -80,6 +87,17 @@ export function misfits(
         kind: 'type',
         message: `${name} is ${given.join(' or ')}, where ${allowed.join(' or ')} is wanted`,
         hint: `give a value of type ${allowed.join(' or ')}`,
+      },
+    ];
+  }
+  const gaps = gapsOf(shape.schema);
+  if (gaps !== undefined && !options.some(takesNullItems)) {
+    return [
+      {
+        path,
+        kind: 'type',
+        message: `an item of ${name} may be absent: ${gaps}`,
+        hint: 'give the body of the map a result that is always there, or make the items nullable where they go',
       },
     ];
   }

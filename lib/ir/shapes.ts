@@ -3,7 +3,7 @@
  * input. Used to find values that may be absent, and constants and refs that do not fit where they are put.
  */
 import type { Expression, Json, RefExpression } from './expressions.ts';
-import type { JsonSchema, NodeIr, PipelineIr } from './nodes.ts';
+import type { BranchIr, JsonSchema, NodeIr, PipelineIr } from './nodes.ts';
 import type { PlacedNode } from './walk.ts';
 
 /** A schema, and whether the value may be missing altogether. The empty schema says nothing. */
@@ -12,6 +12,20 @@ export interface Shape {
   readonly absent: boolean;
   /** Why it may be absent, for messages. */
   readonly because?: string;
+  /** When absent it stands there as null: the output of a skipped node, an item of a list with gaps. */
+  readonly asNull?: true;
+}
+
+/**
+ * On the schema of a list: why an item may be null because an iteration of a map gave nothing. Not a word of JSON
+ * Schema: an author's `nullable` items are values, these are absent ones.
+ */
+const gapsKeyword = 'x-gaps';
+
+/** Why items of a list may be absent, if they may. */
+export function gapsOf(list: JsonSchema): string | undefined {
+  const reasons = alternatives(list).map((schema) => schema[gapsKeyword]);
+  return reasons.find((reason) => typeof reason === 'string');
 }
 
 /** What a shape is read against: the pipeline, and the conditions known to be true at the place of reading. */
@@ -55,6 +69,7 @@ export function fieldShape(shape: Shape, key: string | number): Shape {
         schema: withDefinitions(asSchema(schema['items']), schema),
         absent: true,
         because: 'the list may be shorter',
+        ...(gapsOf(schema) === undefined ? {} : { asNull: true }),
       };
     }
     const properties = asSchema(schema['properties']);
@@ -86,6 +101,7 @@ export function fieldShape(shape: Shape, key: string | number): Shape {
     schema: unite(found.map((candidate) => candidate.schema)),
     absent: shape.absent || absent !== undefined,
     ...(because === undefined ? {} : { because }),
+    ...(found.some(({ asNull }) => asNull) ? { asNull: true } : {}),
   };
 }
 
@@ -95,15 +111,25 @@ function unite(schemas: readonly JsonSchema[]): JsonSchema {
   return { anyOf: schemas };
 }
 
-/** Whether the conditions known to be true say that a node has run. */
-function known(context: ShapeContext, id: string, condition: Expression | undefined): boolean {
-  return context.known.some((fact) => {
-    if (fact.kind === 'call' && fact.name === 'and') return known({ ...context, known: fact.arguments }, id, condition);
-    if (fact.kind === 'call' && fact.name === 'ok') {
-      const [ref] = fact.arguments;
-      return ref?.kind === 'ref' && ref.target.kind === 'node' && ref.target.id === id;
-    }
-    return condition !== undefined && JSON.stringify(fact) === JSON.stringify(condition);
+/** The facts, and those inside an `and`. */
+function factsIn(context: ShapeContext): readonly Expression[] {
+  return context.known.flatMap((fact) =>
+    fact.kind === 'call' && fact.name === 'and' ? factsIn({ ...context, known: fact.arguments }) : [fact],
+  );
+}
+
+/** Whether a condition is known to be true. */
+function holds(context: ShapeContext, condition: Expression): boolean {
+  const text = JSON.stringify(condition);
+  return factsIn(context).some((fact) => JSON.stringify(fact) === text);
+}
+
+/** Whether it is known that a node has run and given something. */
+function hasRun(context: ShapeContext, id: string): boolean {
+  return factsIn(context).some((fact) => {
+    if (fact.kind !== 'call' || fact.name !== 'ok') return false;
+    const [ref] = fact.arguments;
+    return ref?.kind === 'ref' && ref.target.kind === 'node' && ref.target.id === id;
   });
 }
 
@@ -112,27 +138,37 @@ function nodeShape(context: ShapeContext, node: NodeIr): Shape {
   switch (node.kind) {
     case 'job': {
       const schema = context.pipeline.operations[node.operation]?.output ?? {};
-      if (!node.when || known(context, node.id, node.when)) return { schema, absent: false };
-      return { schema, absent: true, because: `"${node.id}" is skipped when its condition is false` };
+      if (!node.when || hasRun(context, node.id) || holds(context, node.when)) return { schema, absent: false };
+      return { schema, absent: true, because: `"${node.id}" is skipped when its condition is false`, asNull: true };
     }
-    case 'branch': {
-      const sides = [node.yes.result, node.no?.result];
-      const inside = { ...context, known: [...context.known, node.condition] };
-      const shapes = sides.map((result) => (result ? shapeOf(inside, result) : undefined));
-      const schema = unite(shapes.flatMap((shape) => (shape ? [shape.schema] : [])));
-      const [yes, no] = shapes;
-      const yesOnly = yes !== undefined && !yes.absent && known(context, node.id, node.condition);
-      if (yesOnly) return yes;
-      const missing =
-        !yes || !no ? `"${node.id}" gives nothing on its ${yes ? 'other' : 'first'} side` : (yes.because ?? no.because);
-      const absent = !yes || !no || yes.absent || no.absent;
-      return { schema, absent, ...(absent && missing !== undefined ? { because: missing } : {}) };
-    }
+    case 'branch':
+      return branchShape(context, node);
     case 'map': {
-      const items = node.body.result ? shapeOf(context, node.body.result).schema : {};
-      return { schema: { type: 'array', items }, absent: false };
+      const item: Shape = node.body.result
+        ? shapeOf(context, node.body.result)
+        : { schema: { type: 'null' }, absent: true, because: `the body of "${node.id}" gives nothing` };
+      const gaps = item.absent ? { [gapsKeyword]: item.because ?? `the body of "${node.id}" may give nothing` } : {};
+      return { schema: { type: 'array', items: item.schema, ...gaps }, absent: false };
     }
   }
+}
+
+function branchShape(context: ShapeContext, node: BranchIr): Shape {
+  const denied: Expression = { kind: 'call', name: 'not', arguments: [node.condition] };
+  const shapeOfSide = (result: Expression | undefined, condition: Expression, side: string): Shape =>
+    result
+      ? shapeOf({ ...context, known: [...context.known, condition] }, result)
+      : { schema: {}, absent: true, because: `"${node.id}" gives nothing on its ${side} side`, asNull: true };
+  const yes = shapeOfSide(node.yes.result, node.condition, 'first');
+  const no = shapeOfSide(node.no?.result, denied, 'other');
+  const ran = hasRun(context, node.id);
+  const taken = holds(context, node.condition) ? yes : holds(context, denied) ? no : undefined;
+  if (taken) return ran ? { schema: taken.schema, absent: false } : taken;
+  const giving = [...(node.yes.result ? [yes] : []), ...(node.no?.result ? [no] : [])];
+  const schema = unite(giving.map((shape) => shape.schema));
+  const absent = [yes, no].find((shape) => shape.absent);
+  if (!absent || ran) return { schema, absent: false };
+  return { ...absent, schema, asNull: true };
 }
 
 function refShape(context: ShapeContext, { target, path }: RefExpression): Shape {
@@ -156,12 +192,22 @@ function targetShape(context: ShapeContext, target: RefExpression['target']): Sh
   }
 }
 
+/** Whether a value may stand there as null: absent, or null by its schema. */
+export function mayBeNull(shape: Shape): boolean {
+  return (shape.absent && shape.asNull === true) || alternatives(shape.schema).some(({ type }) => type === 'null');
+}
+
 /** The shape of a list's items. */
 export function itemShape(list: Shape): Shape {
   const schemas = alternatives(list.schema).flatMap((schema) =>
     schema['items'] === undefined ? [] : [withDefinitions(asSchema(schema['items']), schema)],
   );
-  return { schema: unite(schemas), absent: false };
+  const because = gapsOf(list.schema);
+  return {
+    schema: unite(schemas),
+    absent: because !== undefined,
+    ...(because === undefined ? {} : { because, asNull: true }),
+  };
 }
 
 function literalSchema(value: Json): JsonSchema {
