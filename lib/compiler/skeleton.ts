@@ -1,7 +1,7 @@
 /**
  * The skeleton: the order of a scope's nodes as nested sequences and parallels, which is all that Amazon States
  * Language can express. A series-parallel graph has one that adds no order at all. Where a part is not
- * series-parallel (it contains an N), a barrier is put at the level where it costs least, and reported.
+ * series-parallel (it contains an N), a barrier is put at the level where it adds the fewest orders, and reported.
  *
  * Freedom: components share no order; a cut between A and B is made only where every sink of A is a direct parent of
  * every source of B. So only barriers order what the graph does not.
@@ -46,7 +46,7 @@ export function buildSkeleton(graph: Reduced): SkeletonResult {
     if (components.length > 1) return { kind: 'parallel', parts: components.map(build) };
     const cuts = cutsOf(part);
     if (cuts.length > 0) return sequence(segments(part, cuts).map(build));
-    const level = cheapestBarrier(graph, part);
+    const level = cheapestBarrier(part);
     const [first = [], then = []] = segments(part, [level]);
     barriers.push({ first, then, added: addedOrders(graph, part, first, then) });
     return sequence([build(first), build(then)]);
@@ -152,15 +152,39 @@ function segments(part: Part, cuts: readonly number[]): readonly (readonly strin
   return result;
 }
 
-/** The level after which a barrier lengthens the longest path least; then the one that adds the fewest orders. */
-function cheapestBarrier(graph: Reduced, part: Part): number {
-  const costs = Array.from({ length: part.depth - 1 }, (_, level) => {
-    const [first = [], then = []] = segments(part, [level]);
-    const delay = partOf(graph, first).depth + partOf(graph, then).depth - part.depth;
-    return { level, delay, added: addedOrders(graph, part, first, then).length };
-  });
-  costs.sort((a, b) => a.delay - b.delay || a.added - b.added || a.level - b.level);
-  return costs[0]?.level ?? 0;
+/**
+ * The level after which a barrier adds the fewest orders: every sink of the levels up to it is set before every node
+ * of the next level, less the edges that are there. Levels are longest paths, so no barrier between two of them makes
+ * the longest path longer. One pass over nodes and edges.
+ */
+function cheapestBarrier(part: Part): number {
+  const firstChildLevel = new Map<string, number>();
+  const width: number[] = Array.from({ length: part.depth }, () => 0);
+  for (const id of part.ids) {
+    const level = part.level.get(id) ?? 0;
+    width[level] = (width[level] ?? 0) + 1;
+    for (const parent of part.parents.get(id) ?? [])
+      firstChildLevel.set(parent, Math.min(level, firstChildLevel.get(parent) ?? level));
+  }
+  // A node is a sink of the levels from its own up to that before its first child's.
+  const begin: number[] = Array.from({ length: part.depth + 1 }, () => 0);
+  const edges: number[] = Array.from({ length: part.depth + 1 }, () => 0);
+  for (const id of part.ids) {
+    const level = part.level.get(id) ?? 0;
+    const last = firstChildLevel.get(id) ?? part.depth;
+    begin[level] = (begin[level] ?? 0) + 1;
+    begin[last] = (begin[last] ?? 0) - 1;
+    const direct = (part.parents.get(id) ?? []).filter((parent) => firstChildLevel.get(parent) === level);
+    edges[level] = (edges[level] ?? 0) + direct.length;
+  }
+  let best = { level: 0, added: Number.POSITIVE_INFINITY };
+  let sinks = 0;
+  for (let level = 0; level < part.depth - 1; level++) {
+    sinks += begin[level] ?? 0;
+    const added = sinks * (width[level + 1] ?? 0) - (edges[level + 1] ?? 0);
+    if (added < best.added) best = { level, added };
+  }
+  return best.level;
 }
 
 function addedOrders(
