@@ -26,13 +26,6 @@ function addPath(reads: Reads, path: Path): Reads {
   return { whole: false, fields: new Map(reads.fields).set(key, addPath(reads.fields.get(key) ?? nothing, rest)) };
 }
 
-function pathsOf(reads: Reads): readonly Path[] {
-  if (reads.whole) return [[]];
-  return [...reads.fields].flatMap(([key, inner]) =>
-    inner.fields.size === 0 && !inner.whole ? [[key]] : pathsOf(inner).map((path) => [key, ...path]),
-  );
-}
-
 /** Reads of nodes inside an expression: node id and path. `ok` reads no field, only whether there is a value. */
 function readsIn(expression: Expression): readonly { readonly id: string; readonly path: Path | undefined }[] {
   switch (expression.kind) {
@@ -97,11 +90,6 @@ export function projection(base: string, reads: Reads): string {
 /** The reads of a map's items: what of each item's result. */
 export function itemReads(reads: Reads): Reads {
   return reads.whole ? reads : (reads.fields.get('*') ?? { whole: true, fields: new Map() });
-}
-
-/** The names of the fields read of a result, as paths; for tests and explanations. */
-export function readPaths(reads: Reads): readonly string[] {
-  return pathsOf(reads).map((path) => path.join('.'));
 }
 
 /** Nodes of a scope whose value is read by the scope's own result. */

@@ -47,7 +47,10 @@ export type Expression = LiteralExpression | RefExpression | CallExpression | Ob
  * `text`: scalars, joined as text (what `tpl` makes); `orElse`: a value that may be absent, and the one to take then;
  * `pluck`: a list of objects and a literal field name; `sum`: a list of numbers; `count`: a list;
  * `get`: a value and a literal field name or index; `add subtract multiply`: two numbers; `ok`: a ref to a node, true
- * when that node ran.
+ * when its output is there: a job that ran, a branch whose side taken gave something, every map.
+ *
+ * Absent: the output of a skipped job, a field or item that is not there, an item of a map's list whose body gave
+ * nothing. An object leaves out a field that is absent, `eq` is false of it and `ne` true.
  */
 export type ExpressionFunction =
   | 'eq'

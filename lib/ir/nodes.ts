@@ -105,7 +105,7 @@ export interface BranchIr extends NodeBase {
   readonly no?: ScopeIr;
 }
 
-/** A scope per item of a list; its output is the list of the scope's results, in the list's order. */
+/** A scope per item of a list; its output is the list of the scope's results, in the list's order; null for one that is absent. */
 export interface MapIr extends NodeBase {
   readonly kind: 'map';
   readonly items: Expression;
