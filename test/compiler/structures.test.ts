@@ -337,3 +337,38 @@ describe('what generated pipelines have shown', () => {
     });
   });
 });
+
+describe('the limits of a machine', () => {
+  const step = lambda('step', {
+    entry: './step.ts',
+    input: z.object({ t: z.string() }),
+    output: z.object({ t: z.string() }),
+  });
+
+  it('are kept by names: forks over many long ids are cut, and stay apart', () => {
+    const long = (group: string) => Array.from({ length: 3 }, (_, index) => `${group}-${'x'.repeat(50)}-${index}`);
+    const { ir } = pipeline('long', { input: z.object({}) }, (p) => {
+      const first = long('same').map((id) => p.job(id, step, { t: '' }));
+      const second = long('same').map((id) => p.job(`${id}-b`, step, { t: '' }, { after: first }));
+      p.job('end', step, { t: '' }, { after: second });
+    });
+    const result = compilePipeline(ir, { sha256: () => '' });
+    const names = result.ok ? stateNames(result.artifact.definition as unknown as Machine) : [];
+    const forks = names.filter((name) => name.startsWith('fork '));
+    expect({ forks: new Set(forks).size, tooLong: names.filter((name) => name.length > 80) }).toStrictEqual({
+      forks: 2,
+      tooLong: [],
+    });
+  });
+
+  it('are told when a machine is too large', () => {
+    const { ir } = pipeline('large', { input: z.object({}) }, (p) => {
+      p.job('one', step, { t: 'x'.repeat(1_048_576) });
+    });
+    const { ok, diagnostics } = compilePipeline(ir, { sha256: () => '' });
+    expect({ ok, codes: diagnostics.map(({ code, severity }) => [code, severity]) }).toStrictEqual({
+      ok: false,
+      codes: [['BS1113', 'error']],
+    });
+  });
+});
