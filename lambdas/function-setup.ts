@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { Logger } from '@aws-lambda-powertools/logger';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { S3Client } from '@aws-sdk/client-s3';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type * as z from 'zod/mini';
@@ -33,7 +34,20 @@ export function startDeps(env: Environment): StartDeps {
     region: requireVariable(env, 'AWS_REGION'),
     now: Date.now,
     entropy: () => BigInt(`0x${randomBytes(10).toString('hex')}`),
+    ...deployments(env),
   };
+}
+
+/** Not set where the command line registers what it deploys. */
+function deployments(env: Environment): Pick<StartDeps, 'deployments'> {
+  const machines = env[environment.machines];
+  if (machines === undefined || machines === '') return {};
+  return { deployments: { machines, s3: s3Client(env), bucket: requireVariable(env, environment.bucket) } };
+}
+
+export function s3Client(env: Environment): S3Client {
+  // Locally buckets are no host names.
+  return new S3Client({ forcePathStyle: env['AWS_ENDPOINT_URL'] !== undefined });
 }
 
 export function functionLogger(): Logger {

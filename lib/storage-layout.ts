@@ -49,7 +49,31 @@ export const environment = {
   jobHistoryTable: 'BUNSUI_JOB_HISTORY_TABLE',
   pipelinesTable: 'BUNSUI_PIPELINES_TABLE',
   bucket: 'BUNSUI_BUCKET',
+  /** ARN of state machines up to the name, where CloudFormation deploys pipelines; not set where nobody does. */
+  machines: 'BUNSUI_MACHINES',
 } as const;
+
+/** Where the artifact lies that a state machine was deployed from. */
+export interface DeploymentMark {
+  readonly version: string;
+  readonly bucket: string;
+  readonly key: string;
+}
+
+/**
+ * The end of a deployed definition's `Comment`. It stands in the definition and nowhere else, because so the two change
+ * together, and an execution can be asked for the definition that it began with.
+ */
+export function deploymentMark({ version, bucket, key }: DeploymentMark): string {
+  return `[bunsui ${version} s3://${bucket}/${key}]`;
+}
+
+/** The mark at the end of a definition's comment, if there is one. */
+export function readDeploymentMark(comment: string): DeploymentMark | undefined {
+  const [, version, bucket, key] =
+    /\[bunsui ([0-9a-f]{12}) s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\/([\w./-]{1,1024})\]$/.exec(comment) ?? [];
+  return version === undefined || bucket === undefined || key === undefined ? undefined : { version, bucket, key };
+}
 
 /** The reserved key of an execution's input under which bunsui passes its own data. */
 export const reservedInputKey = 'bunsui';

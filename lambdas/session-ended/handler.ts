@@ -1,14 +1,13 @@
 /** Records the end of a session: takes the event "Step Functions Execution Status Change". */
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
-import { S3Client } from '@aws-sdk/client-s3';
 import middy from '@middy/core';
 import * as z from 'zod/mini';
 import { renderReport } from '../../lib/report/report.ts';
 import type { EndDeps } from '../../lib/sessions/deps.ts';
 import { endSession } from '../../lib/sessions/end-session.ts';
 import { environment } from '../../lib/storage-layout.ts';
-import { functionLogger, parseEvent, requireVariable, startDeps } from '../function-setup.ts';
+import { functionLogger, parseEvent, requireVariable, s3Client, startDeps } from '../function-setup.ts';
 
 /** @see https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html */
 const eventSchema = z.object({
@@ -22,8 +21,7 @@ const eventSchema = z.object({
 const start = startDeps(process.env);
 const deps: EndDeps = {
   ...start,
-  // Locally buckets are no host names.
-  s3: new S3Client({ forcePathStyle: process.env['AWS_ENDPOINT_URL'] !== undefined }),
+  s3: s3Client(process.env),
   logs: new CloudWatchLogsClient({}),
   names: { ...start.names, bucket: requireVariable(process.env, environment.bucket) },
 };

@@ -10,6 +10,7 @@ import { Grant, Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-
 import type { Function as LambdaFunction, Version } from 'aws-cdk-lib/aws-lambda';
 import { CfnPermission } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import type { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { BunsuiError } from '../errors.ts';
@@ -20,6 +21,7 @@ import { acknowledgeWildcards } from './acknowledgements.ts';
 import type { PipelineDefinition } from './artifact-of.ts';
 import { artifactOf, diagnosticLine } from './artifact-of.ts';
 import { operationCode } from './bundle-operation.ts';
+import { artifactAsset, markDefinition } from './deployed-artifact.ts';
 import { LoggedFunction } from './logged-function.ts';
 import { placeFunctions } from './place-functions.ts';
 import type { Platform } from './platform.ts';
@@ -72,10 +74,11 @@ export class Pipeline extends Construct {
       removalPolicy: platform.removalPolicy,
       ...(platform.encryptionKey === undefined ? {} : { encryptionKey: platform.encryptionKey }),
     });
-    this.stateMachine = this.newStateMachine();
+    const asset = artifactAsset(this, artifact);
+    this.stateMachine = this.newStateMachine(markDefinition(artifact, asset));
     // A function that ran before its log group is there would make one without an end, and the deployment would fail.
     this.stateMachine.node.addDependency(...made.map(({ logged }) => logged));
-    this.allowBookkeeping(platform);
+    this.allowBookkeeping(platform, asset);
     this.announceEnds(platform);
   }
 
@@ -175,7 +178,7 @@ export class Pipeline extends Construct {
     return logged;
   }
 
-  private newStateMachine(): StateMachine {
+  private newStateMachine(definition: PipelineArtifact['definition']): StateMachine {
     const { account } = Stack.of(this);
     const functions = Object.values(this.operations);
     const role = new Role(this, 'Role', {
@@ -205,9 +208,7 @@ export class Pipeline extends Construct {
       // Bookkeeping knows by this name whose execution it is that somebody started in the console.
       stateMachineName: this.artifact.pipeline.id,
       stateMachineType: StateMachineType.STANDARD,
-      definitionBody: DefinitionBody.fromString(
-        Stack.of(this).toJsonString(placeFunctions(this.artifact.definition, arns)),
-      ),
+      definitionBody: DefinitionBody.fromString(Stack.of(this).toJsonString(placeFunctions(definition, arns))),
       comment: this.artifact.pipeline.description ?? this.artifact.pipeline.id,
       role,
       logs: { destination: this.logGroup, level: LogLevel.ALL, includeExecutionData: true },
@@ -223,15 +224,20 @@ export class Pipeline extends Construct {
   }
 
   /** Stands here and not with the platform, which may be in a stack that this one depends on. */
-  private allowBookkeeping(platform: Platform): void {
+  private allowBookkeeping(platform: Platform, asset: Asset): void {
     const { startSession, sessionEnded } = platform;
+    const readArtifact = new PolicyStatement({
+      actions: ['s3:GetObject'],
+      resources: [asset.bucket.arnForObjects(asset.s3ObjectKey)],
+    });
     new Policy(this, 'StartSession', {
       roles: [startSession.role].filter((role) => role !== undefined),
       statements: [
         new PolicyStatement({
-          actions: ['states:StartExecution'],
+          actions: ['states:StartExecution', 'states:DescribeStateMachine'],
           resources: [this.stateMachine.stateMachineArn],
         }),
+        readArtifact,
       ],
     });
     const policy = new Policy(this, 'SessionEnded', {
@@ -245,6 +251,7 @@ export class Pipeline extends Construct {
           ],
           resources: [this.executionArns()],
         }),
+        readArtifact,
       ],
     });
     acknowledgeWildcards(policy, 'executions', [this.executionArns()]);

@@ -2,7 +2,7 @@
  * Platform: what all pipelines of a deployment share. Tables and bucket for sessions, the function that starts a
  * session, the function that does the books when an execution has ended, and the queue for what it could not do.
  */
-import { Duration, Names, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
+import { ArnFormat, Duration, Names, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
 import type { Table } from 'aws-cdk-lib/aws-dynamodb';
 import type { IGrantable } from 'aws-cdk-lib/aws-iam';
 import { Grant, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -243,6 +243,12 @@ export class Platform extends Construct {
         [environment.jobHistoryTable]: this.jobHistoryTable.tableName,
         [environment.pipelinesTable]: this.pipelinesTable.tableName,
         [environment.bucket]: this.bucket.bucketName,
+        [environment.machines]: Stack.of(this).formatArn({
+          service: 'states',
+          resource: 'stateMachine',
+          arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+          resourceName: '',
+        }),
       },
       platformTagValue: this.tagValue,
       logRetention: this.logRetention,
@@ -262,7 +268,9 @@ export class Platform extends Construct {
     const { sessionsTable, jobHistoryTable, pipelinesTable } = this;
     for (const bookkeeper of [this.startSession, this.sessionEnded]) {
       allow(bookkeeper, ['dynamodb:PutItem', 'dynamodb:UpdateItem'], [sessionsTable.tableArn]);
-      allow(bookkeeper, ['dynamodb:GetItem', 'dynamodb:Query'], [pipelinesTable.tableArn]);
+      // Whoever first needs a deployed version registers it: see lib/sessions/deployed.ts.
+      allow(bookkeeper, ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem'], [pipelinesTable.tableArn]);
+      allowObjects(bookkeeper, 's3:PutObject', 'configs/*');
       this.encryptionKey?.grantEncryptDecrypt(bookkeeper);
     }
     allow(this.startSession, ['dynamodb:GetItem'], [sessionsTable.tableArn]);

@@ -10,9 +10,19 @@ export interface StoreDeps {
   readonly names: Omit<PlatformNames, 'bucket'>;
 }
 
+/** Where pipelines are that CloudFormation has deployed; see `deployed.ts`. */
+export interface Deployments {
+  /** ARN of state machines up to the name: `arn:aws:states:<region>:<account>:stateMachine:`. */
+  readonly machines: string;
+  readonly s3: Pick<S3Client, 'send'>;
+  readonly bucket: string;
+}
+
 export interface StartDeps extends StoreDeps {
   readonly sfn: Pick<SFNClient, 'send'>;
   readonly region: string;
+  /** Left out where who deploys a pipeline also registers it. */
+  readonly deployments?: Deployments;
   /** The platform's environment, as records show it: `dev`, `prod`. */
   readonly environment?: string;
   /** Milliseconds since the epoch. */

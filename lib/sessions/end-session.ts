@@ -13,13 +13,14 @@ import {
   reservedInputKey,
   sessionOfExecution,
 } from '../storage-layout.ts';
+import { pipelineOfExecution } from './deployed.ts';
 import type { EndDeps } from './deps.ts';
 import { fitMessage, fitText } from './fit-text.ts';
 import { foldHistory } from './fold.ts';
 import { describeExecution, type ExecutionFacts, readHistory } from './history.ts';
 import type { AttemptItem, SessionItem } from './items.ts';
 import { archiveLogs } from './logs.ts';
-import { readArtifact, requirePipeline } from './pipelines.ts';
+import { readArtifact } from './pipelines.ts';
 import type { ReportData } from './report-data.ts';
 import type { SessionStatus } from './status.ts';
 import { advanceSession, createItem, getSession, putJobRecords } from './store.ts';
@@ -104,8 +105,7 @@ async function startingPoint(
     const artifact = await readArtifact(deps, stored.pipeline_id, stored.pipeline_version);
     return { item: { ...stored, execution_arn: execution.executionArn }, artifact };
   }
-  // A state machine is named for its pipeline.
-  const pipeline = await requirePipeline(deps, execution.stateMachineArn.split(':').at(-1) ?? '');
+  const pipeline = await pipelineOfExecution(deps, execution);
   const item: SessionItem = {
     session_id: block.session,
     created_at: block.createdAt,

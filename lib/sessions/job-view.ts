@@ -1,5 +1,6 @@
 /** One job's events, in order of their ids, turned into what is known of the job. */
 import type { HistoryEvent } from '../asl/history.ts';
+import { jobErrors } from '../errors.ts';
 import type { Json } from '../ir/expressions.ts';
 import { reservedInputKey } from '../storage-layout.ts';
 import { type StateShape, retriesAfter } from './machine-map.ts';
@@ -95,6 +96,13 @@ function inputOfEvent(event: HistoryEvent): { readonly input: Json | undefined }
   return undefined;
 }
 
+function newAttempt(before: readonly AttemptView[], { timestamp, id }: HistoryEvent): AttemptView {
+  return { number: before.length + 1, startedAt: timestamp, status: 'running', eventId: id };
+}
+
+/** What is known of an attempt that ended with the process that ran it. */
+const interruption: FailureView = { name: jobErrors.interrupted, cause: 'the runtime stopped while this attempt ran' };
+
 /** @param events The job's events by ascending id; at least one. */
 export function jobFacts(state: StateShape, events: readonly HistoryEvent[]): JobFacts {
   const attempts: AttemptView[] = [];
@@ -105,6 +113,8 @@ export function jobFacts(state: StateShape, events: readonly HistoryEvent[]): Jo
   let error: FailureView | undefined;
   let endedAt: number | undefined;
   let delivered = false;
+  // Whether what was scheduled last has been started.
+  let started = false;
 
   const fail = (as: 'failed' | 'timeout', why: FailureView, at: number): void => {
     failures.push(why.name);
@@ -128,7 +138,15 @@ export function jobFacts(state: StateShape, events: readonly HistoryEvent[]): Jo
       status = 'running';
       endedAt = undefined;
       delivered = false;
-      attempts.push({ number: attempts.length + 1, startedAt: event.timestamp, status: 'running', eventId: event.id });
+      started = false;
+      attempts.push(newAttempt(attempts, event));
+    } else if (event.type === 'TaskStarted' || event.type === 'LambdaFunctionStarted') {
+      // A second start of what was scheduled once: a resumed execution began it again.
+      const cut = started ? attempts.pop() : undefined;
+      started = true;
+      if (cut === undefined) continue;
+      attempts.push({ ...cut, endedAt: event.timestamp, status: 'cancelled', error: interruption });
+      attempts.push(newAttempt(attempts, event));
     } else if (ending !== undefined) {
       const attempt = attempts.pop();
       if (attempt === undefined) continue;

@@ -11,11 +11,11 @@ import { BunsuiError } from '../errors.ts';
 import type { Json } from '../ir/expressions.ts';
 import type { JsonSchema } from '../ir/nodes.ts';
 import { type ExecutionBlock, executionName, reservedInputKey, sessionIdOf } from '../storage-layout.ts';
+import { pipelineToStart } from './deployed.ts';
 import type { StartDeps } from './deps.ts';
 import { fitText } from './fit-text.ts';
 import { checkInput, type InputIssue } from './input-schema.ts';
 import type { DedupItem, PipelineItem, SessionItem, SessionTrigger } from './items.ts';
-import { requirePipeline } from './pipelines.ts';
 import { advanceSession, createItem } from './store.ts';
 
 export interface StartRequest {
@@ -53,7 +53,7 @@ export async function startSession(deps: StartDeps, request: StartRequest): Prom
   const hash = requestHash(request);
   const known = request.key === undefined ? undefined : await readKey(deps, request.key);
   if (known !== undefined) requireSameRequest(known, hash, request);
-  const pipeline = await requirePipeline(deps, request.pipeline, known?.target_version ?? request.version);
+  const pipeline = await pipelineToStart(deps, request.pipeline, known?.target_version ?? request.version);
   const input = requireInput(pipeline, request.input);
 
   const nowMs = deps.now();

@@ -27,7 +27,7 @@ export interface AttemptView {
   readonly endedAt?: number;
   readonly status: AttemptStatus;
   readonly error?: FailureView;
-  /** The event that scheduled it: its identity within the execution. */
+  /** The event that scheduled it, or started it again after an interruption: its identity within the execution. */
   readonly eventId: number;
 }
 

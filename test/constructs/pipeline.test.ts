@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Stack } from 'aws-cdk-lib';
 import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -16,6 +18,23 @@ const statesArn = (...rest: unknown[]) => ({
   'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, ':states:', { Ref: 'AWS::Region' }, ':', account, ...rest]],
 });
 
+const readArtifact = {
+  Action: 's3:GetObject',
+  Effect: 'Allow',
+  Resource: {
+    'Fn::Join': [
+      '',
+      [
+        'arn:',
+        { Ref: 'AWS::Partition' },
+        ':s3:::',
+        { 'Fn::Sub': 'cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}' },
+        '/<asset>.json',
+      ],
+    ],
+  },
+};
+
 function statementsOf(resources: Resources, id: string): unknown {
   const policy = propertiesOf(resources, 'AWS::IAM::Policy')[id] as
     | { PolicyDocument: { Statement: unknown } }
@@ -25,16 +44,16 @@ function statementsOf(resources: Resources, id: string): unknown {
 
 function definitionOf(resources: Resources): unknown {
   const [machine] = Object.values(propertiesOf(resources, 'AWS::StepFunctions::StateMachine')) as {
-    DefinitionString: { 'Fn::Join': [string, (string | { Ref: string })[]] };
+    DefinitionString: { 'Fn::Join': [string, (string | { Ref: string } | { 'Fn::Sub': string })[]] };
   }[];
   const [, parts] = machine?.DefinitionString['Fn::Join'] ?? ['', []];
-  const text = parts.map((part) =>
-    typeof part === 'string'
-      ? part
-      : functionPlaceholder(
-          /^TwoStepOperation(.*)FunctionVersion$/.exec(part.Ref)?.[1] ?? `not a version: ${part.Ref}`,
-        ),
-  );
+  const text = parts.map((part) => {
+    if (typeof part === 'string') return part;
+    if ('Fn::Sub' in part) return part['Fn::Sub'];
+    return functionPlaceholder(
+      /^TwoStepOperation(.*)FunctionVersion$/.exec(part.Ref)?.[1] ?? `not a version: ${part.Ref}`,
+    );
+  });
   return JSON.parse(text.join(''));
 }
 
@@ -42,7 +61,11 @@ describe('the state machine', () => {
   it("has the compiler's definition, calling the published versions of the functions", () => {
     const { stack, pipeline } = newStack();
     const resources = resourcesOf(stack);
-    expect(definitionOf(resources)).toStrictEqual(pipeline.artifact.definition);
+    const mark = `[bunsui ${pipeline.artifact.version} s3://cdk-hnb659fds-assets-\${AWS::AccountId}-\${AWS::Region}/<asset>.json]`;
+    expect(definitionOf(resources)).toStrictEqual({
+      ...pipeline.artifact.definition,
+      Comment: `${pipeline.artifact.definition['Comment']} ${mark}`,
+    });
     const versions = propertiesOf(resources, 'AWS::Lambda::Version');
     expect(versions).toStrictEqual({
       TwoStepOperationloadFunctionVersion: { FunctionName: { Ref: 'TwoStepOperationloadFunction' } },
@@ -254,7 +277,12 @@ describe('the end of an execution', () => {
   it('and its start are all that bookkeeping may do on the machine', () => {
     const resources = resourcesOf(newStack().stack);
     expect(statementsOf(resources, 'TwoStepStartSession')).toStrictEqual([
-      { Action: 'states:StartExecution', Effect: 'Allow', Resource: { Ref: 'TwoStepStateMachine' } },
+      {
+        Action: ['states:StartExecution', 'states:DescribeStateMachine'],
+        Effect: 'Allow',
+        Resource: { Ref: 'TwoStepStateMachine' },
+      },
+      readArtifact,
     ]);
     expect(statementsOf(resources, 'TwoStepSessionEnded')).toStrictEqual([
       {
@@ -262,7 +290,29 @@ describe('the end of an execution', () => {
         Effect: 'Allow',
         Resource: statesArn(':execution:', { 'Fn::GetAtt': ['TwoStepStateMachine', 'Name'] }, ':*'),
       },
+      readArtifact,
     ]);
+  });
+});
+
+describe('the artifact', () => {
+  it('is an asset that names no folder of this machine, and says where each thing comes from', () => {
+    const { app, pipeline } = newStack();
+    const { directory } = app.synth();
+    const files = readdirSync(directory).filter((name) => /^asset\.[0-9a-f]{64}\.json$/.test(name));
+    expect(files).toHaveLength(1);
+    const text = readFileSync(join(directory, files[0] ?? ''), 'utf8');
+    expect(text).not.toContain(process.cwd());
+    const artifact = JSON.parse(text) as typeof pipeline.artifact;
+    const { load } = artifact.pipeline.operations;
+    expect([artifact.pipeline.source.file, load?.entry]).toStrictEqual([
+      'test/constructs/two-step/pipeline.ts',
+      'test/constructs/two-step/handlers/load.ts',
+    ]);
+    expect({ version: artifact.version, definition: artifact.definition }).toStrictEqual({
+      version: pipeline.artifact.version,
+      definition: pipeline.artifact.definition,
+    });
   });
 });
 

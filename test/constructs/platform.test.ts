@@ -161,6 +161,20 @@ describe('the bookkeeping functions', () => {
         Variables: {
           BUNSUI_BUCKET: { Ref: 'PlatformBucket' },
           BUNSUI_JOB_HISTORY_TABLE: { Ref: 'PlatformJobHistoryTable' },
+          BUNSUI_MACHINES: {
+            'Fn::Join': [
+              '',
+              [
+                'arn:',
+                { Ref: 'AWS::Partition' },
+                ':states:',
+                { Ref: 'AWS::Region' },
+                ':',
+                { Ref: 'AWS::AccountId' },
+                ':stateMachine:',
+              ],
+            ],
+          },
           BUNSUI_PIPELINES_TABLE: { Ref: 'PlatformPipelinesTable' },
           BUNSUI_SESSIONS_TABLE: { Ref: 'PlatformSessionsTable' },
         },
@@ -207,12 +221,17 @@ describe('the bookkeeping functions', () => {
       (properties as { PolicyDocument: { Statement: unknown } }).PolicyDocument.Statement,
     ]);
     const writes = statement(['dynamodb:PutItem', 'dynamodb:UpdateItem'], arn('PlatformSessionsTable'));
-    const pipelines = statement(['dynamodb:GetItem', 'dynamodb:Query'], arn('PlatformPipelinesTable'));
+    const pipelines = statement(
+      ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem'],
+      arn('PlatformPipelinesTable'),
+    );
+    const configs = statement('s3:PutObject', under('PlatformBucket', '/configs/*'));
     const logs = (group: string) => [statement(['logs:CreateLogStream', 'logs:PutLogEvents'], arn(group))];
     expect(Object.fromEntries(policies)).toStrictEqual({
       PlatformStartSessionRoleDefaultPolicy: [
         writes,
         pipelines,
+        configs,
         statement('dynamodb:GetItem', arn('PlatformSessionsTable')),
       ],
       PlatformStartSessionWriteLogs: logs('PlatformStartSessionLogGroup'),
@@ -220,6 +239,7 @@ describe('the bookkeeping functions', () => {
         statement('sqs:SendMessage', arn('PlatformDeadLetters')),
         writes,
         pipelines,
+        configs,
         statement('dynamodb:Query', arn('PlatformSessionsTable')),
         statement('dynamodb:BatchWriteItem', arn('PlatformJobHistoryTable')),
         statement('s3:GetObject', under('PlatformBucket', '/configs/*')),

@@ -151,6 +151,7 @@ export function historyOf(input: Json = { day: 'mon', bunsui: { session: 's', cr
     });
     return add('TaskStarted', scheduled, { taskStartedEventDetails: lambda });
   };
+  const startedAgain = (after: number): number => add('TaskStarted', after, { taskStartedEventDetails: lambda });
   const entered = (type: 'Task' | 'Choice' | 'Pass' | 'Parallel' | 'Map', name: string, after: number): number =>
     push(`${type}StateEntered`, after, { stateEnteredEventDetails: { name, input: '{}' } });
   const exited = (type: 'Task' | 'Choice' | 'Pass' | 'Parallel' | 'Map', name: string, after: number): number =>
@@ -168,7 +169,7 @@ export function historyOf(input: Json = { day: 'mon', bunsui: { session: 's', cr
   const iterated = (index: number, after: number): number =>
     add('MapIterationSucceeded', after, { mapIterationSucceededEventDetails: { name: 'convert', index } });
   add('ExecutionStarted', 0, { executionStartedEventDetails: { input: JSON.stringify(input) } });
-  return { events, add, schedule, entered, exited, succeeded, failed, ran, iteration, iterated };
+  return { events, add, schedule, startedAgain, entered, exited, succeeded, failed, ran, iteration, iterated };
 }
 
 /** Everything goes well: `check` is skipped, `one` of the second item needs two tries, `publish` is taken. */
