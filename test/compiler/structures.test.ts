@@ -2,7 +2,7 @@ import asl from 'amazon-states-language-service';
 import { add, get, gt, lambda, orElse, pipeline, pluck, sum } from 'bunsui';
 import { runPipeline, type TestContext, type TestRun } from 'bunsui/testing';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import { validateDefinition } from '../../lib/asl/validate.ts';
 import { compilePipeline } from '../../lib/compiler/compile.ts';
@@ -20,8 +20,10 @@ import { drawsOf, operate, type Program, programOf } from './structures-program.
 const numRuns = Number(process.env['BUNSUI_FUZZ_RUNS'] ?? 200);
 const seed = process.env['BUNSUI_FUZZ_SEED'];
 const tape = fc.array(fc.nat(2519), { maxLength: 400, size: 'max' });
-// A failure that shrinks for long is printed as far as it has come.
-const settings = { numRuns, interruptAfterTimeLimit: 25_000, ...(seed === undefined ? {} : { seed: Number(seed) }) };
+// A failure that shrinks for long is printed as far as it has come; more runs have more time.
+const limitMs = 25_000 * Math.max(1, numRuns / 200);
+vi.setConfig({ testTimeout: 2 * limitMs });
+const settings = { numRuns, interruptAfterTimeLimit: limitMs, ...(seed === undefined ? {} : { seed: Number(seed) }) };
 
 const durationOf = (job: string) => drawsOf(job)(5) * 1_000;
 
