@@ -35,6 +35,8 @@ export const errorCodes = {
   BS3002: 'no such session',
   BS3003: 'no such pipeline',
   BS3004: 'the same idempotency key was used with another input',
+  BS3005: 'a session that has ended',
+  BS3006: 'no such job in the session',
   BS4001: 'the state folder cannot be written',
   BS4002: 'another process owns the state folder',
   BS4003: 'a journal is damaged',
@@ -129,4 +131,9 @@ export const jobErrors = {
   outputTooLarge: 'Bunsui.OutputTooLarge',
   /** The job's completion could not be recorded; the attempt is repeated. */
   recordFailed: 'Bunsui.RecordFailed',
+  /**
+   * The runtime stopped while this attempt ran, and ran the job again when it went on. It stands in records only: no
+   * state fails with it, so no Retry and no Catch ever meets it.
+   */
+  interrupted: 'Bunsui.Interrupted',
 } as const;

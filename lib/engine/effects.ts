@@ -1,7 +1,7 @@
 /** What an execution does in the world: tasks in flight and alarms, kept in line with what is durable of its threads. */
 import type { Execution, Thread } from './execution.ts';
 import type { EnginePorts, TaskOutcome, TaskRequest } from './ports.ts';
-import { wakeUpMs } from './step.ts';
+import { isRunnable, wakeUpMs } from './step.ts';
 import { taskRequest } from './task.ts';
 
 /** Something that happened outside and that the execution has to look at. */
@@ -61,7 +61,8 @@ export function effectsOf(ports: EnginePorts, execution: Execution, arrive: (arr
         tasks.delete(thread);
         run.controller.abort();
       }
-      if (task !== undefined && !tasks.has(thread)) {
+      // A task whose time was up while nobody ran it is not begun any more; its alarm rings at once.
+      if (task !== undefined && !tasks.has(thread) && !isRunnable(thread, ports.clock.now())) {
         const { scheduledId } = task;
         const controller = new AbortController();
         tasks.set(thread, { scheduledId, controller });

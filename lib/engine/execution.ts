@@ -104,6 +104,8 @@ export interface Thread {
   enteredAtMs: number;
   /** Tries used, by index of the state's retrier. */
   retries: number[];
+  /** How often a task of this visit of the state was started again by a resumed execution, over all its tries. */
+  restarts: number;
   /** Recorded choice of the next state, by a Choice or a Catch. */
   chosenNext: string | undefined;
   /** Evaluated inputs of the Parallel or Map that is about to start. */

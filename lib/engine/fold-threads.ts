@@ -30,6 +30,7 @@ export function addThread(
     enteredPreviousId: 0,
     enteredAtMs: 0,
     retries: [],
+    restarts: 0,
     chosenNext: undefined,
     prepared: undefined,
   };

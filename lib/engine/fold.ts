@@ -115,6 +115,7 @@ function applyEvent(execution: Execution, thread: Thread, event: HistoryEvent): 
       thread.enteredPreviousId = event.previousEventId;
       thread.enteredAtMs = event.timestamp;
       thread.retries = [];
+      thread.restarts = 0;
       thread.lastEventId = event.id;
       thread.phase = { kind: 'entered' };
       break;
@@ -140,7 +141,8 @@ function applyEvent(execution: Execution, thread: Thread, event: HistoryEvent): 
       break;
     case 'TaskStarted':
     case 'LambdaFunctionStarted':
-      if (thread.phase.kind !== 'scheduled')
+      if (thread.phase.kind === 'started') thread.restarts += 1;
+      else if (thread.phase.kind !== 'scheduled')
         throw damagedJournal(`event ${event.id} starts a task that is not scheduled`);
       thread.lastEventId = event.id;
       thread.phase = { kind: 'started', task: thread.phase.task };

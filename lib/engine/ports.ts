@@ -26,6 +26,11 @@ export interface TaskRequest {
   readonly arguments: Json;
   /** Tries before this one. */
   readonly retryCount: number;
+  /**
+   * How often a try of this visit of the state was started again because the process that ran it had ended. The
+   * attempts of a job count both: `retryCount + restarts` were before this one.
+   */
+  readonly restarts: number;
   readonly timeoutSeconds?: number;
   readonly heartbeatSeconds?: number;
   /** The role that the state's Credentials name. */

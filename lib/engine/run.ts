@@ -4,7 +4,7 @@
  *
  * One loop per execution: take what has arrived (task outcomes, wake-ups, a stop), step every runnable thread, append
  * what was decided in one go, and only then act on it: start tasks, show events, settle `done`. While an append is in
- * flight, arrivals queue up for the next turn. Resuming folds the journal and begins at the acting.
+ * flight, arrivals queue up for the next turn. Resuming folds the journal, records which tasks start again, and goes on.
  */
 import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
 import { fitsBytes, maxPayloadBytes } from '../asl/json.ts';
@@ -23,7 +23,7 @@ import {
 import { applyRecord } from './fold.ts';
 import type { EnginePorts, JournalRecord } from './ports.ts';
 import { isRunnable, step } from './step.ts';
-import { limitedFailure, recordTaskOutcome } from './task.ts';
+import { limitedFailure, recordTaskOutcome, recordTaskStarted } from './task.ts';
 import { historyFull, place, type Turn } from './turn.ts';
 
 /** A running (or ended) execution. */
@@ -67,7 +67,8 @@ export function startExecution(
 
 /**
  * Goes on with an execution from its journal. Tasks that were started and have not ended are run again with the same
- * request; waits and retries keep their recorded deadlines; no recorded expression is evaluated again.
+ * request: each has a second TaskStarted in the history, which refers to the first and is durable before the task runs.
+ * Waits and retries keep their recorded deadlines; no recorded expression is evaluated again.
  *
  * @throws {BunsuiError} BS4003 when the records do not fit together.
  */
@@ -79,7 +80,17 @@ export function resumeExecution(
   const execution = newExecution(identity);
   for (const record of records) applyRecord(execution, record);
   if (execution.events.length === 0) throw damagedJournal('it has no ExecutionStarted');
-  return drive(ports, execution, [], execution.events.length);
+  const durable = execution.events.length;
+  const turn = newTurn(execution, sourcesOf(ports));
+  withinLimit(() => restartTasks(turn));
+  return drive(ports, execution, turn.records, durable);
+}
+
+/** Records that what was in flight starts again; a task whose time is up ends instead, by its next step. */
+function restartTasks(turn: Turn): void {
+  for (const thread of [...turn.execution.threads.values()]) {
+    if (thread.phase.kind === 'started' && !isRunnable(thread, turn.sources.now())) recordTaskStarted(turn, thread);
+  }
 }
 
 function checkInput(input: string): void {

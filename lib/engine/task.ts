@@ -135,7 +135,7 @@ export function limitedFailure<T extends { readonly error?: string; readonly cau
   } as Pick<T, 'error' | 'cause'>;
 }
 
-/** The request for a task in flight: the same one after a crash as before it. */
+/** The request for a task in flight: after a crash the same one as before it, but for the count of restarts. */
 export function taskRequest(execution: Execution, thread: Thread, task: TaskInFlight): TaskRequest {
   return {
     executionArn: execution.identity.executionArn,
@@ -143,6 +143,7 @@ export function taskRequest(execution: Execution, thread: Thread, task: TaskInFl
     resource: taskStateOf(thread).Resource,
     arguments: task.arguments.value,
     retryCount: retryCount(thread),
+    restarts: thread.restarts,
     ...(task.timeoutSeconds === undefined ? {} : { timeoutSeconds: task.timeoutSeconds }),
     ...(task.credentialsRoleArn === undefined ? {} : { credentialsRoleArn: task.credentialsRoleArn }),
   };

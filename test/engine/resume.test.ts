@@ -13,6 +13,7 @@ import {
   definitionOf,
   failed,
   identityOf,
+  lines,
   ok,
   portsOf,
   type Run,
@@ -37,7 +38,7 @@ function endedTasks(records: readonly JournalRecord[]): readonly string[] {
     if (record.kind !== 'event') return [];
     const { event } = record;
     if (event.type === 'TaskScheduled') parameters.set(event.id, event.taskScheduledEventDetails.parameters);
-    // A start refers to its scheduling, an end to its start.
+    // A start refers to its scheduling, or to the start before it; an end to its start.
     if (event.type === 'TaskStarted') parameters.set(event.id, parameters.get(event.previousEventId) ?? '');
     const isEnd = event.type === 'TaskSucceeded' || event.type === 'TaskFailed' || event.type === 'TaskTimedOut';
     return isEnd ? [parameters.get(event.previousEventId) ?? ''] : [];
@@ -61,15 +62,33 @@ function foldWhole(machine: object, records: readonly JournalRecord[]): string {
   return execution.outcome.status;
 }
 
-/** Events without ids and times, sorted: what happened, whatever the order between branches. */
-const happened = (records: readonly JournalRecord[]) =>
-  records
+/** Ids of the starts that repeat another one. */
+function restartIds(records: readonly JournalRecord[]): ReadonlySet<number> {
+  const starts = records.flatMap((record) =>
+    record.kind === 'event' && record.event.type === 'TaskStarted' ? [record.event] : [],
+  );
+  const ids = new Set(starts.map(({ id }) => id));
+  return new Set(starts.filter(({ previousEventId }) => ids.has(previousEventId)).map(({ id }) => id));
+}
+
+/** How many tasks have been started, and nothing has followed. */
+function inFlight(records: readonly JournalRecord[]): number {
+  const events = records.flatMap((record) => (record.kind === 'event' ? [record.event] : []));
+  const followed = new Set(events.map(({ previousEventId }) => previousEventId));
+  return events.filter(({ type, id }) => type === 'TaskStarted' && !followed.has(id)).length;
+}
+
+/** Events without ids and times, sorted: what happened, whatever the order between branches; restarts left out. */
+const happened = (records: readonly JournalRecord[]) => {
+  const restarts = restartIds(records);
+  return records
     .flatMap((record) => {
-      if (record.kind !== 'event') return [];
+      if (record.kind !== 'event' || restarts.has(record.event.id)) return [];
       const { id: _, previousEventId: __, timestamp: ___, ...rest } = record.event;
       return [JSON.stringify(rest)];
     })
     .sort();
+};
 
 async function checkEveryCut(machine: object, input: unknown, answer: Answer, steady: boolean): Promise<Run> {
   const whole = await run(machine, input, answer);
@@ -86,6 +105,7 @@ async function checkEveryCut(machine: object, input: unknown, answer: Answer, st
       repeated: steady ? beyond(argumentsOf(whole.tasks), endedTasks(kept), argumentsOf(rest.tasks)) : [],
       endedTwice: endsByThread(joined).filter((end, index, all) => all.indexOf(end) !== index),
       happened: steady ? happened(joined) : [],
+      restarts: steady ? restartIds(joined).size : 0,
     }).toStrictEqual({
       cut,
       outcome: whole.outcome,
@@ -93,6 +113,7 @@ async function checkEveryCut(machine: object, input: unknown, answer: Answer, st
       repeated: [],
       endedTwice: [],
       happened: steady ? happened(whole.records) : [],
+      restarts: steady ? inFlight(kept) : 0,
     });
   }
   return whole;
@@ -232,7 +253,10 @@ describe('a run cut after any record', () => {
     for (let cut = 1; cut < whole.records.length; cut += 1) {
       const rest = await resume(machine, whole.records.slice(0, cut), hang);
       if (cut < 6) continue;
-      expect([...times(whole.records.slice(0, cut)), ...times(rest.records)]).toStrictEqual(times(whole.records));
+      // A second start stands at the time of the one that it repeats: the clock of the resumed run begins there.
+      const repeated = restartIds([...whole.records.slice(0, cut), ...rest.records]);
+      const own = rest.records.filter((record) => record.kind !== 'event' || !repeated.has(record.event.id));
+      expect([...times(whole.records.slice(0, cut)), ...times(own)]).toStrictEqual(times(whole.records));
     }
     expect(whole.outcome).toStrictEqual({ status: 'FAILED', error: 'States.Timeout' });
   });
@@ -255,6 +279,119 @@ describe('a run cut after any record', () => {
       [],
       whole.events,
     ]);
+  });
+});
+
+describe('a task in flight when its run was cut', () => {
+  const hang: Answer = () => new Promise(() => undefined);
+  const Retry = [{ ErrorEquals: ['States.ALL'], IntervalSeconds: 1, MaxAttempts: 2 }];
+  const counts = (tasks: readonly TaskRequest[]) =>
+    tasks.map(({ stateName, retryCount, restarts }) => [stateName, retryCount, restarts]);
+
+  test('starts again on record; its tries remember that, and the next state does not', async () => {
+    const machine = { StartAt: 'a', States: { a: task('b', { Retry }), b: task(undefined) } };
+    const first = await run(machine, {}, hang);
+    const second = await resume(machine, first.records, hang);
+    const upToThird = [...first.records, ...second.records];
+    const third = await resume(machine, upToThird, (request, ...rest) =>
+      request.retryCount === 0 ? failed('Boom') : hang(request, ...rest),
+    );
+    const upToLast = [...upToThird, ...third.records];
+    const last = await resume(machine, upToLast, () => ok(1));
+    expect([first, second, third, last].map(({ tasks }) => counts(tasks))).toStrictEqual([
+      [['a', 0, 0]],
+      [['a', 0, 1]],
+      [
+        ['a', 0, 2],
+        ['a', 1, 2],
+      ],
+      [
+        ['a', 1, 3],
+        ['b', 0, 0],
+      ],
+    ]);
+    expect(lines(last.events)).toStrictEqual([
+      '1<-0 ExecutionStarted',
+      '2<-0 TaskStateEntered a',
+      '3<-2 TaskScheduled',
+      '4<-3 TaskStarted',
+      '5<-4 TaskStarted',
+      '6<-5 TaskStarted',
+      '7<-6 TaskFailed',
+      '8<-7 TaskScheduled',
+      '9<-8 TaskStarted',
+      '10<-9 TaskStarted',
+      '11<-10 TaskSucceeded',
+      '12<-11 TaskStateExited a',
+      '13<-12 TaskStateEntered b',
+      '14<-13 TaskScheduled',
+      '15<-14 TaskStarted',
+      '16<-15 TaskSucceeded',
+      '17<-16 TaskStateExited b',
+      '18<-17 ExecutionSucceeded',
+    ]);
+    expect(last.events[4]).toStrictEqual({ ...last.events[3], id: 5, previousEventId: 4 });
+    expect(foldWhole(machine, [...upToLast, ...last.records])).toBe('SUCCEEDED');
+  });
+
+  test('and called by a function ARN starts again as such', async () => {
+    const resource = 'arn:aws:lambda:us-east-1:000000000000:function:load';
+    const machine = { StartAt: 'a', States: { a: { Type: 'Task', Resource: resource, End: true } } };
+    const first = await run(machine, {}, hang);
+    const { events, tasks } = await resume(machine, first.records, () => ok(1));
+    expect(lines(events).slice(3, 6)).toStrictEqual([
+      '4<-3 LambdaFunctionStarted',
+      '5<-4 LambdaFunctionStarted',
+      '6<-5 LambdaFunctionSucceeded',
+    ]);
+    expect(counts(tasks)).toStrictEqual([['a', 0, 1]]);
+  });
+
+  test('does not run before its second start is durable', async () => {
+    const machine = { StartAt: 'a', States: { a: task(undefined) } };
+    const first = await run(machine, {}, hang);
+    const made = portsOf(() => ok(1), startMs);
+    const asked: (readonly JournalRecord[])[] = [];
+    const durable = Promise.withResolvers<void>();
+    const append = async (records: readonly JournalRecord[]) => {
+      asked.push(records);
+      await durable.promise;
+    };
+    const identity = identityOf(definitionOf(machine));
+    const handle = resumeExecution({ ...made.ports, journal: { append } }, identity, first.records);
+    await expect.poll(() => asked.length).toBe(1);
+    expect([made.tasks, handle.events.length]).toStrictEqual([[], 4]);
+    durable.resolve();
+    expect([(await handle.done).status, counts(made.tasks)]).toStrictEqual(['SUCCEEDED', [['a', 0, 1]]]);
+  });
+
+  test('whose time was up meanwhile ends, and is not run again', async () => {
+    const machine = { StartAt: 'a', States: { a: task(undefined, { TimeoutSeconds: 30 }) } };
+    const { records } = await run(machine, {}, hang);
+    const late = portsOf(() => ok(1), startMs + 30_000);
+    const handle = resumeExecution(late.ports, identityOf(definitionOf(machine)), records.slice(0, 4));
+    expect([await handle.done, lines(handle.events).slice(3), late.tasks]).toStrictEqual([
+      { status: 'FAILED', error: 'States.Timeout' },
+      ['4<-3 TaskStarted', '5<-4 TaskTimedOut', '6<-5 ExecutionFailed'],
+      [],
+    ]);
+  });
+
+  test('ends with its execution when the history has no room for a second start', async () => {
+    const passes = Array.from({ length: 6 }, (_, index) => [`p${index}`, { Type: 'Pass', Next: `p${index + 1}` }]);
+    const machine = {
+      StartAt: 'p0',
+      States: {
+        ...Object.fromEntries(passes),
+        p6: task('again'),
+        again: { Type: 'Choice', Choices: [{ Condition: true, Next: 'p6' }] },
+      },
+    };
+    const whole = await run(machine);
+    const last = whole.records.findIndex((record) => record.kind === 'event' && record.event.id === 24_999);
+    expect(whole.events[24_998]?.type).toBe('TaskStarted');
+    const rest = await resume(machine, whole.records.slice(0, last + 1), () => ok(1));
+    expect([rest.events.length, rest.outcome.error, rest.tasks]).toStrictEqual([25_000, 'States.Runtime', []]);
   });
 });
 

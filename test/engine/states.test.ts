@@ -120,6 +120,7 @@ describe('a task', () => {
         resource: 'arn:aws:states:::lambda:invoke',
         arguments: { FunctionName: 'load', Payload: { job: 'load', attempt: 0 } },
         retryCount: 0,
+        restarts: 0,
         timeoutSeconds: 60,
       },
     ]);
