@@ -15,6 +15,7 @@ interface Invocation {
   readonly functionArn: string;
   /** Written to the output when the handler has ended, so that the reader knows it has everything. */
   readonly marker: string;
+  readonly clientContext?: object;
 }
 
 interface ErrorReport {
@@ -121,6 +122,7 @@ function contextOf(invocation: Invocation): object {
     invokedFunctionArn: invocation.functionArn,
     memoryLimitInMB: env['AWS_LAMBDA_FUNCTION_MEMORY_SIZE'],
     awsRequestId: invocation.requestId,
+    ...(invocation.clientContext !== undefined && { clientContext: invocation.clientContext }),
     logGroupName: env['AWS_LAMBDA_LOG_GROUP_NAME'],
     logStreamName: env['AWS_LAMBDA_LOG_STREAM_NAME'],
     getRemainingTimeInMillis: () => Math.max(invocation.deadlineMs - Date.now(), 0),

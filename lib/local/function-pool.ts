@@ -7,9 +7,11 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder, safeFileName, writeFileAtomic } from './durable-files.ts';
 import {
+  type ClientContext,
   type FunctionConfig,
   type FunctionErrorReport,
   type FunctionProcess,
+  type Invocation,
   type InvocationEnd,
   startFunctionProcess,
 } from './function-process.ts';
@@ -28,7 +30,12 @@ export interface FunctionPool {
   find(name: string): FunctionConfig | undefined;
   list(): readonly FunctionConfig[];
   /** Runs a function. `signal` ends a running invocation together with its process. */
-  invoke(config: FunctionConfig, payload: string, signal: AbortSignal): Promise<InvocationResult>;
+  invoke(
+    config: FunctionConfig,
+    payload: string,
+    signal: AbortSignal,
+    clientContext?: ClientContext,
+  ): Promise<InvocationResult>;
   /** Ends all processes. */
   close(): Promise<void>;
 }
@@ -99,12 +106,13 @@ export async function openFunctionPool(options: PoolOptions): Promise<FunctionPo
     },
     find: (name) => configs.get(name),
     list: () => [...configs.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
-    invoke: (config, payload, signal) =>
+    invoke: (config, payload, signal, clientContext) =>
       turns(signal, async () => {
         const requestId = randomUUID();
         if (signal.aborted || closing) return notWanted(requestId);
         const one = take(config, await codeOf(config.handlerFile));
-        const invocation = runInvocation(one, requestId, payload, signal, options.log).finally(() => putBack(one));
+        const call: Invocation = { requestId, payload, signal, ...(clientContext !== undefined && { clientContext }) };
+        const invocation = runInvocation(one, call, options.log).finally(() => putBack(one));
         const entry = { process: one.process, invocation };
         running.add(entry);
         return invocation.finally(() => running.delete(entry));
@@ -135,14 +143,9 @@ function notWanted(requestId: string): InvocationResult {
   return { requestId, logTail: '', ok: false, error: { errorType: 'Sandbox.Stopped', errorMessage } };
 }
 
-async function runInvocation(
-  one: WarmProcess,
-  requestId: string,
-  payload: string,
-  signal: AbortSignal,
-  log: RuntimeLog,
-): Promise<InvocationResult> {
+async function runInvocation(one: WarmProcess, call: Invocation, log: RuntimeLog): Promise<InvocationResult> {
   const { config, stream } = one;
+  const { requestId } = call;
   let tail = '';
   let failed = false;
   const output = cappedLines((lines) => {
@@ -155,7 +158,7 @@ async function runInvocation(
     });
   });
   output.always(`START RequestId: ${requestId} Version: $LATEST`);
-  const end = await one.process.invoke(requestId, payload, signal, output.line);
+  const end = await one.process.invoke(call, output.line);
   output.finish();
   output.always(`END RequestId: ${requestId}`);
   if (!end.ok && /^(Sandbox|Runtime\.(ExitError|OutOfMemory))/.test(end.error.errorType)) {

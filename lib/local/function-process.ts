@@ -33,17 +33,27 @@ export type InvocationEnd = { readonly durationMs: number; readonly maxRssMiB: n
   | { readonly ok: false; readonly error: FunctionErrorReport }
 );
 
+/** What the handler finds as `context.clientContext`. */
+export interface ClientContext {
+  readonly custom: { readonly bunsui: { readonly restarts: number } };
+}
+
+/** One call of a function. */
+export interface Invocation {
+  readonly requestId: string;
+  /** JSON text. */
+  readonly payload: string;
+  /** Ends the invocation together with its process. */
+  readonly signal: AbortSignal;
+  readonly clientContext?: ClientContext;
+}
+
 export interface FunctionProcess {
   readonly pid: number | undefined;
   /** False when it has ended, or is about to. */
   usable(): boolean;
   /** Runs one invocation; output lines go to `onLine`, all of them before the promise resolves. */
-  invoke(
-    requestId: string,
-    payload: string,
-    signal: AbortSignal,
-    onLine: (line: string) => void,
-  ): Promise<InvocationEnd>;
+  invoke(invocation: Invocation, onLine: (line: string) => void): Promise<InvocationEnd>;
   /** Ends the process and those it started. Resolves when it is gone. */
   end(): Promise<void>;
 }
@@ -127,7 +137,7 @@ export function startFunctionProcess(
   return {
     pid: child.pid,
     usable: () => !state.ended && !state.killed && !state.broken && state.loadError === undefined,
-    invoke: (requestId, payload, signal, onLine) => invoke(state, { requestId, payload, signal, onLine }),
+    invoke: (invocation, onLine) => invoke(state, invocation, onLine),
     end: () => {
       kill(state);
       return gone;
@@ -174,17 +184,9 @@ function nodeArguments(config: FunctionConfig): readonly string[] {
   ];
 }
 
-function invoke(
-  state: ProcessState,
-  call: {
-    readonly requestId: string;
-    readonly payload: string;
-    readonly signal: AbortSignal;
-    readonly onLine: (line: string) => void;
-  },
-): Promise<InvocationEnd> {
+function invoke(state: ProcessState, invocation: Invocation, onLine: (line: string) => void): Promise<InvocationEnd> {
   const { config } = state;
-  const { requestId, payload, signal } = call;
+  const { requestId, payload, signal, clientContext } = invocation;
   const wasLoaded = state.initMs !== undefined;
   const marker = randomBytes(12).toString('hex');
   return new Promise((resolve) => {
@@ -225,12 +227,12 @@ function invoke(
       limit(config.timeoutSeconds);
       const deadlineMs = Date.now() + config.timeoutSeconds * 1000;
       const { functionArn } = state;
-      state.child.send({ requestId, payload, deadlineMs, functionArn, marker }, (error) => {
+      state.child.send({ requestId, payload, deadlineMs, functionArn, marker, clientContext }, (error) => {
         // The channel breaks only because the process ends, and its end is reported by `close`.
         if (error !== null) state.broken = true;
       });
     };
-    state.running = { requestId, marker, onLine: call.onLine, loaded, end };
+    state.running = { requestId, marker, onLine, loaded, end };
     if (signal.aborted) return aborted();
     signal.addEventListener('abort', aborted);
     if (state.ended) return end(exitReport(state, state.child.exitCode, state.child.signalCode));

@@ -45,17 +45,18 @@ async function invokeIntegration(pool: FunctionPool, task: TaskRequest, signal: 
         : `FunctionName ${JSON.stringify(name)}, InvocationType ${JSON.stringify(type)}`;
     return { ok: false, error: 'States.TaskFailed', cause: `Arguments of lambda:invoke that are not served: ${found}` };
   }
-  const answer = await callFunction(pool, name, fields['Payload'] ?? {}, signal);
+  const answer = await callFunction(pool, task, name, fields['Payload'] ?? {}, signal);
   if (!answer.ok) return answer;
   return { ok: true, output: { ExecutedVersion: '$LATEST', Payload: answer.output, StatusCode: 200 } };
 }
 
 function invokeDirectly(pool: FunctionPool, task: TaskRequest, signal: AbortSignal): Promise<TaskOutcome> {
-  return callFunction(pool, task.resource, task.arguments, signal);
+  return callFunction(pool, task, task.resource, task.arguments, signal);
 }
 
 async function callFunction(
   pool: FunctionPool,
+  { restarts }: TaskRequest,
   reference: string,
   payload: Json,
   signal: AbortSignal,
@@ -65,7 +66,9 @@ async function callFunction(
     const cause = `Function not found: ${reference} (Service: Lambda, Status Code: 404)`;
     return { ok: false, error: 'Lambda.ResourceNotFoundException', cause };
   }
-  const result = await pool.invoke(config, JSON.stringify(payload), signal);
+  // Nothing in what the state sends can tell that its task was started again, so that goes beside it.
+  const clientContext = restarts === 0 ? undefined : { custom: { bunsui: { restarts } } };
+  const result = await pool.invoke(config, JSON.stringify(payload), signal, clientContext);
   if (result.ok) return { ok: true, output: JSON.parse(result.payload) as Json };
   return { ok: false, error: result.error.errorType, cause: JSON.stringify(shortened(result.error)) };
 }

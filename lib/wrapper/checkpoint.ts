@@ -132,14 +132,14 @@ export function checkpoints(ports: WrapperPorts, remainingMs: () => number): Che
       }
     },
 
-    async record({ block, job, operation, retryCount, execution }, output) {
+    async record({ block, job, operation, attempt, execution }, output) {
       const item: Item = {
         [partitionKey]: { S: block.session },
         [sortKey]: { S: checkpointKey(job, block.generation) },
         record_type: { S: 'checkpoint' },
         job_id: { S: job },
         operation_id: { S: operation },
-        attempt: { N: String(retryCount + 1) },
+        attempt: { N: String(attempt) },
         generation: { N: String(block.generation) },
         execution_arn: { S: execution },
         output: { S: output },

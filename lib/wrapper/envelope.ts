@@ -6,8 +6,8 @@ import { jobError } from './job-error.ts';
 export interface Envelope {
   readonly job: string;
   readonly operation: string;
-  /** Tries before this one. */
-  readonly retryCount: number;
+  /** Which run of the job this is, from 1. */
+  readonly attempt: number;
   readonly execution: string;
   readonly block: ExecutionBlock;
   readonly input: unknown;
@@ -31,10 +31,21 @@ const isInstant = (value: unknown): value is string =>
   typeof value === 'string' && /^\d{4}-\d\d-\d\dT[\d:.]{5,18}Z$/.test(value) && !Number.isNaN(Date.parse(value));
 
 /**
+ * How often the runtime has started this task again after it was stopped itself: nothing that the state sends can tell.
+ * On AWS nobody says so, and there is nothing to say.
+ */
+function restartsOf(clientContext: unknown): number {
+  const restarts = fields(fields(fields(clientContext)['custom'])['bunsui'])['restarts'];
+  return isCount(restarts) ? restarts : 0;
+}
+
+/**
  * Reads what a function was called with.
+ *
+ * @param clientContext as Lambda's context has it
  * @throws an error named `Bunsui.InputInvalid` that names every field which is wrong
  */
-export function readEnvelope(event: unknown, operation: string): Envelope {
+export function readEnvelope(event: unknown, clientContext: unknown, operation: string): Envelope {
   const sent = fields(fields(event)[reservedInputKey]);
   const block = fields(sent['block'] ?? undefined);
   const wrong: string[] = [];
@@ -74,5 +85,6 @@ export function readEnvelope(event: unknown, operation: string): Envelope {
     throw jobError(jobErrors.inputInvalid, `the call is not one of a pipeline: ${wrong.join('; ')}; ${hint}`);
   }
   const input = fields(event)['input'];
-  return { job, operation, retryCount, execution, input, block: given ?? sessionOfExecution(execution, startedAt) };
+  const attempt = retryCount + 1 + restartsOf(clientContext);
+  return { job, operation, attempt, execution, input, block: given ?? sessionOfExecution(execution, startedAt) };
 }

@@ -9,7 +9,8 @@
  *                   "block"?: { "session", "createdAt", "generation" } },
  *       "input": { … } }
  *
- * `attempt` is `State.RetryCount`, `redrive` is `Execution.RedriveCount`, `startedAt` is `Execution.StartTime`. `block`
+ * `attempt` is `State.RetryCount` (a runtime that was stopped and goes on adds `custom.bunsui.restarts` in the client
+ * context: how often it has started this state's task again), `redrive` is `Execution.RedriveCount`, `startedAt` is `Execution.StartTime`. `block`
  * is absent when the execution was started without a session; the session is then derived from the execution.
  * The answer is the handler's output. The checkpoint (see checkpoint.ts) is written before it is given, and a job that
  * has one is not run again in its generation: its recorded output is the answer.
@@ -35,7 +36,7 @@ export interface HandlerContext {
   readonly session: string;
   /** The job's path: `load`, `convert[17]/one`. */
   readonly job: string;
-  /** Which try this is, from 1. */
+  /** Which run of the job this is, from 1: the tries before it, and those that were cut off and started again. */
   readonly attempt: number;
   readonly operation: string;
   /** From 1; a rerun that an operator asks for opens the next one. */
@@ -55,6 +56,7 @@ export type Run = (input: never, context: HandlerContext) => unknown;
 /** What the wrapper uses of the context that Lambda gives. */
 export interface LambdaContextLike {
   readonly awsRequestId?: string;
+  readonly clientContext?: unknown;
   getRemainingTimeInMillis?(): number;
 }
 
@@ -137,9 +139,8 @@ export function wrapHandler(contract: HandlerContract, run: Run, ports: WrapperP
   return async (event, lambdaContext = {}) => {
     const startedAtMs = ports.now();
     const remainingTimeMs = (): number => lambdaContext.getRemainingTimeInMillis?.() ?? Number.POSITIVE_INFINITY;
-    const envelope = readEnvelope(event, contract.id);
-    const { job, operation, block } = envelope;
-    const attempt = envelope.retryCount + 1;
+    const envelope = readEnvelope(event, lambdaContext.clientContext, contract.id);
+    const { job, operation, attempt, block } = envelope;
     const { awsRequestId } = lambdaContext;
     const log = jobLog(ports, {
       session_id: block.session,

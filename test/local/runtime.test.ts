@@ -67,8 +67,8 @@ async function toEnd(client: LocalClient, executionArn: string): Promise<Followe
 /** A function that says in a file that it runs, waits for another file, and says that it is done. */
 const gated = `import { appendFileSync, existsSync } from 'node:fs';
   import { setTimeout } from 'node:timers/promises';
-  export const handler = async ({ folder, size = 6 }) => {
-    appendFileSync(folder + '/log', 'start ' + process.pid + '\\n');
+  export const handler = async ({ folder, size = 6 }, { clientContext }) => {
+    appendFileSync(folder + '/log', 'start ' + process.pid + ' ' + JSON.stringify(clientContext) + '\\n');
     while (!existsSync(folder + '/go')) await setTimeout(5);
     appendFileSync(folder + '/log', 'done\\n');
     return 'result'.padEnd(size);
@@ -175,8 +175,15 @@ describe('the owner of a state folder', () => {
     expect(await runtime.resumeExecutions()).toStrictEqual([]);
     const end = await toEnd(localClient(runtime), executionArn);
     expect([end.status, end.events.slice(0, before.length)]).toStrictEqual(['SUCCEEDED', before]);
+    const started = before.at(-1) as { readonly id: number; readonly type: string };
+    expect(end.events[before.length]).toMatchObject({ type: 'TaskStarted', previousEventId: started.id });
     expect(await describeExecution(runtime, executionArn)).toStrictEqual({ status: 'SUCCEEDED', output: '"result"' });
-    expect(linesOf(join(folder, 'log')).map((line) => line.split(' ')[0])).toStrictEqual(['start', 'start', 'done']);
+    // What runs again is told so, and nothing else is.
+    expect(linesOf(join(folder, 'log')).map((line) => line.replace(/ \d+ /, ' '))).toStrictEqual([
+      'start undefined',
+      'start {"custom":{"bunsui":{"restarts":1}}}',
+      'done',
+    ]);
   });
 
   it('is killed while a function spins: no process stays behind', async () => {

@@ -47,6 +47,19 @@ describe('a call of a pipeline', () => {
     ]);
   });
 
+  it('counts the runs of a job that were cut off and started again, in context, log and record alike', async () => {
+    const ports = portsFor();
+    const handler = wrapHandler(anything, (_: unknown, { attempt }: HandlerContext) => attempt, ports);
+    const attempts: unknown[] = [];
+    const restarts = (value: unknown) => ({ custom: { bunsui: { restarts: value } } });
+    for (const clientContext of [undefined, null, 'x', restarts(2), restarts(-1), restarts(0.5), restarts('2')]) {
+      attempts.push(await handler(callOf(1, { attempt: 1 }), { clientContext }));
+    }
+    expect(attempts).toStrictEqual([2, 2, 2, 4, 2, 2, 2]);
+    const logged = ports.lines.map((line) => (JSON.parse(line) as { attempt: number }).attempt);
+    expect(logged).toStrictEqual(attempts.flatMap((attempt) => [attempt, attempt]));
+  });
+
   it('derives the session from the execution when it was started without one', async () => {
     const handler = wrapHandler(
       anything,
