@@ -178,6 +178,35 @@ describe('what ends a job otherwise', () => {
     ]);
   });
 
+  it('makes an attempt of every start: what was cut off is cancelled, and no failure of the job', () => {
+    const h = historyOf();
+    const first = h.startedAgain(h.startedAgain(h.schedule('load', h.entered('Task', 'load', 0), 0)));
+    const second = h.startedAgain(h.schedule('load', h.failed('Flaky', first), 1));
+    const running = foldHistory(artifact, h.events).jobs[0];
+    expect([running?.status, running?.error]).toStrictEqual([
+      'running',
+      { name: 'Flaky', cause: '{"errorMessage":"Flaky"}' },
+    ]);
+    h.exited('Task', 'load', h.succeeded('load', second));
+    const seen = foldHistory(artifact, h.events).jobs[0];
+    const error = { name: 'Bunsui.Interrupted', cause: 'the runtime stopped while this attempt ran' };
+    expect(seen?.attempts).toStrictEqual([
+      { number: 1, startedAt: 3000, endedAt: 5000, status: 'cancelled', error, eventId: 3 },
+      { number: 2, startedAt: 5000, endedAt: 6000, status: 'cancelled', error, eventId: 5 },
+      {
+        number: 3,
+        startedAt: 6000,
+        endedAt: 7000,
+        status: 'failed',
+        error: { name: 'Flaky', cause: '{"errorMessage":"Flaky"}' },
+        eventId: 6,
+      },
+      { number: 4, startedAt: 8000, endedAt: 10000, status: 'cancelled', error, eventId: 8 },
+      { number: 5, startedAt: 10000, endedAt: 11000, status: 'completed', eventId: 10 },
+    ]);
+    expect([seen?.status, seen?.error]).toStrictEqual(['completed', undefined]);
+  });
+
   it('tells a timed-out attempt as such', () => {
     const h = historyOf();
     const timedOut = h.add('TaskTimedOut', h.schedule('load', h.entered('Task', 'load', 0), 0), {
@@ -316,11 +345,11 @@ describe('what ends a job otherwise', () => {
 describe('any order, any number of times', () => {
   it('gives the same session for every order of a small history', () => {
     const h = historyOf();
-    const failed = h.failed('Other', h.schedule('load', h.entered('Task', 'load', 0), 0));
+    const failed = h.failed('Other', h.startedAgain(h.schedule('load', h.entered('Task', 'load', 0), 0)));
     h.add('ExecutionFailed', failed, { executionFailedEventDetails: { error: 'Other' } });
     const want = foldHistory(artifact, h.events);
     const orders = permutations(h.events);
-    expect(orders).toHaveLength(720);
+    expect(orders).toHaveLength(5_040);
     for (const order of orders) expect(foldHistory(artifact, order)).toStrictEqual(want);
   });
 
