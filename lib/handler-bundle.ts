@@ -1,6 +1,6 @@
 /**
- * Handler bundle: the esbuild settings that make of an author's handler what runs, deployed and on a laptop. What passes
- * here behaves as it does there because both take these.
+ * Handler bundle: the esbuild settings that make of an author's handler what runs, deployed and on a laptop, and what a
+ * bundle must export. What passes here behaves as it does there because both take these.
  */
 export const handlerBundleSettings = {
   bundle: true,
@@ -28,3 +28,25 @@ export const handlerBundleSettings = {
   },
   logLevel: 'silent',
 } as const;
+
+/** What is called in every bundle. */
+export const handlerExport = 'handler';
+
+/**
+ * Why nothing could call a bundle, in words for its author; `undefined` when it can be called.
+ *
+ * @param entry the author's file
+ * @param exported what the bundle exports, as esbuild's metafile lists it
+ * @param operations ids of the operations that name the file, as far as they are known
+ */
+export function missingHandler(
+  entry: string,
+  exported: readonly string[],
+  operations: readonly string[],
+): string | undefined {
+  if (exported.includes(handlerExport)) return undefined;
+  const found = exported.length === 0 ? 'nothing' : [...exported].sort().join(', ');
+  // An id that is no name in TypeScript stands for some variable of the author's.
+  const operation = operations.find((id) => /^[A-Za-z_$][\w$]*$/.test(id)) ?? 'operation';
+  return `${entry} exports ${found}, and bunsui calls ${handlerExport}: export const ${handlerExport} = ${operation}.handler(…)`;
+}

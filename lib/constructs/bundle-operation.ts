@@ -7,7 +7,7 @@ import { Code } from 'aws-cdk-lib/aws-lambda';
 import type { BuildFailure } from 'esbuild';
 import { buildSync } from 'esbuild';
 import { BunsuiError } from '../errors.ts';
-import { handlerBundleSettings } from '../handler-bundle.ts';
+import { handlerBundleSettings, missingHandler } from '../handler-bundle.ts';
 import type { LambdaOperationIr } from '../ir/nodes.ts';
 
 /** The wrapper that goes into a bundle is the one that belongs to this compiler, whatever copies an author has installed. */
@@ -20,12 +20,12 @@ function isBuildFailure(error: unknown): error is BuildFailure {
 /**
  * Bundles a handler with everything it imports; texts of the files by path. `index.mjs` exports the handler.
  *
- * @throws {BunsuiError} BS4004 with file, line and reason of every error.
+ * @throws {BunsuiError} BS4004 with file, line and reason of every error, or when nothing is exported that can be called.
  */
 export function bundleOperation(operation: LambdaOperationIr): { readonly [fileName: string]: string } {
   const folder = dirname(operation.entry);
   try {
-    const { outputFiles } = buildSync({
+    const { outputFiles, metafile } = buildSync({
       ...handlerBundleSettings,
       mainFields: [...handlerBundleSettings.mainFields],
       entryPoints: [{ in: operation.entry, out: 'index' }],
@@ -33,21 +33,26 @@ export function bundleOperation(operation: LambdaOperationIr): { readonly [fileN
       outdir: folder,
       absWorkingDir: folder,
       write: false,
+      metafile: true,
       alias: { bunsui: self },
     });
+    const missing = missingHandler(operation.entry, metafile.outputs['index.mjs']?.exports ?? [], [operation.id]);
+    if (missing !== undefined) throw refusal(operation, missing);
     return Object.fromEntries(outputFiles.map(({ path, text }) => [relative(folder, path), text]));
   } catch (error) {
     if (!isBuildFailure(error)) throw error;
     const places = error.errors.map(({ text, location }) =>
       location === null ? text : `${join(folder, location.file)}:${location.line}:${location.column + 1}: ${text}`,
     );
-    throw new BunsuiError(
-      'PipelineError',
-      'BS4004',
-      `the handler of operation ${operation.id} cannot be bundled: ${places.join('; ')}`,
-      { context: { operation: operation.id, entry: operation.entry }, cause: error },
-    );
+    throw refusal(operation, places.join('; '), error);
   }
+}
+
+function refusal({ id, entry }: LambdaOperationIr, why: string, cause?: unknown): BunsuiError {
+  return new BunsuiError('PipelineError', 'BS4004', `the handler of operation ${id} cannot be bundled: ${why}`, {
+    context: { operation: id, entry },
+    cause,
+  });
 }
 
 /**

@@ -5,14 +5,14 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { BuildFailure, BuildOptions, Message, Plugin } from 'esbuild';
+import type { BuildFailure, BuildOptions, Message, Metafile, Plugin } from 'esbuild';
 import { BunsuiError } from '../errors.ts';
-import { handlerBundleSettings } from '../handler-bundle.ts';
+import { handlerBundleSettings, missingHandler } from '../handler-bundle.ts';
 import { makeFolder, readIfThere, writeFileAtomic } from './durable-files.ts';
 import { sha256 } from './signature.ts';
 
 /** Raising it makes all bundles anew. */
-const bundleVersion = 3;
+const bundleVersion = 4;
 /** Times of files lag behind the clock by less than this. */
 const clockGrainMs = 20;
 const settings = {
@@ -21,6 +21,8 @@ const settings = {
   write: false,
   metafile: true,
 } satisfies BuildOptions;
+
+type OperationsOf = ReadonlyMap<string, readonly string[]>;
 
 interface Manifest {
   /** Absolute path → what its state was. */
@@ -35,12 +37,14 @@ interface Manifest {
  * Bundles entry files, all in one go.
  *
  * @param entries Absolute paths.
+ * @param operations Entry → ids of the operations that use it, for what is said of mistakes.
  * @returns the bundled module of each entry; its path changes when and only when its content does.
- * @throws {BunsuiError} BS4004 with every mistake as `file:line:column: text`.
+ * @throws {BunsuiError} BS4004 with every mistake as `file:line:column: text`, and every entry that exports no handler.
  */
 export async function bundleHandlers(
   stateDir: string,
   entries: readonly string[],
+  operations: OperationsOf = new Map(),
 ): Promise<ReadonlyMap<string, string>> {
   const wanted = [...new Set(entries)].sort();
   const folder = join(stateDir, 'functions', 'bundles');
@@ -50,12 +54,12 @@ export async function bundleHandlers(
   );
   const known = parseManifest(await readIfThere(manifestFile));
   if (known !== undefined && (await isCurrent(known))) return new Map(Object.entries(known.outputs));
-  const made = await build(folder, wanted);
+  const made = await build(folder, wanted, operations);
   await writeFileAtomic(manifestFile, JSON.stringify(made), 'remade');
   return new Map(Object.entries(made.outputs));
 }
 
-async function build(folder: string, entries: readonly string[]): Promise<Manifest> {
+async function build(folder: string, entries: readonly string[], operations: OperationsOf): Promise<Manifest> {
   const { build: runBuild, stop } = await import('esbuild');
   const workingDir = dirname(entries[0] ?? folder);
   const startedAtMs = Date.now();
@@ -69,11 +73,12 @@ async function build(folder: string, entries: readonly string[]): Promise<Manife
       plugins: [ownPackage],
     });
   } catch (error) {
-    throw bundlingError(workingDir, error);
+    throw bundlingError(workingDir, operations, error);
   } finally {
     // Its process would outlive the first build; the next one is far away.
     void stop();
   }
+  requireHandlers(result.metafile, entries, operations);
   const texts = new Map(result.outputFiles.map(({ path, text }) => [relative(folder, path), text]));
   const sizes: Record<string, number> = {};
   // Nothing here waits for the disk: what a power failure takes has another size than was noted, and is made again.
@@ -141,18 +146,40 @@ function parseManifest(text: string | undefined): Manifest | undefined {
   }
 }
 
-function bundlingError(workingDir: string, thrown: unknown): unknown {
+function requireHandlers({ outputs }: Metafile, entries: readonly string[], operations: OperationsOf): void {
+  const missing = entries.flatMap((entry, index) => {
+    const [, made] = Object.entries(outputs).find(([path]) => `/${path}`.endsWith(`/${index}/index.mjs`)) ?? [];
+    return missingHandler(entry, made?.exports ?? [], operations.get(entry) ?? []) ?? [];
+  });
+  if (missing.length > 0) throw refusal(missing, { context: { missing } });
+}
+
+function bundlingError(workingDir: string, operations: OperationsOf, thrown: unknown): unknown {
   if (!(thrown instanceof Error) || !('errors' in thrown)) return thrown;
   const { errors } = thrown as BuildFailure;
-  const lines = errors.map((message) => messageLine(workingDir, message));
-  return new BunsuiError('PipelineError', 'BS4004', `a handler could not be bundled\n${lines.join('\n')}`, {
+  const lines = errors.map((message) => messageLine(workingDir, operations, message));
+  return refusal(lines, {
     context: { errors: errors.map(({ text, location }) => ({ text, location })) },
     hint: 'correct the file, or install the package that is missing',
     cause: thrown,
   });
 }
 
-function messageLine(workingDir: string, { text, location }: Message): string {
-  if (location === null) return text;
-  return `${resolve(workingDir, location.file)}:${location.line}:${location.column + 1}: ${text}`;
+function refusal(lines: readonly string[], more: ConstructorParameters<typeof BunsuiError>[3]): BunsuiError {
+  return new BunsuiError('PipelineError', 'BS4004', `a handler could not be bundled\n${lines.join('\n')}`, more);
+}
+
+function messageLine(workingDir: string, operations: OperationsOf, { text, location }: Message): string {
+  if (location === null) {
+    // An entry that is not there has no place but its name, in quotes.
+    const entry = [...operations.keys()].find((file) => text.includes(JSON.stringify(file)));
+    return `${text}${usedBy(operations, entry)}`;
+  }
+  const file = resolve(workingDir, location.file);
+  return `${file}:${location.line}:${location.column + 1}: ${text}${usedBy(operations, file)}`;
+}
+
+function usedBy(operations: OperationsOf, entry = ''): string {
+  const ids = operations.get(entry) ?? [];
+  return ids.length === 0 ? '' : ` (handler of ${ids.length === 1 ? 'operation' : 'operations'} ${ids.join(', ')})`;
 }

@@ -2,6 +2,7 @@
  * Brings a compiled pipeline onto the local runtime: functions bundled and registered, the state machine created or
  * updated. Through the endpoint's own API, so it is the same whether this process runs the runtime or not.
  */
+import { handlerExport } from '../handler-bundle.ts';
 import { functionPlaceholder, type PipelineArtifact } from '../ir/artifact.ts';
 import type { Json } from '../ir/expressions.ts';
 import { BunsuiError } from '../errors.ts';
@@ -21,16 +22,15 @@ export async function deployLocally(
 ): Promise<{ readonly stateMachineArn: string }> {
   const { pipeline } = artifact;
   const operations = Object.values(pipeline.operations);
-  const bundles = await bundleHandlers(
-    runtime.stateDir,
-    operations.map(({ entry }) => entry),
-  );
+  const users = new Map<string, readonly string[]>();
+  for (const { id, entry } of operations) users.set(entry, [...(users.get(entry) ?? []), id]);
+  const bundles = await bundleHandlers(runtime.stateDir, [...users.keys()], users);
   const client = localClient(runtime);
   await Promise.all(
     operations.map(({ id, entry, timeoutSeconds, memoryMiB, environment: own }) =>
       client.private('PUT', `functions/${encodeURIComponent(functionName(pipeline.id, id))}`, {
         handlerFile: bundles.get(entry),
-        handler: 'handler',
+        handler: handlerExport,
         timeoutSeconds,
         memoryMiB,
         environment: { ...own, ...platformEnvironment(runtime) },

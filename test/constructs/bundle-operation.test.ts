@@ -89,6 +89,14 @@ describe('a handler that cannot be bundled', () => {
     );
   });
 
+  it('may be one that exports something else', () => {
+    const entry = join(temporaryFolder(), 'other.ts');
+    writeFileSync(entry, 'export const handlr = () => 1;');
+    expect(() => bundleOperation({ ...operation('load'), entry })).toThrow(
+      `the handler of operation load cannot be bundled: ${entry} exports handlr, and bunsui calls handler: export const handler = load.handler(…)`,
+    );
+  });
+
   it('may be one that is not there', () => {
     const entry = join(temporaryFolder(), 'nowhere.ts');
     expect(() => bundleOperation({ ...operation('load'), entry })).toThrow(

@@ -129,8 +129,8 @@ describe('a deployment', () => {
       code: 'BS4004',
       message: [
         'a handler could not be bundled',
-        `${entry}:1:15: Could not resolve "./nowhere.ts"`,
-        `${entry}:2:15: Could not resolve "no-such-package"`,
+        `${entry}:1:15: Could not resolve "./nowhere.ts" (handler of operation greet)`,
+        `${entry}:2:15: Could not resolve "no-such-package" (handler of operation greet)`,
       ].join('\n'),
     });
     const machines = await localClient(runtime).json('states', 'AWSStepFunctions.ListStateMachines', {});
@@ -152,6 +152,33 @@ describe('a deployment', () => {
 });
 
 describe('a bundle', () => {
+  it('is refused when its file exports no handler, or is not there', async () => {
+    const folder = temporaryFolder();
+    const [good, wrong, empty] = [join(folder, 'good.ts'), join(folder, 'wrong.ts'), join(folder, 'empty.ts')];
+    writeFileSync(good, `export * from './wrong.ts';\nexport { handlr as handler } from './wrong.ts';`);
+    writeFileSync(wrong, 'export const handlr = async () => 1;\nexport default handlr;');
+    writeFileSync(empty, '');
+    const entries = [good, wrong, empty];
+    const operations = new Map([
+      [wrong, ['check-all', 'check']],
+      [empty, ['tidy-up']],
+    ]);
+    await expect(bundleHandlers(folder, entries, operations)).rejects.toMatchObject({
+      code: 'BS4004',
+      message: [
+        'a handler could not be bundled',
+        `${empty} exports nothing, and bunsui calls handler: export const handler = operation.handler(…)`,
+        `${wrong} exports default, handlr, and bunsui calls handler: export const handler = check.handler(…)`,
+      ].join('\n'),
+    });
+    expect([...(await bundleHandlers(folder, [good])).keys()]).toStrictEqual([good]);
+    rmSync(wrong);
+    await expect(bundleHandlers(folder, [wrong], operations)).rejects.toMatchObject({
+      code: 'BS4004',
+      message: `a handler could not be bundled\nCould not resolve "${wrong}" (handler of operations check-all, check)`,
+    });
+  });
+
   it('is made anew only when a file has changed, and its path changes with its content', async () => {
     const folder = temporaryFolder();
     const stateDir = join(folder, 'state');
