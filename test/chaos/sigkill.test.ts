@@ -34,6 +34,7 @@ const random = randomness(seed);
 
 interface Trace {
   readonly job: string;
+  readonly attempt: number;
   readonly phase: 'start' | 'end';
   readonly pid: number;
   readonly at: number;
@@ -114,8 +115,26 @@ describe(`a session whose process is killed (seed ${seed})`, () => {
       const checkpoints = records.filter((record) => record['record_type'] === 'checkpoint');
       expect(checkpoints.map((record) => String(record['job_id'])).sort()).toStrictEqual([...jobs].sort());
       const final = records.filter((record) => record['record_type'] !== 'checkpoint');
-      const keys = final.map((record) => `${String(record['job_id'])} ${String(record['attempt'])}`);
-      expect(keys.length, 'each attempt has exactly one record').toBe(new Set(keys).size);
+      const numbers = (job: string) =>
+        final.filter((record) => record['job_id'] === job).map((record) => Number(record['attempt']));
+      for (const job of jobs) {
+        const upToLast = numbers(job).map((_, index) => index + 1);
+        expect([job, numbers(job).sort((a, b) => a - b)], 'each attempt has exactly one record').toStrictEqual([
+          job,
+          upToLast,
+        ]);
+      }
+      const cutOff = final.filter((record) => record['job_status'] === 'cancelled');
+      expect(cutOff.map((record) => record['error_code'])).toStrictEqual(cutOff.map(() => 'Bunsui.Interrupted'));
+      expect(final.filter(({ job_status: status }) => status !== 'completed' && status !== 'cancelled')).toStrictEqual(
+        [],
+      );
+
+      // The handlers' own word: each run of a job had a number of its own, and that number has a record.
+      const begun = traces(file).filter(({ phase }) => phase === 'start');
+      const runs = begun.map(({ job, attempt }) => `${job} ${attempt}`);
+      expect(runs.length, 'each run has a number of its own').toBe(new Set(runs).size);
+      expect(begun.filter(({ job, attempt }) => !numbers(job).includes(attempt))).toStrictEqual([]);
       expect(
         final
           .filter((record) => record['job_status'] === 'completed')

@@ -2,9 +2,9 @@ import { appendFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { trace } from '../operations.ts';
 
-export const handler = trace.handler(async ({ file, value, workMs }, { job }) => {
+export const handler = trace.handler(async ({ file, value, workMs }, { job, attempt }) => {
   const leave = (phase: string) =>
-    appendFileSync(file, `${JSON.stringify({ job, phase, pid: process.pid, at: Date.now() })}\n`);
+    appendFileSync(file, `${JSON.stringify({ job, attempt, phase, pid: process.pid, at: Date.now() })}\n`);
   leave('start');
   await wait(workMs);
   leave('end');
