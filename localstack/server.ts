@@ -4,8 +4,9 @@
  */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { installation, runPlaces, runsFolder } from './places.ts';
@@ -19,6 +20,8 @@ export interface Run {
   readonly endpoint: string;
   /** What it has printed. */
   readonly log: string;
+  /** Its temporary files, the code of functions among them: outside of the project, whose packages they must not find. */
+  readonly temporary: string;
   /** The process that this run ends with; none for a run that was started to stay. */
   readonly tiedTo?: number;
 }
@@ -69,10 +72,11 @@ export async function startRun(options: {
   const lib = join(places.fileSystem, 'var/lib/localstack/lib');
   await mkdir(dirname(lib), { recursive: true });
   await symlink(installation.lib, lib);
+  const temporary = await mkdtemp(join(tmpdir(), 'bunsui-localstack-'));
   const log = openSync(places.log, 'w');
   const child = spawn(installation.python, ['-m', module], {
     cwd: places.folder,
-    env: { ...process.env, ...settings(places.fileSystem, port) },
+    env: { ...process.env, ...settings(places.fileSystem, temporary, port) },
     stdio: ['ignore', log, log],
     // A group of its own: Ctrl-C in a terminal reaches who started it, and that one ends it in order.
     detached: true,
@@ -91,6 +95,7 @@ export async function startRun(options: {
     pid: child.pid ?? -1,
     endpoint: `http://127.0.0.1:${port}`,
     log: places.log,
+    temporary,
     ...(options.tied ? { tiedTo: process.pid } : {}),
   };
   await writeFile(places.record, JSON.stringify(run));
@@ -98,7 +103,7 @@ export async function startRun(options: {
   while (!(await answers(run.endpoint))) {
     if (ended || Date.now() > deadline) {
       const printed = (await readFile(places.log, 'utf8')).split('\n').slice(-25).join('\n');
-      if (!ended) await endFamily(run.pid);
+      await endRun(run, { keepLog: true });
       throw new SetupError(`LocalStack ${ended ? 'ended' : 'does not answer'}; the end of ${places.log}:\n${printed}`);
     }
     await pause(100);
@@ -106,11 +111,12 @@ export async function startRun(options: {
   return run;
 }
 
-function settings(fileSystem: string, port: number): Record<string, string> {
+function settings(fileSystem: string, temporary: string, port: number): Record<string, string> {
   return {
     // Without these it would write to system folders when it finds itself in a container.
     OVERRIDE_IN_DOCKER: '0',
     FILESYSTEM_ROOT: fileSystem,
+    TMPDIR: temporary,
     GATEWAY_LISTEN: `127.0.0.1:${port}`,
     LOCALSTACK_HOST: `127.0.0.1:${port}`,
     // Nothing is fetched or reported by itself.
@@ -119,6 +125,8 @@ function settings(fileSystem: string, port: number): Record<string, string> {
     DNS_ADDRESS: '0',
     LAMBDA_RUNTIME_EXECUTOR: 'host',
     LAMBDA_HOST_NODE: process.execPath,
+    // How often CloudFormation asks whether a resource is there before it begins to wait a second each time.
+    CFN_NO_WAIT_ITERATIONS: '100',
     // What the caller's shell says about AWS is not for the services.
     AWS_ENDPOINT_URL: '',
   };
@@ -144,7 +152,7 @@ export async function findRun(name: string): Promise<Run | undefined> {
 export async function endRun(run: Run, options: { readonly keepLog: boolean }): Promise<void> {
   await endFamily(run.pid);
   const { folder, record, fileSystem } = runPlaces(run.name);
-  for (const path of options.keepLog ? [record, fileSystem] : [folder]) {
+  for (const path of [run.temporary, ...(options.keepLog ? [record, fileSystem] : [folder])]) {
     // A process that was just killed may still be writing.
     await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }

@@ -11,6 +11,7 @@ Environment: LAMBDA_HOST_NODE (path of the node binary, default "node" from PATH
 
 import json
 import logging
+import math
 import os
 import queue
 import shutil
@@ -236,8 +237,18 @@ class HostRuntimeExecutor(RuntimeExecutor):
             output += "\n"
         return (
             f"START RequestId: {request_id} Version: {version}\n{output}END RequestId: {request_id}\n"
-            f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\tMemory Size: {memory} MB"
+            f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\tBilled Duration: {math.ceil(duration_ms)} ms\t"
+            f"Memory Size: {memory} MB\tMax Memory Used: {self._peak_memory_mb()} MB"
         )
+
+    def _peak_memory_mb(self) -> int:
+        """The most that the process has ever taken, where the system tells (Linux), else 0."""
+        try:
+            status = Path(f"/proc/{self.process.pid}/status").read_text()
+        except OSError:
+            return 0  # another system, or the process is gone
+        peak_kb = next((line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")), "0")
+        return int(peak_kb) // 1024
 
     # --- what LocalStack asks about
 
