@@ -121,7 +121,7 @@ function frameStatus(
 }
 
 function frameLabel(node: GraphBranch | GraphMap, side: 'yes' | 'no' | undefined, model: ReportModel): string {
-  return side === undefined ? groupLabel(node, model) : sideLabel(side, frameStatus(node, side, model));
+  return side === undefined ? groupLabel(node, model) : sideLabel(side, jobsOf(sideScope(node, side), model));
 }
 
 function sideScope(node: GraphBranch | GraphMap, side: 'yes' | 'no'): GraphScope | undefined {
@@ -135,8 +135,11 @@ function groupStatus(node: GraphBranch | GraphMap, model: ReportModel): JobStatu
 }
 
 function sideStatus(scope: GraphScope | undefined, model: ReportModel): JobStatus | undefined {
-  if (scope === undefined) return undefined;
-  return worstStatus(nodesOf(scope).flatMap(({ id }) => model.byNode.get(id)?.map(({ status }) => status) ?? []));
+  return worstStatus(jobsOf(scope, model).map(({ status }) => status));
+}
+
+function jobsOf(scope: GraphScope | undefined, model: ReportModel): readonly JobView[] {
+  return scope === undefined ? [] : nodesOf(scope).flatMap(({ id }) => model.byNode.get(id) ?? []);
 }
 
 function groupLabel(node: GraphBranch | GraphMap, model: ReportModel): string {
@@ -147,9 +150,12 @@ function groupLabel(node: GraphBranch | GraphMap, model: ReportModel): string {
   return `${node.id}: ${counts.completed} of ${counts.total} done${counts.failed === 0 ? '' : ` · ${counts.failed} failed`}`;
 }
 
-function sideLabel(side: 'yes' | 'no', status: JobStatus | undefined): string {
-  if (status === undefined || status === 'pending') return side;
-  return status === 'skipped' ? `${side} · not taken` : `${side} · taken`;
+/** Taken is a side of which something began, or of which some jobs were passed by and others not. */
+function sideLabel(side: 'yes' | 'no', jobs: readonly JobView[]): string {
+  const skipped = jobs.filter(({ status }) => status === 'skipped').length;
+  if (jobs.length > 0 && skipped === jobs.length) return `${side} · not taken`;
+  // What only waits, or was cancelled before it began, stands behind a condition that nobody looked at.
+  return skipped > 0 || jobs.some(({ startedAt }) => startedAt !== undefined) ? `${side} · taken` : side;
 }
 
 /** A line that bends softly: straight to the first bend, then through the middles between bends. */

@@ -6,6 +6,7 @@ import type { AttemptView, FailureView } from '../sessions/view.ts';
 import { explainFailure } from './failure.ts';
 import { countText, durationText, numberText, timeText } from './format.ts';
 import type { Html } from './html.ts';
+import { invokeError, thrownAt } from './handler-output.ts';
 import { html } from './html.ts';
 import { fittingLines, logExcerpt } from './log-excerpt.ts';
 import type { JobRow, ReportModel } from './model.ts';
@@ -72,7 +73,8 @@ function jobDetails(row: JobRow, model: ReportModel, conditions: ReadonlyMap<str
 function failurePart(error: FailureView | undefined, budget: number): Html | undefined {
   if (error === undefined) return undefined;
   const { name, message, trace } = explainFailure(error);
-  return html`<h3>Error</h3><p class="error"><strong>${name}</strong></p>${message !== '' && html`<div class="msg">${codeBlock(message, budget / 2, 'the error message')}</div>`}${trace.length > 0 && codeBlock(trace.join('\n'), budget / 2, 'the stack trace')}`;
+  const thrown = thrownAt(trace);
+  return html`<h3>Error</h3><p class="error"><strong>${name}</strong>${thrown !== undefined && html` <span class="dim">thrown at</span> ${sourceTag(thrown)}`}</p>${message !== '' && html`<div class="msg">${codeBlock(message, budget / 2, 'the error message')}</div>`}${trace.length > 0 && codeBlock(trace.join('\n'), budget / 2, 'the stack trace')}`;
 }
 
 /** A single attempt that went well needs no table. */
@@ -95,18 +97,19 @@ function valuePart(title: string, value: Json | undefined, budget: number): Html
 
 function logPart({ view }: JobRow, model: ReportModel, budget: number): Html | undefined {
   const log = Object.hasOwn(model.data.logs, view.job) ? model.data.logs[view.job] : undefined;
-  if (log === undefined || log.lines.length === 0) return undefined;
-  const fitting = fittingLines(log.lines, budget);
+  // What Lambda says of a call that threw is the error above once more.
+  const lines = log?.lines.filter(({ message }) => !invokeError.test(message)) ?? [];
+  if (log === undefined || lines.length === 0) return undefined;
+  const fitting = fittingLines(lines, budget);
   // A single line of many says nothing: then only their number is given.
-  const shown = budget < budgets.smallestLog && fitting < log.lines.length ? 0 : fitting;
-  const earlier = log.lines.length - shown;
+  const shown = budget < budgets.smallestLog && fitting < lines.length ? 0 : fitting;
+  const earlier = lines.length - shown;
   const note =
     earlier > 0
       ? `${countText(earlier, shown === 0 ? 'line' : 'earlier line')} not shown`
       : 'the log is longer than what is kept here';
   const whole =
-    view.error !== undefined &&
-    html`; all of it: ${command('bunsui', 'logs', model.data.session.session_id, '--job', view.job)}`;
+    view.error !== undefined && html`; all of it: ${command('logs', model.data.session.session_id, '--job', view.job)}`;
   const cut = (earlier > 0 || log.truncated) && html`<p class="cut">${note}${whole}</p>`;
-  return html`<h3>Log</h3>${cut}${shown > 0 && logExcerpt(log.lines.slice(-shown), budget)}`;
+  return html`<h3>Log</h3>${cut}${shown > 0 && logExcerpt(lines.slice(-shown), budget)}`;
 }

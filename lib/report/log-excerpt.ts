@@ -1,6 +1,7 @@
 /** Log lines on the page: time, level, message and the author's own fields, within a budget of bytes. */
 import type { LogLine } from '../sessions/report-data.ts';
 import { clipText, utf8Bytes } from './format.ts';
+import { fieldText } from './handler-output.ts';
 import type { Html } from './html.ts';
 import { escapeText, html } from './html.ts';
 
@@ -12,6 +13,7 @@ const ours: ReadonlySet<string> = new Set([
   'job_id',
   'operation_id',
   'attempt',
+  'request_id',
 ]);
 const lineBudget = 2_000;
 /** What a line's tags cost. */
@@ -39,7 +41,7 @@ export function fittingLines(lines: readonly LogLine[], budget: number): number 
 
 function lineText(line: LogLine): string {
   const extra = Object.entries(line).filter(([name]) => !ours.has(name));
-  const fields = extra.map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  const fields = extra.map(([name, value]) => `${name}=${fieldText(value)}`);
   const { text, wholeBytes } = clipText([line.message, ...fields].join('  '), lineBudget);
   return wholeBytes === undefined ? text : `${text}… (line of ${wholeBytes} bytes)`;
 }

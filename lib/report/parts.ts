@@ -70,7 +70,7 @@ export function cutNote(text: string): Html {
   return html`<p class="cut">${text}.</p>`;
 }
 
-/** A command to copy. Words are quoted as a shell needs it. */
+/** A command of bunsui to copy. Words are quoted as a shell needs it. */
 export function command(...words: readonly string[]): Html {
-  return html`<code class="cmd">${words.map(shellWord).join(' ')}</code>`;
+  return html`<code class="cmd">npx bunsui ${words.map(shellWord).join(' ')}</code>`;
 }

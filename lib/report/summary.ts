@@ -3,6 +3,7 @@ import type { LogLine } from '../sessions/report-data.ts';
 import { explainFailure } from './failure.ts';
 import { countText, durationText, numberText } from './format.ts';
 import type { Html } from './html.ts';
+import { isHandlerLine, thrownAt } from './handler-output.ts';
 import { html } from './html.ts';
 import { logExcerpt } from './log-excerpt.ts';
 import type { JobRow, ReportModel } from './model.ts';
@@ -50,12 +51,13 @@ export function failureSection(model: ReportModel): Html | undefined {
   const { name, message, trace } = explainFailure(failure);
   const source = failure.source ?? row?.view.source;
   const log = failure.job === undefined ? undefined : model.data.logs[failure.job];
-  const lines: readonly LogLine[] = log?.lines.slice(-8) ?? [];
+  const lines: readonly LogLine[] = log?.lines.filter(isHandlerLine).slice(-8) ?? [];
+  const thrown = thrownAt(trace);
   const title =
     failure.job === undefined
       ? html`The session ${model.status === 'timeout' ? 'timed out' : `ended as ${model.status}`}`
       : html`${row === undefined ? failure.job : html`<a href="#${row.anchor}">${failure.job}</a>`} ${row?.view.status === 'timeout' ? 'timed out' : 'failed'}`;
-  return html`<section class="panel bad" aria-labelledby="h-failure"><h2 id="h-failure">${title}</h2><p class="error"><strong>${name}</strong></p><div class="msg">${codeBlock(message, 6_000, 'the error message')}</div><dl class="facts">${row !== undefined && html`<div><dt>Attempts</dt><dd>${attemptsText(row)}</dd></div>`}${row?.view.operation !== undefined && html`<div><dt>Operation</dt><dd><code>${row.view.operation}</code></dd></div>`}${source !== undefined && html`<div><dt>Written in</dt><dd>${sourceTag(source)}</dd></div>`}</dl>${trace.length > 0 && html`<details><summary>Stack trace</summary>${codeBlock(trace.join('\n'), 8_000, 'the stack trace')}</details>`}${lines.length > 0 && html`<h3>Last log lines</h3>${logExcerpt(lines, 4_000)}`}<h3>Look further</h3><ul class="cmds"><li>${command('bunsui', 'session', 'show', session.session_id)}</li>${failure.job !== undefined && html`<li>${command('bunsui', 'logs', session.session_id, '--job', failure.job)}</li>`}</ul></section>`;
+  return html`<section class="panel bad" aria-labelledby="h-failure"><h2 id="h-failure">${title}</h2><p class="error"><strong>${name}</strong></p><div class="msg">${codeBlock(message, 6_000, 'the error message')}</div><dl class="facts">${thrown !== undefined && html`<div><dt>Thrown at</dt><dd>${sourceTag(thrown)}</dd></div>`}${source !== undefined && html`<div><dt>Job written in</dt><dd>${sourceTag(source)}</dd></div>`}${row !== undefined && html`<div><dt>Attempts</dt><dd>${attemptsText(row)}</dd></div>`}${row?.view.operation !== undefined && html`<div><dt>Operation</dt><dd><code>${row.view.operation}</code></dd></div>`}</dl>${trace.length > 0 && html`<details><summary>Stack trace</summary>${codeBlock(trace.join('\n'), 8_000, 'the stack trace')}</details>`}${lines.length > 0 && html`<h3>Last log lines</h3>${logExcerpt(lines, 4_000)}`}<h3>Look further</h3><ul class="cmds"><li>${command('session', 'show', session.session_id)}</li>${failure.job !== undefined && html`<li>${command('logs', session.session_id, '--job', failure.job)}</li>`}</ul></section>`;
 }
 
 function attemptsText({ view }: JobRow): string {

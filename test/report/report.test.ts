@@ -4,7 +4,9 @@ import { renderReport } from '../../lib/report/report.ts';
 import { script, scriptHash } from '../../lib/report/script.ts';
 import { style, styleHash } from '../../lib/report/style.ts';
 import type { ReportData } from '../../lib/sessions/report-data.ts';
-import { job, map, pipeline, ref } from '../graph/sample.ts';
+import type { JobStatus } from '../../lib/sessions/status.ts';
+import type { JobView } from '../../lib/sessions/view.ts';
+import { branch, job, literal, map, pipeline, ref } from '../graph/sample.ts';
 import { harmless, withPrefix } from './hostile.ts';
 import { payloads } from './payloads.ts';
 import {
@@ -92,12 +94,13 @@ describe('renderReport', () => {
       [
         ...['validate', 'failed', 'SchemaDriftError'],
         ...['column "arr_delay" of flights/2026-11-20.parquet is text, expected a number', 'first bad row: 8812'],
-        ...['Attempts', '3 attempts', 'Operation', 'validate-operation', 'Written in', 'flights/pipeline.ts:61'],
+        ...['Thrown at', 'flights/validate.ts:31', 'Job written in', 'flights/pipeline.ts:61'],
+        ...['Attempts', '3 attempts', 'Operation', 'validate-operation'],
         ...['Stack trace', 'SchemaDriftError: column "arr_delay" is text'],
         'at validate (/home/ann/etl/pipelines/flights/validate.ts:31:11)',
         'at async run (/home/ann/etl/pipelines/flights/validate.ts:12:3)',
         'Last log lines',
-        ...['21:00:02.000', '#1', 'INFO', 'job started', '21:00:02.137', '#1', 'INFO', 'read 20,000 rows'],
+        ...['21:00:02.137', '#1', 'INFO', 'read 20,000 rows'],
         ...[
           '21:00:02.274',
           '#1',
@@ -109,9 +112,54 @@ describe('renderReport', () => {
           'row 8812: arr_delay is "n/a"',
         ],
         ...['21:00:02.000', '#3', 'ERROR', 'job failed: SchemaDriftError: column "arr_delay" is text'],
-        ...['Look further', 'bunsui session show 01k9w3v7q2m8t4x6z0b5c1d9ef'],
-        'bunsui logs 01k9w3v7q2m8t4x6z0b5c1d9ef --job validate',
+        ...['Look further', 'npx bunsui session show 01k9w3v7q2m8t4x6z0b5c1d9ef'],
+        'npx bunsui logs 01k9w3v7q2m8t4x6z0b5c1d9ef --job validate',
       ].join('\n'),
+    );
+  });
+
+  test('calls a side of a branch taken only when something in it began or was passed by on its own', () => {
+    const sides = (yes: JobView, more: JobView, no: JobView) => {
+      const ir = pipeline([branch('b', literal(true), [job('y'), job('more')], [job('n')])]);
+      const page = renderReport(reportData(ir, 'failed', [yes, more, no]));
+      return [...page.matchAll(/<text[^>]*>((?:yes|no)(?: ·[^<]*)?)<\/text>/g)].map((match) => match[1]).toSorted();
+    };
+    const view = (id: string, status: JobStatus) => jobView(id, { status });
+    const never = ['y', 'more', 'n'].map((id) => view(id, 'cancelled'));
+    const [y = view('y', 'pending'), more = view('more', 'pending'), n = view('n', 'pending')] = never;
+    const begun = jobView('y', { status: 'cancelled', tries: [[0, 1]] });
+    expect([
+      sides(y, more, n),
+      sides(view('y', 'pending'), view('more', 'pending'), view('n', 'pending')),
+      sides(begun, more, view('n', 'skipped')),
+      sides(view('y', 'skipped'), more, view('n', 'skipped')),
+      sides(view('y', 'skipped'), view('more', 'skipped'), jobView('n', { tries: [[0, 1]] })),
+    ]).toStrictEqual([
+      ['no', 'yes'],
+      ['no', 'yes'],
+      ['no · not taken', 'yes · taken'],
+      ['no · not taken', 'yes · taken'],
+      ['no · taken', 'yes · not taken'],
+    ]);
+  });
+
+  test('leaves Lambda’s words for a failure and the stack in a field out of the log', () => {
+    const [line] = logOf('a', ['job failed']).lines;
+    const error = { name: 'E', message: 'lost', stack: 'E: lost\n    at /work/a.ts:1:2' };
+    const lines = line === undefined ? [] : [{ ...line, error }, ...logOf('a', ['ERROR\tInvoke Error\t{}']).lines];
+    const failure = { name: 'E', cause: 'lost' };
+    const page = renderReport(
+      reportData(
+        pipeline([job('a')]),
+        'failed',
+        [jobView('a', { status: 'failed', tries: [[0, 1]], error: failure })],
+        {
+          logs: { a: { lines, truncated: false } },
+        },
+      ),
+    );
+    expect(textOf(page, '<h3>Log</h3>', '</details>')).toBe(
+      ['Log', '21:00:02.000', 'INFO', 'job failed  error=E: lost'].join('\n'),
     );
   });
 
@@ -167,6 +215,7 @@ describe('renderReport', () => {
       [
         ...['validate', 'failed', '14 s', 'Operation', 'validate-operation', 'Began', '2026-11-20 21:00:05 UTC'],
         ...['Critical path', 'yes', 'Written in', 'flights/pipeline.ts:48', 'Error', 'SchemaDriftError'],
+        ...['thrown at', 'flights/validate.ts:31'],
         ...['column "arr_delay" of flights/2026-11-20.parquet is text, expected a number', 'first bad row: 8812'],
         'SchemaDriftError: column "arr_delay" is text',
         'at validate (/home/ann/etl/pipelines/flights/validate.ts:31:11)',
