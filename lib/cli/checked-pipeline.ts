@@ -10,6 +10,12 @@ import { countDiagnostics, diagnosticLines } from './diagnostics.ts';
 import { jsonDiagnostic } from './errors-shown.ts';
 import { harmlessLine } from './harmless.ts';
 import { loadPipeline } from './load-pipeline.ts';
+import { missingEntries } from './missing-entries.ts';
+
+interface Loaded {
+  readonly ir: PipelineIr;
+  readonly diagnostics: readonly Diagnostic[];
+}
 
 interface Options {
   /** Diagnostics are printed on stdout too, as JSON Lines. */
@@ -18,6 +24,15 @@ interface Options {
   readonly notes?: boolean;
   /** Where the text goes. @default stderr */
   readonly print?: (text: string) => void;
+}
+
+const printer = ({ terminal: { err } }: CommandContext, { print }: Options) =>
+  print ?? ((text: string) => err.write(`${text}\n`));
+
+/** The file's pipeline with all that can be known without compiling it. */
+async function load(context: CommandContext, file: string, options: Options): Promise<Loaded> {
+  const { ir, diagnostics } = await loadPipeline(file, context.cwd, printer(context, options));
+  return { ir, diagnostics: [...diagnostics, ...missingEntries(ir)] };
 }
 
 /**
@@ -32,7 +47,8 @@ export function reportDiagnostics(
   options: Options,
 ): boolean {
   const { err, out } = context.terminal;
-  const { json, notes = false, print = (text) => err.write(`${text}\n`) } = options;
+  const { json, notes = false } = options;
+  const print = printer(context, options);
   const diagnostics = notes ? all : all.filter(({ severity }) => severity !== 'info');
   if (diagnostics.length === 0) return false;
   if (json) for (const diagnostic of diagnostics) out.write(jsonDiagnostic(diagnostic));
@@ -48,7 +64,7 @@ export async function loadChecked(
   file: string,
   options: Options,
 ): Promise<PipelineIr | undefined> {
-  const { ir, diagnostics } = await loadPipeline(file, context.cwd);
+  const { ir, diagnostics } = await load(context, file, options);
   return reportDiagnostics(context, `in ${file}`, diagnostics, options) ? undefined : ir;
 }
 
@@ -59,7 +75,7 @@ export async function loadCompiled(
   options: Options,
 ): Promise<PipelineArtifact | undefined> {
   const [{ ir, diagnostics }, { compilePipeline }] = await Promise.all([
-    loadPipeline(file, context.cwd),
+    load(context, file, options),
     import('../compiler/compile.ts'),
   ]);
   if (diagnostics.some(({ severity }) => severity === 'error')) {

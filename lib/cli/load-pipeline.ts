@@ -3,9 +3,11 @@
  * place in it.
  */
 import { spawnSync } from 'node:child_process';
+import { Console } from 'node:console';
 import { existsSync, statSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { dirname, extname, resolve } from 'node:path';
+import { Writable } from 'node:stream';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { BunsuiError, type Diagnostic, type SourcePosition } from '../errors.ts';
 import type { PipelineIr } from '../ir/nodes.ts';
@@ -26,8 +28,18 @@ function isPipeline(value: unknown): value is LoadedPipeline {
   return kind === 'bunsui.pipeline' && typeof ir === 'object' && ir !== null && Array.isArray(diagnostics);
 }
 
-function loadError(code: 'BS1001' | 'BS1002', message: string, source: SourcePosition, hint: string, cause?: unknown) {
-  return new BunsuiError('PipelineError', code, message, { context: { source }, hint, cause });
+function loadError(
+  code: 'BS1001' | 'BS1002',
+  message: string,
+  source: SourcePosition,
+  hint: string | undefined,
+  cause?: unknown,
+) {
+  return new BunsuiError('PipelineError', code, message, {
+    context: { source },
+    cause,
+    ...(hint === undefined ? {} : { hint }),
+  });
 }
 
 /** Refuses what is no file, before Node is asked to import it. */
@@ -149,16 +161,49 @@ function translate(thrown: unknown, file: string, imported: readonly string[]): 
     'BS1001',
     `the file throws while it is read: ${thrown.name}: ${thrown.message}`,
     placeInStack(stack) ?? start,
-    'a pipeline file only describes: move what can fail into a handler',
+    // What failed is the machine or the network. A slip in the code is told by its message and place.
+    asksTheSystem(thrown) ? 'a pipeline file only describes: move what can fail into a handler' : undefined,
     thrown,
   );
+}
+
+/** True for an error that the operating system or the network gave: a file, a socket, a process. */
+function asksTheSystem(thrown: unknown, depth = 0): boolean {
+  if (!(thrown instanceof Error) || depth > 8) return false;
+  return typeof (thrown as NodeJS.ErrnoException).syscall === 'string' || asksTheSystem(thrown.cause, depth + 1);
+}
+
+/**
+ * While it is in force, what is written to the console goes to `say`: stdout is for data. Each call gives its text
+ * without the line feed at its end.
+ */
+function divertConsole(say: (text: string) => void): Disposable {
+  const stream = new Writable({
+    decodeStrings: false,
+    write(chunk: unknown, _encoding, done) {
+      say(String(chunk).replace(/\n$/, ''));
+      done();
+    },
+  });
+  const diverted = new Console(stream);
+  const before = { ...console };
+  // `console` stays the same object: libraries hold on to it.
+  for (const name of Object.keys(before)) {
+    const method: unknown = Reflect.get(diverted, name);
+    if (typeof method === 'function') Reflect.set(console, name, method);
+  }
+  return { [Symbol.dispose]: () => void Object.assign(console, before) };
 }
 
 /**
  * Imports the file with `bunsui` standing for the running one, whatever is installed beside the file, and without
  * Node's remarks on type stripping.
  */
-async function importQuietly(file: string, imported: string[]): Promise<{ readonly default?: unknown }> {
+async function importQuietly(
+  file: string,
+  imported: string[],
+  say: (text: string) => void,
+): Promise<{ readonly default?: unknown }> {
   const ownEntry = new URL(import.meta.url.endsWith('.ts') ? '../index.ts' : '../index.js', import.meta.url).href;
   const hooks = registerHooks({
     resolve: (specifier, context, nextResolve) =>
@@ -170,6 +215,7 @@ async function importQuietly(file: string, imported: string[]): Promise<{ readon
   });
   const { emitWarning } = process;
   process.emitWarning = () => {};
+  using _console = divertConsole(say);
   try {
     return await import(pathToFileURL(file).href);
   } finally {
@@ -181,16 +227,17 @@ async function importQuietly(file: string, imported: string[]): Promise<{ readon
 /**
  * The pipeline that a file exports as its default.
  *
+ * @param say is given what the file writes to the console while it is read, call by call.
  * @throws {BunsuiError} BS2002 when there is no such file, BS1001 when it cannot be imported, BS1002 when its default
  * export is no pipeline. `context.source` is the place, where there is one.
  */
-export async function loadPipeline(given: string, cwd: string): Promise<LoadedPipeline> {
+export async function loadPipeline(given: string, cwd: string, say: (text: string) => void): Promise<LoadedPipeline> {
   const file = resolve(cwd, given);
   checkFile(given, file);
   const imported: string[] = [];
   let exported: { readonly default?: unknown };
   try {
-    exported = await importQuietly(file, imported);
+    exported = await importQuietly(file, imported, say);
   } catch (thrown) {
     throw translate(thrown, file, imported);
   }

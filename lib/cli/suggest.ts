@@ -6,14 +6,19 @@ import { nearest } from '../ir/spelling.ts';
 
 const plain = (name: string) => name.toLowerCase().replaceAll(/[-_\s]/g, '');
 
-/** `did you mean "name"?`, or nothing. Long input is compared by its first 100 characters. */
-export function didYouMean(typed: string, known: Iterable<string>): string | undefined {
+/** The known name that is most likely meant, if one is near. Long input is compared by its first 100 characters. */
+export function nearName(typed: string, known: Iterable<string>): string | undefined {
   const wanted = plain(typed).slice(0, 100);
   if (wanted === '') return undefined;
   const names = new Map([...known].map((name) => [plain(name), name]));
   const near = wanted.length < 2 ? undefined : nearest(wanted, [...names.keys()]);
   const exact = names.get(wanted) ?? names.get(near ?? '');
   const begun = wanted.length < 3 ? [] : [...names].filter(([name]) => name.startsWith(wanted));
-  const name = exact ?? (begun.length === 1 ? begun[0]?.[1] : undefined);
+  return exact ?? (begun.length === 1 ? begun[0]?.[1] : undefined);
+}
+
+/** `did you mean "name"?`, or nothing. */
+export function didYouMean(typed: string, known: Iterable<string>): string | undefined {
+  const name = nearName(typed, known);
   return name === undefined ? undefined : `did you mean "${name}"?`;
 }

@@ -14,6 +14,11 @@ const files = {
   'good.mjs': `import { note } from './note.mjs';
 export default { kind: 'bunsui.pipeline', ir: { id: note }, diagnostics: [] };`,
   'note.mjs': `process.emitWarning('not to be seen'); export const note = 'good';`,
+  'talks.mjs': `console.log('reading', { a: 1 });
+console.error('two\\nlines');
+export default { kind: 'bunsui.pipeline', ir: { id: 'talks' }, diagnostics: [] };`,
+  'reads.mjs': `import { readFileSync } from 'node:fs';\nreadFileSync('/nowhere/at/all');`,
+  'slip.mjs': 'const q = {};\nq.job();',
   'no-default.mjs': 'export const a = 1;',
   'wrong-default.mjs': 'export default { kind: "other" };',
   'named.mjs': `export const daily = { kind: 'bunsui.pipeline', ir: {}, diagnostics: [] };`,
@@ -43,7 +48,7 @@ afterAll(() => {
 
 async function failureOf(name: string): Promise<readonly string[]> {
   try {
-    await loadPipeline(name, folder);
+    await loadPipeline(name, folder, () => {});
     return ['loaded'];
   } catch (thrown) {
     if (!(thrown instanceof BunsuiError)) throw thrown;
@@ -58,10 +63,34 @@ it('loads a pipeline and keeps warnings of its file to itself', async () => {
   const warnings: string[] = [];
   const onWarning = (warning: Error) => warnings.push(warning.message);
   process.on('warning', onWarning);
-  const loaded = await loadPipeline('good.mjs', folder);
+  const said: string[] = [];
+  const loaded = await loadPipeline('good.mjs', folder, (text) => said.push(text));
   await new Promise((settled) => setImmediate(settled));
   process.off('warning', onWarning);
-  expect([loaded, warnings]).toStrictEqual([{ kind: 'bunsui.pipeline', ir: { id: 'good' }, diagnostics: [] }, []]);
+  expect([loaded, warnings, said]).toStrictEqual([
+    { kind: 'bunsui.pipeline', ir: { id: 'good' }, diagnostics: [] },
+    [],
+    [],
+  ]);
+});
+
+it('gives what the file writes to the console to the caller, and the console back', async () => {
+  const { log } = console;
+  const said: string[] = [];
+  await loadPipeline('talks.mjs', folder, (text) => said.push(text));
+  expect([said, console.log === log]).toStrictEqual([['reading { a: 1 }', 'two\nlines'], true]);
+});
+
+it('advises to move into a handler only what asks the system', async () => {
+  expect([await failureOf('reads.mjs'), (await failureOf('slip.mjs')).slice(2)]).toStrictEqual([
+    [
+      'BS1001',
+      'reads.mjs:2:1',
+      "the file throws while it is read: Error: ENOENT: no such file or directory, open '/nowhere/at/all'",
+      'a pipeline file only describes: move what can fail into a handler',
+    ],
+    ['the file throws while it is read: TypeError: q.job is not a function', ''],
+  ]);
 });
 
 const mistakes: readonly (readonly [string, readonly string[]])[] = [
