@@ -7,6 +7,7 @@ import type { Json } from '../ir/expressions.ts';
 import type { JsonSchema, PipelineIr } from '../ir/nodes.ts';
 import { checkInput } from '../sessions/input-schema.ts';
 import { reservedInputKey } from '../storage-layout.ts';
+import { allowedText } from './allowed-values.ts';
 import { didYouMean } from './suggest.ts';
 
 type InputObject = { readonly [key: string]: Json };
@@ -22,16 +23,6 @@ function diagnostic(pipeline: PipelineIr, path: readonly (string | number)[], sa
     path: [pipeline.id, 'input', ...path],
     ...(hint === undefined ? {} : { hint }),
   };
-}
-
-/** What a field may be, in few words: `integer, 1 to 40`. */
-function allowedText(schema: unknown): string | undefined {
-  if (!isRecord(schema)) return undefined;
-  const { type, enum: values, minimum, maximum, description } = schema;
-  if (Array.isArray(values)) return `one of ${values.map((value) => JSON.stringify(value)).join(', ')}`;
-  const range = typeof minimum === 'number' && typeof maximum === 'number' ? `, ${minimum} to ${maximum}` : '';
-  const about = typeof description === 'string' ? `: ${description}` : '';
-  return typeof type === 'string' ? `${type}${range}${about}` : undefined;
 }
 
 function propertiesOf(schema: JsonSchema): Record<string, unknown> {
@@ -52,17 +43,22 @@ function unknownFields(pipeline: PipelineIr, input: InputObject): readonly Diagn
     });
 }
 
+function valueAt(input: InputObject, path: readonly (string | number)[]): Json | undefined {
+  let at: unknown = input;
+  for (const step of path) at = typeof at === 'object' && at !== null ? Reflect.get(at, step) : undefined;
+  return at as Json | undefined;
+}
+
 /** Every reason why a pipeline does not take this input; none when it does. */
 export function inputMistakes(pipeline: PipelineIr, input: InputObject): readonly Diagnostic[] {
   const unknown = unknownFields(pipeline, input);
   const unknownNames = new Set(unknown.map(({ path }) => path[2]));
   const checked = checkInput(pipeline.input, input);
   if (checked.ok) return unknown;
-  const properties = propertiesOf(pipeline.input);
   const misfits = checked.issues
     .filter(({ path }) => !unknownNames.has(path[0] ?? ''))
     .map(({ path, message }) => {
-      const allowed = path.length === 1 ? allowedText(properties[String(path[0])]) : undefined;
+      const allowed = path.length === 0 ? undefined : allowedText(path, pipeline.input, valueAt(input, path));
       return diagnostic(pipeline, path, message, allowed === undefined ? undefined : `allowed is ${allowed}`);
     });
   return [...unknown, ...misfits];

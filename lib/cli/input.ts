@@ -112,6 +112,12 @@ function typed(text: string, schema: unknown, root: JsonSchema): Json {
   return fits || !types.has('string') ? (value as Json) : text;
 }
 
+/** What `-p key=text` gives: text as the value that the schema of the input wants for this field. */
+export function typedParameter(key: string, text: string, schema: JsonSchema): Json {
+  const properties = isRecord(schema['properties']) ? schema['properties'] : {};
+  return typed(text, Object.hasOwn(properties, key) ? properties[key] : undefined, schema);
+}
+
 function parameter(given: string): readonly [key: string, value: string] {
   const at = given.indexOf('=');
   if (at > 0) return [given.slice(0, at), given.slice(at + 1)];
@@ -129,13 +135,9 @@ function parameter(given: string): readonly [key: string, value: string] {
 export async function readInput(sources: InputSources, schema: JsonSchema, cwd: string): Promise<InputObject> {
   const params = sources.params.map(parameter);
   const { file } = sources;
-  const properties = isRecord(schema['properties']) ? schema['properties'] : {};
   let base: InputObject = {};
   if (file === '-') base = parseObject(await readAll(process.stdin, 'stdin'), 'stdin');
   else if (file !== undefined) base = parseObject(await readInputFile(file, cwd), `the input file "${file}"`);
-  const typedParams = params.map(([key, text]): [string, Json] => {
-    const property = Object.hasOwn(properties, key) ? properties[key] : undefined;
-    return [key, typed(text, property, schema)];
-  });
+  const typedParams = params.map(([key, text]): [string, Json] => [key, typedParameter(key, text, schema)]);
   return Object.fromEntries([...Object.entries(base), ...typedParams]);
 }

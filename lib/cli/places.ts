@@ -3,6 +3,8 @@ import { dirname, relative } from 'node:path';
 import { objectPath } from '../local/object-paths.ts';
 import { objectKeys, type PlatformNames } from '../storage-layout.ts';
 import type { CommandContext } from './context.ts';
+import type { Output } from './terminal.ts';
+import { textWidth } from './text-width.ts';
 
 export interface SessionPlaces {
   /** The HTML report. */
@@ -32,7 +34,13 @@ export function shortPath(path: string, cwd: string): string {
 
 /** A word of a command line, quoted where a shell would read something into it. */
 export function shellWord(word: string): string {
-  return /^[\w./@:+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+  return /^[\w./@:+-][\w./@:=+-]*$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** A hint that ends in a command: on a terminal where both do not fit on one line, the command stands on its own. */
+export function hintWith(output: Output, text: string, command: string): string {
+  const fits = !output.live || textWidth(text) + 1 + textWidth(command) < output.size().columns;
+  return `${text}${fits ? ' ' : '\n  '}${command}`;
 }
 
 /** A command line to copy: with the state folder when it is not the usual one. */

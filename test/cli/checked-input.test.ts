@@ -40,10 +40,10 @@ it('names every field that does not fit, what was found and what is allowed', ()
     ['input "hub" is no field of this pipeline', 'did you mean "hubs"?'],
     ['input "colour" is no field of this pipeline', 'allowed are date, hubs, mode, where'],
     ['input "bunsui" is reserved for bunsui', 'allowed are date, hubs, mode, where'],
-    ['input "date" is "soon", not of the format "date"', 'allowed is string'],
-    ['input "hubs" is 99, not at most 40', 'allowed is integer, 1 to 40: how many airports'],
+    ['input "date" is "soon", not of the format "date"', 'allowed is a date, as in 2026-11-20'],
+    ['input "hubs" is 99, not at most 40', 'allowed is a whole number, 1 to 40: how many airports'],
     ['input "mode" is "fast", not one of "full", "quick"', 'allowed is one of "full", "quick"'],
-    ['input "where.region" is 1, not string', undefined],
+    ['input "where.region" is 1, not string', 'allowed is text'],
   ]);
 });
 
@@ -54,7 +54,7 @@ it('says what is missing', () => {
       severity: 'error',
       message: 'input "date" is required',
       path: ['daily', 'input', 'date'],
-      hint: 'allowed is string',
+      hint: 'allowed is a date, as in 2026-11-20',
     },
   ]);
 });
