@@ -3,6 +3,7 @@
  * a runtime that is closed at the end.
  */
 import type { PipelineArtifact } from '../ir/artifact.ts';
+import { isHandlerLine } from '../report/handler-output.ts';
 import type { LogLine } from '../sessions/report-data.ts';
 import type { SessionView } from '../sessions/view.ts';
 import { type Attendance, attend, onAnyPlatform, stayForOthers } from './attend.ts';
@@ -11,7 +12,7 @@ import { unfinishedExecutions } from './execution-feed.ts';
 import { exitCodes } from './exit-codes.ts';
 import { listenForInterruption } from './interruption.ts';
 import { isoTime, jsonLine } from './json-lines.ts';
-import { commandLine, placesOf } from './places.ts';
+import { commandLine, hintWith, placesOf } from './places.ts';
 import { jsonProgress } from './screen/json-progress.ts';
 import { liveProgress } from './screen/live-progress.ts';
 import { plainProgress } from './screen/plain-progress.ts';
@@ -52,10 +53,13 @@ export async function attended(
 ): Promise<number> {
   const run: AttendedRun = { progress: progressFor(context, options) };
   let stopping = false;
-  using interruption = listenForInterruption(() => {
-    stopping = true;
-    run.progress.stop();
-  });
+  using interruption = listenForInterruption(
+    () => {
+      stopping = true;
+      run.progress.stop();
+    },
+    () => sayInterrupted(context, options, run),
+  );
   const work = body(run)
     .finally(() => run.progress.stop())
     // What the closing runtime makes fail is no news.
@@ -73,13 +77,21 @@ async function interrupted(
   run: AttendedRun,
   code: 130 | 143,
 ): Promise<number> {
+  const { attendance } = run;
+  if (attendance?.platform.runtime.owner) context.terminal.err.write('\nstopping …\n');
+  await attendance?.platform.close();
+  sayInterrupted(context, options, run);
+  // A request of ours may still wait for an answer that nobody wants now.
+  process.exit(code);
+}
+
+/** What an interruption leaves behind, and how to go on with it. */
+function sayInterrupted(context: CommandContext, options: AttendedOptions, run: AttendedRun): void {
   const { out, err } = context.terminal;
   const { attendance, session } = run;
-  if (attendance?.platform.runtime.owner) err.write('\nstopping …\n');
-  await attendance?.platform.close();
   if (run.staying) {
     err.write(
-      `interrupted. What still ran can be resumed: ${commandLine(context, 'session resume', options.stateDir)}\n`,
+      `${hintWith(err, 'interrupted. What still ran can be resumed:', commandLine(context, 'session resume', options.stateDir))}\n`,
     );
   } else if (session === undefined) err.write('interrupted before a session was started\n');
   else {
@@ -87,17 +99,12 @@ async function interrupted(
     const resume = commandLine(context, `session resume ${session.session}`, options.stateDir);
     const { owner = true, pid } = attendance?.platform.runtime ?? {};
     err.write(
-      owner ? `interrupted. Go on with it: ${resume}\n` : `it goes on in process ${pid}. Watch it: ${resume}\n`,
+      `${hintWith(err, owner ? 'interrupted. Go on with it:' : `it goes on in process ${pid}. Watch it:`, resume)}\n`,
     );
   }
-  // A request of ours may still wait for an answer that nobody wants now.
-  process.exit(code);
 }
 
-/** What Lambda and the wrapper write around a handler's own lines: the failure says it already. */
-const surroundings = /^((START|END|REPORT|INIT_START) RequestId: |ERROR\tInvoke Error\t|job (started|failed)$)/;
-
-/** Last lines of the failed jobs' logs, for the summary. */
+/** Last lines that the handlers of the failed jobs wrote, for the summary: what lies around them, the failure says. */
 async function failureLogs(attendance: Attendance, view: SessionView, session: AttendedSession) {
   const failed = view.jobs.filter(
     ({ kind, status }) => kind === 'job' && (status === 'failed' || status === 'timeout'),
@@ -113,7 +120,7 @@ async function failureLogs(attendance: Attendance, view: SessionView, session: A
   };
   const lines = await onAnyPlatform(attendance, async (platform) => readSessionLogs(await platform.clients(), item));
   for (const line of lines) {
-    if (surroundings.test(line.message) || !failed.some(({ job }) => job === line.job_id)) continue;
+    if (!isHandlerLine(line) || !failed.some(({ job }) => job === line.job_id)) continue;
     logs.set(line.job_id, [...(logs.get(line.job_id) ?? []), line].slice(-5));
   }
   return logs;
@@ -166,5 +173,6 @@ async function hintAtInterrupted(context: CommandContext, options: AttendedOptio
   if (first === undefined) return;
   const resume = commandLine(context, `session resume ${first.session}`, options.stateDir);
   const what = left.length === 1 ? 'a session was interrupted' : `${left.length} sessions were interrupted`;
-  context.terminal.err.write(`\n${what} earlier. Go on with ${left.length === 1 ? 'it' : 'the first'}: ${resume}\n`);
+  const goOn = `${what} earlier. Go on with ${left.length === 1 ? 'it' : 'the first'}:`;
+  context.terminal.err.write(`\n${hintWith(context.terminal.err, goOn, resume)}\n`);
 }

@@ -26,6 +26,8 @@ const byErrorCode: { readonly [code in ErrorCode]?: ExitCode } = {
   BS3002: exitCodes.notFound,
   BS3003: exitCodes.notFound,
   BS3004: exitCodes.conflict,
+  BS3005: exitCodes.conflict,
+  BS3006: exitCodes.notFound,
   BS4002: exitCodes.conflict,
   BS4004: exitCodes.invalid,
 };

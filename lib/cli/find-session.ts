@@ -4,8 +4,7 @@ import type { PipelineArtifact } from '../ir/artifact.ts';
 import { foldHistory } from '../sessions/fold.ts';
 import type { SessionItem } from '../sessions/items.ts';
 import type { SessionView } from '../sessions/view.ts';
-import type { EventPage } from './follow.ts';
-import { readEvents } from './execution-feed.ts';
+import { type RuntimeEventPage, readEvents, unfinishedExecutions } from './execution-feed.ts';
 import { isUnusedFolder, type LocalPlatform, openLocalPlatform } from './local-platform.ts';
 import type { CommandContext } from './context.ts';
 
@@ -47,14 +46,49 @@ export async function artifactOf(platform: LocalPlatform, item: SessionItem): Pr
   });
 }
 
-/** A session's state now, folded from its whole history. `driven`: some process works on it, or it has ended. */
+/** What a session's history tells, beside its view. */
+export interface SessionNow {
+  readonly view: SessionView;
+  /** It has not ended, and no process works on it. */
+  readonly interrupted: boolean;
+  /** When its newest event happened; when it was created, where there is none. Milliseconds since the epoch. */
+  readonly lastEventMs: number;
+}
+
+async function history(platform: LocalPlatform, { execution_arn: arn }: SessionItem): Promise<RuntimeEventPage> {
+  if (arn === undefined) return { events: [], status: 'RUNNING', driven: false };
+  return readEvents(platform.local, arn, 0);
+}
+
+const newestMs = ({ events }: RuntimeEventPage, item: SessionItem) =>
+  events.at(-1)?.timestamp ?? Date.parse(item.created_at);
+
+/** A session's state now, folded from its whole history. */
 export async function viewNow(
   platform: LocalPlatform,
   item: SessionItem,
   artifact: PipelineArtifact,
-): Promise<{ readonly view: SessionView; readonly driven: boolean }> {
-  const none: EventPage & { readonly driven: boolean } = { events: [], status: 'RUNNING', driven: false };
-  const { execution_arn: arn } = item;
-  const page = arn === undefined ? none : await readEvents(platform.local, arn, 0);
-  return { view: foldHistory(artifact, page.events), driven: page.driven };
+): Promise<SessionNow> {
+  const page = await history(platform, item);
+  const view = foldHistory(artifact, page.events);
+  return { view, interrupted: !page.driven && view.endedAt === undefined, lastEventMs: newestMs(page, item) };
+}
+
+/**
+ * Which of these sessions were interrupted.
+ *
+ * @returns by session id, when the newest event of its history happened (milliseconds since the epoch).
+ */
+export async function interruptedAmong(
+  platform: LocalPlatform,
+  items: readonly SessionItem[],
+): Promise<ReadonlyMap<string, number>> {
+  const unfinished = new Set((await unfinishedExecutions(platform.local)).map(({ executionArn }) => executionArn));
+  const found = new Map<string, number>();
+  for (const item of items) {
+    if (item.execution_arn === undefined || !unfinished.has(item.execution_arn)) continue;
+    const page = await history(platform, item);
+    if (page.status === 'RUNNING' && !page.driven) found.set(item.session_id, newestMs(page, item));
+  }
+  return found;
 }

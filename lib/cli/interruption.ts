@@ -10,14 +10,20 @@ export interface Interruption {
   [Symbol.dispose](): void;
 }
 
-/** Listens from now on. `onFirst` is called in the signal's own moment, for what must not wait. */
-export function listenForInterruption(onFirst: (signal: 'SIGINT' | 'SIGTERM') => void): Interruption {
+/**
+ * Listens from now on. `onFirst` is called in the signal's own moment, for what must not wait; `onSecond` before the
+ * process ends without having stopped cleanly.
+ */
+export function listenForInterruption(onFirst: () => void, onSecond: () => void): Interruption {
   const { promise, resolve } = Promise.withResolvers<130 | 143>();
   let code: 130 | 143 | undefined;
   const on = (signal: 'SIGINT' | 'SIGTERM') => {
-    if (code !== undefined) process.exit(code);
+    if (code !== undefined) {
+      onSecond();
+      process.exit(code);
+    }
     code = signal === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated;
-    onFirst(signal);
+    onFirst();
     resolve(code);
   };
   process.on('SIGINT', on);

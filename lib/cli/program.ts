@@ -83,7 +83,12 @@ const pages: { readonly [command: string]: HelpPage } = {
       ['bunsui session resume', 'go on with the newest session that has not ended'],
       ['bunsui session resume 01k9x2', 'go on with this one'],
     ],
-    notes: [sessionNote, 'Completed jobs are not run again. A session that has ended keeps its end.', runNote],
+    notes: [
+      sessionNote,
+      'Completed jobs are not run again. A session that has ended keeps its end.',
+      'Exit codes: 0 completed, 1 failed, 2 usage, 5 no such session, 6 it has ended already, 7 runtime failure, ' +
+        '130 and 143 interrupted (the session can be resumed).',
+    ],
   },
   logs: {
     examples: [
@@ -208,7 +213,7 @@ function addRest(program: Command, context: CommandContext, run: Run): void {
     .command('logs')
     .description('Prints what the handlers of a session wrote, job by job in the order of time.')
     .argument('SESSION', 'the session')
-    .option('--job <job>', 'only this job; for a map all its iterations')
+    .option('--job <job>', 'only this job: its path, or its id for all iterations; of a map all its jobs')
     .addOption(jsonOption('print the records as JSON Lines'))
     .addOption(stateDirOption())
     .action((id: string, options: StateOptions & { readonly job?: string }) =>

@@ -2,6 +2,7 @@
  * A session as a page for a person: how it ended, its jobs, what failed and why, its result, and where to look further.
  */
 import type { SourcePosition } from '../errors.ts';
+import { thrownAt } from '../report/handler-output.ts';
 import type { LogLine } from '../sessions/report-data.ts';
 import type { JobView, SessionView } from '../sessions/view.ts';
 import { placeText } from './diagnostics.ts';
@@ -9,7 +10,7 @@ import { duration } from './durations.ts';
 import { failureLine, failureText } from './failures.ts';
 import { harmlessLine } from './harmless.ts';
 import { countByStatus } from './screen/frame.ts';
-import { paintOf, symbolOf } from './screen/symbols.ts';
+import { paintOf, type ShownStatus, symbolOf } from './screen/symbols.ts';
 import { table } from './table.ts';
 import type { Output } from './terminal.ts';
 import { cut } from './text-width.ts';
@@ -19,7 +20,10 @@ export interface PageOptions {
   readonly output: Output;
   readonly unicode: boolean;
   readonly cwd: string;
+  /** Where the lengths of what has not ended end: now, or the last moment known of an interrupted session. */
   readonly nowMs: number;
+  /** No process works on the session: nothing in it runs. */
+  readonly interrupted?: true;
 }
 
 /** What is known of a session beside its view. */
@@ -33,17 +37,23 @@ export interface SessionFacts {
 const lengthOf = (at: { readonly startedAt?: number; readonly endedAt?: number }, nowMs: number) =>
   at.startedAt === undefined ? '' : duration((at.endedAt ?? nowMs) - at.startedAt);
 
+/** What runs by the record of an interrupted session does not run. */
+function shownStatus<S extends ShownStatus>(status: S, { interrupted }: PageOptions): S | 'interrupted' {
+  return interrupted && (status === 'running' || status === 'retrying') ? 'interrupted' : status;
+}
+
 /** `✓ completed  flights  01k…  in 6.4s`, and the jobs by status. */
 export function outcomeLines({ session, pipeline, view }: SessionFacts, options: PageOptions): readonly string[] {
   const { palette } = options.output;
   const took = lengthOf(view, options.nowMs);
-  const paint = paintOf(view.status, palette);
-  const word = `${symbolOf(view.status, options.unicode)} ${view.status}`;
+  const status = shownStatus(view.status, options);
+  const paint = paintOf(status, palette);
+  const word = `${symbolOf(status, options.unicode)} ${status}`;
   const jobs = view.jobs.filter(({ kind }) => kind === 'job');
   return [
     `${paint(palette.bold(word))}  ${palette.bold(pipeline)}  ${session}${took === '' ? '' : `  ${palette.dim(view.endedAt === undefined ? 'for' : 'in')} ${took}`}`,
     palette.dim(
-      `${jobs.length} job${jobs.length === 1 ? '' : 's'}${jobs.length === 0 ? '' : `: ${countByStatus(jobs)}`}`,
+      `${jobs.length} job${jobs.length === 1 ? '' : 's'}${jobs.length === 0 ? '' : `: ${countByStatus(jobs.map((job) => ({ status: shownStatus(job.status, options) })))}`}`,
     ),
   ];
 }
@@ -54,9 +64,9 @@ function failedJobs(view: SessionView): readonly JobView[] {
   return failed.toSorted((a, b) => Number(b.job === view.error?.job) - Number(a.job === view.error?.job));
 }
 
-function place(source: SourcePosition | undefined, options: PageOptions): readonly string[] {
+function place(source: SourcePosition | undefined, options: PageOptions, word = 'at'): readonly string[] {
   if (source === undefined || source.line === 0) return [];
-  return [`    ${options.output.palette.dim('at')} ${placeText(source, options.cwd)}`];
+  return [`    ${options.output.palette.dim(word)} ${placeText(source, options.cwd)}`];
 }
 
 function failedJobLines(job: JobView, logs: readonly LogLine[], options: PageOptions): readonly string[] {
@@ -65,13 +75,14 @@ function failedJobLines(job: JobView, logs: readonly LogLine[], options: PageOpt
   const tries = job.attempts.length > 1 ? ` after ${job.attempts.length} attempts` : '';
   const said = job.error === undefined ? undefined : failureText(job.error);
   const [first = '', ...rest] = (said?.message ?? '').split('\n');
-  const handlerLine = said?.trace.find((line) => /:\d+:\d+\)?$/.test(line) && !line.includes('node:'))?.trim();
+  // The author's own line that threw tells most; the job's place in the pipeline comes second.
+  const thrown = thrownAt(said?.trace ?? []);
   return [
     `  ${palette.red(`${job.job} ${job.status === 'timeout' ? 'timed out' : 'failed'}${tries}`)}`,
     ...(said === undefined ? [] : [`    ${palette.bold(said.name)}${first === '' ? '' : `: ${first}`}`]),
     ...rest.slice(0, 8).map((line) => `    ${cut(line, columns - 5)}`),
-    ...place(job.source, options),
-    ...(handlerLine === undefined ? [] : [`    ${palette.dim(cut(handlerLine, columns - 5))}`]),
+    ...place(thrown, options),
+    ...place(job.source, options, thrown === undefined ? 'at' : 'job at'),
     ...(logs.length === 0 ? [] : [`    ${palette.dim('last log lines')}`]),
     ...logs.map(
       (line) => `    ${palette.dim('|')} ${cut(harmlessLine(`${line.level}  ${line.message}`), columns - 7)}`,
@@ -107,7 +118,7 @@ export function jobTable(view: SessionView, options: PageOptions): readonly stri
     const items = iterations === undefined ? '' : `${iterations.completed}/${iterations.total}`;
     const attempts = job.attempts.length === 0 ? '' : String(job.attempts.length);
     return [
-      `${symbolOf(job.status, unicode)} ${job.status}`,
+      `${symbolOf(shownStatus(job.status, options), unicode)} ${shownStatus(job.status, options)}`,
       job.job,
       items === '' ? attempts : `${items} items`,
       lengthOf(job, nowMs),
@@ -116,7 +127,7 @@ export function jobTable(view: SessionView, options: PageOptions): readonly stri
   });
   const paintStatus = (cell: string, row: number) => {
     const job = rows[row];
-    return job === undefined ? cell : paintOf(job.status, output.palette)(cell);
+    return job === undefined ? cell : paintOf(shownStatus(job.status, options), output.palette)(cell);
   };
   return table(
     [

@@ -43,8 +43,8 @@ it('a failed session: run, page, list, logs, records', async () => {
     '',
     '  prices[0]/price failed after 2 attempts',
     '    RangeError: order 1 has no price',
-    expect.stringMatching(/^ {4}at .*shop\/shop\.ts:26:\d+$/),
-    expect.stringMatching(/^ {4}at .*shop\/price\.ts:6:\d+\)$/),
+    expect.stringMatching(/^ {4}at .*shop\/price\.ts:6:\d+$/),
+    expect.stringMatching(/^ {4}job at .*shop\/shop\.ts:26:\d+$/),
     '    last log lines',
     '    | WARNING  no price list',
     '    | WARNING  no price list',
@@ -63,8 +63,8 @@ it('a failed session: run, page, list, logs, records', async () => {
     '',
     '  prices[0]/price failed after 2 attempts',
     '    RangeError: order 1 has no price',
-    expect.stringMatching(/^ {4}at .*shop\/shop\.ts:26:\d+$/),
-    expect.stringContaining('shop/price.ts'),
+    expect.stringMatching(/^ {4}at .*shop\/price\.ts:6:\d+$/),
+    expect.stringMatching(/^ {4}job at .*shop\/shop\.ts:26:\d+$/),
     '',
     'STATUS       JOB               ATTEMPTS  TIME  ERROR',
     '✓ completed  count                    1  T',
@@ -99,9 +99,37 @@ it('a failed session: run, page, list, logs, records', async () => {
     shown.jobs[3].job_status,
     shown.jobs[3].attempts.length,
     listed.session_id,
-  ]).toStrictEqual(['session', 'failed', 'failed', 2, session]);
+    listed.input,
+    listed.interrupted,
+  ]).toStrictEqual(['session', 'failed', 'failed', 2, session, shown.input, false]);
   const again = await run(['session', 'resume', session]);
-  expect([again.code, again.out.includes(`session ${session} existing: shop`)]).toStrictEqual([1, true]);
+  expect([again.code, again.out, again.err.split('\n')]).toStrictEqual([
+    6,
+    '    0.0s  starting the runtime\n',
+    [
+      `error[BS3005]: session ${session} has ended as failed; only an interrupted session can be resumed`,
+      `  = help: run the pipeline again: bunsui run ${shop} -p flaw=broken -p orders=1`,
+      '',
+    ],
+  ]);
+
+  // The id of a node stands for it in all iterations, and a terminal shows a failure's stack once.
+  const byNode = await run(['logs', session, '--job', 'price'], true);
+  expect(fixed(byNode.out, session).map((line) => line.replace(/Duration.*/, '…'))).toStrictEqual([
+    'CLOCK  prices[0]/price  INFO      job started',
+    'CLOCK  prices[0]/price  WARNING   no price list',
+    expect.stringMatching(
+      /^CLOCK {2}prices\[0\]\/price {2}ERROR {5}job failed {2}duration_ms=\d+ {2}error=RangeError: order 1 has no price$/,
+    ),
+    expect.stringMatching(/^ {2}\| {5}at .*shop\/price\.ts:6:\d+\)$/),
+    'CLOCK  prices[0]/price  ERROR     REPORT  …',
+    'CLOCK  prices[0]/price#2  INFO      job started',
+    'CLOCK  prices[0]/price#2  WARNING   no price list',
+    expect.stringMatching(/^CLOCK {2}prices\[0\]\/price#2 {2}ERROR {5}job failed {2}/),
+    expect.stringMatching(/^ {2}\| {5}at .*shop\/price\.ts:6:\d+\)$/),
+    'CLOCK  prices[0]/price#2  ERROR     REPORT  …',
+    '',
+  ]);
 });
 
 it('a live picture ends with the summary below it', async () => {
@@ -160,7 +188,7 @@ it('mistakes of every kind end with their code', async () => {
     [0, 'flowchart LR', ''],
     [0, '{', ''],
     [5, '', 'error[BS3002]: no session has the id "nothing-like-it"'],
-    [2, '', 'error[BS2001]: this session has no job "prise"'],
+    [5, '', 'error[BS3006]: this session has no job "prise"'],
     [0, '', 'job "recount" wrote nothing'],
   ]);
 });
@@ -175,7 +203,7 @@ it('help, usage errors and an unused folder, as their own processes show them', 
     [['sesion'], 2, 'error[BS2001]: unknown command "sesion"'],
     [['graph', 'x', '--direction', 'up'], 2, 'error[BS2001]: "up" does not fit --direction <direction>: a direction'],
     [['session', 'list', '--limit', '0'], 2, 'error[BS2001]: "0" does not fit --limit <n>: a number from 1 to 1000'],
-    [['session', 'list', ...unused], 0, 'no sessions yet. Start one: bunsui run pipelines/flights/pipeline.ts'],
+    [['session', 'list', ...unused], 0, 'no sessions yet. Start one: bunsui run FILE'],
     [['session', 'list', '--status', 'failed', ...unused], 0, 'no session fits'],
     [['session', 'resume', ...unused], 5, '    0.0s  starting the runtime'],
     [['session', 'resume', 'latest', '--json', ...unused], 5, '{"v":1,"type":"preparing"'],

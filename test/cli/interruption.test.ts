@@ -88,7 +88,12 @@ it.each([
   const shown = await bunsui(['session', 'show', 'latest'], { cwd: folder });
   expect(shown.out).toContain(`No process works on it. Go on with it: bunsui session resume ${session}`);
 
-  const listed = await bunsui(['session', 'list'], { cwd: folder });
+  expect(shown.out).toMatch(new RegExp(`^‖ interrupted  shop  ${session}  for `));
+
+  const listed = await bunsui(['session', 'list', '--status', 'running'], { cwd: folder });
+  expect(listed.out.split('\n')[1]).toMatch(new RegExp(`^‖ interrupted  ${session}  shop `));
+  const record = JSON.parse((await bunsui(['session', 'list', '--json'], { cwd: folder })).out);
+  expect([record.status, record.interrupted]).toStrictEqual(['running', true]);
   expect(listed.err).toBe(`\nno process works on ${session}. Go on with it: bunsui session resume ${session}\n`);
 
   const resumed = start('session', 'resume');
@@ -104,20 +109,21 @@ it.each([
 it.each([
   ['SIGINT', 130],
   ['SIGTERM', 143],
-] as const)('a second %s ends at once what does not stop by itself', async (signal, code) => {
+] as const)('a second %s ends at once what does not stop by itself, with a last word', async (signal, code) => {
   const file = new URL('../../lib/cli/interruption.ts', import.meta.url).href;
   const script = `
     import { listenForInterruption } from ${JSON.stringify(file)};
-    listenForInterruption((signal) => console.log('first', signal));
+    listenForInterruption(() => console.log('first'), () => console.log('how to go on'));
     setInterval(() => {}, 1000);
     console.log('listening');
   `;
   const stubborn = startNode('--input-type=module', '-e', script);
   await stubborn.saying('listening');
   stubborn.child.kill(signal);
-  await stubborn.saying(`first ${signal}`);
+  await stubborn.saying('first');
   stubborn.child.kill(signal);
-  expect((await stubborn.ended).code).toBe(code);
+  const { code: ended, text } = await stubborn.ended;
+  expect([ended, text]).toStrictEqual([code, 'listening\nfirst\nhow to go on\n']);
 });
 
 it('a run beside another one is its client; the first stays until both have ended', async () => {

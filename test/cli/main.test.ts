@@ -208,6 +208,8 @@ it('gives every error its documented exit code', () => {
     'BS3002',
     'BS3003',
     'BS3004',
+    'BS3005',
+    'BS3006',
     'BS4001',
     'BS4002',
     'BS4003',
@@ -215,7 +217,7 @@ it('gives every error its documented exit code', () => {
     'BS5001',
   ];
   const ours = codes.map((code) => exitCodeFor(new BunsuiError('AWSError', code, '')));
-  expect(ours).toStrictEqual([3, 3, 3, 2, 5, 3, 5, 5, 6, 7, 6, 7, 3, 7]);
+  expect(ours).toStrictEqual([3, 3, 3, 2, 5, 3, 5, 5, 6, 6, 5, 7, 6, 7, 3, 7]);
   const denied = Object.assign(new Error('no'), { name: 'AccessDeniedException' });
   expect([
     exitCodeFor(denied),

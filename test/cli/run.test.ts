@@ -147,9 +147,9 @@ describe('a run that ends well', () => {
     ).toBe(6);
     expect(new Set(jsonLines(json).map((line) => line['job_id']))).toStrictEqual(new Set(['prices[0]/price']));
     expect([wrong.code, wrong.out, wrong.err]).toStrictEqual([
-      2,
+      5,
       '',
-      'error[BS2001]: this session has no job "cuont"\n  = help: did you mean "count"?\n',
+      'error[BS3006]: this session has no job "cuont"\n  = help: did you mean "count"?\n',
     ]);
   });
 
@@ -168,10 +168,12 @@ describe('a run that ends well', () => {
 
   it('does not begin anew when it is resumed', async () => {
     const again = await bunsui(['session', 'resume', session, '--json'], { cwd: folder });
-    expect([again.code, typesOf(jsonLines(again)), endOf(again)['status']]).toStrictEqual([
-      0,
-      ['preparing', 'session.existing', 'session.ended'],
-      'completed',
+    const [, refusal = {}] = jsonLines(again);
+    expect([again.code, typesOf(jsonLines(again)), refusal['message'], refusal['hint']]).toStrictEqual([
+      6,
+      ['preparing', 'diagnostic'],
+      `session ${session} has ended as completed; only an interrupted session can be resumed`,
+      `run the pipeline again: bunsui run ${shop} -p orders=3 -p flaw=flaky`,
     ]);
   });
 

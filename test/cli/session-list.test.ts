@@ -49,6 +49,28 @@ it('fits the terminal, with the error on a line of its own', () => {
   expect(lines.every((line) => textWidth(line) <= 79)).toBe(true);
 });
 
+it('leaves out columns where a terminal is narrow, the absolute time first, and cuts no row in two', () => {
+  const shownAt = (columns: number) => {
+    const { err, unicode, out } = recordedTerminal({ columns });
+    const terminal = { err, unicode, out: { ...out, live: true } };
+    const lines = sessionTable(items, { terminal }, t0 + 120_000, new Map([[items[0]?.session_id ?? '', t0 + 5_000]]));
+    expect(lines.filter((line) => textWidth(line) >= columns)).toStrictEqual([]);
+    return lines.slice(0, 2);
+  };
+  expect([78, 64, 60, 44].map(shownAt)).toStrictEqual([
+    [
+      'STATUS         SESSION                     PIPELINE         STARTED      TIME',
+      '‖ interrupted  01b00000000000000000000000  flights          2 min ago    5.0s',
+    ],
+    [
+      'STATUS         SESSION                     STARTED      TIME',
+      '‖ interrupted  01b00000000000000000000000  2 min ago    5.0s',
+    ],
+    ['STATUS         SESSION                       TIME', '‖ interrupted  01b00000000000000000000000    5.0s'],
+    ['STATUS         SESSION', '‖ interrupted  01b00000000000000000000000'],
+  ]);
+});
+
 it('is one line for each session in a pipe', () => {
   const lines = sessionTable(items, { terminal: recordedTerminal() }, t0 + 120_000);
   expect(lines.length).toBe(3);

@@ -1,18 +1,21 @@
 /** `bunsui session list`: sessions, the latest first, as a table or as records. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { listSessions } from '../../sessions/list-sessions.ts';
 import type { SessionItem } from '../../sessions/items.ts';
 import type { SessionStatus } from '../../sessions/status.ts';
 import type { CommandContext } from '../context.ts';
 import { ago, duration, localTime, shortTime } from '../durations.ts';
-import { unfinishedExecutions } from '../execution-feed.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { interruptedAmong } from '../find-session.ts';
 import { harmlessLine } from '../harmless.ts';
 import { jsonLine } from '../json-lines.ts';
 import { isUnusedFolder, openLocalPlatform, readFromPlatform } from '../local-platform.ts';
-import { commandLine } from '../places.ts';
+import { commandLine, hintWith } from '../places.ts';
+import { recordedValue } from '../recorded-value.ts';
 import { paintOf, symbolOf } from '../screen/symbols.ts';
-import { table } from '../table.ts';
-import { cut } from '../text-width.ts';
+import { type Column, table } from '../table.ts';
+import { cut, textWidth } from '../text-width.ts';
 
 export interface ListOptions {
   readonly stateDir: string;
@@ -22,48 +25,84 @@ export interface ListOptions {
   readonly limit: number;
 }
 
-function tookText(item: SessionItem, nowMs: number): string {
+/** Sessions that no process works on, though they have not ended: by id, when their newest event happened. */
+type Interrupted = ReadonlyMap<string, number>;
+
+function tookText(item: SessionItem, nowMs: number, interrupted: Interrupted): string {
   if (item.started_at === undefined) return '';
-  const endMs = item.completed_at === undefined ? nowMs : Date.parse(item.completed_at);
+  const lastMs = interrupted.get(item.session_id) ?? nowMs;
+  const endMs = item.completed_at === undefined ? lastMs : Date.parse(item.completed_at);
   return duration(endMs - Date.parse(item.started_at));
 }
 
 const errorText = ({ error_code: code, error_message: message }: SessionItem) =>
   harmlessLine([code, message].filter((part) => part !== undefined).join(': '));
 
+interface ListColumn extends Column {
+  readonly cellOf: (item: SessionItem) => string;
+  /** Columns of a terminal without room go away by this, the lowest first; those without it stay. */
+  readonly dropped?: number;
+}
+
+/** The columns of which each finds room: names may be cut, statuses, ids and times not. */
+function fitting(columns: readonly ListColumn[], items: readonly SessionItem[], available: number) {
+  const least = ({ title, cellOf, atLeast }: ListColumn) =>
+    Math.min(atLeast ?? 8, Math.max(textWidth(title), ...items.map((item) => textWidth(cellOf(item)))));
+  const shown = [...columns];
+  const needed = () => shown.reduce((sum, column) => sum + least(column) + 2, -2);
+  for (const next of columns.filter(({ dropped }) => dropped !== undefined).toSorted(byDropped)) {
+    if (needed() <= available) break;
+    shown.splice(shown.indexOf(next), 1);
+  }
+  return shown;
+}
+
+const byDropped = (a: ListColumn, b: ListColumn) => (a.dropped ?? 0) - (b.dropped ?? 0);
+
 /**
- * The table of sessions. On a terminal a failed one has its error on a line of its own; in a pipe, where a session is
- * one line of any length, in a column.
+ * The table of sessions. On a terminal a failed one has its error on a line of its own, and columns that find no room
+ * are left out; in a pipe, where a session is one line of any length, the error is a column.
  */
 export function sessionTable(
   items: readonly SessionItem[],
   { terminal }: Pick<CommandContext, 'terminal'>,
   nowMs: number,
+  interrupted: Interrupted = new Map(),
 ): readonly string[] {
   const { palette, live } = terminal.out;
   const available = live ? terminal.out.size().columns - 1 : Number.POSITIVE_INFINITY;
+  const statusOf = ({ session_id: id, status }: SessionItem) => (interrupted.has(id) ? 'interrupted' : status);
   const paintStatus = (cell: string, row: number) => {
     const item = items[row];
-    return item === undefined ? cell : paintOf(item.status, palette)(cell);
+    return item === undefined ? cell : paintOf(statusOf(item), palette)(cell);
   };
-  const columns = [
-    { title: 'STATUS', paint: paintStatus, atLeast: 11 },
-    { title: 'SESSION', atLeast: 26 },
-    { title: 'PIPELINE', atLeast: 7 },
-    { title: 'STARTED', atLeast: 9 },
-    { title: '', atLeast: 11, paint: palette.dim },
-    { title: 'TIME', align: 'right' as const },
-    ...(live ? [] : [{ title: 'ERROR' }]),
+  const all: readonly ListColumn[] = [
+    {
+      title: 'STATUS',
+      atLeast: 13,
+      cellOf: (item) => `${symbolOf(statusOf(item), terminal.unicode)} ${statusOf(item)}`,
+      paint: paintStatus,
+    },
+    { title: 'SESSION', atLeast: 26, cellOf: ({ session_id: id }) => id },
+    { title: 'PIPELINE', atLeast: 8, cellOf: ({ pipeline_name: name }) => harmlessLine(name), dropped: 2 },
+    {
+      title: 'STARTED',
+      atLeast: 11,
+      cellOf: ({ created_at: created }) => ago(nowMs - Date.parse(created)),
+      dropped: 3,
+    },
+    {
+      title: '',
+      atLeast: 11,
+      cellOf: ({ created_at: created }) => (live ? shortTime(created) : localTime(created)),
+      dropped: 1,
+      paint: palette.dim,
+    },
+    { title: 'TIME', align: 'right', cellOf: (item) => tookText(item, nowMs, interrupted), dropped: 4 },
+    ...(live ? [] : [{ title: 'ERROR', cellOf: errorText }]),
   ];
-  const cells = items.map((item) => [
-    `${symbolOf(item.status, terminal.unicode)} ${item.status}`,
-    item.session_id,
-    harmlessLine(item.pipeline_name),
-    ago(nowMs - Date.parse(item.created_at)),
-    live ? shortTime(item.created_at) : localTime(item.created_at),
-    tookText(item, nowMs),
-    ...(live ? [] : [errorText(item)]),
-  ]);
+  const columns = fitting(all, items, available);
+  const cells = items.map((item) => columns.map(({ cellOf }) => cellOf(item)));
   const [titles = '', ...rows] = table(columns, cells, available, palette.dim);
   const errorRow = (item: SessionItem | undefined) =>
     !live || item === undefined || errorText(item) === ''
@@ -74,33 +113,48 @@ export function sessionTable(
 
 interface Found {
   readonly items: readonly SessionItem[];
-  /** Ids of sessions that are unfinished and that no process works on. */
-  readonly interrupted: readonly string[];
+  readonly interrupted: Interrupted;
+}
+
+/** A record for a program: input and output as values, as `session show` gives them, and whether it was interrupted. */
+function jsonRecord(item: SessionItem, interrupted: Interrupted): string {
+  return jsonLine('session', {
+    ...item,
+    interrupted: interrupted.has(item.session_id),
+    input: recordedValue(item.input),
+    ...(item.output === undefined ? {} : { output: recordedValue(item.output) }),
+  });
+}
+
+/** The file that a hint names: the example where it is there. */
+function fileToRun(cwd: string): string {
+  const example = 'pipelines/flights/pipeline.ts';
+  return existsSync(join(cwd, example)) ? example : 'FILE';
 }
 
 export async function listSessionsCommand(context: CommandContext, options: ListOptions): Promise<number> {
   const { out, err } = context.terminal;
   const { items, interrupted } = await read(context, options);
   if (options.json) {
-    for (const item of items) out.write(jsonLine('session', { ...item }));
+    for (const item of items) out.write(jsonRecord(item, interrupted));
     return exitCodes.ok;
   }
   if (items.length === 0) {
     const isFiltered = options.pipeline !== undefined || options.status !== undefined;
-    const start = `${context.commandName} run pipelines/flights/pipeline.ts`;
+    const start = `${context.commandName} run ${fileToRun(context.cwd)}`;
     err.write(isFiltered ? 'no session fits\n' : `no sessions yet. Start one: ${start}\n`);
     return exitCodes.ok;
   }
-  out.write(`${sessionTable(items, context, Date.now()).join('\n')}\n`);
-  for (const item of items.filter(({ session_id: id }) => interrupted.includes(id))) {
+  out.write(`${sessionTable(items, context, Date.now(), interrupted).join('\n')}\n`);
+  for (const item of items.filter(({ session_id: id }) => interrupted.has(id))) {
     const resume = commandLine(context, `session resume ${item.session_id}`, options.stateDir);
-    err.write(`\nno process works on ${item.session_id}. Go on with it: ${resume}\n`);
+    err.write(`\n${hintWith(err, `no process works on ${item.session_id}. Go on with it:`, resume)}\n`);
   }
   return exitCodes.ok;
 }
 
 async function read(context: CommandContext, options: ListOptions): Promise<Found> {
-  if (isUnusedFolder(options.stateDir, context.cwd)) return { items: [], interrupted: [] };
+  if (isUnusedFolder(options.stateDir, context.cwd)) return { items: [], interrupted: new Map() };
   const open = () => openLocalPlatform(options.stateDir, context.cwd);
   return readFromPlatform(open, async (platform) => {
     const { sessions: items } = await listSessions(await platform.clients(), {
@@ -108,8 +162,6 @@ async function read(context: CommandContext, options: ListOptions): Promise<Foun
       ...(options.pipeline === undefined ? {} : { pipeline: options.pipeline }),
       ...(options.status === undefined ? {} : { status: options.status as SessionStatus }),
     });
-    // A runtime that was opened for this very question works on nothing.
-    const unfinished = platform.runtime.owner ? await unfinishedExecutions(platform.local) : [];
-    return { items, interrupted: unfinished.map(({ session }) => session) };
+    return { items, interrupted: await interruptedAmong(platform, items) };
   });
 }

@@ -8,6 +8,7 @@ import { unfinishedExecutions } from '../execution-feed.ts';
 import { artifactOf, openForSession, sessionNamed } from '../find-session.ts';
 import type { LocalPlatform } from '../local-platform.ts';
 import { ensureOwnPlatform } from '../local-platform.ts';
+import { runAgain } from '../run-again.ts';
 
 export async function resumeSession(
   context: CommandContext,
@@ -31,6 +32,23 @@ async function newestUnfinished(platform: LocalPlatform, context: CommandContext
   });
 }
 
+/** Says how the session ended, and how its pipeline is run again. */
+async function hasEnded(platform: LocalPlatform, item: SessionItem, context: CommandContext): Promise<BunsuiError> {
+  const { session_id: session, status } = item;
+  // Without the pipeline's version the file is not known; that it has ended is.
+  const artifact = await artifactOf(platform, item).catch((thrown: unknown) => {
+    if (thrown instanceof BunsuiError) return undefined;
+    throw thrown;
+  });
+  const again = runAgain(context, artifact?.pipeline, item.input);
+  return new BunsuiError(
+    'SessionError',
+    'BS3005',
+    `session ${session} has ended as ${status}; only an interrupted session can be resumed`,
+    { hint: `run the pipeline again: ${again}`, context: { session, status } },
+  );
+}
+
 async function work(
   context: CommandContext,
   name: string | undefined,
@@ -47,16 +65,17 @@ async function work(
       hint: 'the process ended before its execution began: run the pipeline again',
     });
   }
+  if (isTerminal(item.status)) throw await hasEnded(platform, item, context);
   // The record of an end that was not written in time is written by our own function, in its newest form.
   const [artifact] = await Promise.all([artifactOf(platform, item), ensureOwnPlatform(platform)]);
-  if (!isTerminal(item.status)) await platform.runtime.resumeExecutions([item.execution_arn]);
+  await platform.runtime.resumeExecutions([item.execution_arn]);
   const session = {
     session: item.session_id,
     createdAt: item.created_at,
     executionArn: item.execution_arn,
     pipeline: item.pipeline_id,
     version: item.pipeline_version,
-    origin: isTerminal(item.status) ? ('existing' as const) : ('resumed' as const),
+    origin: 'resumed' as const,
   };
   return attendToEnd(context, options, run, attendance, session, artifact);
 }

@@ -9,8 +9,8 @@ import { failureText } from '../failures.ts';
 import { harmlessLine } from '../harmless.ts';
 import { isoTime, jsonLine } from '../json-lines.ts';
 import { readFromPlatform } from '../local-platform.ts';
-import { commandLine, placesOf, type SessionPlaces } from '../places.ts';
-import { failureLines, jobTable, outcomeLines, resultLines } from '../session-page.ts';
+import { commandLine, hintWith, placesOf, type SessionPlaces } from '../places.ts';
+import { failureLines, jobTable, outcomeLines, type PageOptions, resultLines } from '../session-page.ts';
 import { whereLines } from '../summary.ts';
 import { layoutValue } from '../values.ts';
 
@@ -22,7 +22,10 @@ export interface ShowOptions {
 interface Shown {
   readonly item: SessionItem;
   readonly view: SessionView;
-  readonly driven: boolean;
+  /** No process works on it, and it has not ended. */
+  readonly interrupted: boolean;
+  /** Of its newest event. */
+  readonly lastEventMs: number;
   readonly places: SessionPlaces;
 }
 
@@ -30,9 +33,10 @@ export async function showSession(context: CommandContext, name: string, options
   const open = () => openForSession(context, options.stateDir);
   const shown = await readFromPlatform(open, async (platform): Promise<Shown> => {
     const item = await sessionNamed(platform, name);
-    const { view, driven } = await viewNow(platform, item, await artifactOf(platform, item));
+    const { view, interrupted, lastEventMs } = await viewNow(platform, item, await artifactOf(platform, item));
     const at = { session: item.session_id, createdAt: item.created_at };
-    return { item, view, driven, places: placesOf(platform.runtime.stateDir, platform.names, at) };
+    const places = placesOf(platform.runtime.stateDir, platform.names, at);
+    return { item, view, interrupted, lastEventMs, places };
   });
   const { out } = context.terminal;
   if (options.json) out.write(jsonLine('session', { ...shown.item, ...liveFields(shown) }));
@@ -41,10 +45,10 @@ export async function showSession(context: CommandContext, name: string, options
 }
 
 /** The record with parsed input and output, the jobs, and the places, in the record's kind of names. */
-function liveFields({ item, view, driven, places }: Shown): { readonly [field: string]: unknown } {
+function liveFields({ item, view, interrupted, places }: Shown): { readonly [field: string]: unknown } {
   return {
     status: view.endedAt === undefined ? item.status : view.status,
-    interrupted: !driven && view.endedAt === undefined,
+    interrupted,
     input: view.input,
     ...(view.output === undefined ? {} : { output: view.output }),
     jobs: view.jobs.map(jobRecord),
@@ -87,25 +91,29 @@ function jobRecord(job: JobView): { readonly [field: string]: unknown } {
 }
 
 function pageLines(context: CommandContext, shown: Shown, stateDir: string): readonly string[] {
-  const { item, view, driven, places } = shown;
+  const { item, view, interrupted, places } = shown;
   const { out, unicode } = context.terminal;
   const { bold, dim } = out.palette;
   const nowMs = Date.now();
-  const options = { output: out, unicode, cwd: context.cwd, nowMs };
+  const state = interrupted ? { nowMs: shown.lastEventMs, interrupted } : { nowMs };
+  const options: PageOptions = { output: out, unicode, cwd: context.cwd, ...state };
   const facts = { session: item.session_id, pipeline: item.pipeline_id, version: item.pipeline_version, view };
   const started = `${localTime(item.created_at)} (${ago(nowMs - Date.parse(item.created_at))})`;
   const by = [item.trigger.kind, item.trigger.detail, item.user_name].filter((part) => part !== undefined).join(', ');
   const failures = view.error === undefined ? [] : failureLines(view, () => [], options);
   const result = resultLines(view, options);
   const input = layoutValue(view.input, { columns: out.size().columns - 3, palette: out.palette });
-  const interrupted = view.endedAt === undefined && !driven;
   return [
     ...outcomeLines(facts, options),
     dim(harmlessLine(`version ${item.pipeline_version}, started ${started} by ${by}`)),
     ...(interrupted
       ? [
           '',
-          `No process works on it. Go on with it: ${commandLine(context, `session resume ${item.session_id}`, stateDir)}`,
+          ...hintWith(
+            out,
+            'No process works on it. Go on with it:',
+            commandLine(context, `session resume ${item.session_id}`, stateDir),
+          ).split('\n'),
         ]
       : []),
     ...(failures.length === 0 ? [] : ['', ...failures]),

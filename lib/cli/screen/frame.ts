@@ -8,7 +8,7 @@ import { duration } from '../durations.ts';
 import { failureLine } from '../failures.ts';
 import type { Palette } from '../terminal.ts';
 import { cut, sized, textWidth } from '../text-width.ts';
-import { bar, paintOf, spinnerAt, symbolOf } from './symbols.ts';
+import { bar, paintOf, type ShownStatus, spinnerAt, symbolOf } from './symbols.ts';
 
 export interface FrameOptions {
   readonly title: string;
@@ -57,13 +57,14 @@ function chooseRows(jobs: readonly JobView[], room: number): readonly JobView[] 
 }
 
 /** `12 completed, 3 running`: how many of these jobs have each status. */
-export function countByStatus(jobs: readonly JobView[]): string {
-  const counts = new Map<JobStatus, number>();
+export function countByStatus(jobs: readonly { readonly status: ShownStatus }[]): string {
+  const counts = new Map<ShownStatus, number>();
   for (const { status } of jobs) counts.set(status, (counts.get(status) ?? 0) + 1);
-  const order: readonly JobStatus[] = [
+  const order: readonly ShownStatus[] = [
     'failed',
     'timeout',
     'cancelled',
+    'interrupted',
     'running',
     'retrying',
     'completed',

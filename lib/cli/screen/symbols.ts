@@ -4,6 +4,9 @@
 import type { JobStatus, SessionStatus } from '../../sessions/status.ts';
 import type { Paint, Palette } from '../terminal.ts';
 
+/** `interrupted`: recorded as unfinished, and no process works on it. */
+export type ShownStatus = JobStatus | SessionStatus | 'interrupted';
+
 interface Look {
   readonly symbol: string;
   readonly ascii: string;
@@ -11,12 +14,13 @@ interface Look {
 }
 
 // The same signs as in the report and in Mermaid graphs.
-const looks: { readonly [status in JobStatus | SessionStatus]: Look } = {
+const looks: { readonly [status in ShownStatus]: Look } = {
   pending: { symbol: '○', ascii: '.', colour: 'dim' },
   created: { symbol: '○', ascii: '.', colour: 'dim' },
   queued: { symbol: '○', ascii: '.', colour: 'dim' },
   running: { symbol: '▶', ascii: '>', colour: 'blue' },
   retrying: { symbol: '↻', ascii: '~', colour: 'yellow' },
+  interrupted: { symbol: '‖', ascii: '=', colour: 'yellow' },
   paused: { symbol: '‖', ascii: '=', colour: 'yellow' },
   completed: { symbol: '✓', ascii: '+', colour: 'green' },
   failed: { symbol: '✗', ascii: 'x', colour: 'red' },
@@ -29,7 +33,7 @@ const spinner = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', 
 const asciiSpinner = ['|', '/', '-', '\\'];
 
 /** One character for a status. */
-export function symbolOf(status: JobStatus | SessionStatus, unicode: boolean): string {
+export function symbolOf(status: ShownStatus, unicode: boolean): string {
   const look = looks[status];
   return unicode ? look.symbol : look.ascii;
 }
@@ -41,7 +45,7 @@ export function spinnerAt(nowMs: number, unicode: boolean): string {
 }
 
 /** The colour of a status. */
-export function paintOf(status: JobStatus | SessionStatus, palette: Palette): Paint {
+export function paintOf(status: ShownStatus, palette: Palette): Paint {
   return palette[looks[status].colour];
 }
 
