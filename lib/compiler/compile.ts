@@ -62,16 +62,12 @@ export function compilePipeline(pipeline: PipelineIr, options: CompileOptions): 
   };
 }
 
-/** What barriers cost: which jobs wait for what they do not need, and the longest path before and after. */
-function barrierNote(pipeline: PipelineIr, { scope, barriers, criticalPath }: ScopeBarriers): Diagnostic {
+/** What barriers cost: which jobs wait for what they do not need. */
+function barrierNote(pipeline: PipelineIr, { scope, barriers, longestPath }: ScopeBarriers): Diagnostic {
   const added = barriers.flatMap((barrier) => barrier.added);
   const shown = added.slice(0, 3).map(([waiting, on]) => `"${waiting}" waits for "${on}"`);
   const more = added.length > shown.length ? ` and ${added.length - shown.length} more` : '';
-  const { asked, compiled } = criticalPath;
-  const cost =
-    compiled === asked
-      ? `the longest path stays ${asked} jobs`
-      : `the longest path grows from ${asked} to ${compiled} jobs`;
+  const cost = `the longest path stays ${longestPath} jobs, and each of them may now wait for a slower one`;
   const count = barriers.length === 1 ? 'a barrier was' : `${barriers.length} barriers were`;
   return {
     code: 'BS1201',

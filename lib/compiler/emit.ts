@@ -14,6 +14,7 @@ import type { BranchIr, JobIr, MapIr, NodeIr, PipelineIr, RetryIr, ScopeIr } fro
 import { transitiveReduction } from '../ir/reduction.ts';
 import { shapeOf } from '../ir/shapes.ts';
 import { dependenciesOf, nodeIndex, refsWithin } from '../ir/walk.ts';
+import { reservedInputKey } from '../storage-layout.ts';
 import { access, type PrintScope, print, quoted, template, text } from './jsonata.ts';
 import { conditionState, forkState, skipState, variableNames } from './names.ts';
 import { itemReads, projection, type Reads, readByOutput, readByResult, readersTargets, readsOf } from './reads.ts';
@@ -48,7 +49,7 @@ interface Frame {
 export interface ScopeBarriers {
   readonly scope: string;
   readonly barriers: readonly Barrier[];
-  readonly criticalPath: { readonly asked: number; readonly compiled: number };
+  readonly longestPath: number;
 }
 
 export interface Emitted {
@@ -192,8 +193,8 @@ function newEmitter(pipeline: PipelineIr) {
     exit: Exit,
   ): string | undefined {
     const own = new Map(scope.nodes.map((node) => [node.id, node]));
-    const { skeleton, barriers: added, criticalPath } = buildSkeleton(transitiveReduction(dependenciesOf(scope)));
-    if (added.length > 0) barriers.push({ scope: name, barriers: added, criticalPath });
+    const { skeleton, barriers: added, longestPath } = buildSkeleton(transitiveReduction(dependenciesOf(scope)));
+    if (added.length > 0) barriers.push({ scope: name, barriers: added, longestPath });
     if (!skeleton) return undefined;
     const readers = new Map<string, string[]>();
     for (const node of scope.nodes)
@@ -299,7 +300,7 @@ function newEmitter(pipeline: PipelineIr) {
       '"redrive": $states.context.Execution.RedriveCount',
       '"execution": $states.context.Execution.Id',
       '"startedAt": $states.context.Execution.StartTime',
-      '"block": $states.context.Execution.Input.bunsui',
+      `"block": ${access('$states.context.Execution.Input', [reservedInputKey])}`,
     ];
     const withWhen = node.when ? printScope(noOverrides, [...frame.known, node.when]) : here;
     states[node.id] = {

@@ -10,6 +10,7 @@
  */
 import type { CallExpression, Expression, Json, RefExpression } from '../ir/expressions.ts';
 import { alternatives, mayBeNull, type ShapeContext, shapeOf } from '../ir/shapes.ts';
+import { reservedInputKey } from '../storage-layout.ts';
 
 /** How to print the values that an expression refers to, at the place where it is evaluated. */
 export interface PrintScope {
@@ -78,12 +79,26 @@ function standing(scope: PrintScope, { kind, target, path }: RefExpression): str
   const base = scope.base(target);
   // A node that is known, at the state being printed, to have been skipped has no fields.
   if (base === 'null' && path.length > 0) return nothing;
+  // The input of an execution also holds what bunsui passes along.
+  if (target.kind === 'input' && path.length === 0) {
+    return `$sift(${base}, function($value, $key){ $key != ${text(reservedInputKey)} })`;
+  }
   return path.reduce<string>((inner, key, index) => {
     const whole: RefExpression = { kind, target, path: path.slice(0, index) };
-    return typeof key === 'number' && mayBeNull(shapeOf(scope.shapes, whole))
-      ? access(unlessNull(inner), [key])
-      : access(inner, [key]);
+    if (typeof key === 'number' && mayBeNull(shapeOf(scope.shapes, whole))) return access(unlessNull(inner), [key]);
+    const field = access(inner, [key]);
+    return target.kind === 'input' && index === 0 ? orDefault(scope, key, field) : field;
   }, base);
+}
+
+/**
+ * A field of the pipeline's input, or its default: a session has it filled in, an execution that was started in the
+ * AWS console does not.
+ */
+function orDefault(scope: PrintScope, key: string | number, value: string): string {
+  const { properties } = scope.shapes.pipeline.input;
+  const property = (properties as { readonly [name: string]: { readonly default?: Json } } | undefined)?.[key];
+  return property?.default === undefined ? value : `($exists(${value}) ? ${value} : ${literal(property.default)})`;
 }
 
 /** A value, or nothing when it is null. The first item of null would be null itself. */

@@ -23,8 +23,8 @@ export interface Barrier {
 export interface SkeletonResult {
   readonly skeleton: Skeleton | undefined;
   readonly barriers: readonly Barrier[];
-  /** Longest path, in nodes: as the graph asks, and with the barriers. */
-  readonly criticalPath: { readonly asked: number; readonly compiled: number };
+  /** Longest path, in nodes. Barriers lie between levels, so they do not lengthen it; they make its jobs wait for slower ones. */
+  readonly longestPath: number;
 }
 
 /** Nodes of a part with their parents inside the part, and their level: the longest path to them inside the part. */
@@ -55,21 +55,12 @@ export function buildSkeleton(graph: Reduced): SkeletonResult {
   return {
     skeleton,
     barriers,
-    criticalPath: { asked: partOf(graph, graph.order).depth, compiled: skeleton ? depthOf(skeleton) : 0 },
+    longestPath: partOf(graph, graph.order).depth,
   };
 }
 
 function sequence(parts: readonly Skeleton[]): Skeleton {
   return { kind: 'sequence', parts: parts.flatMap((part) => (part.kind === 'sequence' ? part.parts : [part])) };
-}
-
-/** Longest path through a skeleton, in nodes. */
-function depthOf(skeleton: Skeleton): number {
-  if (skeleton.kind === 'leaf') return 1;
-  const depths = skeleton.parts.map(depthOf);
-  return skeleton.kind === 'sequence'
-    ? depths.reduce((sum, depth) => sum + depth, 0)
-    : depths.reduce((most, depth) => Math.max(most, depth), 0);
 }
 
 function partOf(graph: Reduced, ids: readonly string[]): Part {

@@ -5,7 +5,8 @@ import { type CallExpression, type Expression, refsOf } from './expressions.ts';
 import { misfits } from './fit.ts';
 import { mistake, type Path } from './mistake.ts';
 import type { JsonSchema, NodeIr, PipelineIr, ScopeIr } from './nodes.ts';
-import { fieldShape, itemShape, type ShapeContext, shapeOf } from './shapes.ts';
+import { fieldShape, itemShape, type Shape, type ShapeContext, shapeOf } from './shapes.ts';
+import { nearest } from './spelling.ts';
 import { dependenciesOf, innerScopes, ownExpressions, type PlacedNode, refsWithin, type ScopeStep } from './walk.ts';
 
 function hasCycle(scope: ScopeIr): boolean {
@@ -49,6 +50,7 @@ export function checkValues(pipeline: PipelineIr, nodes: ReadonlyMap<string, Pla
           : around;
       const wanted = wantedAt(pipeline, node, place);
       return [
+        ...unknownFields(context, expression, path, node.source),
         ...checkFit(context, expression, wanted, path, node.source),
         ...checkArguments(context, expression, path, node.source),
       ];
@@ -60,6 +62,7 @@ export function checkValues(pipeline: PipelineIr, nodes: ReadonlyMap<string, Pla
   const path = [pipeline.id, 'output'];
   return [
     ...inNodes,
+    ...unknownFields(context, output.value, path, pipeline.source),
     ...checkFit(context, output.value, output.schema, path, pipeline.source),
     ...checkArguments(context, output.value, path, pipeline.source),
   ];
@@ -89,6 +92,62 @@ function checkFit(
       misfit.hint,
     );
   });
+}
+
+/** Fields that are read and that the schema of the value does not have. */
+function unknownFields(
+  context: ShapeContext,
+  expression: Expression,
+  path: Path,
+  source: SourcePosition,
+): readonly Diagnostic[] {
+  switch (expression.kind) {
+    case 'literal':
+      return [];
+    case 'array':
+      return expression.items.flatMap((item) => unknownFields(context, item, path, source));
+    case 'object':
+      return Object.values(expression.fields).flatMap((field) => unknownFields(context, field, path, source));
+    case 'call': {
+      const inside = expression.arguments.flatMap((argument) => unknownFields(context, argument, path, source));
+      return inside.length > 0 ? inside : unknownField(context, expression, path, source);
+    }
+    case 'ref':
+      return unknownField(context, expression, path, source);
+  }
+}
+
+function unknownField(
+  context: ShapeContext,
+  expression: Expression,
+  path: Path,
+  source: SourcePosition,
+): readonly Diagnostic[] {
+  const { unknown } =
+    expression.kind === 'call' && expression.name === 'pluck'
+      ? pluckedShape(context, expression)
+      : shapeOf(context, expression);
+  if (!unknown) return [];
+  const { field, known } = unknown;
+  const near = nearest(field, known);
+  const fields = known.length === 0 ? 'it has no fields' : `it has ${known.join(', ')}`;
+  const message = `${path.slice(1).join('.')}: there is no field "${field}"${placeOf(expression)}`;
+  return [mistake('BS1105', message, path, source, near === undefined ? fields : `did you mean "${near}"?`)];
+}
+
+/** Where a field was looked for, in the author's words. */
+function placeOf(expression: Expression): string {
+  const [ref] = refsOf(expression);
+  if (!ref) return '';
+  const { target } = ref;
+  if (target.kind === 'input') return ' in the input of the pipeline';
+  return target.kind === 'node' ? ` in the output of "${target.id}"` : ` in the ${target.kind} of "${target.map}"`;
+}
+
+function pluckedShape(context: ShapeContext, { arguments: given }: CallExpression): Shape {
+  const [list, key] = given;
+  if (!list || key?.kind !== 'literal') return { schema: {}, absent: false };
+  return fieldShape(itemShape(shapeOf(context, list)), String(key.value));
 }
 
 /** Values inside functions: only `orElse`, `eq`, `ne` and `ok` take one that may be absent. */
@@ -141,7 +200,7 @@ function absentPlucked(
   const [list, key] = given;
   if (name !== 'pluck' || !list || key?.kind !== 'literal') return [];
   const shape = fieldShape(itemShape(shapeOf(context, list)), String(key.value));
-  if (!shape.absent) return [];
+  if (!shape.absent || shape.unknown) return [];
   const because = shape.because === undefined ? '' : `: ${shape.because}`;
   const message = `${path.slice(1).join('.')}: the field "${String(key.value)}" in pluck(…) may be absent${because}`;
   return [mistake('BS1107', message, path, source, 'make the field required in the schema, or give it a default')];
@@ -155,7 +214,7 @@ function absentIn(
   where: string,
 ): readonly Diagnostic[] {
   const shape = shapeOf(context, expression);
-  if (!shape.absent) return [];
+  if (!shape.absent || shape.unknown) return [];
   const because = shape.because === undefined ? '' : `: ${shape.because}`;
   return [
     mistake(

@@ -1,4 +1,7 @@
-/** Cycles of a dependency graph, for messages: each as the ids along it, starting with the one written first. */
+/**
+ * Cycles of a dependency graph, for messages: each as the ids along it, starting with the one written first. Of cycles
+ * that share a node only one is given: mending it shows what is left.
+ */
 export function cyclesOf(dependencies: ReadonlyMap<string, ReadonlySet<string>>): readonly (readonly string[])[] {
   const cycles: string[][] = [];
   const settled = new Set<string>();
@@ -18,7 +21,8 @@ export function cyclesOf(dependencies: ReadonlyMap<string, ReadonlySet<string>>)
         onTrail.delete(top.id);
         trail.pop();
       } else if (onTrail.has(next)) {
-        cycles.push(trail.slice(trail.findIndex(({ id }) => id === next)).map(({ id }) => id));
+        const cycle = trail.slice(trail.findIndex(({ id }) => id === next)).map(({ id }) => id);
+        if (!cycles.some((known) => known.some((id) => cycle.includes(id)))) cycles.push(cycle);
       } else if (!settled.has(next) && dependencies.has(next)) {
         enter(next);
       }

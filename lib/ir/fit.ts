@@ -58,6 +58,8 @@ export function misfits(
 ): readonly Misfit[] {
   const shape = shapeOf(context, expression);
   const name = path.join('.') || 'the value';
+  // A field that is not there at all is a mistake of its own, reported where it is read.
+  if (shape.unknown) return [];
   if (shape.absent) {
     return [
       {

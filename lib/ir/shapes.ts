@@ -12,6 +12,8 @@ export interface Shape {
   readonly absent: boolean;
   /** Why it may be absent, for messages. */
   readonly because?: string;
+  /** A field that was asked for and that no form of the value can have, and the fields there are. */
+  readonly unknown?: { readonly field: string; readonly known: readonly string[] };
   /** When absent it stands there as null: the output of a skipped node, an item of a list with gaps. */
   readonly asNull?: true;
 }
@@ -61,6 +63,7 @@ function withDefinitions(schema: JsonSchema, root: JsonSchema): JsonSchema {
 
 /** The shape of a field or list item of a value. */
 export function fieldShape(shape: Shape, key: string | number): Shape {
+  if (shape.unknown) return shape;
   const shapes = alternatives(shape.schema).map((schema): Shape | undefined => {
     if (schema['type'] === 'null') return { schema: {}, absent: true, because: 'the value around it may be null' };
     if (typeof key === 'number') {
@@ -92,7 +95,10 @@ export function fieldShape(shape: Shape, key: string | number): Shape {
     return schema['type'] === undefined && schema['properties'] === undefined ? anything : undefined;
   });
   const found = shapes.filter((candidate) => candidate !== undefined);
-  if (found.length === 0) return { schema: {}, absent: true, because: `there is no field "${key}"` };
+  if (found.length === 0) {
+    const known = alternatives(shape.schema).flatMap((schema) => Object.keys(asSchema(schema['properties'])));
+    return { schema: {}, absent: true, unknown: { field: String(key), known: [...new Set(known)] } };
+  }
   const absent =
     found.find((candidate) => candidate.absent) ??
     (found.length < shapes.length ? { because: `only some forms of the value have "${key}"` } : undefined);
@@ -215,7 +221,7 @@ function literalSchema(value: Json): JsonSchema {
   if (Array.isArray(value)) return { type: 'array', items: unite(value.map(literalSchema)) };
   if (typeof value === 'object') {
     const properties = Object.fromEntries(Object.entries(value).map(([key, field]) => [key, literalSchema(field)]));
-    return { type: 'object', properties, required: Object.keys(properties), additionalProperties: false };
+    return { type: 'object', properties, required: Object.keys(properties), additionalProperties: {} };
   }
   return { type: typeof value === 'number' && Number.isInteger(value) ? 'integer' : typeof value, const: value };
 }
@@ -239,7 +245,7 @@ export function shapeOf(context: ShapeContext, expression: Expression): Shape {
           type: 'object',
           properties: Object.fromEntries(fields.map(([key, shape]) => [key, shape.schema])),
           required: fields.filter(([, shape]) => !shape.absent).map(([key]) => key),
-          additionalProperties: false,
+          additionalProperties: {},
         },
         absent: false,
       };

@@ -24,7 +24,7 @@ export const rooms: { readonly [room: string]: RoomRule } = {
   dsl: { rooms: ['ir', 'wrapper', 'errors'], packages: ['zod'], node: ['call-site.ts'] },
   formats: { rooms: ['ir', 'errors'], packages: ['yaml', 'zod'], node: 'any' },
   asl: { rooms: ['errors'], packages: ['jsonata'], node: 'any' },
-  compiler: { rooms: ['ir', 'asl', 'errors'], packages: [], node: 'none' },
+  compiler: { rooms: ['ir', 'asl', 'storage-layout', 'errors'], packages: [], node: 'none' },
   engine: { rooms: ['asl', 'errors'], packages: [], node: 'none' },
   graph: { rooms: ['ir', 'errors'], packages: ['@dagrejs/dagre'], node: 'none' },
   local: {

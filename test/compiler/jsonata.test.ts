@@ -273,6 +273,17 @@ describe('a printed expression', () => {
     );
   });
 
+  it('takes the default of an input field that an execution was started without', async () => {
+    const withDefault = { type: 'object', properties: { size: { type: 'integer', default: 3 } } } as const;
+    const pipeline = { ...scope.shapes.pipeline, input: withDefault };
+    const printed = print({ ...scope, shapes: { ...scope.shapes, pipeline } }, ref('size'));
+    expect([await answer(printed, {}), await answer(printed, { size: 0 })]).toStrictEqual([3, 0]);
+  });
+
+  it('gives the whole input without what bunsui adds to it', async () => {
+    expect(await answer(print(scope, ref()), { n: 1, bunsui: { session: 's' } })).toStrictEqual({ n: 1 });
+  });
+
   it('reaches a field of any name', async () => {
     await fc.assert(
       fc.asyncProperty(name, name, int, async (outer, inner, value) => {

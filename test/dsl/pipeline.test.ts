@@ -277,6 +277,25 @@ describe('mistakes of an author', () => {
     ]);
   });
 
+  it('include fields that are not there, with the one that is likely meant', () => {
+    const recorded = pipeline(
+      'fields',
+      { input: z.object({ label: z.string() }), output: z.object({ n: z.int() }) },
+      (p, input) => {
+        const a = p.job('a', load, { key: any(input).lable });
+        p.job('b', move, { key: 'k', rows: any(a.out).row });
+        p.job('c', move, { key: 'k', rows: orElse(any(a.out).kind.deep, 0) });
+        p.output({ n: sum(pluck(a.out.parts, any('m'))) });
+      },
+    );
+    expect(recorded.diagnostics.map(({ code, message, hint }) => [code, message, hint])).toStrictEqual([
+      ['BS1105', 'a.input: there is no field "lable" in the input of the pipeline', 'did you mean "label"?'],
+      ['BS1105', 'b.input: there is no field "row" in the output of "a"', 'did you mean "rows"?'],
+      ['BS1105', 'c.input: there is no field "deep" in the output of "a"', 'it has no fields'],
+      ['BS1105', 'output: there is no field "m" in the output of "a"', 'did you mean "n"?'],
+    ]);
+  });
+
   it('include schemas without a JSON form, durations that are none, and two operations of one name', () => {
     const dated = lambda('dated', {
       entry: './d.ts',
