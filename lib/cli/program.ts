@@ -70,6 +70,10 @@ const pages: { readonly [command: string]: HelpPage } = {
       ['bunsui session list --pipeline flights --limit 5', 'the last five sessions of a pipeline'],
       ['bunsui session list --json | jq -r .session_id', 'ids for a script'],
     ],
+    notes: [
+      'A session that no process works on is shown as interrupted; its status is still "running". With --json its record ' +
+        'has "interrupted": true, and "input" and "output" are JSON values, as in session show.',
+    ],
   },
   'session show': {
     examples: [

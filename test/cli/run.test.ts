@@ -294,7 +294,7 @@ describe('where nothing has run', () => {
     expect(list).toStrictEqual({
       code: 0,
       out: '',
-      err: 'no sessions yet. Start one: bunsui run pipelines/flights/pipeline.ts\n',
+      err: 'no sessions yet. Start one: bunsui run FILE\n',
     });
     expect(json).toStrictEqual({ code: 0, out: '', err: '' });
     expect([show?.code, logs?.code, resume?.code, existsSync(join(clean, '.bunsui'))]).toStrictEqual([5, 5, 5, false]);
