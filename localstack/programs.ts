@@ -24,19 +24,20 @@ export interface Programs {
 const pythonMinors = [13, 12] as const;
 const oldestJava = 17;
 
-/** What a program prints, or `undefined` when it cannot be run or fails. */
-async function output(file: string, args: readonly string[]): Promise<string | undefined> {
+/** What a program prints, or `undefined` when it cannot be run or fails. Programs without a folder are found by PATH. */
+async function output(environment: Environment, file: string, args: readonly string[]): Promise<string | undefined> {
+  const env = { ...environment };
   return new Promise((done) => {
-    execFile(file, [...args], { timeout: 30_000 }, (error, stdout, stderr) =>
+    execFile(file, [...args], { timeout: 30_000, env }, (error, stdout, stderr) =>
       done(error === null ? `${stdout}${stderr}` : undefined),
     );
   });
 }
 
-async function pythonVersion(python: string): Promise<string | undefined> {
+async function pythonVersion(environment: Environment, python: string): Promise<string | undefined> {
   // A Python without venv or pip cannot install anything.
   const script = 'import sys, venv, ensurepip; print("%d.%d.%d" % sys.version_info[:3])';
-  const version = (await output(python, ['-c', script]))?.trim();
+  const version = (await output(environment, python, ['-c', script]))?.trim();
   return version !== undefined && /^\d+\.\d+\.\d+$/.test(version) ? version : undefined;
 }
 
@@ -69,7 +70,7 @@ export async function findPython(
       : [...pythonMinors.map((minor) => `python3.${minor}`), ...(await pyenvPythons(environment)), 'python3'];
   const seen: string[] = [];
   for (const path of candidates) {
-    const version = await pythonVersion(path);
+    const version = await pythonVersion(environment, path);
     if (version !== undefined && isUsable(version)) return { path, version };
     seen.push(`${path} (${version ?? 'not there, or without venv and pip'})`);
   }
@@ -82,7 +83,7 @@ export async function findPython(
 export async function findJava(environment: Environment): Promise<string> {
   const home = environment['JAVA_HOME'];
   const java = home === undefined || home === '' ? 'java' : join(home, 'bin/java');
-  const said = (await output(java, ['-XshowSettings:properties', '-version'])) ?? '';
+  const said = (await output(environment, java, ['-XshowSettings:properties', '-version'])) ?? '';
   const javaHome = /^ *java\.home = (.+)$/m.exec(said)?.[1];
   const version = Number(/^ *java\.specification\.version = (\d+)/m.exec(said)?.[1] ?? 0);
   if (javaHome !== undefined && version >= oldestJava) return javaHome.trim();
@@ -97,7 +98,7 @@ export async function findPrograms(environment: Environment): Promise<Programs> 
   const [python, javaHome, maven] = await Promise.all([
     findPython(environment),
     findJava(environment),
-    output('mvn', ['--version']),
+    output(environment, 'mvn', ['--version']),
   ]);
   if (maven === undefined) {
     throw new SetupError('LocalStack needs Maven for its Java parts; `mvn` cannot be run; install Maven 3');

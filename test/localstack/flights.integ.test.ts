@@ -24,8 +24,9 @@ const target = localstackTarget();
 const { region, accountId } = target;
 const config = clientConfig(target);
 const lambda = new LambdaClient(config);
+const dynamodb = new DynamoDBClient(config);
 const deps: Pick<EndDeps, 'db' | 'sfn' | 's3' | 'logs' | 'names'> = {
-  db: DynamoDBDocumentClient.from(new DynamoDBClient(config)),
+  db: DynamoDBDocumentClient.from(dynamodb),
   sfn: new SFNClient(config),
   s3: new S3Client({ ...config, forcePathStyle: true }),
   logs: new CloudWatchLogsClient(config),
@@ -51,6 +52,15 @@ const jobs = [
 ];
 const hubs = Array.from({ length: 8 }, (_, index) => `by-hub[${index}]/profile`);
 
+/** Sessions of one busy morning: all run at the same time. */
+let morning: {
+  /** The same request, three times at once. */
+  readonly daily: readonly StartedSession[];
+  readonly failing: StartedSession;
+  /** An execution that was started past bunsui, as in the AWS console. */
+  readonly byHand: { readonly executionArn: string; readonly session: string };
+};
+
 beforeAll(async () => {
   await Promise.all([app.bootstrap(), app.synth()]);
   await app.deploy();
@@ -58,6 +68,20 @@ beforeAll(async () => {
     const Body = readFileSync(new URL(`../../node_modules/vega-datasets/data/${file}`, import.meta.url));
     await deps.s3.send(new PutObjectCommand({ Bucket: deps.names.bucket, Key: `${data}/${file}`, Body }));
   }
+  const request = {
+    pipeline: 'flights',
+    input: { source },
+    key: 'monday',
+    trigger: { kind: 'schedule', detail: 'daily' },
+  };
+  const [failing, byHand, ...daily] = await Promise.all([
+    start({ pipeline: 'flights', input: { source, fail: 'normals' } }),
+    startByHand(),
+    start(request),
+    start(request),
+    start(request),
+  ]);
+  morning = { daily, failing, byHand };
 });
 afterAll(() => app.close());
 
@@ -77,10 +101,20 @@ async function start(request: object): Promise<StartedSession> {
   return JSON.parse(text) as StartedSession;
 }
 
+async function startByHand() {
+  const input = JSON.stringify({ source, hubs: 1, lateAfterMinutes: 15, fail: 'none', flaky: 'none' });
+  const { executionArn = '', startDate = new Date(0) } = await deps.sfn.send(
+    new StartExecutionCommand({ stateMachineArn: machine, input }),
+  );
+  return { executionArn, session: sessionOfExecution(executionArn, startDate.toISOString()).session };
+}
+
 /** The session when it has ended, which nobody tells it but the rule of its pipeline. */
 async function ended(session: string): Promise<SessionItem> {
   const found = () => getSession(deps, session);
-  await expect.poll(async () => isTerminal((await found())?.status ?? 'created'), { timeout: 50_000 }).toBe(true);
+  await expect
+    .poll(async () => isTerminal((await found())?.status ?? 'created'), { timeout: 50_000, interval: 500 })
+    .toBe(true);
   const item = await found();
   if (item === undefined) throw new Error('no session');
   return item;
@@ -102,15 +136,8 @@ async function attemptsOf(session: string) {
 
 describe('the flights example, deployed', () => {
   it('runs to the numbers that other code computes from the same data, once per key, with all its records', async () => {
-    const request = {
-      pipeline: 'flights',
-      input: { source },
-      key: 'monday',
-      trigger: { kind: 'schedule', detail: 'daily' },
-    };
-    const started = await Promise.all([start(request), start(request), start(request)]);
-    const [{ session_id: session, created_at: createdAt } = { session_id: '', created_at: '' }] = started;
-    expect(new Set(started.map((one) => one.session_id)).size).toBe(1);
+    const [{ session_id: session, created_at: createdAt } = { session_id: '', created_at: '' }] = morning.daily;
+    expect(new Set(morning.daily.map((one) => one.session_id)).size).toBe(1);
 
     const item = await ended(session);
     const { summary, table, quarantine, ...numbers } = JSON.parse(item.output ?? '{}') as Record<string, string>;
@@ -155,7 +182,7 @@ describe('the flights example, deployed', () => {
   });
 
   it('that fails is recorded with the job that failed, its tries and its error', async () => {
-    const { session_id: session } = await start({ pipeline: 'flights', input: { source, fail: 'normals' } });
+    const { session_id: session } = morning.failing;
     const item = await ended(session);
     expect([item.status, item.error_code]).toStrictEqual(['failed', 'RehearsedFailure']);
     const { attempts } = await attemptsOf(session);
@@ -172,11 +199,7 @@ describe('the flights example, deployed', () => {
   });
 
   it('and started past bunsui, by Step Functions itself, gets a session all the same', async () => {
-    const input = JSON.stringify({ source, hubs: 1, lateAfterMinutes: 15, fail: 'none', flaky: 'none' });
-    const { executionArn = '', startDate = new Date(0) } = await deps.sfn.send(
-      new StartExecutionCommand({ stateMachineArn: machine, input }),
-    );
-    const { session } = sessionOfExecution(executionArn, startDate.toISOString());
+    const { executionArn, session } = morning.byHand;
     const item = await ended(session);
     expect(item).toMatchObject({
       status: 'completed',
@@ -196,7 +219,7 @@ describe('the flights example, deployed', () => {
         FunctionName.startsWith('Bunsui-'),
       ),
     ).toStrictEqual([]);
-    const described = await deps.db.send(new DescribeTableCommand({ TableName: deps.names.sessionsTable }) as never);
+    const described = await dynamodb.send(new DescribeTableCommand({ TableName: deps.names.sessionsTable }));
     expect(described).toMatchObject({ Table: { TableStatus: 'ACTIVE' } });
   });
 });

@@ -62,7 +62,7 @@ interface Ended {
 async function run(args: readonly string[]): Promise<Ended> {
   const child = spawn(process.execPath, [command, ...args, '--ci', '--no-color', '--no-notices'], {
     cwd: root,
-    env: { ...process.env, ...clientEnvironment(inject('localstack')) },
+    env: { ...process.env, ...clientEnvironment(inject('localstack')), CDK_DISABLE_CLI_TELEMETRY: 'true' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let printed = '';

@@ -8,6 +8,8 @@ import { pathToFileURL } from 'node:url';
 import { types } from 'node:util';
 
 const [host, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(':');
+// As in executor.py, which has stdout and stderr in one pipe: what comes before has been printed before.
+const endOfOutput = '\0end of output\n';
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
 
 function call(method, path, body, headers = {}) {
@@ -138,9 +140,11 @@ for (;;) {
   };
   try {
     const result = await run(handler, JSON.parse(next.body || '{}'), context);
+    process.stdout.write(endOfOutput);
     await call('POST', `invocation/${id}/response`, JSON.stringify(result === undefined ? null : result));
   } catch (error) {
     console.error(`${new Date().toISOString()}\t${id}\tERROR\tInvoke Error\t${JSON.stringify(describe(error))}`);
+    process.stdout.write(endOfOutput);
     await call('POST', `invocation/${id}/error`, JSON.stringify(describe(error)));
   }
   current = undefined;

@@ -31,6 +31,8 @@ from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecu
 LOG = logging.getLogger(__name__)
 BOOTSTRAP = Path(__file__).with_name("bootstrap.mjs")
 API = "/2018-06-01/runtime"
+# The bootstrap prints it when a handler has ended: all that the handler printed stands before it.
+END_OF_OUTPUT = b"\x00end of output\n"
 # What one invocation prints beyond this is dropped.
 MAX_LOG_BYTES = 1024 * 1024
 
@@ -105,6 +107,7 @@ class HostRuntimeExecutor(RuntimeExecutor):
         self.env: dict[str, str] = {}
         self.log_chunks: list[bytes] = []
         self.log_bytes = 0
+        self.all_output = threading.Event()
         self.tmp: str | None = None
 
     # --- lifecycle
@@ -164,9 +167,13 @@ class HostRuntimeExecutor(RuntimeExecutor):
     def _pump(self, process: subprocess.Popen, outcomes: queue.Queue) -> None:
         """Collects the process's output and reports its end."""
         for line in process.stdout:
-            if self.log_bytes < MAX_LOG_BYTES:
+            line, end, _ = line.partition(END_OF_OUTPUT)
+            if line and self.log_bytes < MAX_LOG_BYTES:
                 self.log_chunks.append(line)
                 self.log_bytes += len(line)
+            if end:
+                self.all_output.set()
+        self.all_output.set()
         code = process.wait()
         how = f"exit status {code}" if code >= 0 else f"signal: {signal.Signals(-code).name}"
         outcomes.put(("exit", None, error_payload("Runtime.ExitError", f"Runtime exited with error: {how}")))
@@ -203,6 +210,7 @@ class HostRuntimeExecutor(RuntimeExecutor):
         request_id = payload["invoke-id"]
         timeout = self.function_version.config.timeout
         self.log_chunks, self.log_bytes = [], 0
+        self.all_output.clear()
         started = time.time()
         self.inbox.put({**payload, "deadline-ms": int((started + timeout) * 1000)})
         kind, body = self._await_outcome(request_id, started + timeout)
@@ -216,7 +224,7 @@ class HostRuntimeExecutor(RuntimeExecutor):
         elif kind == "exit":
             error = json.loads(body)
             body = error_payload(error["errorType"], f"RequestId: {request_id} Error: {error['errorMessage']}")
-        time.sleep(0.01)  # let the last line of output arrive
+        self.all_output.wait(timeout=1)
         logs = self._format_logs(request_id, (time.time() - started) * 1000)
         return InvocationResult(request_id, body, is_error=kind != "response", logs=logs)
 

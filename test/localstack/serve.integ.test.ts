@@ -1,0 +1,39 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
+import { expect, it, onTestFinished } from 'vitest';
+import { runPlaces } from '../../localstack/places.ts';
+import { familyOf, listProcesses } from '../../localstack/processes.ts';
+import type { Run } from '../../localstack/server.ts';
+import { clientConfig } from '../contract/target.ts';
+import { localstackTarget } from './target.ts';
+
+it('LocalStack ends with all its processes and files when the tests that want it are killed', async () => {
+  const serve = fileURLToPath(new URL('../../localstack/serve.ts', import.meta.url));
+  // Stands for the tests: it holds the other end of the input, and dies without a word.
+  const holder = `require('node:child_process').spawn(process.execPath, [${JSON.stringify(serve)}], { stdio: ['pipe', 'inherit', 'inherit'] })`;
+  const tests = spawn(process.execPath, ['-e', holder], { stdio: ['ignore', 'pipe', 'inherit'] });
+  onTestFinished(() => void tests.kill('SIGKILL'));
+  const [line] = (await once(createInterface(tests.stdout), 'line')) as [string];
+  const run = JSON.parse(line) as Run;
+  await new DynamoDBClient({ ...clientConfig(localstackTarget()), endpoint: run.endpoint }).send(
+    new ListTablesCommand({}),
+  );
+  const family = familyOf(run.pid, await listProcesses());
+  expect(family.map(({ command }) => /localstack\.runtime\.main|DynamoDBLocal\.jar/.exec(command)?.[0])).toStrictEqual([
+    'localstack.runtime.main',
+    'DynamoDBLocal.jar',
+  ]);
+
+  tests.kill('SIGKILL');
+  const left = async () => {
+    const all = await listProcesses();
+    return family.filter(({ pid, command }) => all.some((one) => one.pid === pid && one.command === command));
+  };
+  await expect.poll(left, { timeout: 30_000, interval: 250 }).toStrictEqual([]);
+  const files = () => [runPlaces(run.name).folder, run.temporary].filter(existsSync);
+  await expect.poll(files, { timeout: 10_000, interval: 250 }).toStrictEqual([]);
+});
