@@ -15,11 +15,9 @@ export interface RefBase<out T> {
 type Absent<T> = undefined extends T ? undefined : null extends T ? undefined : never;
 
 // biome-ignore lint/complexity/noBannedTypes: `{}` is "no further fields", which is what scalars and lists have
-type Fields<T, A> = T extends readonly unknown[]
-  ? {}
-  : T extends object
-    ? { readonly [K in keyof T]-?: Ref<T[K] | A> }
-    : {};
+type NoFields = {};
+type Fields<T, A> = T extends readonly unknown[] ? NoFields : T extends object ? FieldRefs<T, A> : NoFields;
+type FieldRefs<T, A> = { readonly [K in keyof T]-?: Ref<T[K] | A> };
 
 /** A reference to a value of type `T`, with its fields. */
 export type Ref<T> = RefBase<T> & Fields<NonNullable<T>, Absent<T>>;
