@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
+import { familyOf, listProcesses } from '../../localstack/processes.ts';
 import type { Run } from '../../localstack/server.ts';
 
 declare module 'vitest' {
@@ -23,9 +24,14 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
       throw new Error('LocalStack does not start: see above');
     }),
   ]);
-  project.provide('localstack', JSON.parse(line) as Run);
+  const run = JSON.parse(line) as Run;
+  project.provide('localstack', run);
   return async () => {
+    const family = familyOf(run.pid, await listProcesses());
     server.stdin.end();
     await closed;
+    const alive = await listProcesses();
+    const left = family.filter(({ pid, command }) => alive.some((one) => one.pid === pid && one.command === command));
+    if (left.length > 0) throw new Error(`LocalStack has left ${left.map(({ command }) => command).join('; ')}`);
   };
 }
