@@ -11,7 +11,7 @@ export default defineConfig({
     hookTimeout: 240_000,
     // The first JSONata expression starts a JVM.
     expect: { poll: { timeout: 20_000 } },
-    // The deployment takes longest: what else there is runs beside it.
-    maxWorkers: 2,
+    // All files at once: most of the time each waits.
+    maxWorkers: 4,
   },
 });

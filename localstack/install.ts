@@ -15,16 +15,21 @@ export type Tell = (line: string) => void;
 /**
  * Installs what is missing.
  *
+ * @param signal ends what is being run; what was begun is begun anew the next time.
  * @throws {SetupError} when a program is missing, or pip or Maven fails.
  */
-export async function install(environment: Readonly<Record<string, string | undefined>>, tell: Tell): Promise<void> {
+export async function install(
+  environment: Readonly<Record<string, string | undefined>>,
+  tell: Tell,
+  signal?: AbortSignal,
+): Promise<void> {
   const programs = await findPrograms(environment);
   const stamp = await stampOf(programs);
   if ((await readFile(installation.stamp, 'utf8').catch(() => '')) === stamp) return;
   tell(`installing LocalStack with Python ${programs.pythonVersion}: about a minute, 550 MB under .localstack/`);
   await rm(installation.folder, { recursive: true, force: true });
   await mkdir(installation.lib, { recursive: true });
-  await Promise.all([installPython(programs), installJava(programs)]);
+  await Promise.all([installPython(programs, signal), installJava(programs, signal)]);
   // Last: an installation without a stamp is not used again.
   await writeFile(installation.stamp, stamp);
 }
@@ -39,24 +44,24 @@ async function stampOf({ python, pythonVersion, javaHome }: Programs): Promise<s
   return `${JSON.stringify({ pins: hash.digest('hex'), python, pythonVersion, javaHome }, undefined, 2)}\n`;
 }
 
-async function installPython({ python }: Programs): Promise<void> {
-  await run(python, ['-m', 'venv', join(installation.folder, 'venv')]);
+async function installPython({ python }: Programs, signal: AbortSignal | undefined): Promise<void> {
+  await run(python, ['-m', 'venv', join(installation.folder, 'venv')], signal);
   const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'];
-  await run(installation.python, [...pip, '--requirement', join(sources, 'requirements.txt')]);
+  await run(installation.python, [...pip, '--requirement', join(sources, 'requirements.txt')], signal);
   // A build leaves files beside its sources: those here stay clean.
   const plugin = join(installation.folder, 'plugin');
   await cp(join(sources, 'plugin'), plugin, { recursive: true });
-  await run(installation.python, [...pip, '--no-deps', '--no-build-isolation', plugin]);
+  await run(installation.python, [...pip, '--no-deps', '--no-build-isolation', plugin], signal);
 }
 
-async function installJava({ javaHome, maven, python }: Programs): Promise<void> {
+async function installJava({ javaHome, maven, python }: Programs, signal: AbortSignal | undefined): Promise<void> {
   // LocalStack looks for a Java 21 of its own; 17 serves DynamoDB Local and JSONata as well.
   await mkdir(join(installation.lib, 'java'), { recursive: true });
   await symlink(javaHome, join(installation.lib, 'java/21'));
 
   const dynamodb = join(installation.lib, 'dynamodb-local/2');
   const jars = join(dynamodb, 'DynamoDBLocal_lib');
-  await copyDependencies(maven, 'dynamodb', jars);
+  await copyDependencies(maven, 'dynamodb', jars, signal);
   const names = (await readdir(jars)).filter((name) => name.endsWith('.jar')).sort();
   const agent = names.find((name) => name.startsWith('byte-buddy-agent-'));
   if (agent === undefined) throw new SetupError(`Maven gave no byte-buddy-agent; it gave ${names.join(', ')}`);
@@ -67,21 +72,30 @@ async function installJava({ javaHome, maven, python }: Programs): Promise<void>
   const manifest = join(installation.folder, 'META-INF');
   await mkdir(manifest);
   await writeFile(join(manifest, 'MANIFEST.MF'), manifestText(classPath));
-  await run(python, ['-m', 'zipfile', '-c', join(dynamodb, 'DynamoDBLocal.jar'), manifest]);
+  await run(python, ['-m', 'zipfile', '-c', join(dynamodb, 'DynamoDBLocal.jar'), manifest], signal);
 
-  await copyDependencies(maven, 'jsonata', join(installation.lib, 'jsonata/0.9.7'));
+  await copyDependencies(maven, 'jsonata', join(installation.lib, 'jsonata/0.9.7'), signal);
 }
 
-async function copyDependencies(maven: string, profile: string, folder: string): Promise<void> {
-  await run(maven, [
-    '--quiet',
-    '--batch-mode',
-    `--file=${join(sources, 'pom.xml')}`,
-    `--activate-profiles=${profile}`,
-    'dependency:copy-dependencies',
-    '-DincludeScope=runtime',
-    `-DoutputDirectory=${folder}`,
-  ]);
+async function copyDependencies(
+  maven: string,
+  profile: string,
+  folder: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  await run(
+    maven,
+    [
+      '--quiet',
+      '--batch-mode',
+      `--file=${join(sources, 'pom.xml')}`,
+      `--activate-profiles=${profile}`,
+      'dependency:copy-dependencies',
+      '-DincludeScope=runtime',
+      `-DoutputDirectory=${folder}`,
+    ],
+    signal,
+  );
 }
 
 /** @see https://docs.oracle.com/en/java/javase/17/docs/specs/jar/jar.html lines of at most 72 bytes */
@@ -97,8 +111,11 @@ export function manifestText(classPath: readonly string[]): string {
 }
 
 /** Runs a program to its end. What it prints is shown when it fails. */
-async function run(file: string, args: readonly string[]): Promise<void> {
-  const child = spawn(file, [...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+async function run(file: string, args: readonly string[], signal: AbortSignal | undefined): Promise<void> {
+  const child = spawn(file, [...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(signal === undefined ? {} : { signal }),
+  });
   let printed = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {

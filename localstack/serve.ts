@@ -14,16 +14,18 @@ const over = new Promise<void>((resolve) => {
     .once('error', () => resolve());
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
 });
+const interruption = new AbortController();
+void over.then(() => interruption.abort());
 try {
   await endOrphans();
-  await install(process.env, (line) => console.error(line));
+  await install(process.env, (line) => console.error(line), interruption.signal);
   const run = await startRun({ name: `tied-${process.pid}`, port: await freePort(), tied: true });
   console.log(JSON.stringify(run));
   await over;
   await endRun(run, { keepLog: false });
 } catch (error) {
-  if (!(error instanceof SetupError)) throw error;
-  console.error(error.message);
+  if (!(error instanceof SetupError) && !interruption.signal.aborted) throw error;
+  console.error(error instanceof SetupError ? error.message : 'the installation was interrupted');
   process.exitCode = 1;
 }
 process.stdin.destroy();
