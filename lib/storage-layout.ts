@@ -94,6 +94,24 @@ export function isSafeId(id: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/.test(id);
 }
 
+/** A moment as bunsui writes it: ISO 8601 in UTC. Keys are made of it, so nothing else is one, whatever `Date.parse` takes. */
+export function isInstant(value: unknown): value is string {
+  return typeof value === 'string' && /^\d{4}-\d\d-\d\dT[\d:.]{5,18}Z$/.test(value) && !Number.isNaN(Date.parse(value));
+}
+
+/** A generation: a whole number from 1, below a million, which is what its sort key holds. */
+export function isGeneration(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) > 0 && Number(value) < 1e6;
+}
+
+/** What stands under the reserved key of an execution's input, if that is a block and nothing else. */
+export function readExecutionBlock(value: unknown): ExecutionBlock | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { session, createdAt, generation } = value as { readonly [field: string]: unknown };
+  const isId = typeof session === 'string' && isSafeId(session);
+  return isId && isInstant(createdAt) && isGeneration(generation) ? { session, createdAt, generation } : undefined;
+}
+
 /** A job's path within its session: `load`, or with map indexes `convert[17]/one`. */
 export function isJobPath(path: string): boolean {
   return (

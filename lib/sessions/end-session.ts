@@ -8,8 +8,9 @@ import type { Json } from '../ir/expressions.ts';
 import {
   attemptKey,
   type ExecutionBlock,
-  isSafeId,
+  executionName,
   objectKeys,
+  readExecutionBlock,
   reservedInputKey,
   sessionOfExecution,
 } from '../storage-layout.ts';
@@ -83,15 +84,11 @@ function blockOf(execution: ExecutionFacts): ExecutionBlock {
     return derived;
   }
   const given = (input as { readonly [key: string]: unknown } | null)?.[reservedInputKey];
-  const { session, createdAt, generation } = (given ?? {}) as { readonly [key: string]: unknown };
-  const valid =
-    typeof session === 'string' &&
-    isSafeId(session) &&
-    typeof createdAt === 'string' &&
-    !Number.isNaN(Date.parse(createdAt)) &&
-    typeof generation === 'number' &&
-    Number.isInteger(generation);
-  return valid ? { session, createdAt, generation } : derived;
+  const block = readExecutionBlock(given);
+  // Whoever may start executions may write any block: only an execution of that session's own name speaks for it.
+  const name = execution.executionArn.split(':').at(-1);
+  const own = block !== undefined && name === executionName(block.session, block.generation);
+  return own ? block : derived;
 }
 
 /** The session's item, or for an execution that nobody recorded the item it would have had; and what was run. */

@@ -1,6 +1,14 @@
 /** The envelope around a job's input, as the compiled state sends it. See wrap-handler.ts for its form. */
 import { jobErrors } from '../errors.ts';
-import { type ExecutionBlock, isJobPath, isSafeId, reservedInputKey, sessionOfExecution } from '../storage-layout.ts';
+import {
+  type ExecutionBlock,
+  isGeneration,
+  isInstant,
+  isJobPath,
+  isSafeId,
+  reservedInputKey,
+  sessionOfExecution,
+} from '../storage-layout.ts';
 import { jobError } from './job-error.ts';
 
 export interface Envelope {
@@ -27,8 +35,6 @@ const isCount = (value: unknown): value is number =>
   Number.isInteger(value) && Number(value) >= 0 && Number(value) < 1e6;
 const isPath = (value: unknown): value is string => typeof value === 'string' && isJobPath(value);
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '' && value.length <= 2048;
-const isInstant = (value: unknown): value is string =>
-  typeof value === 'string' && /^\d{4}-\d\d-\d\dT[\d:.]{5,18}Z$/.test(value) && !Number.isNaN(Date.parse(value));
 
 /**
  * How often the runtime has started this task again after it was stopped itself: nothing that the state sends can tell.
@@ -66,7 +72,6 @@ export function readEnvelope(event: unknown, clientContext: unknown, operation: 
   let given: ExecutionBlock | undefined;
   if (sent['block'] !== undefined && sent['block'] !== null) {
     const isId = (value: unknown): value is string => typeof value === 'string' && isSafeId(value);
-    const isGeneration = (value: unknown): value is number => isCount(value) && value > 0;
     const session = read('block.session', block['session'], isId, 'a session id');
     const createdAt = read('block.createdAt', block['createdAt'], isInstant, 'a time in ISO 8601');
     const generation = read('block.generation', block['generation'], isGeneration, 'a whole number from 1');

@@ -177,6 +177,30 @@ describe('ending a session', () => {
     });
   });
 
+  it.each([
+    ['a time that is a path', { session: 'ok', createdAt: '../../2026', generation: 1 }, 'session-ok-1'],
+    [
+      'a generation that is none',
+      { session: 'ok', createdAt: '2026-03-04T05:06:07.000Z', generation: -1 },
+      'session-ok--1',
+    ],
+    [
+      'the session of another execution',
+      { session: 'ok', createdAt: '2026-03-04T05:06:07.000Z', generation: 1 },
+      'by-hand',
+    ],
+  ])('believes no block that somebody wrote with %s', async (_what, block, name) => {
+    const executionArn = `arn:aws:states:us-east-1:000000000000:execution:flow:${name}`;
+    const h = historyOf({ day: 'mon' });
+    h.add('ExecutionSucceeded', h.ran('load', 0), { executionSucceededEventDetails: { output: 'null' } });
+    const input = JSON.stringify({ day: 'mon', bunsui: block });
+    cloud.executions.set(executionArn, { name, input, status: 'SUCCEEDED', history: h.events });
+    const { session } = sessionOfExecution(executionArn, '2026-03-04T05:06:07.000Z');
+    expect(await endSession(cloud.deps, { executionArn }, render)).toMatchObject({ session_id: session });
+    expect(await getSession(cloud.deps, 'ok')).toBe(undefined);
+    expect([...cloud.objects.keys()].filter((key) => key.includes('..'))).toStrictEqual([]);
+  });
+
   it('refuses an execution of no pipeline it knows', async () => {
     const executionArn = 'arn:aws:states:us-east-1:000000000000:execution:flow:by-hand';
     const none = await startTables();
