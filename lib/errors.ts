@@ -99,25 +99,6 @@ export class BunsuiError extends Error {
   }
 }
 
-/** The form of an error on the wire and in records. */
-export interface ErrorRecord {
-  readonly error_type: string;
-  readonly error_code: string;
-  readonly message: string;
-  readonly recoverable: boolean;
-  readonly context: Readonly<Record<string, unknown>>;
-}
-
-/** Turns any thrown value into the form that goes on the wire and into records. */
-export function errorRecord(thrown: unknown): ErrorRecord {
-  if (thrown instanceof BunsuiError) {
-    const { name, code, message, recoverable, context } = thrown;
-    return { error_type: name, error_code: code, message, recoverable, context };
-  }
-  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  return { error_type: error.name, error_code: 'BS5001', message: error.message, recoverable: false, context: {} };
-}
-
 /**
  * Names of errors a job can fail with that bunsui itself gives; what Retry and Catch match. Names that Lambda and
  * Step Functions give (`Sandbox.Timedout`, `Runtime.ExitError`, `States.Timeout`, …) stay theirs.

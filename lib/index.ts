@@ -48,9 +48,7 @@ export {
   type Diagnostic,
   type ErrorCode,
   type ErrorFamily,
-  type ErrorRecord,
   errorCodes,
-  errorRecord,
   jobErrors,
   type SourcePosition,
 } from './errors.ts';
