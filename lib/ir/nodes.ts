@@ -75,7 +75,6 @@ export interface ScopeIr {
 
 /** A node of the graph. Ids are unique in the whole pipeline: they become state names. */
 export type NodeIr = JobIr | BranchIr | MapIr;
-export type NodeKind = NodeIr['kind'];
 
 interface NodeBase {
   readonly id: string;
