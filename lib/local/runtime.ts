@@ -169,7 +169,7 @@ async function startServices(
   const executions = await openExecutions({
     stateDir,
     machines,
-    tasks: localTaskRunner(pool),
+    tasks: localTaskRunner(pool, place, log),
     log,
     announce: (record) => statusEvents.announce(record),
   });
@@ -184,7 +184,7 @@ async function startServices(
   );
   Object.assign(services, {
     states: stepFunctionsService({ machines, executions, place, log }),
-    lambda: lambdaService(pool, arnOf, log),
+    lambda: lambdaService(pool, place, log),
     s3: s3Service(openObjectStore(stateDir), localRegion, log),
     dynamodb,
     sns: snsService(stateDir, place, log),

@@ -3,15 +3,24 @@
  * without a way over HTTP, and answering as Step Functions' integration does.
  */
 import type { Json, TaskOutcome, TaskRequest, TaskRunner } from '../engine/ports.ts';
-import type { FunctionErrorReport } from './function-process.ts';
+import { AwsFault } from './aws-fault.ts';
+import type { FunctionConfig, FunctionErrorReport } from './function-process.ts';
 import type { FunctionPool } from './function-pool.ts';
-import { functionNameOf } from './lambda.ts';
+import { type LambdaPlace, referredFunction } from './lambda.ts';
+import type { RuntimeLog } from './runtime-log.ts';
 
 /** Step Functions cuts a cause at 32,768 characters; a cause that is JSON is of use only while it is whole. */
 const maxMessageLength = 16_384;
 const maxTraceLines = 40;
 
-type Integration = (pool: FunctionPool, task: TaskRequest, signal: AbortSignal) => Promise<TaskOutcome>;
+/** What tasks reach. */
+interface Reach {
+  readonly pool: FunctionPool;
+  readonly place: LambdaPlace;
+  readonly log: RuntimeLog;
+}
+
+type Integration = (reach: Reach, task: TaskRequest, signal: AbortSignal) => Promise<TaskOutcome>;
 
 const integrations: readonly { readonly resource: RegExp; readonly run: Integration }[] = [
   { resource: /^arn:aws:states:::lambda:invoke$/, run: invokeIntegration },
@@ -19,56 +28,66 @@ const integrations: readonly { readonly resource: RegExp; readonly run: Integrat
 ];
 
 /** A task runner over the functions of this runtime. */
-export function localTaskRunner(pool: FunctionPool): TaskRunner {
+export function localTaskRunner(pool: FunctionPool, place: LambdaPlace, log: RuntimeLog): TaskRunner {
   return {
     async run(task, signal) {
       const integration = integrations.find(({ resource }) => resource.test(task.resource));
-      if (integration !== undefined) return integration.run(pool, task, signal);
+      if (integration !== undefined) return integration.run({ pool, place, log }, task, signal);
       const cause = `The resource ${task.resource} of state ${task.stateName} is not served by the local runtime.`;
-      return { ok: false, error: 'States.TaskFailed', cause };
+      return refused(log, task, 'States.TaskFailed', cause);
     },
   };
 }
 
+function refused(log: RuntimeLog, { stateName }: TaskRequest, error: string, cause: string): TaskOutcome {
+  log('warn', `unsupported task: ${cause}`, { state: stateName, error });
+  return { ok: false, error, cause };
+}
+
 /** @see https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html */
-async function invokeIntegration(pool: FunctionPool, task: TaskRequest, signal: AbortSignal): Promise<TaskOutcome> {
+async function invokeIntegration(reach: Reach, task: TaskRequest, signal: AbortSignal): Promise<TaskOutcome> {
   const given = task.arguments;
   const fields = isObject(given) ? given : {};
   const unknown = Object.keys(fields).filter(
     (name) => !['FunctionName', 'Payload', 'InvocationType', 'Qualifier'].includes(name),
   );
-  const { FunctionName: name, InvocationType: type = 'RequestResponse' } = fields;
-  if (typeof name !== 'string' || unknown.length > 0 || type !== 'RequestResponse') {
+  const { FunctionName: name, InvocationType: type = 'RequestResponse', Qualifier: qualifier = '$LATEST' } = fields;
+  if (typeof name !== 'string' || typeof qualifier !== 'string' || unknown.length > 0 || type !== 'RequestResponse') {
     const found =
       unknown.length > 0
         ? `the field ${unknown.join(', ')}`
-        : `FunctionName ${JSON.stringify(name)}, InvocationType ${JSON.stringify(type)}`;
-    return { ok: false, error: 'States.TaskFailed', cause: `Arguments of lambda:invoke that are not served: ${found}` };
+        : `FunctionName ${JSON.stringify(name)}, InvocationType ${JSON.stringify(type)}, Qualifier ${JSON.stringify(qualifier)}`;
+    const cause = `Arguments of lambda:invoke that are not served: ${found}`;
+    return refused(reach.log, task, 'States.TaskFailed', cause);
   }
-  const answer = await callFunction(pool, task, name, fields['Payload'] ?? {}, signal);
+  const called = { name, payload: fields['Payload'] ?? {}, ...('Qualifier' in fields && { qualifier }) };
+  const answer = await callFunction(reach, task, called, signal);
   if (!answer.ok) return answer;
   return { ok: true, output: { ExecutedVersion: '$LATEST', Payload: answer.output, StatusCode: 200 } };
 }
 
-function invokeDirectly(pool: FunctionPool, task: TaskRequest, signal: AbortSignal): Promise<TaskOutcome> {
-  return callFunction(pool, task, task.resource, task.arguments, signal);
+function invokeDirectly(reach: Reach, task: TaskRequest, signal: AbortSignal): Promise<TaskOutcome> {
+  return callFunction(reach, task, { name: task.resource, payload: task.arguments }, signal);
 }
 
 async function callFunction(
-  pool: FunctionPool,
-  { restarts }: TaskRequest,
-  reference: string,
-  payload: Json,
+  { pool, place, log }: Reach,
+  task: TaskRequest,
+  called: { readonly name: string; readonly payload: Json; readonly qualifier?: string },
   signal: AbortSignal,
 ): Promise<TaskOutcome> {
-  const config = pool.find(functionNameOf(reference));
-  if (config === undefined) {
-    const cause = `Function not found: ${reference} (Service: Lambda, Status Code: 404)`;
-    return { ok: false, error: 'Lambda.ResourceNotFoundException', cause };
+  const { restarts } = task;
+  let config: FunctionConfig;
+  try {
+    config = referredFunction(pool, place, called.name, called.qualifier);
+  } catch (error) {
+    if (!(error instanceof AwsFault)) throw error;
+    const cause = `${error.message} (Service: Lambda, Status Code: ${error.status})`;
+    return refused(log, task, `Lambda.${error.code}`, cause);
   }
   // Nothing in what the state sends can tell that its task was started again, so that goes beside it.
   const clientContext = restarts === 0 ? undefined : { custom: { bunsui: { restarts } } };
-  const result = await pool.invoke(config, JSON.stringify(payload), signal, clientContext);
+  const result = await pool.invoke(config, JSON.stringify(called.payload), signal, clientContext);
   if (result.ok) return { ok: true, output: JSON.parse(result.payload) as Json };
   return { ok: false, error: result.error.errorType, cause: JSON.stringify(shortened(result.error)) };
 }
