@@ -13,6 +13,7 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    setupFiles: ['test/setup.ts'],
     // These need LocalStack: `npm run test:localstack`.
     exclude: ['**/*.integ.test.ts'],
     testTimeout: 60_000,
