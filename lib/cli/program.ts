@@ -71,7 +71,7 @@ const pages: { readonly [command: string]: HelpPage } = {
       ['bunsui session list --json | jq -r .session_id', 'ids for a script'],
     ],
     notes: [
-      'A session that no process works on is shown as interrupted; its status is still "running". With --json its record ' +
+      'A session that no process works on is shown as interrupted; its status is still "running" or "queued". With --json its record ' +
         'has "interrupted": true, and "input" and "output" are JSON values, as in session show.',
     ],
   },
@@ -136,6 +136,13 @@ function wholeNumber(typed: string): number {
   return value;
 }
 
+const maxKeyCharacters = 1024;
+
+function idempotencyKey(typed: string): string {
+  if (typed.length >= 1 && typed.length <= maxKeyCharacters) return typed;
+  throw new InvalidArgumentError(`a key has 1 to ${maxKeyCharacters} characters, this one has ${typed.length}`);
+}
+
 const collect = (typed: string, before: readonly string[] | undefined) => [...(before ?? []), typed];
 
 const stateDirOption = () =>
@@ -164,7 +171,7 @@ function addRun(program: Command, context: CommandContext, run: Run): void {
     .argument('FILE', 'a TypeScript or JavaScript file whose default export is a pipeline')
     .option('-p, --param <key=value>', 'a field of the input, typed by its schema; repeatable', collect)
     .option('--input <file>', 'the input as a JSON file, or - for stdin; -p goes over it')
-    .option('--key <key>', 'idempotency key: starts at most one session, follows it if it is there')
+    .option('--key <key>', 'idempotency key: starts at most one session, follows it if it is there', idempotencyKey)
     .addOption(jsonOption('print events as JSON Lines'))
     .addOption(stateDirOption())
     .action((file: string, options: RunOptions) =>
