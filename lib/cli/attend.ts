@@ -9,6 +9,7 @@ import type { SessionItem } from '../sessions/items.ts';
 import { isTerminal } from '../sessions/status.ts';
 import type { SessionView } from '../sessions/view.ts';
 import { readEvents, unfinishedExecutions } from './execution-feed.ts';
+import type { EndRecords } from './late-records.ts';
 import { type Feed, follow } from './follow.ts';
 import { isGone, type LocalPlatform, openLocalPlatform } from './local-platform.ts';
 import type { FollowedSession, Progress } from './screen/progress.ts';
@@ -18,12 +19,18 @@ export interface Attendance {
   platform: LocalPlatform;
   readonly stateDir: string;
   readonly cwd: string;
+  /** What the runtime says of ends, while it is in this process. */
+  readonly ends: EndRecords;
 }
 
-/** How long the function that records ends may take, its retries included. */
+/** How long the function that records ends may take, as long as nothing is heard of it. */
 const recordPatienceMs = 120_000;
+/** How long to go on waiting once it is known to fail. */
+const failurePatienceMs = 15_000;
 /** Take-overs in a row without a single answer in between. */
 const maxTakeOvers = 5;
+
+const reopened = ({ stateDir, cwd, ends }: Attendance) => openLocalPlatform(stateDir, cwd, ends.log);
 
 /**
  * Does something that may be done again, on the platform of the attendance; on another one when the process that runs
@@ -39,7 +46,7 @@ export async function onAnyPlatform<T>(
       return await work(platform);
     } catch (thrown) {
       if (platform.runtime.owner || !isGone(thrown) || tries === maxTakeOvers) throw thrown;
-      attendance.platform = await openLocalPlatform(attendance.stateDir, attendance.cwd);
+      attendance.platform = await reopened(attendance);
     }
   }
 }
@@ -47,7 +54,7 @@ export async function onAnyPlatform<T>(
 /** Opens the runtime again after its process has gone, here or as a client of who was faster, and goes on there. */
 async function takeOver(attendance: Attendance, progress: Progress): Promise<void> {
   const { pid } = attendance.platform.runtime;
-  attendance.platform = await openLocalPlatform(attendance.stateDir, attendance.cwd);
+  attendance.platform = await reopened(attendance);
   const { runtime } = attendance.platform;
   const where = runtime.owner ? 'here' : `in process ${runtime.pid}`;
   progress.note(`process ${pid}, which ran this session, has gone; it goes on ${where}`);
@@ -84,12 +91,17 @@ function feedOf(attendance: Attendance, executionArn: string, progress: Progress
  * The session's record once its end is in it; the record as it is when that takes too long. The runtime's process may
  * end while it records: the one that opens next records again.
  */
-async function recordOf(attendance: Attendance, session: string): Promise<SessionItem | undefined> {
+async function recordOf(
+  attendance: Attendance,
+  { session, executionArn }: { readonly session: string; readonly executionArn: string },
+): Promise<SessionItem | undefined> {
   const { getSession } = await import('../sessions/store.ts');
   const untilMs = Date.now() + recordPatienceMs;
   for (;;) {
     const item = await onAnyPlatform(attendance, async (platform) => getSession(await platform.clients(), session));
-    if (item === undefined || isTerminal(item.status) || Date.now() > untilMs) return item;
+    const { sinceMs = Number.POSITIVE_INFINITY } = attendance.ends.failure(executionArn) ?? {};
+    if (item === undefined || isTerminal(item.status)) return item;
+    if (Date.now() > Math.min(untilMs, sinceMs + failurePatienceMs)) return item;
     await wait(40);
   }
 }
@@ -107,7 +119,7 @@ export async function attend(
 ): Promise<{ readonly view: SessionView; readonly item: SessionItem | undefined }> {
   const feed = feedOf(attendance, session.executionArn, progress);
   const view = await follow(artifact, session, feed, progress);
-  const item = await recordOf(attendance, session.session);
+  const item = await recordOf(attendance, session);
   return { view, item };
 }
 
@@ -115,9 +127,14 @@ export async function attend(
  * Sessions of other processes that run in this process's runtime. Stays until they have ended and are recorded:
  * closing would interrupt them.
  *
+ * @param own the session of this process, which has ended: whether it is recorded or not, it is not waited for.
  * @param onWaiting is told how many there are, once.
  */
-export async function stayForOthers(platform: LocalPlatform, onWaiting: (count: number) => void): Promise<void> {
+export async function stayForOthers(
+  { platform, ends }: Attendance,
+  own: string,
+  onWaiting: (count: number) => void,
+): Promise<void> {
   if (!platform.runtime.owner) return;
   const { listSessions } = await import('../sessions/list-sessions.ts');
   const clients = await platform.clients();
@@ -133,7 +150,10 @@ export async function stayForOthers(platform: LocalPlatform, onWaiting: (count: 
     }
     // Those that have just ended are in no list of the runtime any more, but their records are still to be written.
     const { sessions } = await listSessions(clients, { status: 'running', limit: 1000 });
-    const open = sessions.filter(({ session_id: id }) => !interrupted.has(id));
+    const open = sessions.filter(
+      ({ session_id: id, execution_arn: arn = '' }) =>
+        id !== own && !interrupted.has(id) && ends.failure(arn) === undefined,
+    );
     if (running > 0) untilMs = Date.now() + recordPatienceMs;
     if ((running === 0 && open.length === 0) || Date.now() > untilMs) return;
     if (running > 0 && !told) onWaiting(running);

@@ -2,13 +2,16 @@
  * What `run` and `session resume` share: progress in the form wanted, a clean stop when interrupted, the summary, and
  * a runtime that is closed at the end.
  */
+import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import { isHandlerLine } from '../report/handler-output.ts';
 import type { LogLine } from '../sessions/report-data.ts';
 import type { SessionView } from '../sessions/view.ts';
 import { type Attendance, attend, onAnyPlatform, stayForOthers } from './attend.ts';
 import type { CommandContext } from './context.ts';
-import { unfinishedExecutions } from './execution-feed.ts';
+import { noRecord } from '../local/status-events.ts';
+import { isTerminal } from '../sessions/status.ts';
+import { unfinishedSessions } from './find-session.ts';
 import { exitCodes } from './exit-codes.ts';
 import { listenForInterruption } from './interruption.ts';
 import { isoTime, jsonLine } from './json-lines.ts';
@@ -139,7 +142,8 @@ export async function attendToEnd(
   const { out, err } = context.terminal;
   run.attendance = attendance;
   run.session = session;
-  const { view } = await attend(attendance, session, artifact, progress);
+  const { view, item } = await attend(attendance, session, artifact, progress);
+  const isRecorded = item === undefined || isTerminal(item.status);
   progress.stop();
   const { runtime, names } = attendance.platform;
   const logs = await failureLogs(attendance, view, session);
@@ -148,6 +152,7 @@ export async function attendToEnd(
     view,
     places: placesOf(runtime.stateDir, names, session),
     stateDir: options.stateDir,
+    isRecorded,
     logsOf: (job) => logs.get(job) ?? [],
   };
   if (options.json) out.write(endedLine(input));
@@ -155,23 +160,39 @@ export async function attendToEnd(
     const page = { output: out, unicode: context.terminal.unicode, cwd: context.cwd, nowMs: Date.now() };
     out.write(`${summaryLines(context, input, page).join('\n')}\n`);
   }
-  await stayForOthers(attendance.platform, (count) => {
+  await stayForOthers(attendance, session.session, (count) => {
     run.staying = true;
     const what = count === 1 ? '1 other session runs' : `${count} other sessions run`;
     err.write(`${what} in this process, which stays until ${count === 1 ? 'it has' : 'they have'} ended\n`);
   });
+  if (!isRecorded) throw notRecorded(context, options, attendance, session);
   await hintAtInterrupted(context, options, attendance);
   return view.status === 'completed' ? exitCodes.ok : exitCodes.pipelineFailed;
+}
+
+/** The session has ended, and its record does not say so: what is missing is written when somebody opens the runtime. */
+function notRecorded(
+  context: CommandContext,
+  options: AttendedOptions,
+  { ends }: Attendance,
+  { session, executionArn }: AttendedSession,
+): BunsuiError {
+  const { reason = 'see runtime.log in the state folder' } = ends.failure(executionArn) ?? {};
+  const resume = commandLine(context, `session resume ${session}`, options.stateDir);
+  return new BunsuiError('SessionError', 'BS4001', `${noRecord}: ${reason}`, {
+    context: { session },
+    hint: `its jobs are kept; remove the cause (a full disk?), then: ${resume}`,
+  });
 }
 
 /** One line about sessions that an earlier process left unfinished. */
 async function hintAtInterrupted(context: CommandContext, options: AttendedOptions, attendance: Attendance) {
   const { platform } = attendance;
   if (!platform.runtime.owner) return;
-  const left = await unfinishedExecutions(platform.local);
+  const left = await unfinishedSessions(platform);
   const [first] = left;
   if (first === undefined) return;
-  const resume = commandLine(context, `session resume ${first.session}`, options.stateDir);
+  const resume = commandLine(context, `session resume ${first}`, options.stateDir);
   const what = left.length === 1 ? 'a session was interrupted' : `${left.length} sessions were interrupted`;
   const goOn = `${what} earlier. Go on with ${left.length === 1 ? 'it' : 'the first'}:`;
   context.terminal.err.write(`\n${hintWith(context.terminal.err, goOn, resume)}\n`);

@@ -5,6 +5,8 @@ import { foldHistory } from '../sessions/fold.ts';
 import type { SessionItem } from '../sessions/items.ts';
 import type { SessionView } from '../sessions/view.ts';
 import { type RuntimeEventPage, readEvents, unfinishedExecutions } from './execution-feed.ts';
+import type { RuntimeLog } from '../local/runtime-log.ts';
+import { isTerminal } from '../sessions/status.ts';
 import { isUnusedFolder, type LocalPlatform, openLocalPlatform } from './local-platform.ts';
 import type { CommandContext } from './context.ts';
 
@@ -13,13 +15,17 @@ import type { CommandContext } from './context.ts';
  *
  * @throws {BunsuiError} BS3002 when nothing was ever run with this state folder; none is made then.
  */
-export async function openForSession(context: CommandContext, stateDir: string): Promise<LocalPlatform> {
+export async function openForSession(
+  context: CommandContext,
+  stateDir: string,
+  log?: RuntimeLog,
+): Promise<LocalPlatform> {
   if (isUnusedFolder(stateDir, context.cwd)) {
     throw new BunsuiError('SessionError', 'BS3002', `there is no session in "${stateDir}"`, {
       hint: `start one: ${context.commandName} run FILE`,
     });
   }
-  return openLocalPlatform(stateDir, context.cwd);
+  return openLocalPlatform(stateDir, context.cwd, log);
 }
 
 /** The session of an id, a part of one, or `latest`. @throws {BunsuiError} BS3002 when there is none, or several. */
@@ -55,9 +61,47 @@ export interface SessionNow {
   readonly lastEventMs: number;
 }
 
-async function history(platform: LocalPlatform, { execution_arn: arn }: SessionItem): Promise<RuntimeEventPage> {
-  if (arn === undefined) return { events: [], status: 'RUNNING', driven: false };
-  return readEvents(platform.local, arn, 0);
+/** A start takes the function that does it a minute at most. */
+const longestStartMs = 60_000;
+
+/** A queued session whose execution nobody is about to start any more. */
+function isAbandoned({ runtime }: LocalPlatform, { created_at: created }: SessionItem): boolean {
+  const createdMs = Date.parse(created);
+  // A start runs in the owner's process, and ends with it.
+  return (runtime.owner && createdMs < performance.timeOrigin) || Date.now() - createdMs > longestStartMs;
+}
+
+/** The history of a session's execution; `undefined` while that is not there. */
+export async function historyOf(
+  { local }: LocalPlatform,
+  { execution_arn: arn }: SessionItem,
+): Promise<RuntimeEventPage | undefined> {
+  if (arn === undefined) return undefined;
+  return readEvents(local, arn, 0).catch((thrown: unknown) => {
+    if (thrown instanceof BunsuiError && thrown.context['code'] === 'ExecutionDoesNotExist') return undefined;
+    throw thrown;
+  });
+}
+
+async function history(platform: LocalPlatform, item: SessionItem): Promise<RuntimeEventPage> {
+  const found = await historyOf(platform, item);
+  return found ?? { events: [], status: 'RUNNING', driven: isTerminal(item.status) || !isAbandoned(platform, item) };
+}
+
+/**
+ * Ids of the sessions without an end, oldest first: those whose executions have none, and those whose executions were
+ * never started.
+ */
+export async function unfinishedSessions(platform: LocalPlatform): Promise<readonly string[]> {
+  const { listSessions } = await import('../sessions/list-sessions.ts');
+  const [executions, { sessions: queued }] = await Promise.all([
+    unfinishedExecutions(platform.local),
+    listSessions(await platform.clients(), { status: 'queued', limit: 1000 }),
+  ]);
+  const abandoned = queued.filter((item) => isAbandoned(platform, item));
+  const ids = [...executions.map(({ session }) => session), ...abandoned.map(({ session_id: id }) => id)];
+  // Session ids begin with their time.
+  return [...new Set(ids)].toSorted();
 }
 
 const newestMs = ({ events }: RuntimeEventPage, item: SessionItem) =>
@@ -86,7 +130,8 @@ export async function interruptedAmong(
   const unfinished = new Set((await unfinishedExecutions(platform.local)).map(({ executionArn }) => executionArn));
   const found = new Map<string, number>();
   for (const item of items) {
-    if (item.execution_arn === undefined || !unfinished.has(item.execution_arn)) continue;
+    const isRunning = item.execution_arn !== undefined && unfinished.has(item.execution_arn);
+    if (!isRunning && item.status !== 'queued') continue;
     const page = await history(platform, item);
     if (page.status === 'RUNNING' && !page.driven) found.set(item.session_id, newestMs(page, item));
   }

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { BunsuiError } from '../errors.ts';
 import type { LocalClient } from '../local/client.ts';
 import type { Runtime } from '../local/runtime.ts';
+import type { RuntimeLog } from '../local/runtime-log.ts';
 import { type PlatformNames, platformNames } from '../storage-layout.ts';
 import type { Clients } from './clients.ts';
 
@@ -26,13 +27,17 @@ export function isUnusedFolder(stateDir: string, cwd: string): boolean {
   return !existsSync(join(resolve(cwd, stateDir), 'runtime.json'));
 }
 
-/** Opens the runtime of a state folder: becomes its owner, or a client of the process that is. */
-export async function openLocalPlatform(stateDir: string, cwd: string): Promise<LocalPlatform> {
+/**
+ * Opens the runtime of a state folder: becomes its owner, or a client of the process that is.
+ *
+ * @param log hears what the runtime has to say where this process becomes its owner.
+ */
+export async function openLocalPlatform(stateDir: string, cwd: string, log?: RuntimeLog): Promise<LocalPlatform> {
   const [{ openRuntime }, { localClient }] = await Promise.all([
     import('../local/runtime.ts'),
     import('../local/client.ts'),
   ]);
-  const runtime = await openRuntime({ stateDir: resolve(cwd, stateDir) });
+  const runtime = await openRuntime({ stateDir: resolve(cwd, stateDir), ...(log && { log }) });
   const names = platformNames({ account: runtime.accountId, region: runtime.region });
   let clients: Promise<Clients> | undefined;
   return {

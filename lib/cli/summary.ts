@@ -12,6 +12,8 @@ import { failureLines, outcomeLines, type PageOptions, resultLines, type Session
 export interface SummaryInput extends SessionFacts {
   readonly places: SessionPlaces;
   readonly stateDir: string;
+  /** False when its end could not be recorded: there is no report then. */
+  readonly isRecorded: boolean;
   /** The last lines of a failed job's log. */
   readonly logsOf: (job: string) => readonly LogLine[];
 }
@@ -19,7 +21,7 @@ export interface SummaryInput extends SessionFacts {
 /** `Report`, `Logs` and the commands, in columns. Places that are not there are left out. */
 export function whereLines(context: CommandContext, input: SummaryInput, options: PageOptions): readonly string[] {
   const { bold, dim } = options.output.palette;
-  const { places, session, stateDir, view } = input;
+  const { places, session, stateDir, view, isRecorded } = input;
   const failed = view.error?.job;
   const commands = [
     [`session show ${session}`, 'jobs, attempts, errors'],
@@ -32,7 +34,7 @@ export function whereLines(context: CommandContext, input: SummaryInput, options
   // A command to copy stays on its line.
   const isRoomy = width + 30 < options.output.size().columns;
   return [
-    ...(existsSync(places.report) ? [`${bold('Report')}  ${shortPath(places.report, context.cwd)}`] : []),
+    ...(isRecorded && existsSync(places.report) ? [`${bold('Report')}  ${shortPath(places.report, context.cwd)}`] : []),
     ...(existsSync(places.logs) ? [`${bold('Logs')}    ${shortPath(places.logs, context.cwd)}/`] : []),
     '',
     ...lines.map(([line, purpose]) => (isRoomy ? `  ${line.padEnd(width)}  ${dim(purpose)}` : `  ${line}`)),
@@ -60,7 +62,7 @@ function jobCounts(view: SessionView): { readonly [status in JobStatus]?: number
 }
 
 /** The last line of `--json`. */
-export function endedLine({ session, pipeline, version, view, places }: SummaryInput): string {
+export function endedLine({ session, pipeline, version, view, places, isRecorded }: SummaryInput): string {
   const { error, startedAt, endedAt } = view;
   const said = error === undefined ? undefined : failureText(error);
   return jsonLine('session.ended', {
@@ -82,7 +84,7 @@ export function endedLine({ session, pipeline, version, view, places }: SummaryI
             ...(error?.source === undefined ? {} : { file: error.source.file, line: error.source.line }),
           },
         }),
-    ...(existsSync(places.report) ? { report: places.report } : {}),
+    ...(isRecorded && existsSync(places.report) ? { report: places.report } : {}),
     ...(existsSync(places.logs) ? { logs: places.logs } : {}),
   });
 }

@@ -21,8 +21,16 @@ export interface StatusEvents {
   close(): Promise<void>;
 }
 
-const longestPauseMs = 60_000;
+/** Who waits for a record gives up after twenty seconds: it takes little longer to notice that there is space again. */
+const longestPauseMs = 10_000;
 const graceMs = 2_000;
+
+/** Beginnings of what the runtime's log says of an end; its fields name the `executionArn`. */
+export const noRecord = 'the end of the session could not be recorded';
+export const lateRecord = 'the end of the session, which could not be recorded before, is recorded now';
+
+/** It had ended before the runtime was opened, whose process then could not have it recorded. */
+const isLate = ({ stoppedAtMs }: ExecutionRecord, openedAtMs: number) => (stoppedAtMs ?? openedAtMs) < openedAtMs;
 
 /** Opens the announcements of a state folder. */
 export async function openStatusEvents(
@@ -33,6 +41,7 @@ export async function openStatusEvents(
 ): Promise<StatusEvents> {
   const file = join(stateDir, 'status-change-target.json');
   let target = readTarget(await readIfThere(file));
+  const openedAtMs = Date.now();
   const closing = new AbortController();
   const closed = new AbortController();
   const delivering = new Set<Promise<unknown>>();
@@ -52,9 +61,15 @@ export async function openStatusEvents(
         if (target === undefined) return;
         closing.signal.throwIfAborted();
         const failure = await deliverTracked(target, statusChangeEvent(record, place));
-        if (failure === undefined) return;
+        const { executionArn } = record.header;
+        if (failure === undefined) {
+          if (isLate(record, openedAtMs)) log('info', lateRecord, { executionArn });
+          return;
+        }
         closing.signal.throwIfAborted();
-        log('warn', `the end of ${record.header.executionArn} was not taken by ${target}, try ${attempt}: ${failure}`);
+        log('warn', `the end of ${executionArn} was not taken by ${target}, try ${attempt}: ${failure}`);
+        // The first may be chance; who waits for the record is to hear of the second.
+        if (attempt > 1) log('error', `${noRecord}: ${failure}`, { executionArn });
         await wait(Math.min(500 * 2 ** (attempt - 1), longestPauseMs), undefined, {
           signal: closing.signal,
           ref: false,

@@ -5,6 +5,7 @@ import {
   ResourceNotFoundException,
 } from '@aws-sdk/client-cloudwatch-logs';
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
+import { ExecutionDoesNotExist } from '@aws-sdk/client-sfn';
 import { objectKeys } from '../storage-layout.ts';
 import type { LogDeps } from './deps.ts';
 import { functionsOf } from './history.ts';
@@ -192,7 +193,12 @@ export async function readSessionLogs(
   const archived = (await readArchived(deps, session)).filter(wanted);
   if (archived.length > 0 || session.execution_arn === undefined) return byTime(archived);
   const lines: LogLine[] = [];
-  await visitLive(deps.logs, await functionsOf(deps.sfn, session.execution_arn), session, (line) => {
+  const functions = await functionsOf(deps.sfn, session.execution_arn).catch((thrown: unknown) => {
+    // The record names the execution before it is there.
+    if (thrown instanceof ExecutionDoesNotExist) return [];
+    throw thrown;
+  });
+  await visitLive(deps.logs, functions, session, (line) => {
     if (wanted(line)) lines.push(line);
   });
   return byTime(lines);

@@ -2,7 +2,7 @@
  * Starting a session, at most once per key. Every step may be the last one before a crash, and the same request may
  * come again at any time; whoever comes next goes on where the last one stopped:
  *
- *     key's item (conditional) → session's item (conditional) → StartExecution by name → status and ARN (conditional)
+ *     key's item (conditional) → session's item with its ARN (conditional) → StartExecution by name → status (conditional)
  */
 import { createHash } from 'node:crypto';
 import { ExecutionAlreadyExists, StartExecutionCommand } from '@aws-sdk/client-sfn';
@@ -12,7 +12,7 @@ import type { Json } from '../ir/expressions.ts';
 import type { JsonSchema } from '../ir/nodes.ts';
 import { type ExecutionBlock, executionName, reservedInputKey, sessionIdOf } from '../storage-layout.ts';
 import { pipelineToStart } from './deployed.ts';
-import type { StartDeps } from './deps.ts';
+import type { StartDeps, StoreDeps } from './deps.ts';
 import { fitText } from './fit-text.ts';
 import { checkInput, type InputIssue } from './input-schema.ts';
 import type { DedupItem, PipelineItem, SessionItem, SessionTrigger } from './items.ts';
@@ -74,20 +74,40 @@ export async function startSession(deps: StartDeps, request: StartRequest): Prom
   const version = claimed?.target_version ?? pipeline.version;
   if (version !== pipeline.version) return startSession(deps, request);
 
-  const text = JSON.stringify({ ...input, [reservedInputKey]: block });
-  const name = executionName(block.session, block.generation);
-  await createItem(deps, sessionItem(deps, request, pipeline, block, JSON.stringify(input), nowMs));
-  const executionArn = await startExecution(deps, pipeline.state_machine_arn, name, text);
+  const item = sessionItem(deps, request, pipeline, block, JSON.stringify(input), nowMs);
+  await createItem(deps, item);
+  const executionArn = await startQueued(deps, item, pipeline.state_machine_arn);
+  const { session_id, created_at } = item;
+  const outcome = session_id === fresh.session ? 'created' : 'exists';
+  return { session_id, created_at, execution_arn: executionArn, outcome };
+}
+
+/**
+ * Starts the execution of a session that is queued, or finds it started: all that it needs is in the session's item.
+ * The state machine must have the definition of the session's version.
+ *
+ * @returns the execution's ARN
+ */
+export async function startQueued(
+  deps: StoreDeps & Pick<StartDeps, 'sfn' | 'now'>,
+  item: SessionItem,
+  stateMachineArn: string,
+): Promise<string> {
+  const { session_id: session, created_at: createdAt, generation } = item;
+  const input = JSON.parse(item.input) as { readonly [key: string]: Json };
+  const block: ExecutionBlock = { session, createdAt, generation };
+  const name = executionName(session, generation);
+  const executionArn = executionArnOf(stateMachineArn, name);
+  await startExecution(deps, stateMachineArn, name, JSON.stringify({ ...input, [reservedInputKey]: block }));
   const updatedAt = new Date(deps.now()).toISOString();
-  const { session: session_id, createdAt: created_at, generation } = block;
   // Stale means that a faster one has noted it already, or that the execution has even ended since.
-  await advanceSession(deps, { session_id, created_at, generation }, 'running', {
+  await advanceSession(deps, item, 'running', {
     execution_arn: executionArn,
+    input: fitText(item.input, `the input of execution ${name}`),
     started_at: updatedAt,
     updated_at: updatedAt,
   });
-  const outcome = session_id === fresh.session ? 'created' : 'exists';
-  return { session_id, created_at, execution_arn: executionArn, outcome };
+  return executionArn;
 }
 
 function sha256(text: string): string {
@@ -209,9 +229,12 @@ function sessionItem(
     total_jobs: pipeline.total_jobs,
     completed_jobs: 0,
     failed_jobs: 0,
+    // Before the execution is there: whoever finds the item after a crash knows where to look for it.
+    execution_arn: executionArnOf(pipeline.state_machine_arn, name),
     execution_name: name,
     generation: block.generation,
-    input: fitText(input, `the input of execution ${name}`),
+    // Whole as long as the execution may have to be started from it; an item holds the most that Step Functions takes.
+    input,
     trigger: request.trigger,
     ...(request.user === undefined ? {} : { user_name: request.user }),
     ...(deps.environment === undefined ? {} : { environment: deps.environment }),
@@ -220,13 +243,20 @@ function sessionItem(
   };
 }
 
-/** Starts the execution of that name, or finds it started. */
-async function startExecution(deps: StartDeps, stateMachineArn: string, name: string, input: string): Promise<string> {
+function executionArnOf(stateMachineArn: string, name: string): string {
+  return `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
+}
+
+/** Starts the execution of that name unless it is there. */
+async function startExecution(
+  { sfn }: Pick<StartDeps, 'sfn'>,
+  stateMachineArn: string,
+  name: string,
+  input: string,
+): Promise<void> {
   try {
-    const started = await deps.sfn.send(new StartExecutionCommand({ stateMachineArn, name, input }));
-    if (started.executionArn !== undefined) return started.executionArn;
+    await sfn.send(new StartExecutionCommand({ stateMachineArn, name, input }));
   } catch (thrown) {
     if (!(thrown instanceof ExecutionAlreadyExists)) throw thrown;
   }
-  return `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
 }

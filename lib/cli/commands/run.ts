@@ -9,6 +9,7 @@ import { loadCompiled, reportDiagnostics } from '../checked-pipeline.ts';
 import type { CommandContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { readInput } from '../input.ts';
+import { hearEndRecords } from '../late-records.ts';
 import { openLocalPlatform } from '../local-platform.ts';
 import { deploy, startThroughFunction } from '../start.ts';
 
@@ -37,8 +38,10 @@ async function work(context: CommandContext, file: string, options: RunOptions, 
   }
 
   progress.preparing('starting the runtime');
+  const ends = hearEndRecords(progress.note);
   const attendance = {
-    platform: await openLocalPlatform(options.stateDir, context.cwd),
+    platform: await openLocalPlatform(options.stateDir, context.cwd, ends.log),
+    ends,
     stateDir: options.stateDir,
     cwd: context.cwd,
   };

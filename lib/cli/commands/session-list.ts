@@ -8,6 +8,7 @@ import type { CommandContext } from '../context.ts';
 import { ago, duration, localTime, shortTime } from '../durations.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { interruptedAmong } from '../find-session.ts';
+import { tellingLateRecords } from '../late-records.ts';
 import { harmlessLine } from '../harmless.ts';
 import { jsonLine } from '../json-lines.ts';
 import { isUnusedFolder, openLocalPlatform, readFromPlatform } from '../local-platform.ts';
@@ -155,7 +156,7 @@ export async function listSessionsCommand(context: CommandContext, options: List
 
 async function read(context: CommandContext, options: ListOptions): Promise<Found> {
   if (isUnusedFolder(options.stateDir, context.cwd)) return { items: [], interrupted: new Map() };
-  const open = () => openLocalPlatform(options.stateDir, context.cwd);
+  const open = () => openLocalPlatform(options.stateDir, context.cwd, tellingLateRecords(context));
   return readFromPlatform(open, async (platform) => {
     const { sessions: items } = await listSessions(await platform.clients(), {
       limit: options.limit,

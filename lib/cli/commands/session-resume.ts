@@ -1,14 +1,16 @@
 /** `bunsui session resume`: goes on with a session that an interrupted or killed process left unfinished. */
 import { BunsuiError } from '../../errors.ts';
+import type { PipelineArtifact } from '../../ir/artifact.ts';
 import type { SessionItem } from '../../sessions/items.ts';
 import { isTerminal } from '../../sessions/status.ts';
 import { type AttendedOptions, type AttendedRun, attended, attendToEnd } from '../attended-run.ts';
 import type { CommandContext } from '../context.ts';
-import { unfinishedExecutions } from '../execution-feed.ts';
-import { artifactOf, openForSession, sessionNamed } from '../find-session.ts';
+import { artifactOf, historyOf, openForSession, sessionNamed, unfinishedSessions } from '../find-session.ts';
+import { hearEndRecords } from '../late-records.ts';
 import type { LocalPlatform } from '../local-platform.ts';
 import { ensureOwnPlatform } from '../local-platform.ts';
 import { runAgain } from '../run-again.ts';
+import { deploy } from '../start.ts';
 
 export async function resumeSession(
   context: CommandContext,
@@ -20,12 +22,7 @@ export async function resumeSession(
 
 /** The newest session without an end. @throws {BunsuiError} BS3002 when there is none. */
 async function newestUnfinished(platform: LocalPlatform, context: CommandContext): Promise<SessionItem> {
-  const unfinished = await unfinishedExecutions(platform.local);
-  // Session ids begin with their time.
-  const newest = unfinished
-    .map(({ session }) => session)
-    .toSorted()
-    .at(-1);
+  const newest = (await unfinishedSessions(platform)).at(-1);
   if (newest !== undefined) return sessionNamed(platform, newest);
   throw new BunsuiError('SessionError', 'BS3002', 'there is no unfinished session', {
     hint: `see ${context.commandName} session list`,
@@ -49,6 +46,19 @@ async function hasEnded(platform: LocalPlatform, item: SessionItem, context: Com
   );
 }
 
+/** Starts a session whose start was cut off, as far as it had not come. @returns the execution's ARN. */
+async function startAgain(platform: LocalPlatform, item: SessionItem, artifact: PipelineArtifact): Promise<string> {
+  // Another version may have been deployed since; an execution that is there keeps its own.
+  if ((await historyOf(platform, item)) === undefined) await deploy(platform, artifact);
+  const [{ startQueued }, { requirePipeline }, clients] = await Promise.all([
+    import('../../sessions/start-session.ts'),
+    import('../../sessions/pipelines.ts'),
+    platform.clients(),
+  ]);
+  const { state_machine_arn: machine } = await requirePipeline(clients, item.pipeline_id, item.pipeline_version);
+  return startQueued({ ...clients, now: Date.now }, item, machine);
+}
+
 async function work(
   context: CommandContext,
   name: string | undefined,
@@ -56,23 +66,24 @@ async function work(
   run: AttendedRun,
 ): Promise<number> {
   run.progress.preparing('starting the runtime');
-  const platform = await openForSession(context, options.stateDir);
-  const attendance = { platform, stateDir: options.stateDir, cwd: context.cwd };
+  const ends = hearEndRecords(run.progress.note);
+  const platform = await openForSession(context, options.stateDir, ends.log);
+  const attendance = { platform, ends, stateDir: options.stateDir, cwd: context.cwd };
   run.attendance = attendance;
   const item = await (name === undefined ? newestUnfinished(platform, context) : sessionNamed(platform, name));
-  if (item.execution_arn === undefined) {
-    throw new BunsuiError('SessionError', 'BS3002', `session ${item.session_id} was never started`, {
-      hint: 'the process ended before its execution began: run the pipeline again',
-    });
-  }
-  if (isTerminal(item.status)) throw await hasEnded(platform, item, context);
+  // An end that only the opening of the runtime has recorded is shown as if it had come now.
+  if (isTerminal(item.status) && !ends.isLate(item.execution_arn ?? '')) throw await hasEnded(platform, item, context);
   // The record of an end that was not written in time is written by our own function, in its newest form.
   const [artifact] = await Promise.all([artifactOf(platform, item), ensureOwnPlatform(platform)]);
-  await platform.runtime.resumeExecutions([item.execution_arn]);
+  const executionArn =
+    item.execution_arn === undefined || item.status === 'queued'
+      ? await startAgain(platform, item, artifact)
+      : item.execution_arn;
+  await platform.runtime.resumeExecutions([executionArn]);
   const session = {
     session: item.session_id,
     createdAt: item.created_at,
-    executionArn: item.execution_arn,
+    executionArn,
     pipeline: item.pipeline_id,
     version: item.pipeline_version,
     origin: 'resumed' as const,

@@ -1,11 +1,14 @@
 /** `bunsui session show`: one session as a page, or as one JSON object. */
+import { existsSync } from 'node:fs';
 import type { SessionItem } from '../../sessions/items.ts';
+import { isTerminal } from '../../sessions/status.ts';
 import type { FailureView, JobView, SessionView } from '../../sessions/view.ts';
 import type { CommandContext } from '../context.ts';
 import { ago, localTime } from '../durations.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { artifactOf, openForSession, sessionNamed, viewNow } from '../find-session.ts';
 import { failureText } from '../failures.ts';
+import { tellingLateRecords } from '../late-records.ts';
 import { harmlessLine } from '../harmless.ts';
 import { isoTime, jsonLine } from '../json-lines.ts';
 import { readFromPlatform } from '../local-platform.ts';
@@ -30,7 +33,7 @@ interface Shown {
 }
 
 export async function showSession(context: CommandContext, name: string, options: ShowOptions): Promise<number> {
-  const open = () => openForSession(context, options.stateDir);
+  const open = () => openForSession(context, options.stateDir, tellingLateRecords(context));
   const shown = await readFromPlatform(open, async (platform): Promise<Shown> => {
     const item = await sessionNamed(platform, name);
     const { view, interrupted, lastEventMs } = await viewNow(platform, item, await artifactOf(platform, item));
@@ -52,7 +55,7 @@ function liveFields({ item, view, interrupted, places }: Shown): { readonly [fie
     input: view.input,
     ...(view.output === undefined ? {} : { output: view.output }),
     jobs: view.jobs.map(jobRecord),
-    report: places.report,
+    ...(existsSync(places.report) ? { report: places.report } : {}),
     logs: places.logs,
   };
 }
@@ -122,6 +125,10 @@ function pageLines(context: CommandContext, shown: Shown, stateDir: string): rea
     ...(input.length === 0 ? [] : ['', bold('Input'), ...input.map((line) => `  ${line}`)]),
     ...(result.length === 0 ? [] : ['', ...result]),
     '',
-    ...whereLines(context, { ...facts, places, stateDir, logsOf: () => [] }, options),
+    ...whereLines(
+      context,
+      { ...facts, places, stateDir, isRecorded: isTerminal(item.status), logsOf: () => [] },
+      options,
+    ),
   ];
 }
