@@ -16,6 +16,9 @@ export class AwsFault extends Error {
   }
 }
 
+/** Stands between the message and the hint of an error of ours, where AWS has a message only. */
+export const hintMark = '\nHint: ';
+
 /** How a service spells requests and errors. */
 export type Protocol = 'json-1.0' | 'json-1.1' | 'rest-json' | 'rest-xml' | 'query';
 

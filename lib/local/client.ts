@@ -4,6 +4,7 @@
  */
 import { request } from 'node:http';
 import { BunsuiError } from '../errors.ts';
+import { hintMark } from './aws-fault.ts';
 import { type Credentials, signedHeaders } from './signature.ts';
 
 /** Where a runtime is and how to speak to it. */
@@ -78,6 +79,12 @@ export function localClient(runtime: RuntimeAddress): LocalClient {
 }
 
 function failure(call: string, code: string, message: string): BunsuiError {
+  // What the runtime found wrong on its disk keeps its code: it is no matter of the call.
+  const [said = '', hint] = message.split(hintMark);
+  const text = /^BS4003 (.+)$/s.exec(said)?.[1];
+  if (text !== undefined) {
+    return new BunsuiError('SessionError', 'BS4003', text, { context: { call }, ...(hint !== undefined && { hint }) });
+  }
   return new BunsuiError('AWSError', 'BS5001', `the local runtime refused ${call}: ${code}: ${message}`, {
     context: { call, code },
   });

@@ -2,12 +2,14 @@
  * DynamoDB by dynalite, in this process, on a LevelDB folder. Loaded with the first request. Its HTTP front end is
  * passed by: that one throws into the event loop when a write fails (a full disk would end the runtime).
  */
+import { readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { BunsuiError } from '../errors.ts';
 import { type AwsAnswer, AwsFault, jsonAnswer } from './aws-fault.ts';
-import { makeFolder, storageError } from './durable-files.ts';
-import { readJson } from './json-input.ts';
+import { errnoOf, makeFolder, storageError } from './durable-files.ts';
+import { type JsonInput, readJson } from './json-input.ts';
 import type { Service } from './http.ts';
 import type { RuntimeLog } from './runtime-log.ts';
 
@@ -46,6 +48,22 @@ interface DynaliteFault {
 }
 type Act = (store: DynaliteStore, data: unknown, done: (error: unknown, data: unknown) => void) => void;
 
+interface Validation {
+  readonly types: Readonly<Record<string, unknown>>;
+  readonly custom: unknown;
+}
+
+const require = createRequire(import.meta.url);
+
+/** Fields that dynalite does not know, with the value that asks for nothing. */
+const defaults: Readonly<Record<string, unknown>> = {
+  ReturnValuesOnConditionCheckFailure: '"NONE"',
+  StreamSpecification: '{"StreamEnabled":false}',
+  SSESpecification: '{"Enabled":false}',
+  DeletionProtectionEnabled: 'false',
+  TableClass: '"STANDARD"',
+};
+
 /** The DynamoDB service of a state folder. `close` lets go of its files. */
 export function dynamodbService(
   stateDir: string,
@@ -59,7 +77,7 @@ export function dynamodbService(
     opened ??= openDynalite(folder).catch((error: unknown) => {
       // The next request tries again: a full disk can be cleared.
       opened = undefined;
-      throw storageError(folder, error);
+      throw damage(folder, error) ?? storageError(folder, error);
     });
     return opened;
   };
@@ -76,6 +94,11 @@ export function dynamodbService(
         throw new AwsFault('UnknownOperationException', `the operation ${name} is not served here`);
       }
       const input = readJson(body);
+      const unserved = unservedFields(name, input);
+      if (unserved.length > 0) {
+        log('warn', `unsupported DynamoDB parameter: ${name} ${unserved.join(', ')}`);
+        throw new AwsFault('ValidationException', `${name}: not served here: ${unserved.join(', ')}`);
+      }
       // SDKs repeat a call that is answered so; another process may own the folder by then.
       if (closing) throw new AwsFault('InternalServerError', 'the runtime is closing', 503);
       const call = openOnce().then((dynalite) => run(dynalite, name, input, folder));
@@ -102,13 +125,17 @@ async function run(dynalite: Dynalite, name: string, input: unknown, folder: str
       const { __type: type, message, Message } = error.body;
       throw new AwsFault(type, message ?? Message ?? '', error.statusCode);
     }
-    throw storageError(folder, error);
+    throw damage(folder, error) ?? storageError(folder, error);
   }
 }
 
 async function openDynalite(folder: string): Promise<Dynalite> {
   await makeFolder(folder);
-  const require = createRequire(import.meta.url);
+  const files = await readdir(folder);
+  // LevelDB would begin anew in silence, and then remove what is there.
+  if (!files.includes('CURRENT') && files.some((file) => /\.(ldb|log)$/.test(file))) {
+    throw damaged(folder, 'its file CURRENT is missing');
+  }
   const { create } = require('dynalite/db') as { create(options: object): DynaliteStore };
   const { checkTypes, checkValidations } = require('dynalite/validations') as {
     checkTypes(input: unknown, types: unknown): unknown;
@@ -121,13 +148,41 @@ async function openDynalite(folder: string): Promise<Dynalite> {
     run: (operation, input) =>
       new Promise((resolve, reject) => {
         const file = operation.charAt(0).toLowerCase() + operation.slice(1);
-        const { types, custom } = require(`dynalite/validations/${file}`) as { types: unknown; custom: unknown };
+        const { types, custom } = require(`dynalite/validations/${file}`) as Validation;
         const act = require(`dynalite/actions/${file}`) as Act;
         const data = checkTypes(input, types);
         checkValidations(data, types, custom, store);
         act(store, data, (error, answer) => (error ? reject(error) : resolve(answer)));
       }),
   };
+}
+
+/** What dynalite would pass over: it takes the fields away that its types do not name. */
+function unservedFields(operation: string, input: JsonInput): readonly string[] {
+  const file = operation.charAt(0).toLowerCase() + operation.slice(1);
+  const { types } = require(`dynalite/validations/${file}`) as Validation;
+  return Object.entries(input)
+    .filter(([, value]) => value !== undefined && value !== null)
+    .filter(([name, value]) => !Object.hasOwn(types, name) && JSON.stringify(value) !== defaults[name])
+    .map(([name]) => name);
+}
+
+/** BS4003 when LevelDB says that its files are not as it wrote them, or that some are missing. */
+function damage(folder: string, thrown: unknown): BunsuiError | undefined {
+  for (let error = thrown; error instanceof Error; error = error.cause) {
+    const errno = errnoOf(error);
+    const missing = errno === 'LEVEL_IO_ERROR' && error.message.includes('No such file');
+    if (errno === 'LEVEL_CORRUPTION' || missing) return damaged(folder, error.message, thrown);
+  }
+  return undefined;
+}
+
+function damaged(folder: string, why: string, cause?: unknown): BunsuiError {
+  return new BunsuiError('SessionError', 'BS4003', `the tables in ${folder} are damaged: ${why}`, {
+    context: { path: folder },
+    hint: `restore ${folder} from a backup, or move it away to begin with empty tables`,
+    cause,
+  });
 }
 
 function isDynaliteFault(error: unknown): error is DynaliteFault {

@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { BunsuiError } from '../errors.ts';
-import { type AwsAnswer, AwsFault, faultAnswer, type Protocol } from './aws-fault.ts';
+import { type AwsAnswer, AwsFault, faultAnswer, hintMark, type Protocol } from './aws-fault.ts';
 import type { RuntimeLog } from './runtime-log.ts';
 import { type Credentials, checkSignature, readAuthorization, type SignedParts, sha256 } from './signature.ts';
 
@@ -173,7 +173,10 @@ async function send(incoming: IncomingMessage, response: ServerResponse, answer:
 /** Our own errors keep their words; anything unexpected is told as AWS tells it, and logged in full. */
 function asFault(thrown: unknown): AwsFault {
   if (thrown instanceof AwsFault) return thrown;
-  if (thrown instanceof BunsuiError) return new AwsFault('InternalFailure', `${thrown.code} ${thrown.message}`, 500);
+  if (thrown instanceof BunsuiError) {
+    const hint = thrown.hint === undefined ? '' : `${hintMark}${thrown.hint}`;
+    return new AwsFault('InternalFailure', `${thrown.code} ${thrown.message}${hint}`, 500);
+  }
   return new AwsFault('InternalFailure', thrown instanceof Error ? thrown.message : String(thrown), 500);
 }
 

@@ -15,6 +15,13 @@ import { element, xmlDocument, type Xml } from './xml.ts';
 const namespace = 'http://sns.amazonaws.com/doc/2010-03-31/';
 const maxMessageBytes = 256 * 1024;
 
+/** What of a call is served; whatever else it says would be passed over in silence. */
+const servedFields: Readonly<Record<string, RegExp>> = {
+  CreateTopic: /^(Action|Version|Name)$/,
+  Publish:
+    /^(Action|Version|TopicArn|TargetArn|Message|Subject|MessageAttributes\.entry\.\d+\.(Name|Value\.(DataType|StringValue)))$/,
+};
+
 /** The SNS service of a state folder. */
 export function snsService(
   stateDir: string,
@@ -28,6 +35,12 @@ export function snsService(
     async handle(request) {
       const form = new URLSearchParams(Buffer.from(request.body).toString('utf8'));
       const action = form.get('Action') ?? '';
+      const served = Object.hasOwn(servedFields, action) ? servedFields[action] : undefined;
+      const others = [...new Set(form.keys())].filter((name) => served !== undefined && !served.test(name));
+      if (others.length > 0) {
+        log('warn', `unsupported SNS parameter: ${action} ${others.join(', ')}`);
+        throw new AwsFault('InvalidParameter', `Invalid parameter: ${others.join(', ')}: not served here`);
+      }
       if (action === 'Publish') return turns(folder, () => publish(folder, form, request.id));
       if (action === 'CreateTopic') return turns(folder, () => createTopic(folder, form, place, request.id));
       log('warn', `unsupported SNS call: ${action}`);
