@@ -67,11 +67,16 @@ export async function attended(
     .finally(() => run.progress.stop())
     // What the closing runtime makes fail is no news.
     .catch((thrown: unknown) => (stopping ? new Promise<never>(() => {}) : Promise.reject(thrown)));
+  let code: number;
   try {
-    return await Promise.race([work, interruption.asked.then((code) => interrupted(context, options, run, code))]);
-  } finally {
-    await run.attendance?.platform.close();
+    code = await Promise.race([work, interruption.asked.then((asked) => interrupted(context, options, run, asked))]);
+  } catch (thrown) {
+    // What went wrong first is what counts: a full disk makes closing fail too.
+    await run.attendance?.platform.close().catch(() => {});
+    throw thrown;
   }
+  await run.attendance?.platform.close();
+  return code;
 }
 
 async function interrupted(
