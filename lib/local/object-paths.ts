@@ -31,9 +31,14 @@ export function sidecarName(fileName: string): string {
   return `.m-${createHash('sha256').update(fileName).digest('hex').slice(0, 24)}`;
 }
 
-/** A bucket's name, as S3 wants it; such a name is also a safe folder name. */
+/**
+ * A bucket's name, as S3 wants it; such a name is also a safe folder name.
+ *
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+ */
 export function isBucketName(name: string): boolean {
-  return /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name) && !name.includes('..');
+  const looksLikeAddress = /^\d{1,3}(\.\d{1,3}){3}$/.test(name);
+  return /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name) && !name.includes('..') && !looksLikeAddress;
 }
 
 /** The path of a key, relative to its bucket's folder. */

@@ -185,7 +185,7 @@ async function startServices(
   Object.assign(services, {
     states: stepFunctionsService({ machines, executions, place, log }),
     lambda: lambdaService(pool, place, log),
-    s3: s3Service(openObjectStore(stateDir), localRegion, log),
+    s3: s3Service(openObjectStore(stateDir), place, log),
     dynamodb,
     sns: snsService(stateDir, place, log),
     logs: logsService(logs, log),

@@ -8,13 +8,23 @@ import { isBucketName } from './object-paths.ts';
 import type { KeyCursor, ObjectInfo, ObjectStore } from './object-store.ts';
 import type { RuntimeLog } from './runtime-log.ts';
 import { readUpload } from './s3-body.ts';
+import {
+  checkCopyCondition,
+  checkPutCondition,
+  etagOf,
+  isWanted,
+  unexpectedOwner,
+  unservedHeaders,
+} from './s3-headers.ts';
 import { childText, element, readXml, type Xml, xmlDocument } from './xml.ts';
 
 const namespace = 'http://s3.amazonaws.com/doc/2006-03-01/';
 const maxXmlBytes = 2 * 1024 * 1024;
 const keptHeaders =
   /^(content-type|cache-control|content-disposition|content-encoding|content-language|expires|x-amz-meta-[\w-]+)$/;
-const refusedHeaders = /^x-amz-(object-lock|website|tagging|grant|copy-source-range|mp-)/;
+const maxKeyBytes = 1024;
+const signatureParameters =
+  /^X-Amz-(Algorithm|Credential|Date|Expires|SignedHeaders|Signature|Security-Token|Content-Sha256|User-Agent)$/;
 const listParameters = 'list-type prefix delimiter continuation-token start-after max-keys encoding-type fetch-owner';
 
 interface Call {
@@ -23,32 +33,54 @@ interface Call {
   readonly region: string;
   readonly bucket: string;
   readonly key: string;
+  /** Names something in the log, and gives the refusal of it. */
+  readonly refuse: (what: string) => AwsFault;
 }
 
 /** The S3 service over a store. */
-export function s3Service(store: ObjectStore, region: string, log: RuntimeLog): Service {
+export function s3Service(
+  store: ObjectStore,
+  place: { readonly region: string; readonly accountId: string },
+  log: RuntimeLog,
+): Service {
+  const refuse = (what: string, { bucket, key }: Call) => {
+    log('warn', `unsupported S3 call: ${what}`, { bucket, key });
+    return new AwsFault('NotImplemented', `A header, parameter or operation is not served here: ${what}`, 501);
+  };
   return {
     protocol: 'rest-xml',
     streams: true,
     async handle(request) {
       const [bucket = '', ...rest] = request.path.slice(1).split('/');
-      const call = { request, store, region, bucket, key: decodePath(rest.join('/')) };
+      const call: Call = {
+        request,
+        store,
+        region: place.region,
+        bucket,
+        key: decodePath(rest.join('/')),
+        refuse: (what) => refuse(`${operationOf(call)} ${what}`, call),
+      };
       const operation = operationOf(call);
       const known = knownParameters(operation);
-      const unknown = [...request.query.keys()].filter((name) => !known.has(name) && !name.startsWith('X-Amz-'));
-      const header = Object.keys(request.headers).find((name) => refusedHeaders.test(name));
+      const unserved = [
+        ...[...request.query.keys()]
+          .filter((name) => !known.has(name) && !signatureParameters.test(name))
+          .map((name) => `?${name}`),
+        ...unservedHeaders(operation, request.headers),
+      ];
       const handler = operations[operation];
-      if (handler === undefined || unknown.length > 0 || header !== undefined) {
-        const what = [operation, ...unknown.map((name) => `?${name}`), ...(header ? [header] : [])].join(' ');
-        log('warn', `unsupported S3 call: ${what}`, { bucket, key: call.key });
-        throw new AwsFault('NotImplemented', `A header, parameter or operation is not served here: ${what}`, 501);
+      if (handler === undefined || unserved.length > 0) throw refuse([operation, ...unserved].join(' '), call);
+      const owner = unexpectedOwner(request.headers, place.accountId);
+      if (owner !== undefined) {
+        log('warn', `refused S3 call: ${operation} of a bucket of ${owner}`, { bucket, key: call.key });
+        throw new AwsFault('AccessDenied', `Access Denied: all buckets here are owned by ${place.accountId}`, 403);
       }
       if (operation !== 'ListBuckets' && !isBucketName(bucket)) {
         throw new AwsFault('InvalidBucketName', 'The specified bucket is not valid.', 400);
       }
-      if (Buffer.byteLength(call.key) > 1024) throw new AwsFault('KeyTooLongError', 'Your key is too long', 400);
+      checkKeyLength(call.key);
       if (!['ListBuckets', 'CreateBucket'].includes(operation) && !(await store.hasBucket(bucket))) {
-        throw new AwsFault('NoSuchBucket', 'The specified bucket does not exist', 404);
+        throw noSuchBucket();
       }
       return handler(call);
     },
@@ -86,8 +118,18 @@ const operations: Readonly<Record<string, ((call: Call) => Promise<AwsAnswer>) |
     return xmlAnswer(element('ListAllMyBucketsResult', [owner, element('Buckets', buckets)]));
   },
 
-  async CreateBucket({ store, bucket, request }) {
-    await readSmall(request);
+  async CreateBucket({ store, bucket, request, region, refuse }) {
+    const body = await readSmall(request);
+    const root = body === '' ? undefined : readXml(body);
+    if (body !== '' && root?.name !== 'CreateBucketConfiguration') {
+      throw new AwsFault('MalformedXML', 'The XML you provided was not well-formed', 400);
+    }
+    for (const { name, text } of root?.children ?? []) {
+      if (name !== 'LocationConstraint') throw refuse(name);
+      if (text !== region) {
+        throw new AwsFault('IllegalLocationConstraintException', `the region here is ${region}, not ${text}`, 400);
+      }
+    }
     if ((await store.createBucket(bucket)) === 'exists') {
       throw new AwsFault(
         'BucketAlreadyOwnedByYou',
@@ -158,31 +200,56 @@ const operations: Readonly<Record<string, ((call: Call) => Promise<AwsAnswer>) |
     return emptyAnswer(204, {});
   },
 
-  async DeleteObjects({ store, bucket, request }) {
+  async DeleteObjects({ store, bucket, request, refuse }) {
     const root = readXml(await readSmall(request));
-    const keys = root?.children.filter(({ name }) => name === 'Object').map((object) => childText(object, 'Key'));
+    const objects = root?.children.filter(({ name }) => name === 'Object');
+    const keys = objects?.map((object) => childText(object, 'Key'));
     if (root?.name !== 'Delete' || !keys || keys.length === 0 || keys.length > 1000 || keys.includes(undefined)) {
       throw new AwsFault('MalformedXML', 'The XML you provided was not well-formed', 400);
     }
+    const others = [
+      ...root.children.filter(({ name }) => name !== 'Object' && name !== 'Quiet'),
+      ...(objects?.flatMap(({ children }) => children.filter(({ name }) => name !== 'Key')) ?? []),
+    ];
+    if (others.length > 0) throw refuse([...new Set(others.map(({ name }) => name))].join(' '));
     const quiet = childText(root, 'Quiet') === 'true';
     const deleted: Xml[] = [];
+    const failed: Xml[] = [];
     for (const key of keys) {
       if (key === undefined) continue;
+      try {
+        checkKeyLength(key);
+      } catch (error) {
+        if (!(error instanceof AwsFault)) throw error;
+        const { code, message } = error;
+        failed.push(element('Error', [element('Key', key), element('Code', code), element('Message', message)]));
+        continue;
+      }
       await store.remove(bucket, key);
       deleted.push(element('Deleted', [element('Key', key)]));
     }
-    return xmlAnswer(element('DeleteResult', quiet ? [] : deleted));
+    return xmlAnswer(element('DeleteResult', [...(quiet ? [] : deleted), ...failed]));
   },
 
-  async CopyObject({ store, bucket, key, request }) {
-    const source = decodePath((request.headers['x-amz-copy-source'] ?? '').replace(/^\//, ''));
+  async CopyObject({ store, bucket, key, request, refuse }) {
+    const [path = '', version] = (request.headers['x-amz-copy-source'] ?? '').split('?');
+    if (version !== undefined) throw refuse(`x-amz-copy-source: ?${version}`);
+    const source = decodePath(path.replace(/^\//, ''));
     const at = source.indexOf('/');
     const [fromBucket, fromKey] = [source.slice(0, at), source.slice(at + 1)];
     if (at < 1 || fromKey === '' || !isBucketName(fromBucket)) {
       throw new AwsFault('InvalidArgument', 'Copy Source must mention the source bucket and key', 400);
     }
+    checkKeyLength(fromKey);
+    if (!(await store.hasBucket(fromBucket))) throw noSuchBucket();
     const object = existing(await store.open(fromBucket, fromKey));
     const from = object.info;
+    try {
+      checkCopyCondition(request.headers, from);
+    } catch (error) {
+      await object.done();
+      throw error;
+    }
     const replace = request.headers['x-amz-metadata-directive'] === 'REPLACE';
     const info = await store
       .put(
@@ -201,6 +268,14 @@ const operations: Readonly<Record<string, ((call: Call) => Promise<AwsAnswer>) |
   },
 };
 
+function noSuchBucket(): AwsFault {
+  return new AwsFault('NoSuchBucket', 'The specified bucket does not exist', 404);
+}
+
+function checkKeyLength(key: string): void {
+  if (Buffer.byteLength(key) > maxKeyBytes) throw new AwsFault('KeyTooLongError', 'Your key is too long', 400);
+}
+
 function existing<T>(found: T | undefined): T {
   if (found === undefined) throw new AwsFault('NoSuchKey', 'The specified key does not exist.', 404);
   return found;
@@ -216,6 +291,9 @@ async function listObjects({ store, bucket, request }: Call): Promise<Xml> {
   if (!Number.isInteger(maxKeys) || maxKeys < 0) {
     throw new AwsFault('InvalidArgument', 'max-keys must be an integer between 0 and 2147483647', 400);
   }
+  const encoding = query.get('encoding-type') ?? 'url';
+  if (encoding !== 'url') throw new AwsFault('InvalidArgument', `encoding-type can only be url, not ${encoding}`, 400);
+  const owner = query.get('fetch-owner') === 'true' ? [element('Owner', [element('ID', 'bunsui')])] : [];
   const after = token === null ? (query.get('start-after') ?? '') : readToken(token);
   const cursor: KeyCursor = { prefix, after };
   const limit = Math.min(maxKeys, 1000);
@@ -236,7 +314,7 @@ async function listObjects({ store, bucket, request }: Call): Promise<Xml> {
       break;
     }
     if (common === undefined) {
-      found.push({ last: key, xml: () => contentsOf(store, bucket, key, text) });
+      found.push({ last: key, xml: () => contentsOf(store, bucket, key, text, owner) });
     } else {
       cursor.skip = common;
       found.push({ last: common, xml: async () => element('CommonPrefixes', [element('Prefix', text(common))]) });
@@ -257,7 +335,13 @@ async function listObjects({ store, bucket, request }: Call): Promise<Xml> {
   ]);
 }
 
-async function contentsOf(store: ObjectStore, bucket: string, key: string, text: (value: string) => string) {
+async function contentsOf(
+  store: ObjectStore,
+  bucket: string,
+  key: string,
+  text: (value: string) => string,
+  owner: readonly Xml[],
+) {
   const info = await store.info(bucket, key);
   return (
     info &&
@@ -266,6 +350,7 @@ async function contentsOf(store: ObjectStore, bucket: string, key: string, text:
       element('LastModified', new Date(info.modifiedMs).toISOString()),
       element('ETag', etagOf(info)),
       element('Size', info.size),
+      ...owner,
       element('StorageClass', 'STANDARD'),
     ])
   );
@@ -283,36 +368,10 @@ function readToken(token: string): string {
   return last;
 }
 
-function checkPutCondition(headers: Readonly<Record<string, string>>, current: ObjectInfo | undefined): void {
-  const noneMatch = headers['if-none-match'];
-  const match = headers['if-match'];
-  if (noneMatch !== undefined && noneMatch !== '*') {
-    throw new AwsFault('NotImplemented', 'If-None-Match of an upload can only be *', 501);
-  }
-  if (match !== undefined && current === undefined) {
-    throw new AwsFault('NoSuchKey', 'The specified key does not exist.', 404);
-  }
-  const failed =
-    (noneMatch !== undefined && current !== undefined) || (match !== undefined && !hasEtag(match, current));
-  if (failed) {
-    throw new AwsFault('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold', 412);
-  }
-}
-
 /** What a conditional read answers instead of the object. */
 function unmetCondition(headers: Readonly<Record<string, string>>, info: ObjectInfo): AwsAnswer | undefined {
-  const match = headers['if-match'];
-  if (match !== undefined && !hasEtag(match, info)) {
-    throw new AwsFault('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold', 412);
-  }
-  const noneMatch = headers['if-none-match'];
-  if (noneMatch === undefined || !hasEtag(noneMatch, info)) return undefined;
+  if (isWanted(headers, info)) return undefined;
   return { status: 304, headers: { etag: etagOf(info) }, body: new Uint8Array() };
-}
-
-function hasEtag(list: string, info: ObjectInfo | undefined): boolean {
-  const tags = list.split(',').map((tag) => tag.trim().replace(/^W\//, '').replaceAll('"', ''));
-  return info !== undefined && (tags.includes('*') || tags.includes(info.md5));
 }
 
 function objectHeaders(info: ObjectInfo, request: AwsRequest, partial: boolean): Record<string, string> {
@@ -366,10 +425,6 @@ function decodePath(text: string): string {
   } catch {
     throw new AwsFault('InvalidURI', "Couldn't parse the specified URI.", 400);
   }
-}
-
-function etagOf(info: ObjectInfo): string {
-  return `"${info.md5}"`;
 }
 
 function xmlAnswer(root: Xml): AwsAnswer {

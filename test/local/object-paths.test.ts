@@ -82,8 +82,21 @@ describe('a key’s path', () => {
   });
 
   it('knows the names of buckets', () => {
-    const names = ['abc', 'a.b-c', '..', 'a..b', 'ab', 'Abc', 'a/b', 'x'.repeat(64), '-ab', 'a_b'];
-    expect(names.filter(isBucketName)).toStrictEqual(['abc', 'a.b-c']);
+    const names = [
+      'abc',
+      'a.b-c',
+      '..',
+      'a..b',
+      'ab',
+      'Abc',
+      'a/b',
+      'x'.repeat(64),
+      '-ab',
+      'a_b',
+      '192.168.5.4',
+      '1.2.3.4x',
+    ];
+    expect(names.filter(isBucketName)).toStrictEqual(['abc', 'a.b-c', '1.2.3.4x']);
   });
 });
 
