@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,10 +14,10 @@ import { bunsui } from './bunsui.ts';
  * the command a person would use, and what the handlers left outside of bunsui tells whether a completed job ran again.
  */
 const kills = Number(process.env['BUNSUI_KILLS'] ?? 20);
+const killsAtStart = Number(process.env['BUNSUI_KILLS_AT_START'] ?? 4);
 const seed = Number(process.env['BUNSUI_SEED'] ?? Date.now() % 1_000_000);
 const pipeline = fileURLToPath(new URL('./pipeline.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'bunsui-chaos-'));
-const stateDir = join(folder, 'state');
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Small reproducible randomness (mulberry32). */
@@ -58,7 +58,7 @@ function isAlive(pid: number): boolean {
 }
 
 /** Everything that is recorded of a session's jobs. */
-async function jobRecords(session: string): Promise<readonly Record<string, unknown>[]> {
+async function jobRecords(stateDir: string, session: string): Promise<readonly Record<string, unknown>[]> {
   const runtime = await openRuntime({ stateDir });
   try {
     const { endpoint, region, credentials, accountId } = runtime;
@@ -80,10 +80,66 @@ async function jobRecords(session: string): Promise<readonly Record<string, unkn
 const jobs = ['root', 'left', 'right', 'each[0]/one', 'each[1]/one', 'each[2]/one', 'each[3]/one', 'end'];
 const ofInterest = /^job\.(started|completed)$/;
 
+/** Resumes a killed session; what there is afterwards must be what an undisturbed one leaves. */
+async function expectResumed(
+  stateDir: string,
+  session: string,
+  file: string,
+  named: readonly string[] = [session],
+): Promise<void> {
+  const doomed = new Set(traces(file).map(({ pid }) => pid));
+
+  const resumed = await bunsui(['session', 'resume', ...named, '--state-dir', stateDir]);
+  expect(resumed.code, resumed.errors).toBe(0);
+  expect(resumed.lines.at(-1)).toMatchObject({
+    type: 'session.ended',
+    session,
+    status: 'completed',
+    output: { total: 25 },
+  });
+  expect([...doomed].filter(isAlive), 'function processes of the killed run').toStrictEqual([]);
+
+  const records = await jobRecords(stateDir, session);
+  const checkpoints = records.filter((record) => record['record_type'] === 'checkpoint');
+  expect(checkpoints.map((record) => String(record['job_id'])).sort()).toStrictEqual([...jobs].sort());
+  const final = records.filter((record) => record['record_type'] !== 'checkpoint');
+  const numbers = (job: string) =>
+    final.filter((record) => record['job_id'] === job).map((record) => Number(record['attempt']));
+  for (const job of jobs) {
+    const upToLast = numbers(job).map((_, index) => index + 1);
+    expect([job, numbers(job).sort((a, b) => a - b)], 'each attempt has exactly one record').toStrictEqual([
+      job,
+      upToLast,
+    ]);
+  }
+  const cutOff = final.filter((record) => record['job_status'] === 'cancelled');
+  expect(cutOff.map((record) => record['error_code'])).toStrictEqual(cutOff.map(() => 'Bunsui.Interrupted'));
+  expect(final.filter(({ job_status: status }) => status !== 'completed' && status !== 'cancelled')).toStrictEqual([]);
+
+  // The handlers' own word: each run of a job had a number of its own, and that number has a record.
+  const begun = traces(file).filter(({ phase }) => phase === 'start');
+  const runs = begun.map(({ job, attempt }) => `${job} ${attempt}`);
+  expect(runs.length, 'each run has a number of its own').toBe(new Set(runs).size);
+  expect(begun.filter(({ job, attempt }) => !numbers(job).includes(attempt))).toStrictEqual([]);
+  expect(
+    final
+      .filter((record) => record['job_status'] === 'completed')
+      .map((record) => String(record['job_id']))
+      .sort(),
+  ).toStrictEqual([...jobs].sort());
+
+  const again = traces(file).filter(({ job, phase, at }) => {
+    const completed = checkpoints.find((record) => record['job_id'] === job)?.['completed_at'];
+    return phase === 'start' && at > Date.parse(String(completed));
+  });
+  expect(again, 'runs of jobs that had completed').toStrictEqual([]);
+}
+
 describe(`a session whose process is killed (seed ${seed})`, () => {
   it.each(Array.from({ length: kills }, (_, round) => [round + 1] as const))(
     'is resumed to the same result, round %i',
     async (round) => {
+      const stateDir = join(folder, 'state');
       const file = join(folder, `trace-${round}.jsonl`);
       // Sixteen lines tell of starts and completions; a kill after the last one may come after the end.
       const after = 1 + Math.floor(random() * 14);
@@ -99,54 +155,65 @@ describe(`a session whose process is killed (seed ${seed})`, () => {
         `round ${round}: seed ${seed}, killed ${delayMs} ms after event ${after}, last seen ${last?.type} ${last?.job}`,
       );
       expect(killed.code, killed.errors).toBe(null);
-      const doomed = new Set(traces(file).map(({ pid }) => pid));
+      await expectResumed(stateDir, session, file);
+    },
+    60_000,
+  );
+});
 
-      const resumed = await bunsui(['session', 'resume', session, '--state-dir', stateDir]);
-      expect(resumed.code, resumed.errors).toBe(0);
-      expect(resumed.lines.at(-1)).toMatchObject({
-        type: 'session.ended',
-        session,
-        status: 'completed',
-        output: { total: 25 },
-      });
-      expect([...doomed].filter(isAlive), 'function processes of the killed run').toStrictEqual([]);
+/** How far a start has come, by what the state folder holds of it. */
+const steps = [
+  ['its item', 'dynamodb', /session-(\w{26})-1/],
+  ['its journal', 'executions/open', /"session-(\w{26})-1"/],
+  ['the first task', 'executions/open', /"session-(\w{26})-1".*"TaskStarted"/s],
+] as const;
 
-      const records = await jobRecords(session);
-      const checkpoints = records.filter((record) => record['record_type'] === 'checkpoint');
-      expect(checkpoints.map((record) => String(record['job_id'])).sort()).toStrictEqual([...jobs].sort());
-      const final = records.filter((record) => record['record_type'] !== 'checkpoint');
-      const numbers = (job: string) =>
-        final.filter((record) => record['job_id'] === job).map((record) => Number(record['attempt']));
-      for (const job of jobs) {
-        const upToLast = numbers(job).map((_, index) => index + 1);
-        expect([job, numbers(job).sort((a, b) => a - b)], 'each attempt has exactly one record').toStrictEqual([
-          job,
-          upToLast,
-        ]);
-      }
-      const cutOff = final.filter((record) => record['job_status'] === 'cancelled');
-      expect(cutOff.map((record) => record['error_code'])).toStrictEqual(cutOff.map(() => 'Bunsui.Interrupted'));
-      expect(final.filter(({ job_status: status }) => status !== 'completed' && status !== 'cancelled')).toStrictEqual(
-        [],
-      );
+/** What the files of a folder hold; nothing where there is no such folder yet. */
+function textIn(watched: string): string {
+  try {
+    return readdirSync(watched)
+      .filter((name) => /\.(log|jsonl)$/.test(name))
+      .map((name) => readFileSync(join(watched, name), 'latin1'))
+      .join('\n');
+  } catch {
+    return '';
+  }
+}
 
-      // The handlers' own word: each run of a job had a number of its own, and that number has a record.
-      const begun = traces(file).filter(({ phase }) => phase === 'start');
-      const runs = begun.map(({ job, attempt }) => `${job} ${attempt}`);
-      expect(runs.length, 'each run has a number of its own').toBe(new Set(runs).size);
-      expect(begun.filter(({ job, attempt }) => !numbers(job).includes(attempt))).toStrictEqual([]);
-      expect(
-        final
-          .filter((record) => record['job_status'] === 'completed')
-          .map((record) => String(record['job_id']))
-          .sort(),
-      ).toStrictEqual([...jobs].sort());
+describe(`a session whose process is killed while it starts (seed ${seed})`, () => {
+  const rounds = steps.flatMap(([what, watched, written]) =>
+    Array.from({ length: killsAtStart }, (_, round) => [what, round, watched, written] as const),
+  );
+  it.each(rounds)(
+    'is resumed to the same result, killed as soon as %s is there, round %i',
+    async (what, round, watched, written) => {
+      const stateDir = join(folder, `start-${what.replaceAll(' ', '-')}-${round}`);
+      const file = `${stateDir}.jsonl`;
+      // The first round kills at once.
+      const delayMs = round === 0 ? 0 : Math.floor(random() * 21);
+      let session = '';
+      let look: NodeJS.Timeout | undefined;
+      const killed = await bunsui(['run', pipeline, '-p', `file=${file}`, '--state-dir', stateDir], (line, child) => {
+        if (line.type !== 'preparing' || look !== undefined) return;
+        look = setInterval(() => {
+          session = written.exec(textIn(join(stateDir, watched)))?.[1] ?? '';
+          if (session === '') return;
+          clearInterval(look);
+          if (delayMs === 0) child.kill('SIGKILL');
+          else setTimeout(() => child.kill('SIGKILL'), delayMs);
+        }, 1);
+      }).finally(() => clearInterval(look));
+      expect(killed.code, killed.errors).toBe(null);
 
-      const again = traces(file).filter(({ job, phase, at }) => {
-        const completed = checkpoints.find((record) => record['job_id'] === job)?.['completed_at'];
-        return phase === 'start' && at > Date.parse(String(completed));
-      });
-      expect(again, 'runs of jobs that had completed').toStrictEqual([]);
+      const listed = await bunsui(['session', 'list', '--state-dir', stateDir]);
+      expect(listed.lines).toMatchObject([{ session_id: session, interrupted: true }]);
+      console.log(`${what}, ${delayMs} ms: ${listed.lines[0]?.status}`);
+      const shown = await bunsui(['session', 'show', session, '--state-dir', stateDir]);
+      expect(shown.lines, shown.errors).toMatchObject([{ session_id: session, interrupted: true }]);
+      const logs = await bunsui(['logs', session, '--state-dir', stateDir]);
+      expect(logs.code, logs.errors).toBe(0);
+      // Round by round, with and without its name.
+      await expectResumed(stateDir, session, file, round % 2 === 0 ? [] : [session]);
     },
     60_000,
   );

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BunsuiError } from '../../lib/errors.ts';
 import type { PipelineArtifact } from '../../lib/ir/artifact.ts';
 import { findPipeline, readArtifact, registerPipeline } from '../../lib/sessions/pipelines.ts';
-import { type StartRequest, startSession } from '../../lib/sessions/start-session.ts';
+import type { SessionItem } from '../../lib/sessions/items.ts';
+import { startQueued, type StartRequest, startSession } from '../../lib/sessions/start-session.ts';
 import { sessionIdOf } from '../../lib/storage-layout.ts';
 import { type Cloud, cloudOn, machineArn, nowMs } from './cloud.ts';
 import { artifact } from './history-fixture.ts';
@@ -200,6 +201,47 @@ describe('a crash between any two steps, then the same request three times more'
         });
       }
     }
+  });
+});
+
+describe('a start that was cut off before its execution', () => {
+  const cutOff = async (input: { readonly day: string }) => {
+    cloud.around = (when) => {
+      if (when === 'before' && cloud.calls.at(-1) === 'StartExecutionCommand') throw new Error('crash');
+    };
+    expect(await refusal(startSession(cloud.deps, { ...request, input }))).toBe('Error: crash');
+    cloud.around = undefined;
+    const [item] = await sessionItems();
+    return item as unknown as SessionItem;
+  };
+
+  it('is begun from the session item, which says where the execution will be, as often as one likes', async () => {
+    const item = await cutOff({ day: 'mon' });
+    const { session_id: session, created_at: createdAt } = item;
+    const arn = `arn:aws:states:us-east-1:000000000000:execution:flow:session-${session}-1`;
+    expect([item.status, item.execution_arn, cloud.executions.size]).toStrictEqual(['queued', arn, 0]);
+    const begun = [await startQueued(cloud.deps, item, machineArn), await startQueued(cloud.deps, item, machineArn)];
+    expect(begun).toStrictEqual([arn, arn]);
+    expect([...cloud.executions].map(([at, { input }]) => [at, JSON.parse(input)])).toStrictEqual([
+      [arn, { day: 'mon', bunsui: { session, createdAt, generation: 1 } }],
+    ]);
+    expect(await sessionItems()).toStrictEqual([{ ...item, status: 'running', started_at: item.updated_at }]);
+    // The request itself, come again, finds it.
+    expect(await startSession(cloud.deps, request)).toMatchObject({ session_id: session, execution_arn: arn });
+    expect(cloud.executions.size).toBe(1);
+  });
+
+  it('keeps a long input whole until the execution has it', async () => {
+    const day = 'x'.repeat(200_000);
+    const item = await cutOff({ day });
+    expect(item.input).toBe(JSON.stringify({ day }));
+    await startQueued(cloud.deps, item, machineArn);
+    const [execution] = cloud.executions.values();
+    const [begun] = await sessionItems();
+    expect([JSON.parse(execution?.input ?? '').day === day, JSON.parse(String(begun?.['input']))]).toMatchObject([
+      true,
+      { truncated: true, full: `the input of execution ${item.execution_name}` },
+    ]);
   });
 });
 
