@@ -46,6 +46,24 @@ export async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
+/**
+ * Reads back JSON that we wrote.
+ *
+ * @throws {BunsuiError} BS4003 naming the file when it is not whole.
+ */
+export function parseStored(path: string, text: string, hint: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw damagedFile(path, 'it is not the JSON that was written', hint, cause);
+  }
+}
+
+/** A file of the state folder that is not as it was written. */
+export function damagedFile(path: string, why: string, hint: string, cause?: unknown): BunsuiError {
+  return new BunsuiError('SessionError', 'BS4003', `${path} is damaged: ${why}`, { context: { path }, hint, cause });
+}
+
 /** Makes a folder and those above it. Mode 0700. */
 export async function makeFolder(path: string): Promise<void> {
   const makeOne = () => mkdir(path, { mode: 0o700 });

@@ -161,10 +161,14 @@ async function openDynalite(folder: string): Promise<Dynalite> {
 function unservedFields(operation: string, input: JsonInput): readonly string[] {
   const file = operation.charAt(0).toLowerCase() + operation.slice(1);
   const { types } = require(`dynalite/validations/${file}`) as Validation;
-  return Object.entries(input)
-    .filter(([, value]) => value !== undefined && value !== null)
-    .filter(([name, value]) => !Object.hasOwn(types, name) && JSON.stringify(value) !== defaults[name])
-    .map(([name]) => name);
+  return (
+    Object.entries(input)
+      .filter(([, value]) => value !== undefined && value !== null)
+      // Every read here is consistent; dynalite knows no scan that says so.
+      .filter(([name, value]) => !(operation === 'Scan' && name === 'ConsistentRead' && typeof value === 'boolean'))
+      .filter(([name, value]) => !Object.hasOwn(types, name) && JSON.stringify(value) !== defaults[name])
+      .map(([name]) => name)
+  );
 }
 
 /** BS4003 when LevelDB says that its files are not as it wrote them, or that some are missing. */

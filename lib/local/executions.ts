@@ -77,6 +77,8 @@ export interface ExecutionsOptions {
   readonly machines: MachineStore;
   readonly tasks: TaskRunner;
   readonly log: RuntimeLog;
+  /** Rejects with BS4003 when a function of that name is not whole on the disk. */
+  readonly checkFunctions: (names: readonly string[]) => Promise<void>;
   /** Tells the world that an execution has ended; resolves when that has succeeded, rejects when the runtime closes. */
   readonly announce: (record: ExecutionRecord) => Promise<void>;
 }
@@ -296,10 +298,19 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
           (executionArns?.includes(header.executionArn) ?? true),
       );
       const done = wanted.map(async (entry) => {
-        await resumed(entry);
-        return entry.header.executionArn;
+        const { executionArn, definition } = entry.header;
+        try {
+          // A task would fail for good on a function that is cut off; an execution that waits can be resumed later.
+          await options.checkFunctions(functionsIn(await machines.definitionText(definition)));
+          await resumed(entry);
+          return [executionArn];
+        } catch (error) {
+          if (executionArns !== undefined || !(error instanceof BunsuiError)) throw error;
+          log('error', `${executionArn} is not resumed: ${error.code} ${error.message}`, { hint: error.hint });
+          return [];
+        }
       });
-      return Promise.all(done);
+      return (await Promise.all(done)).flat();
     },
 
     async stop(executionArn, error, cause) {
@@ -431,6 +442,11 @@ function summaryOf({ header, status, stoppedAtMs }: ExecutionRecord): ExecutionS
     startedAtMs,
     ...(stoppedAtMs !== undefined && { stoppedAtMs }),
   };
+}
+
+function functionsIn(definition: string): readonly string[] {
+  const arns = definition.matchAll(/arn:aws:lambda:[a-z0-9-]+:\d{12}:function:([\w-]+)/g);
+  return [...arns].flatMap(([, name]) => name ?? []);
 }
 
 function parseSummary(line: string): ExecutionSummary | undefined {

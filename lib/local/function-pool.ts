@@ -5,7 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeFolder, safeFileName, writeFileAtomic } from './durable-files.ts';
+import { BunsuiError } from '../errors.ts';
+import { damagedFile, makeFolder, parseStored, safeFileName, storageError, writeFileAtomic } from './durable-files.ts';
 import {
   type ClientContext,
   type FunctionConfig,
@@ -29,6 +30,12 @@ export interface FunctionPool {
   register(config: FunctionConfig): Promise<void>;
   find(name: string): FunctionConfig | undefined;
   list(): readonly FunctionConfig[];
+  /**
+   * Looks whether registrations and modules of functions are whole; names that were never registered are passed over.
+   *
+   * @throws {BunsuiError} BS4003 naming the file that is not.
+   */
+  check(names: readonly string[]): Promise<void>;
   /** Runs a function. `signal` ends a running invocation together with its process. */
   invoke(
     config: FunctionConfig,
@@ -54,11 +61,12 @@ export interface PoolOptions {
 /** Warm processes that are kept at most; the one that has idled longest goes first. */
 const maxIdle = 24;
 const logTailBytes = 4096;
+const deployAgain = 'deploy the pipeline again, then resume';
 
 /** Opens the pool of a state folder, with the functions that were registered earlier. */
 export async function openFunctionPool(options: PoolOptions): Promise<FunctionPool> {
   const folder = join(options.stateDir, 'functions', 'registered');
-  const configs = await readConfigs(folder, options.log);
+  const { configs, sizes, damages } = await readConfigs(folder, options.log);
   const turns = limitedTurns(options.concurrency);
   const warm: WarmProcess[] = [];
   const running = new Set<{ readonly process: FunctionProcess; readonly invocation: Promise<unknown> }>();
@@ -94,9 +102,18 @@ export async function openFunctionPool(options: PoolOptions): Promise<FunctionPo
   return {
     async register(config) {
       const known = configs.get(config.name);
-      if (known !== undefined && JSON.stringify(known) === JSON.stringify(config)) return;
+      const handlerBytes = await sizeOf(config.handlerFile);
+      const same = known !== undefined && JSON.stringify(known) === JSON.stringify(config);
+      if (same && sizes.get(config.name) === handlerBytes) return;
       await makeFolder(folder);
-      await writeFileAtomic(join(folder, `${safeFileName(config.name)}.json`), JSON.stringify(config));
+      const file = registrationOf(config.name);
+      const text = JSON.stringify({ ...config, ...(handlerBytes !== undefined && { handlerBytes }) });
+      await writeFileAtomic(join(folder, file), text);
+      damages.delete(file);
+      if (handlerBytes === undefined) sizes.delete(config.name);
+      else sizes.set(config.name, handlerBytes);
+      // A process that is warm goes by its module's own facts.
+      if (same) return;
       configs.set(config.name, config);
       const outdated = warm.filter((one) => one.config.name === config.name);
       for (const one of outdated) {
@@ -106,6 +123,23 @@ export async function openFunctionPool(options: PoolOptions): Promise<FunctionPo
     },
     find: (name) => configs.get(name),
     list: () => [...configs.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    async check(names) {
+      for (const name of new Set(names)) {
+        const damage = damages.get(registrationOf(name));
+        if (damage !== undefined) throw damage;
+        const config = configs.get(name);
+        const wanted = sizes.get(name);
+        const found = config === undefined ? undefined : await sizeOf(config.handlerFile);
+        if (config !== undefined && wanted !== undefined && found !== wanted) {
+          const now = found === undefined ? 'it is missing' : `it has ${found} bytes`;
+          throw damagedFile(
+            config.handlerFile,
+            `${now}, and had ${wanted} when function ${name} was registered`,
+            deployAgain,
+          );
+        }
+      }
+    },
     invoke: (config, payload, signal, clientContext) =>
       turns(signal, async () => {
         const requestId = randomUUID();
@@ -225,18 +259,42 @@ async function codeOf(file: string): Promise<string> {
   return facts === undefined ? 'missing' : `${facts.ino}/${facts.size}/${facts.mtimeNs}`;
 }
 
-async function readConfigs(folder: string, log: RuntimeLog): Promise<Map<string, FunctionConfig>> {
+async function sizeOf(file: string): Promise<number | undefined> {
+  return (await stat(file).catch(() => undefined))?.size;
+}
+
+function registrationOf(name: string): string {
+  return `${safeFileName(name)}.json`;
+}
+
+interface Registrations {
+  readonly configs: Map<string, FunctionConfig>;
+  /** Function → the bytes of its module when it was registered. */
+  readonly sizes: Map<string, number>;
+  /** File → what is wrong with it. */
+  readonly damages: Map<string, BunsuiError>;
+}
+
+async function readConfigs(folder: string, log: RuntimeLog): Promise<Registrations> {
   const names = await readdir(folder).catch(() => []);
-  const configs = new Map<string, FunctionConfig>();
+  const read: Registrations = { configs: new Map(), sizes: new Map(), damages: new Map() };
   for (const name of names.filter((file) => file.endsWith('.json') && !file.startsWith('.'))) {
+    const path = join(folder, name);
     try {
-      const config = JSON.parse(await readFile(join(folder, name), 'utf8')) as FunctionConfig;
-      configs.set(config.name, config);
+      const stored = parseStored(path, await readFile(path, 'utf8'), deployAgain) as FunctionConfig & {
+        readonly handlerBytes?: number;
+      };
+      const { handlerBytes, ...config } = stored;
+      read.configs.set(config.name, config);
+      if (handlerBytes !== undefined) read.sizes.set(config.name, handlerBytes);
     } catch (error) {
-      log('error', `the registration ${name} cannot be read and is passed over: ${String(error)}`);
+      if (!(error instanceof BunsuiError)) throw storageError(path, error);
+      // It counts when the function is wanted; registering it again mends it.
+      read.damages.set(name, error);
+      log('error', `${error.code} ${error.message}`, { hint: error.hint });
     }
   }
-  return configs;
+  return read;
 }
 
 /** Lets `limit` act at once; others wait in order. Whose signal is aborted acts at once: he has nothing to run. */

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Definition } from '../asl/definition.ts';
 import { validateDefinition } from '../asl/validate.ts';
 import { BunsuiError } from '../errors.ts';
-import { makeFolder, readIfThere, safeFileName, writeFileAtomic } from './durable-files.ts';
+import { damagedFile, makeFolder, parseStored, readIfThere, safeFileName, writeFileAtomic } from './durable-files.ts';
 import { sha256 } from './signature.ts';
 
 /** A state machine. Times in milliseconds since the epoch. */
@@ -37,6 +37,10 @@ export interface MachineStore {
   definition(hash: string): Promise<Definition>;
 }
 
+function parseMachine(path: string, text: string): Machine {
+  return parseStored(path, text, 'move the file away and deploy the pipeline again') as Machine;
+}
+
 /** Opens the machines of a state folder. */
 export function openMachineStore(stateDir: string): MachineStore {
   const folder = join(stateDir, 'machines');
@@ -45,28 +49,29 @@ export function openMachineStore(stateDir: string): MachineStore {
   const fileOf = (name: string) => join(folder, `${safeFileName(name)}.json`);
 
   const definitionText = async (hash: string): Promise<string> => {
-    const text = await readIfThere(join(definitions, `${hash}.json`));
+    const path = join(definitions, `${hash}.json`);
+    const text = await readIfThere(path);
     if (text !== undefined && sha256(text) === hash) return text;
-    throw new BunsuiError('SessionError', 'BS4003', `the definition ${hash} of a state machine is missing or damaged`, {
-      hint: 'deploy the pipeline again',
-    });
+    const why = text === undefined ? 'the definition of a state machine is missing' : 'its checksum does not match';
+    throw damagedFile(path, why, 'restore the file from a backup, or deploy the pipeline again as it was');
   };
   return {
     async find(name) {
       const text = await readIfThere(fileOf(name));
-      return text === undefined ? undefined : (JSON.parse(text) as Machine);
+      return text === undefined ? undefined : parseMachine(fileOf(name), text);
     },
     async list() {
       const files = (await readdir(folder).catch(() => [])).filter((file) => /^[^.].*\.json$/.test(file));
-      const texts = await Promise.all(files.map((file) => readIfThere(join(folder, file))));
-      const machines = texts.flatMap((text) => (text === undefined ? [] : [JSON.parse(text) as Machine]));
+      const paths = files.map((file) => join(folder, file));
+      const texts = await Promise.all(paths.map(async (path) => [path, await readIfThere(path)] as const));
+      const machines = texts.flatMap(([path, text]) => (text === undefined ? [] : [parseMachine(path, text)]));
       return machines.sort((a, b) => b.createdAtMs - a.createdAtMs || (a.name < b.name ? -1 : 1));
     },
     async saveDefinition(text) {
       const hash = sha256(text);
       const path = join(definitions, `${hash}.json`);
       const there = await stat(path).catch(() => undefined);
-      if (there === undefined) {
+      if (there?.size !== Buffer.byteLength(text)) {
         await makeFolder(definitions);
         await writeFileAtomic(path, text);
       }

@@ -171,6 +171,7 @@ async function startServices(
     machines,
     tasks: localTaskRunner(pool, place, log),
     log,
+    checkFunctions: (names) => pool.check(names),
     announce: (record) => statusEvents.announce(record),
   });
   const dynamodb = dynamodbService(stateDir, log);

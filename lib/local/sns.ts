@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AwsAnswer, AwsFault } from './aws-fault.ts';
-import { makeFolder, storageError, writeFileAtomic, readIfThere } from './durable-files.ts';
+import { makeFolder, parseStored, storageError, writeFileAtomic, readIfThere } from './durable-files.ts';
 import type { Service } from './http.ts';
 import { keyedTurns } from './object-store.ts';
 import type { RuntimeLog } from './runtime-log.ts';
@@ -108,8 +108,11 @@ function attributesOf(form: URLSearchParams): readonly (readonly [string, string
 }
 
 async function readTopics(folder: string): Promise<readonly string[]> {
-  const text = await readIfThere(join(folder, 'topics.json'));
-  return text === undefined ? [] : (JSON.parse(text) as string[]);
+  const path = join(folder, 'topics.json');
+  const text = await readIfThere(path);
+  return text === undefined
+    ? []
+    : (parseStored(path, text, 'move the file away and make the topics again') as string[]);
 }
 
 function answer(action: string, content: readonly Xml[], requestId: string): AwsAnswer {

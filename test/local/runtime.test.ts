@@ -450,7 +450,7 @@ describe('an execution', () => {
     const why = `the journal ${file} is damaged at line 2: its checksum does not match`;
     expect(heard).toStrictEqual([why]);
     expect(await runtime.resumeExecutions()).toStrictEqual([whole]);
-    await expect(describeExecution(runtime, damaged)).rejects.toThrow(`BS4003 ${why}`);
+    await expect(describeExecution(runtime, damaged)).rejects.toMatchObject({ code: 'BS4003', message: why });
   });
 
   it('announces its end to the target, until that succeeds', async () => {
