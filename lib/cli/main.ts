@@ -11,7 +11,6 @@ import { usageOf } from './help.ts';
 import { buildProgram } from './program.ts';
 import { didYouMean } from './suggest.ts';
 import { systemTerminal, type Terminal } from './terminal.ts';
-import { cut } from './text-width.ts';
 
 /** The version in our own package.json, which stands one folder higher above built files than above source files. */
 function packageVersion(): string {
@@ -69,8 +68,7 @@ function usageError(text: string, program: Command, args: readonly string[]): Bu
     .replace(/^error: /, '')
     .split('\n');
   const [, option, given, allowed] = /^option '(.*?)' argument '(.*)' is invalid\. (.*)$/.exec(first) ?? [];
-  const message =
-    option === undefined ? first.replaceAll("'", '"') : `"${cut(given ?? '', 60)}" does not fit ${option}: ${allowed}`;
+  const message = option === undefined ? first.replaceAll("'", '"') : `"${start}" does not fit ${option}: ${allowed}`;
   const suggested = rest.map((line) => line.replace(/^\(?Did you mean (.*?)\??\)?$/, 'did you mean $1?')).join(' ');
   const { command } = commandAt(program, args);
   const unknown = /^unknown command '(.*)'$/.exec(first)?.[1];
