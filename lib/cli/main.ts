@@ -68,6 +68,7 @@ function usageError(text: string, program: Command, args: readonly string[]): Bu
     .replace(/^error: /, '')
     .split('\n');
   const [, option, given, allowed] = /^option '(.*?)' argument '(.*)' is invalid\. (.*)$/.exec(first) ?? [];
+  const start = given !== undefined && given.length > 60 ? `${given.slice(0, 59)}…` : given;
   const message = option === undefined ? first.replaceAll("'", '"') : `"${start}" does not fit ${option}: ${allowed}`;
   const suggested = rest.map((line) => line.replace(/^\(?Did you mean (.*?)\??\)?$/, 'did you mean $1?')).join(' ');
   const { command } = commandAt(program, args);
