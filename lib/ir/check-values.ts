@@ -193,13 +193,13 @@ function checkArguments(
 /** A list cannot hold what is absent: a field to pluck is one that every item has. */
 function absentPlucked(
   context: ShapeContext,
-  { name, arguments: given }: CallExpression,
+  call: CallExpression,
   path: Path,
   source: SourcePosition,
 ): readonly Diagnostic[] {
-  const [list, key] = given;
-  if (name !== 'pluck' || !list || key?.kind !== 'literal') return [];
-  const shape = fieldShape(itemShape(shapeOf(context, list)), String(key.value));
+  const key = call.arguments[1];
+  if (call.name !== 'pluck' || key?.kind !== 'literal') return [];
+  const shape = pluckedShape(context, call);
   if (!shape.absent || shape.unknown) return [];
   const because = shape.because === undefined ? '' : `: ${shape.because}`;
   const message = `${path.slice(1).join('.')}: the field "${String(key.value)}" in pluck(…) may be absent${because}`;

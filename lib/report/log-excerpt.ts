@@ -1,20 +1,10 @@
 /** Log lines on the page: time, level, message and the author's own fields, within a budget of bytes. */
 import type { LogLine } from '../sessions/report-data.ts';
 import { clipText, utf8Bytes } from './format.ts';
-import { fieldText } from './handler-output.ts';
+import { fieldText, wrapperFields } from './handler-output.ts';
 import type { Html } from './html.ts';
 import { escapeText, html } from './html.ts';
 
-const ours: ReadonlySet<string> = new Set([
-  'timestamp',
-  'level',
-  'message',
-  'session_id',
-  'job_id',
-  'operation_id',
-  'attempt',
-  'request_id',
-]);
 const lineBudget = 2_000;
 /** What a line's tags cost. */
 const lineOverhead = 90;
@@ -40,7 +30,7 @@ export function fittingLines(lines: readonly LogLine[], budget: number): number 
 }
 
 function lineText(line: LogLine): string {
-  const extra = Object.entries(line).filter(([name]) => !ours.has(name));
+  const extra = Object.entries(line).filter(([name]) => !wrapperFields.has(name));
   const fields = extra.map(([name, value]) => `${name}=${fieldText(value)}`);
   const { text, wholeBytes } = clipText([line.message, ...fields].join('  '), lineBudget);
   return wholeBytes === undefined ? text : `${text}… (line of ${wholeBytes} bytes)`;

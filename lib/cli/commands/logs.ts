@@ -1,6 +1,6 @@
 /** `bunsui logs`: what the handlers of a session wrote. */
 import { BunsuiError } from '../../errors.ts';
-import { fieldText, invokeError, withoutOwnFrames } from '../../report/handler-output.ts';
+import { fieldText, invokeError, withoutOwnFrames, wrapperFields } from '../../report/handler-output.ts';
 import { readSessionLogs } from '../../sessions/logs.ts';
 import type { PipelineIr } from '../../ir/nodes.ts';
 import { placedNodes } from '../../ir/walk.ts';
@@ -22,17 +22,6 @@ export interface LogsOptions {
   readonly json?: true;
 }
 
-/** Fields that stand elsewhere on the line or mean nothing to a person; the others are the author's own. */
-const hiddenFields = new Set([
-  'timestamp',
-  'level',
-  'message',
-  'session_id',
-  'job_id',
-  'operation_id',
-  'attempt',
-  'request_id',
-]);
 /** Characters of one field; the whole of it is in `--json`. */
 const longestField = 200;
 
@@ -56,7 +45,7 @@ export function logText(line: LogLine, palette: Palette): string {
 
 function textWith(line: LogLine, message: string, palette: Palette): string {
   const fields = Object.entries(line)
-    .filter(([name]) => !hiddenFields.has(name))
+    .filter(([name]) => !wrapperFields.has(name))
     .map(([name, value]) => cut(`${name}=${harmlessLine(fieldText(value))}`, longestField));
   const job = line.attempt > 1 ? `${line.job_id}#${line.attempt}` : line.job_id;
   return [
