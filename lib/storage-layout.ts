@@ -51,7 +51,48 @@ export const environment = {
   bucket: 'BUNSUI_BUCKET',
   /** ARN of state machines up to the name, where CloudFormation deploys pipelines; not set where nobody does. */
   machines: 'BUNSUI_MACHINES',
+  /** ARN of the topic that notices are published to; not set where nobody is told. */
+  topic: 'BUNSUI_TOPIC',
+  /** JSON text: the platform's channels by name (`lib/notify/channels.ts`). */
+  channels: 'BUNSUI_CHANNELS',
+  /** The platform as records name it: `dev`, `prod`. */
+  environment: 'BUNSUI_ENVIRONMENT',
+  /** Level of the functions' own logs: Powertools reads it by itself. */
+  logLevel: 'POWERTOOLS_LOG_LEVEL',
 } as const;
+
+/**
+ * Parameters in SSM that say what a deployed platform is made of: `/bunsui/{prefix}/{name}`. Stacks of pipelines and
+ * the command line find it by them.
+ */
+export const platformParameters = [
+  'account',
+  'api-url',
+  'bucket',
+  'channels',
+  'dead-letter-queue',
+  'encryption-key',
+  'environment',
+  'job-history-table',
+  'log-group',
+  'machines',
+  'pipelines-table',
+  'removal-policy',
+  'log-retention',
+  'schedule-group',
+  'scheduler-role',
+  'session-ended',
+  'sessions-table',
+  'start-session',
+  'tag-value',
+  'topic',
+] as const;
+export type PlatformParameter = (typeof platformParameters)[number];
+
+/** The path of a platform's parameters, without a slash at its end. */
+export function parameterPath(prefix: string): string {
+  return `/bunsui/${prefix}`;
+}
 
 /** Where the artifact lies that a state machine was deployed from. */
 export interface DeploymentMark {

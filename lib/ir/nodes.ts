@@ -3,7 +3,7 @@
  * makes this, every back end (compiler, graph, report, fingerprints) reads only this.
  */
 import type { SourcePosition } from '../errors.ts';
-import type { Expression } from './expressions.ts';
+import type { Expression, Json } from './expressions.ts';
 
 /** The version of this shape. Raised when a reader of the old shape would misread the new one. */
 export const irVersion = 1;
@@ -23,9 +23,72 @@ export interface PipelineIr {
   readonly output?: { readonly schema: JsonSchema; readonly value: Expression };
   /** Whole run, seconds. */
   readonly timeoutSeconds?: number;
+  /** Whole run, seconds: when it takes longer somebody is told, and it goes on. */
+  readonly deadlineSeconds?: number;
+  /** When it starts by itself. @default never */
+  readonly schedules?: readonly ScheduleIr[];
+  /** What starts it. @default nothing */
+  readonly triggers?: readonly TriggerIr[];
+  /** What happens when it is to start while a session of it runs. @default "allow" */
+  readonly overlap?: OverlapPolicy;
+  /** Who is told of what, beyond what the platform says. @default nobody */
+  readonly notify?: readonly NotifyIr[];
   /** Operations by id; jobs name them. */
   readonly operations: { readonly [id: string]: OperationIr };
   readonly body: ScopeIr;
+}
+
+/**
+ * `allow` runs them side by side, `skip` drops the new one (on record), `queue` starts it when the others have ended,
+ * in order, `cancel-running` cancels what runs and starts the new one.
+ */
+export type OverlapPolicy = 'allow' | 'skip' | 'queue' | 'cancel-running';
+
+/**
+ * JSON in which an object with one key `bunsui:logical` stands for the scheduled time in that format and the
+ * schedule's time zone, and one with `bunsui:event` for the event's field at that path.
+ */
+export type FiringInput = { readonly [field: string]: Json };
+
+/** Firing times, in the words of EventBridge Scheduler. */
+export interface ScheduleIr {
+  /** Unique in the pipeline. */
+  readonly id: string;
+  /** `cron(…)`, `rate(…)` or `at(…)` in AWS's grammar. */
+  readonly expression: string;
+  /** IANA name. */
+  readonly timezone: string;
+  /** Invoked at some minute of the window. @default exactly */
+  readonly flexibleWindowMinutes?: number;
+  /** ISO 8601 in UTC: not before, not after. */
+  readonly start?: string;
+  readonly end?: string;
+  readonly enabled: boolean;
+  readonly input: FiringInput;
+  /** Which of the firings are made up that were due while nobody could fire them. */
+  readonly catchUp: 'none' | 'last' | 'all';
+  readonly source: SourcePosition;
+}
+
+/** Events that start a session. The trigger is unique in the pipeline. */
+export type TriggerIr = { readonly id: string; readonly input: FiringInput; readonly source: SourcePosition } & (
+  | { readonly kind: 's3'; readonly bucket: string; readonly prefix?: string; readonly suffix?: string }
+  /** An EventBridge pattern, on the default bus unless one is named. */
+  | { readonly kind: 'event'; readonly pattern: { readonly [field: string]: Json }; readonly bus?: string }
+  /** A session of another pipeline on the same platform has completed. */
+  | { readonly kind: 'pipeline'; readonly pipeline: string }
+);
+
+/** What of a session somebody can be told. */
+export const noticeEvents = ['started', 'succeeded', 'failed', 'cancelled', 'retrying', 'deadline'] as const;
+export type NoticeEvent = (typeof noticeEvents)[number];
+
+/** Which events go to which channels of the platform. */
+export interface NotifyIr {
+  readonly on: readonly NoticeEvent[];
+  /** Names of channels. */
+  readonly to: readonly string[];
+  readonly source: SourcePosition;
 }
 
 /** An operation: the smallest unit that computes, typed in and out. */

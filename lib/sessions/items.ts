@@ -26,6 +26,12 @@ export interface SessionItem {
   readonly execution_arn?: string;
   readonly execution_name?: string;
   readonly generation: number;
+  /** How often its execution was redriven. @default 0 */
+  readonly redrive_count?: number;
+  /** Its end was published (`notice.ts`): the `delivery_id`. Absent until then, and where nobody is told. */
+  readonly noticed?: string;
+  /** It was said that it missed its deadline. */
+  readonly deadline_noticed?: string;
   /** JSON text; see `fitText` for what happens when it is long. */
   readonly input: string;
   /** JSON text. */
@@ -103,4 +109,6 @@ export interface PipelineItem {
   readonly total_jobs: number;
   /** The state machine that runs it. */
   readonly state_machine_arn: string;
+  /** JSON text of what a start needs of the pipeline besides: schedules, triggers, overlap policy, notices, deadline. */
+  readonly policy?: string;
 }
