@@ -2,7 +2,7 @@
  * Where LocalStack without Docker keeps things, all under `.localstack/`:
  *
  *     install/      venv/ (Python packages), lib/ (Java parts), stamp.json (what was installed)
- *     runs/<name>/  fs/ (its file system), localstack.log, run.json (its process and port)
+ *     runs/<name>/  fs/ (its file system), localstack.log, calls.jsonl (who called what), run.json (its process and port)
  */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +24,7 @@ export const runsFolder = join(home, 'runs');
 export interface RunPlaces {
   readonly folder: string;
   readonly log: string;
+  readonly calls: string;
   readonly record: string;
   readonly fileSystem: string;
 }
@@ -33,6 +34,7 @@ export function runPlaces(name: string): RunPlaces {
   return {
     folder,
     log: join(folder, 'localstack.log'),
+    calls: join(folder, 'calls.jsonl'),
     record: join(folder, 'run.json'),
     fileSystem: join(folder, 'fs'),
   };

@@ -9,7 +9,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { installation, runPlaces, runsFolder } from './places.ts';
+import { installation, type RunPlaces, runPlaces, runsFolder } from './places.ts';
 import { endFamily, listProcesses } from './processes.ts';
 import { SetupError } from './programs.ts';
 
@@ -20,6 +20,8 @@ export interface Run {
   readonly endpoint: string;
   /** What it has printed. */
   readonly log: string;
+  /** Who called what, a JSON line each: see the plugin's `recorder.py`. */
+  readonly calls: string;
   /** Its temporary files, the code of functions among them: outside of the project, whose packages they must not find. */
   readonly temporary: string;
   /** The process that this run ends with; none for a run that was started to stay. */
@@ -76,7 +78,7 @@ export async function startRun(options: {
   const log = openSync(places.log, 'w');
   const child = spawn(installation.python, ['-m', module], {
     cwd: places.folder,
-    env: { ...process.env, ...settings(places.fileSystem, temporary, port) },
+    env: { ...process.env, ...settings(places, temporary, port) },
     stdio: ['ignore', log, log],
     // A group of its own: Ctrl-C in a terminal reaches who started it, and that one ends it in order.
     detached: true,
@@ -95,6 +97,7 @@ export async function startRun(options: {
     pid: child.pid ?? -1,
     endpoint: `http://127.0.0.1:${port}`,
     log: places.log,
+    calls: places.calls,
     temporary,
     ...(options.tied ? { tiedTo: process.pid } : {}),
   };
@@ -111,7 +114,7 @@ export async function startRun(options: {
   return run;
 }
 
-function settings(fileSystem: string, temporary: string, port: number): Record<string, string> {
+function settings({ fileSystem, calls }: RunPlaces, temporary: string, port: number): Record<string, string> {
   return {
     // Without these it would write to system folders when it finds itself in a container.
     OVERRIDE_IN_DOCKER: '0',
@@ -125,6 +128,7 @@ function settings(fileSystem: string, temporary: string, port: number): Record<s
     DNS_ADDRESS: '0',
     LAMBDA_RUNTIME_EXECUTOR: 'host',
     LAMBDA_HOST_NODE: process.execPath,
+    LAMBDA_HOST_CALLS: calls,
     // How often CloudFormation asks whether a resource is there before it begins to wait a second each time.
     CFN_NO_WAIT_ITERATIONS: '100',
     // What the caller's shell says about AWS is not for the services.

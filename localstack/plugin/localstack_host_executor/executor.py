@@ -28,6 +28,8 @@ from localstack.services.lambda_.invocation.executor_endpoint import StatusError
 from localstack.services.lambda_.invocation.lambda_models import FunctionVersion, InvocationResult
 from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecutor
 
+from .recorder import write as record
+
 LOG = logging.getLogger(__name__)
 BOOTSTRAP = Path(__file__).with_name("bootstrap.mjs")
 API = "/2018-06-01/runtime"
@@ -138,6 +140,11 @@ class HostRuntimeExecutor(RuntimeExecutor):
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{runtime}",
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self.server.server_port}",
         }
+        record({
+            "function": self.function_version.id.unqualified_arn(),
+            "role": self.function_version.config.role,
+            "accessKey": self.env.get("AWS_ACCESS_KEY_ID", ""),
+        })  # fmt: skip
         self._spawn()
 
     def _spawn(self) -> None:
