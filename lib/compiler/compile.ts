@@ -7,6 +7,7 @@ import type { PipelineArtifact } from '../ir/artifact.ts';
 import { checkPipeline } from '../ir/check.ts';
 import { freeze } from '../ir/freeze.ts';
 import type { PipelineIr } from '../ir/nodes.ts';
+import { policyOf } from '../ir/policy.ts';
 import { emitMachine, type ScopeBarriers } from './emit.ts';
 
 /** Largest definition that Step Functions takes, in bytes. @see https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html */
@@ -54,7 +55,9 @@ export function compilePipeline(pipeline: PipelineIr, options: CompileOptions): 
       environment,
     }),
   );
-  const version = options.sha256(JSON.stringify({ text, input: pipeline.input, contracts })).slice(0, 12);
+  // Absent where there is none, which JSON leaves out.
+  const policy = policyOf(pipeline);
+  const version = options.sha256(JSON.stringify({ text, input: pipeline.input, contracts, policy })).slice(0, 12);
   return {
     ok: true,
     artifact: freeze({ artifactVersion: 1, pipeline, version, definition, states }),

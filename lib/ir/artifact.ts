@@ -9,7 +9,7 @@ import type { PipelineIr } from './nodes.ts';
 export interface PipelineArtifact {
   readonly artifactVersion: 1;
   readonly pipeline: PipelineIr;
-  /** Hash of what runs: 12 hexadecimal digits. */
+  /** Hash of what runs, and of when and for whom (`policy.ts`): 12 hexadecimal digits. */
   readonly version: string;
   /**
    * The state machine, in Amazon States Language. A function is named `${operation:<id>}`: a deployment puts the

@@ -4,6 +4,7 @@ import { GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import type { ScopeIr } from '../ir/nodes.ts';
+import { policyOf } from '../ir/policy.ts';
 import { isSafeId, objectKeys } from '../storage-layout.ts';
 import type { StoreDeps } from './deps.ts';
 import type { PipelineItem } from './items.ts';
@@ -35,6 +36,7 @@ export async function registerPipeline(
   const { pipeline, version } = artifact;
   const key = objectKeys.pipelineArtifact({ pipeline: pipeline.id, version });
   const body = JSON.stringify(artifact);
+  const policy = policyOf(pipeline);
   await deps.s3.send(
     new PutObjectCommand({ Bucket: deps.names.bucket, Key: key, Body: body, ContentType: 'application/json' }),
   );
@@ -46,6 +48,7 @@ export async function registerPipeline(
     input_schema: JSON.stringify(pipeline.input),
     total_jobs: jobsOutsideMaps(pipeline.body),
     state_machine_arn: stateMachineArn,
+    ...(policy === undefined ? {} : { policy: JSON.stringify(policy) }),
   };
   await deps.db.send(new PutCommand({ TableName: deps.names.pipelinesTable, Item: item }));
   return item;

@@ -19,7 +19,7 @@ export const rooms: { readonly [room: string]: RoomRule } = {
   errors: nothing,
   'storage-layout': nothing,
   'handler-bundle': nothing,
-  ir: { rooms: ['errors'], packages: [], node: 'none' },
+  ir: { rooms: ['schedules', 'errors'], packages: [], node: 'none' },
   wrapper: { rooms: ['errors', 'storage-layout'], packages: ['aws4fetch'], node: 'any' },
   dsl: { rooms: ['ir', 'schedules', 'wrapper', 'errors'], packages: ['zod'], node: ['call-site.ts'] },
   formats: { rooms: ['ir', 'errors'], packages: ['yaml', 'zod'], node: 'any' },
@@ -42,7 +42,7 @@ export const rooms: { readonly [room: string]: RoomRule } = {
     packages: ['aws-cdk-lib', 'constructs', 'esbuild'],
     node: 'any',
   },
-  schedules: { rooms: ['ir', 'errors'], packages: ['croner'], node: 'none' },
+  schedules: { rooms: ['errors'], packages: [], node: 'none' },
   notify: {
     rooms: ['sessions', 'ir', 'storage-layout', 'errors'],
     packages: ['@aws-sdk/*', 'zod'],
