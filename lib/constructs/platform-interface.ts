@@ -1,0 +1,140 @@
+/**
+ * What a pipeline needs of its platform, whether that stands in the same stack, in another one of the app, or was
+ * deployed long ago (`Platform.fromAttributes`), and what all of them can grant.
+ */
+import type { RemovalPolicy } from 'aws-cdk-lib';
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
+import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
+import type { IGrantable } from 'aws-cdk-lib/aws-iam';
+import { Grant } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { ILogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import type { IConstruct } from 'constructs';
+import { Construct } from 'constructs';
+import { BunsuiError } from '../errors.ts';
+import { isSafeId, tables } from '../storage-layout.ts';
+import { acknowledgeWildcards } from './acknowledgements.ts';
+
+/** Where functions stand in a network. */
+export interface NetworkPlace {
+  /** @default - no network of one's own */
+  readonly vpc?: IVpc;
+  /** @default - the private subnets of `vpc` */
+  readonly vpcSubnets?: SubnetSelection;
+  /** @default - one group for all functions of the platform, which may call out and not be called */
+  readonly securityGroups?: readonly ISecurityGroup[];
+}
+
+/** A platform, as pipelines see it. */
+export interface IPlatform extends IConstruct {
+  /** First part of all names: state machines are `{prefix}-{pipeline id}`. At most 15 characters. */
+  readonly prefix: string;
+  readonly sessionsTable: ITable;
+  readonly jobHistoryTable: ITable;
+  readonly pipelinesTable: ITable;
+  readonly bucket: IBucket;
+  /** Starts a session: the one way for schedules, events, the API and the command line. */
+  readonly startSession: IFunction;
+  /** ARN of the platform's state machines up to the pipeline's id: `arn:…:stateMachine:{prefix}-`. */
+  readonly machinesArn: string;
+  /** Where the platform's state machines write their events. */
+  readonly logGroup: ILogGroup;
+  /** Events that nobody could do anything with. Rules of this account may send here. */
+  readonly deadLetterQueue: IQueue;
+  /** Where notices are published. */
+  readonly topic: ITopic;
+  /** The group in EventBridge Scheduler that schedules of pipelines belong to. */
+  readonly scheduleGroupName: string;
+  /** The role that schedules invoke `startSession` and send to `deadLetterQueue` with. */
+  readonly schedulerRoleArn: string;
+  /** Value of the tag `bunsui:platform` on the log groups that this platform's bookkeeping may read. */
+  readonly tagValue: string;
+  /** Names of the channels that notices can go to; `undefined` when it is not known at synth. */
+  readonly channelNames: readonly string[] | undefined;
+  readonly encryptionKey: IKey | undefined;
+  /** What pipelines on this platform take over. */
+  readonly removalPolicy: RemovalPolicy;
+  readonly logRetention: RetentionDays;
+  /** Where the functions of pipelines stand when the pipeline does not say. */
+  readonly network: NetworkPlace;
+  grantStart(grantee: IGrantable): Grant;
+  grantRead(grantee: IGrantable): Grant;
+  grantData(grantee: IGrantable, folder: string): Grant;
+}
+
+/** What a deployed platform and one that is deployed elsewhere have in common. */
+export abstract class PlatformBase extends Construct implements IPlatform {
+  abstract readonly prefix: string;
+  abstract readonly sessionsTable: ITable;
+  abstract readonly jobHistoryTable: ITable;
+  abstract readonly pipelinesTable: ITable;
+  abstract readonly bucket: IBucket;
+  abstract readonly startSession: IFunction;
+  abstract readonly machinesArn: string;
+  abstract readonly logGroup: ILogGroup;
+  abstract readonly deadLetterQueue: IQueue;
+  abstract readonly topic: ITopic;
+  abstract readonly scheduleGroupName: string;
+  abstract readonly schedulerRoleArn: string;
+  abstract readonly tagValue: string;
+  abstract readonly channelNames: readonly string[] | undefined;
+  abstract readonly encryptionKey: IKey | undefined;
+  abstract readonly removalPolicy: RemovalPolicy;
+  abstract readonly logRetention: RetentionDays;
+  abstract readonly network: NetworkPlace;
+
+  /** Lets somebody start sessions of every pipeline on this platform. */
+  grantStart(grantee: IGrantable): Grant {
+    return this.startSession.grantInvoke(grantee);
+  }
+
+  /** Lets somebody read sessions, their jobs, logs and reports, and the pipelines. */
+  grantRead(grantee: IGrantable): Grant {
+    const grant = (actions: string[], resourceArns: string[]) =>
+      Grant.addToPrincipal({ grantee, actions, resourceArns });
+    const reads = grant(
+      ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:Scan'],
+      [
+        ...withIndexes(this.sessionsTable, [tables.sessions.byPipelineIndex, tables.sessions.byStatusIndex]),
+        ...withIndexes(this.jobHistoryTable, [tables.jobHistory.byPipelineIndex, tables.jobHistory.byStatusIndex]),
+        this.pipelinesTable.tableArn,
+      ],
+    );
+    const objects = grant(['s3:GetObject'], this.objectArns('logs/*', 'reports/*', 'configs/*'));
+    const both = reads.combine(objects).combine(grant(['s3:ListBucket'], [this.bucket.bucketArn]));
+    return this.encryptionKey === undefined ? both : both.combine(this.encryptionKey.grantDecrypt(grantee));
+  }
+
+  /**
+   * Lets a pipeline's function read and write objects under `data/{folder}/` in the bucket: the place for what passes
+   * from job to job. The function finds the bucket's name in `BUNSUI_BUCKET`.
+   *
+   * @throws {BunsuiError} BS1101 when `folder` is no plain name.
+   */
+  grantData(grantee: IGrantable, folder: string): Grant {
+    if (!isSafeId(folder)) {
+      throw new BunsuiError(
+        'ConfigError',
+        'BS1101',
+        `"${folder}" is no folder for data; give letters, digits, "-" and "_", beginning with a letter or digit`,
+      );
+    }
+    const resourceArns = this.objectArns(`data/${folder}/*`);
+    const { grantPrincipal } = grantee;
+    if (Construct.isConstruct(grantPrincipal)) acknowledgeWildcards(grantPrincipal, 'objects', resourceArns);
+    const grant = Grant.addToPrincipal({ grantee, actions: ['s3:GetObject', 's3:PutObject'], resourceArns });
+    return this.encryptionKey === undefined ? grant : grant.combine(this.encryptionKey.grantEncryptDecrypt(grantee));
+  }
+
+  protected objectArns(...patterns: readonly string[]): string[] {
+    return patterns.map((pattern) => this.bucket.arnForObjects(pattern));
+  }
+}
+
+function withIndexes(table: ITable, indexes: readonly { readonly name: string }[]): string[] {
+  return [table.tableArn, ...indexes.map(({ name }) => `${table.tableArn}/index/${name}`)];
+}
