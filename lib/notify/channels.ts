@@ -1,0 +1,253 @@
+/**
+ * Channels: where notices go. One JSON-able shape for the `channels` of the Platform construct, of `bunsui.json` on a
+ * laptop, and of the variable `BUNSUI_CHANNELS` of functions. A channel names its secrets, it never holds one.
+ */
+import * as z from 'zod/mini';
+import { BunsuiError } from '../errors.ts';
+import { type NoticeEvent, noticeEvents } from '../ir/nodes.ts';
+import { defaultEvents } from '../sessions/notice-rules.ts';
+
+/** What every kind of channel can say. */
+interface ChannelBase {
+  /**
+   * What the channel hears of every pipeline, whatever the pipeline itself says.
+   *
+   * @default ["failed", "deadline"]
+   */
+  readonly events?: readonly NoticeEvent[] | undefined;
+}
+
+/** A channel with a queue of its own, from which the function `notify` delivers. */
+interface QueuedChannel extends ChannelBase {
+  /**
+   * How often a notice is tried before it goes to the channel's dead letters, 1 to 50. The pauses between grow from 5
+   * seconds to 15 minutes; ten tries take about an hour.
+   *
+   * @default 10
+   */
+  readonly attempts?: number | undefined;
+}
+
+/** Slack, or whatever takes its incoming webhooks. */
+export interface SlackChannel extends QueuedChannel {
+  readonly kind: 'slack';
+  /** The secret that holds the webhook's URL: whoever knows the URL can write. See `SecretName`. */
+  readonly secret: SecretName;
+  /** Lets messages go to private and loopback addresses, and by plain http. @default false */
+  readonly allowPrivate?: boolean | undefined;
+}
+
+/** An HTTPS address that takes the notice as JSON. */
+export interface WebhookChannel extends QueuedChannel {
+  readonly kind: 'webhook';
+  readonly url: string;
+  /** The secret that requests are signed with; two while one takes the place of the other. @default not signed */
+  readonly secret?: SecretName | readonly SecretName[] | undefined;
+  /** Lets requests go to private and loopback addresses, and by plain http. @default false */
+  readonly allowPrivate?: boolean | undefined;
+}
+
+/** Mail by SES, from an address or domain that is verified there. */
+export interface EmailChannel extends QueuedChannel {
+  readonly kind: 'email';
+  readonly from: string;
+  /** 1 to 50 addresses. */
+  readonly to: readonly string[];
+}
+
+/** Mail by the topic itself: needs no SES, has no looks, and each address confirms once. Deployed platforms only. */
+export interface MailChannel extends ChannelBase {
+  readonly kind: 'mail';
+  /** 1 to 20 addresses. */
+  readonly to: readonly string[];
+}
+
+/**
+ * On AWS the name or ARN of a secret in Secrets Manager whose text is the value. On a laptop `env:NAME` (a variable of
+ * the process that runs the runtime) or `file:PATH` (relative to `bunsui.json`).
+ */
+export type SecretName = string;
+export type QueuedChannelConfig = SlackChannel | WebhookChannel | EmailChannel;
+export type ChannelConfig = QueuedChannelConfig | MailChannel;
+/** Channels by name: lower-case letters, digits and `-`, at most 30. */
+export type Channels = { readonly [name: string]: ChannelConfig };
+
+/** How a channel's queue is set up; `notify` counts on it. */
+export const channelQueue = {
+  defaultAttempts: 10,
+  /** One notice at a time and two at once: a receiver that hangs holds up nobody else. */
+  batchSize: 1,
+  maxConcurrency: 2,
+  functionTimeoutSeconds: 20,
+  /** Six times the function's timeout, as Lambda asks of queues that it reads. */
+  visibilityTimeoutSeconds: 120,
+  retentionSeconds: 4 * 86_400,
+  deadLetterRetentionSeconds: 14 * 86_400,
+} as const;
+
+/** The queue of a channel. `notify` and the command line find it by its name. */
+export function channelQueueName(prefix: string, channel: string): string {
+  return `${prefix}-notify-${channel}`;
+}
+
+/** Where the notices of a channel go that could not be delivered. */
+export function channelDeadLettersName(prefix: string, channel: string): string {
+  return `${channelQueueName(prefix, channel)}-dead`;
+}
+
+const names = /^[a-z][a-z0-9-]{0,29}$/;
+const arn = /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]{1,519}$/;
+const secretId = /^[A-Za-z0-9/_+=.@-]{1,512}$/;
+const localSecret = /^(env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:[^\0\r\n]{1,1000})$/;
+
+/** Values of secrets that would pass for a name: known beginnings, and long runs of mixed letters and digits. */
+function looksLikeValue(text: string): boolean {
+  if (arn.test(text)) return false;
+  return (
+    /^(xox[a-z]-|whsec_|sk_|sk-|gh[pousr]_|AKIA|eyJ)/.test(text) ||
+    text
+      .split(/[/_.@-]/)
+      .some((part) => part.length >= 24 && /[a-z]/.test(part) && /[A-Z]/.test(part) && /\d/.test(part))
+  );
+}
+
+const secretName = z.string().check(
+  z.refine((text) => localSecret.test(text) || ((arn.test(text) || secretId.test(text)) && !looksLikeValue(text)), {
+    // What was given may be the secret: it is not repeated.
+    error:
+      'not the name of a secret; allowed is the name or ARN of a secret in Secrets Manager, or on a laptop env:NAME or ' +
+      'file:PATH. The value itself never stands here',
+  }),
+);
+const address = z
+  .string()
+  .check(z.maxLength(254), z.regex(/^[^\s<>"(),:;@\\[\]]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]*$/, 'not an e-mail address'));
+const sender = z.string().check(
+  z.maxLength(320),
+  z.refine((text) => senderAddress(text) !== undefined, 'not an e-mail address, plain or as Name <address>'),
+);
+
+function senderAddress(text: string): string | undefined {
+  const inner = /^[^<>"\\\p{Cc}]{1,60} <([^<>]+)>$/u.exec(text)?.[1] ?? text;
+  return address.safeParse(inner).success ? inner : undefined;
+}
+
+const url = z.string().check(
+  z.maxLength(2_000),
+  z.refine((text) => {
+    const parsed = URL.parse(text);
+    return parsed !== null && /^https?:$/.test(parsed.protocol) && parsed.username === '' && parsed.password === '';
+  }, 'not an https address without a user name in it'),
+);
+const events = z.optional(z.array(z.enum(noticeEvents)).check(z.maxLength(noticeEvents.length)));
+const attempts = z.optional(z.int().check(z.minimum(1), z.maximum(50)));
+const allowPrivate = z.optional(z.boolean());
+
+const channelSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('slack'), secret: secretName, allowPrivate, events, attempts }),
+  z
+    .strictObject({
+      kind: z.literal('webhook'),
+      url,
+      secret: z.optional(z.union([secretName, z.array(secretName).check(z.minLength(1), z.maxLength(2))])),
+      allowPrivate,
+      events,
+      attempts,
+    })
+    .check(
+      z.refine((one) => one.allowPrivate === true || one.url.startsWith('https:'), {
+        path: ['url'],
+        error: 'a plain http address, which only a channel with "allowPrivate": true may have',
+      }),
+    ),
+  z.strictObject({
+    kind: z.literal('email'),
+    from: sender,
+    to: z.array(address).check(z.minLength(1), z.maxLength(50)),
+    events,
+    attempts,
+  }),
+  z.strictObject({
+    kind: z.literal('mail'),
+    to: z.array(address).check(z.minLength(1), z.maxLength(20)),
+    events,
+  }),
+]);
+
+/** The channels of a platform, for schemas that hold them: see `Channels`. */
+export const channelsSchema: z.ZodMiniType<Channels, unknown> = z
+  .record(z.string().check(z.regex(names)), channelSchema)
+  .check(z.refine((all) => Object.keys(all).length <= 20, 'more than 20 channels'));
+
+/** Where channels are to work: secrets are named otherwise on AWS than on a laptop. */
+export type ChannelPlace = 'aws' | 'laptop';
+
+/**
+ * Checks channels that somebody wrote.
+ *
+ * @param where what they stand in, for messages: `bunsui.json`, `channels of the Platform`
+ * @throws {BunsuiError} BS2004 with path and reason of every mistake. Secrets that were given are not in it.
+ */
+export function readChannels(value: unknown, where: string, place: ChannelPlace): Channels {
+  return read(value, where, place);
+}
+
+/** The text of `BUNSUI_CHANNELS`, which CDK or the command line has checked before; none when it is not set. */
+export function channelsFromEnvironment(text: string | undefined): Channels {
+  return text === undefined || text === '' ? {} : read(JSON.parse(text), 'BUNSUI_CHANNELS', undefined);
+}
+
+function read(value: unknown, where: string, place: ChannelPlace | undefined): Channels {
+  const parsed = channelsSchema.safeParse(value);
+  const mistakes = parsed.success
+    ? Object.entries(parsed.data).flatMap(([name, channel]) => misplaced(name, channel, place))
+    : parsed.error.issues.flatMap((issue) => mistakesOf(issue, []));
+  if (parsed.success && mistakes.length === 0) return parsed.data;
+  throw new BunsuiError('ConfigError', 'BS2004', `in ${where}: ${mistakes.join('; ')}`, {
+    hint: 'a channel is slack { secret }, webhook { url, secret }, email { from, to } or mail { to }, each with "kind" and, if need be, "events"',
+  });
+}
+
+type Issue = z.core.$ZodIssue;
+
+function mistakesOf(issue: Issue, above: readonly PropertyKey[]): readonly string[] {
+  const path = [...above, ...issue.path];
+  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    // Of the ways to write a value, the one that comes closest says what is wrong.
+    const [nearest = []] = [...issue.errors].sort((a, b) => a.length - b.length);
+    return nearest.flatMap((one) => mistakesOf(one, path));
+  }
+  const at = ['channels', ...path].join('.');
+  if (issue.code === 'invalid_key') {
+    return [`${at}: a channel's name has lower-case letters, digits and -, begins with a letter, and has at most 30`];
+  }
+  return [
+    `${at}: ${issue.code === 'invalid_union' ? 'no kind of channel: slack, webhook, email, mail' : issue.message}`,
+  ];
+}
+
+function misplaced(name: string, channel: ChannelConfig, place: ChannelPlace | undefined): readonly string[] {
+  if (place === undefined) return [];
+  if (channel.kind === 'mail' && place === 'laptop') {
+    return [`channels.${name}: mail by the topic exists on AWS only; email { from, to } lands in a file on a laptop`];
+  }
+  const isLocal = (secret: SecretName) => localSecret.test(secret);
+  return secretsOf(channel).flatMap((secret) => {
+    if (isLocal(secret) === (place === 'laptop')) return [];
+    return place === 'laptop'
+      ? [`channels.${name}.secret: ${secret} is a secret of AWS; on a laptop it is env:NAME or file:PATH`]
+      : [`channels.${name}.secret: ${secret} is there on a laptop only; on AWS it is a secret in Secrets Manager`];
+  });
+}
+
+/** The secrets that a channel names. */
+export function secretsOf(channel: ChannelConfig): readonly SecretName[] {
+  if (channel.kind === 'slack') return [channel.secret];
+  if (channel.kind !== 'webhook' || channel.secret === undefined) return [];
+  return typeof channel.secret === 'string' ? [channel.secret] : channel.secret;
+}
+
+/** What a channel hears of every pipeline. */
+export function eventsOf(channel: ChannelConfig): readonly NoticeEvent[] {
+  return channel.events ?? defaultEvents;
+}
