@@ -8,7 +8,7 @@
 
 /**
  * Every code bunsui reports, by family: BS1xxx what an author wrote, BS2xxx the command line and configuration,
- * BS3xxx sessions, BS4xxx the local runtime, BS5xxx AWS.
+ * BS3xxx sessions, BS4xxx the local runtime, BS5xxx AWS, BS6xxx the HTTP API.
  */
 export const errorCodes = {
   BS1001: 'a pipeline file could not be loaded',
@@ -51,7 +51,14 @@ export const errorCodes = {
   BS4002: 'another process owns the state folder',
   BS4003: 'a journal is damaged',
   BS4004: 'a handler could not be bundled',
+  BS3011: 'a report that is not written yet',
   BS5001: 'AWS refused or failed a call',
+  BS6001: 'a request that the API does not understand',
+  BS6002: 'no such address in the API',
+  BS6003: 'a method that an address does not have',
+  BS6004: 'more than the API carries',
+  BS6005: 'an error inside of the API',
+  BS6006: 'too many calls at once',
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;
