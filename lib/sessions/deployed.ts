@@ -3,13 +3,18 @@
  * its comment with a mark that says where its artifact lies, and whoever first needs a version registers it from there.
  *
  *     definition → mark → item of that version? → artifact among the assets → object in our bucket, item
+ *
+ * Each deployment publishes its machine. The item also names the published version, so that a session which waits, or
+ * is asked for in an older version, starts on the definition that its record names.
  */
 import {
   DescribeStateMachineCommand,
   DescribeStateMachineForExecutionCommand,
+  ListStateMachineVersionsCommand,
   StateMachineDoesNotExist,
 } from '@aws-sdk/client-sfn';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
+import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import { type DeploymentMark, isSafeId, readDeploymentMark } from '../storage-layout.ts';
@@ -31,11 +36,17 @@ export async function pipelineToStart(deps: StartDeps, pipeline: string, version
   const known = version === undefined ? undefined : await findPipeline(deps, pipeline, version);
   if (known !== undefined) return known;
   const stateMachineArn = `${deployments.machines}${pipeline}`;
-  const definition = await currentDefinition(deps, stateMachineArn);
-  if (definition === undefined) throw notDeployed(pipeline);
+  const machine = await describeMachine(deps, stateMachineArn);
+  if (machine === undefined) throw notDeployed(pipeline);
+  const { definition } = machine;
   const current = await registered(deps, deployments, { pipeline, stateMachineArn, definition });
   const wanted = current !== undefined && (version === undefined || version === current.version);
-  return wanted ? current : requirePipeline(deps, pipeline, version);
+  return wanted ? withPublished(deps, current, machine) : requirePipeline(deps, pipeline, version);
+}
+
+/** ARN of what starts the executions of a version: its published version where there are such, the machine itself elsewhere. */
+export function machineToStart({ machine_version_arn, state_machine_arn }: PipelineItem): string {
+  return machine_version_arn ?? state_machine_arn;
 }
 
 /**
@@ -48,10 +59,11 @@ export async function pipelineOfExecution(
   execution: { readonly executionArn: string; readonly stateMachineArn: string },
 ): Promise<PipelineItem> {
   const { executionArn, stateMachineArn } = execution;
-  // A state machine is named for its pipeline.
-  const pipeline = stateMachineArn.split(':').at(-1) ?? '';
   const { deployments } = deps;
-  if (deployments === undefined) return requirePipeline(deps, pipeline);
+  // A state machine is named for its pipeline, on a deployed platform behind the platform's prefix.
+  if (deployments === undefined) return requirePipeline(deps, stateMachineArn.split(':').at(-1) ?? '');
+  if (!stateMachineArn.startsWith(deployments.machines)) throw notDeployed(stateMachineArn);
+  const pipeline = stateMachineArn.slice(deployments.machines.length);
   const found = await deps.sfn.send(new DescribeStateMachineForExecutionCommand({ executionArn }));
   const { definition = '' } = found;
   return (
@@ -66,13 +78,57 @@ function notDeployed(pipeline: string): BunsuiError {
   });
 }
 
-async function currentDefinition(deps: StartDeps, stateMachineArn: string): Promise<string | undefined> {
+interface Machine {
+  readonly definition: string;
+  /** Another one after each change of definition or role. */
+  readonly revision: string | undefined;
+}
+
+async function describeMachine(deps: StartDeps, stateMachineArn: string): Promise<Machine | undefined> {
   try {
-    return (await deps.sfn.send(new DescribeStateMachineCommand({ stateMachineArn }))).definition ?? '';
+    const { definition = '', revisionId } = await deps.sfn.send(new DescribeStateMachineCommand({ stateMachineArn }));
+    return { definition, revision: revisionId };
   } catch (thrown) {
     if (thrown instanceof StateMachineDoesNotExist) return undefined;
     throw thrown;
   }
+}
+
+/**
+ * The item with the published version of the machine's revision. Functions may have been deployed anew under the same
+ * definition: then the item of that version names the newer one from now on. Asked once per revision: Step Functions
+ * answers DescribeStateMachine twenty times a second, and what asks for versions and aliases less often than starts come.
+ *
+ * @returns without a published version where there is none: before CloudFormation has come to it, and where it
+ *   publishes none. The machine itself has the same definition then.
+ */
+async function withPublished(deps: StartDeps, item: PipelineItem, { revision }: Machine): Promise<PipelineItem> {
+  const { machine_revision: known, machine_version_arn: arn, ...rest } = item;
+  if (revision === undefined || (revision === known && arn !== undefined)) return item;
+  const published = await publishedVersion(deps, item.state_machine_arn, revision);
+  const updated: PipelineItem = {
+    ...rest,
+    machine_revision: revision,
+    ...(published === undefined ? {} : { machine_version_arn: published }),
+  };
+  if (revision === known && published === undefined) return updated;
+  // The version deployed last is the one registered last.
+  const current = { ...updated, created_at: new Date(deps.now()).toISOString() };
+  await deps.db.send(new PutCommand({ TableName: deps.names.pipelinesTable, Item: current }));
+  return current;
+}
+
+/** A deployment publishes what it has made at once: the version of a machine's revision is among the latest. */
+const latestVersions = 3;
+
+async function publishedVersion(deps: StartDeps, stateMachineArn: string, revision: string) {
+  const { stateMachineVersions = [] } = await deps.sfn.send(
+    new ListStateMachineVersionsCommand({ stateMachineArn, maxResults: latestVersions }),
+  );
+  for (const { stateMachineVersionArn: arn = '' } of stateMachineVersions) {
+    if ((await describeMachine(deps, arn))?.revision === revision) return arn;
+  }
+  return undefined;
 }
 
 interface Deployed {

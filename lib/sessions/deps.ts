@@ -12,7 +12,7 @@ export interface StoreDeps {
 
 /** Where pipelines are that CloudFormation has deployed; see `deployed.ts`. */
 export interface Deployments {
-  /** ARN of state machines up to the name: `arn:aws:states:<region>:<account>:stateMachine:`. */
+  /** ARN of state machines up to the pipeline's id: `arn:aws:states:<region>:<account>:stateMachine:<prefix>-`. */
   readonly machines: string;
   readonly s3: Pick<S3Client, 'send'>;
   readonly bucket: string;

@@ -28,6 +28,8 @@ export interface SessionItem {
   readonly generation: number;
   /** How often its execution was redriven. @default 0 */
   readonly redrive_count?: number;
+  /** How far its live numbers go: generation and event, as `liveMark` writes them. */
+  readonly live_mark?: string;
   /** Its end was published (`notice.ts`): the `delivery_id`. Absent until then, and where nobody is told. */
   readonly noticed?: string;
   /** It was said that it missed its deadline. */
@@ -109,6 +111,9 @@ export interface PipelineItem {
   readonly total_jobs: number;
   /** The state machine that runs it. */
   readonly state_machine_arn: string;
+  /** The machine's revision that was last seen with this version, and its published version: `…:stateMachine:name:7`. */
+  readonly machine_revision?: string;
+  readonly machine_version_arn?: string;
   /** JSON text of what a start needs of the pipeline besides: schedules, triggers, overlap policy, notices, deadline. */
   readonly policy?: string;
 }

@@ -5,13 +5,13 @@
  *     key's item (conditional) → session's item with its ARN (conditional) → StartExecution by name → status (conditional)
  */
 import { createHash } from 'node:crypto';
-import { ExecutionAlreadyExists, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import { ExecutionAlreadyExists, StartExecutionCommand, StateMachineDoesNotExist } from '@aws-sdk/client-sfn';
 import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { BunsuiError } from '../errors.ts';
 import type { Json } from '../ir/expressions.ts';
 import type { JsonSchema } from '../ir/nodes.ts';
 import { type ExecutionBlock, executionName, reservedInputKey, sessionIdOf } from '../storage-layout.ts';
-import { pipelineToStart } from './deployed.ts';
+import { machineToStart, pipelineToStart } from './deployed.ts';
 import type { StartDeps, StoreDeps } from './deps.ts';
 import { fitText } from './fit-text.ts';
 import { checkInput, type InputIssue } from './input-schema.ts';
@@ -76,7 +76,7 @@ export async function startSession(deps: StartDeps, request: StartRequest): Prom
 
   const item = sessionItem(deps, request, pipeline, block, JSON.stringify(input), nowMs);
   await createItem(deps, item);
-  const executionArn = await startQueued(deps, item, pipeline.state_machine_arn);
+  const executionArn = await startQueued(deps, item, machineToStart(pipeline));
   const { session_id, created_at } = item;
   const outcome = session_id === fresh.session ? 'created' : 'exists';
   return { session_id, created_at, execution_arn: executionArn, outcome };
@@ -84,9 +84,10 @@ export async function startSession(deps: StartDeps, request: StartRequest): Prom
 
 /**
  * Starts the execution of a session that is queued, or finds it started: all that it needs is in the session's item.
- * The state machine must have the definition of the session's version.
  *
+ * @param stateMachineArn what has the definition of the session's version: see `machineToStart`
  * @returns the execution's ARN
+ * @throws {BunsuiError} BS3003 when the machine, or its version, is gone
  */
 export async function startQueued(
   deps: StoreDeps & Pick<StartDeps, 'sfn' | 'now'>,
@@ -243,8 +244,9 @@ function sessionItem(
   };
 }
 
+/** Executions of a version of a machine are named like all others of it. */
 function executionArnOf(stateMachineArn: string, name: string): string {
-  return `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
+  return `${stateMachineArn.replace(/:stateMachine:([^:]+).*$/, ':execution:$1')}:${name}`;
 }
 
 /** Starts the execution of that name unless it is there. */
@@ -257,6 +259,13 @@ async function startExecution(
   try {
     await sfn.send(new StartExecutionCommand({ stateMachineArn, name, input }));
   } catch (thrown) {
-    if (!(thrown instanceof ExecutionAlreadyExists)) throw thrown;
+    if (thrown instanceof ExecutionAlreadyExists) return;
+    if (thrown instanceof StateMachineDoesNotExist) {
+      throw new BunsuiError('PipelineError', 'BS3003', `${stateMachineArn} is not there any more`, {
+        cause: thrown,
+        hint: 'start the pipeline in the version that is deployed now',
+      });
+    }
+    throw thrown;
   }
 }

@@ -1,8 +1,15 @@
-import { DescribeStateMachineCommand, StateMachineDoesNotExist } from '@aws-sdk/client-sfn';
+import {
+  DescribeStateMachineCommand,
+  ListStateMachineVersionsCommand,
+  StartExecutionCommand,
+  StateMachineDoesNotExist,
+} from '@aws-sdk/client-sfn';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BunsuiError } from '../../lib/errors.ts';
+import { pipelineOfExecution } from '../../lib/sessions/deployed.ts';
 import { endSession } from '../../lib/sessions/end-session.ts';
 import type { EndDeps } from '../../lib/sessions/deps.ts';
+import type { PipelineItem } from '../../lib/sessions/items.ts';
 import { readArtifact, registerPipeline } from '../../lib/sessions/pipelines.ts';
 import { startSession } from '../../lib/sessions/start-session.ts';
 import { getSession } from '../../lib/sessions/store.ts';
@@ -20,12 +27,20 @@ let tables: LocalTables;
 let cloud: Cloud;
 /** What the state machine `flow` and its executions are described with; `undefined` when there is none. */
 let definition: string | undefined;
+let revision: string | undefined;
+/** Revisions of the published versions; the first is version 1. */
+let published: string[];
+/** What executions were started with. */
+let started: string[];
 let deps: EndDeps;
 beforeEach(async () => {
   tables = await startTables();
   cloud = cloudOn(tables);
   for (const one of [artifact, next]) cloud.objects.set(`${one.version}.json`, JSON.stringify(one));
   definition = definitionOf(version);
+  revision = undefined;
+  published = [];
+  started = [];
   deps = { ...cloud.deps, sfn: { send }, deployments: { machines, s3: cloud.deps.s3, bucket: 'b' } };
 });
 afterEach(() => tables.close());
@@ -37,9 +52,22 @@ const definitionOf = (of: string, key = `${of}.json`): string =>
 const send = async (command: object): Promise<never> => {
   if (command instanceof DescribeStateMachineCommand) {
     cloud.calls.push('DescribeStateMachineCommand');
-    expect(command.input).toStrictEqual({ stateMachineArn: machineArn });
+    const { stateMachineArn = '' } = command.input;
+    const number = Number(/^.*:stateMachine:flow(?::(\d+))?$/.exec(stateMachineArn)?.[1] ?? 0);
+    expect(stateMachineArn).toBe(number === 0 ? machineArn : `${machineArn}:${number}`);
     if (definition === undefined) throw new StateMachineDoesNotExist({ message: 'none', $metadata: {} });
-    return { definition } as never;
+    return { definition, revisionId: number === 0 ? revision : published[number - 1] } as never;
+  }
+  if (command instanceof ListStateMachineVersionsCommand) {
+    cloud.calls.push('ListStateMachineVersionsCommand');
+    const { stateMachineArn, maxResults } = command.input;
+    const arns = published.map((_, index) => ({ stateMachineVersionArn: `${stateMachineArn}:${index + 1}` }));
+    return { stateMachineVersions: arns.reverse().slice(0, maxResults) } as never;
+  }
+  if (command instanceof StartExecutionCommand) {
+    const { stateMachineArn = '' } = command.input;
+    started.push(stateMachineArn.slice(machineArn.length));
+    if (stateMachineArn.endsWith(':9')) throw new StateMachineDoesNotExist({ message: 'gone', $metadata: {} });
   }
   const answer = await cloud.deps.sfn.send(command as never);
   const described = command.constructor.name === 'DescribeStateMachineForExecutionCommand';
@@ -132,6 +160,69 @@ describe('a pipeline that CloudFormation has deployed', () => {
     await endSession(deps, { executionArn }, () => '');
     const { session } = sessionOfExecution(executionArn, new Date(nowMs).toISOString());
     expect(await versionOf({ session_id: session })).toBe(next.version);
+  });
+
+  it('is known by its machine, whose name begins with that of the platform', async () => {
+    const prefixed = `${machines}acme-`;
+    const arn = `${prefixed}flow`;
+    const own = { ...deps, deployments: { machines: prefixed, s3: cloud.deps.s3, bucket: 'b' } };
+    const found = await pipelineOfExecution(own, { executionArn: 'an execution', stateMachineArn: arn });
+    expect([found.pipeline_id, found.state_machine_arn]).toStrictEqual(['flow', arn]);
+    const other = { executionArn: 'an execution', stateMachineArn: `${machines}flow` };
+    expect(await refusal(pipelineOfExecution(own, other))).toBe(`BS3003 pipeline "${machines}flow" is not deployed`);
+  });
+});
+
+describe('the published versions of a state machine', () => {
+  const itemOf = async (of: string) =>
+    (await cloud.items('pipelinesTable')).find((item) => item['version'] === of) as PipelineItem | undefined;
+
+  it('are what sessions start on, asked for once per revision', async () => {
+    [revision, published] = ['r1', ['r1']];
+    const { session_id, execution_arn } = await startSession(deps, request);
+    expect(execution_arn).toBe(`${machineArn.replace(':stateMachine:', ':execution:')}:session-${session_id}-1`);
+    expect((await getSession(deps, session_id))?.execution_arn).toBe(execution_arn);
+    cloud.calls.length = 0;
+    await startSession(deps, request);
+    expect(cloud.calls.filter((name) => /StateMachine/.test(name))).toStrictEqual(['DescribeStateMachineCommand']);
+    expect(started).toStrictEqual([':1', ':1']);
+  });
+
+  it('are taken anew when the same definition was deployed with other functions, which makes it the latest', async () => {
+    [revision, published] = ['r1', ['r1']];
+    await startSession(deps, request);
+    cloud.deps.nowMs += 60_000;
+    deps = { ...deps, now: () => cloud.deps.nowMs };
+    [revision, published] = ['r2', ['r1', 'r2']];
+    await startSession(deps, request);
+    expect(started).toStrictEqual([':1', ':2']);
+    expect(await itemOf(version)).toMatchObject({
+      machine_revision: 'r2',
+      machine_version_arn: `${machineArn}:2`,
+      created_at: '2026-03-04T05:07:07.000Z',
+    });
+  });
+
+  it('keep what is asked for in an older version on it', async () => {
+    [revision, published] = ['r1', ['r1']];
+    await startSession(deps, request);
+    [definition, revision, published] = [definitionOf(next.version), 'r2', ['r1', 'r2']];
+    await startSession(deps, request);
+    await startSession(deps, { ...request, version });
+    expect(started).toStrictEqual([':1', ':2', ':1']);
+  });
+
+  it('are not waited for: before CloudFormation has published one, the machine itself is started', async () => {
+    revision = 'r1';
+    await startSession(deps, request);
+    published = ['r1'];
+    await startSession(deps, request);
+    expect(started).toStrictEqual(['', ':1']);
+  });
+
+  it('that are gone cannot be started, and nobody starts another definition in their place', async () => {
+    [revision, published] = ['r9', ['1', '2', '3', '4', '5', '6', '7', '8', 'r9']];
+    expect(await refusal(startSession(deps, request))).toBe(`BS3003 ${machineArn}:9 is not there any more`);
   });
 });
 
