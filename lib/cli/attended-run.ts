@@ -15,7 +15,8 @@ import { unfinishedSessions } from './find-session.ts';
 import { exitCodes } from './exit-codes.ts';
 import { listenForInterruption } from './interruption.ts';
 import { isoTime, jsonLine } from './json-lines.ts';
-import { commandLine, hintWith, placesOf } from './places.ts';
+import { commandLine, hintWith } from './places.ts';
+import type { LocalTarget } from './platform-target.ts';
 import { jsonProgress } from './screen/json-progress.ts';
 import { liveProgress } from './screen/live-progress.ts';
 import { plainProgress } from './screen/plain-progress.ts';
@@ -23,7 +24,7 @@ import type { FollowedSession, Progress } from './screen/progress.ts';
 import { endedLine, type SummaryInput, summaryLines } from './summary.ts';
 
 export interface AttendedOptions {
-  readonly stateDir: string;
+  readonly target: LocalTarget;
   readonly json?: true;
 }
 
@@ -99,12 +100,12 @@ function sayInterrupted(context: CommandContext, options: AttendedOptions, run: 
   const { attendance, session } = run;
   if (run.staying) {
     err.write(
-      `${hintWith(err, 'interrupted. What still ran can be resumed:', commandLine(context, 'session resume', options.stateDir))}\n`,
+      `${hintWith(err, 'interrupted. What still ran can be resumed:', commandLine(context, 'session resume', options.target))}\n`,
     );
   } else if (session === undefined) err.write('interrupted before a session was started\n');
   else {
     if (options.json) out.write(jsonLine('session.interrupted', { at: isoTime(Date.now()), session: session.session }));
-    const resume = commandLine(context, `session resume ${session.session}`, options.stateDir);
+    const resume = commandLine(context, `session resume ${session.session}`, options.target);
     const { owner = true, pid } = attendance?.platform.runtime ?? {};
     err.write(
       `${hintWith(err, owner ? 'interrupted. Go on with it:' : `it goes on in process ${pid}. Watch it:`, resume)}\n`,
@@ -150,13 +151,12 @@ export async function attendToEnd(
   const { view, item } = await attend(attendance, session, artifact, progress);
   const isRecorded = item === undefined || isTerminal(item.status);
   progress.stop();
-  const { runtime, names } = attendance.platform;
   const logs = await failureLogs(attendance, view, session);
   const input: SummaryInput = {
     ...session,
     view,
-    places: placesOf(runtime.stateDir, names, session),
-    stateDir: options.stateDir,
+    places: attendance.platform.placesOf({ ...session, isRecorded }),
+    target: options.target,
     isRecorded,
     logsOf: (job) => logs.get(job) ?? [],
   };
@@ -183,7 +183,7 @@ function notRecorded(
   { session, executionArn }: AttendedSession,
 ): BunsuiError {
   const { reason = 'see runtime.log in the state folder' } = ends.failure(executionArn) ?? {};
-  const resume = commandLine(context, `session resume ${session}`, options.stateDir);
+  const resume = commandLine(context, `session resume ${session}`, options.target);
   return new BunsuiError('SessionError', 'BS4001', `${noRecord}: ${reason}`, {
     context: { session },
     hint: `its jobs are kept; remove the cause (a full disk?), then: ${resume}`,
@@ -197,7 +197,7 @@ async function hintAtInterrupted(context: CommandContext, options: AttendedOptio
   const left = await unfinishedSessions(platform);
   const [first] = left;
   if (first === undefined) return;
-  const resume = commandLine(context, `session resume ${first}`, options.stateDir);
+  const resume = commandLine(context, `session resume ${first}`, options.target);
   const what = left.length === 1 ? 'a session was interrupted' : `${left.length} sessions were interrupted`;
   const goOn = `${what} earlier. Go on with ${left.length === 1 ? 'it' : 'the first'}:`;
   context.terminal.err.write(`\n${hintWith(context.terminal.err, goOn, resume)}\n`);

@@ -7,6 +7,7 @@ export interface CommandContext {
   readonly cwd: string;
   /** How the user calls bunsui (`bunsui`, `npx bunsui`): what hints print. */
   readonly commandName: string;
+  readonly environment: { readonly [name: string]: string | undefined };
 }
 
 /** Under an npm script or npx there is no `bunsui` on the user's own path. */

@@ -1,23 +1,25 @@
 /** Reads executions from the runtime: which are unfinished, and their events as they become durable. */
+import { BunsuiError } from '../errors.ts';
 import type { LocalClient } from '../local/client.ts';
-import type { EventPage } from './follow.ts';
-
-export interface RuntimeEventPage extends EventPage {
-  /** False while an unfinished execution waits for somebody to resume it. */
-  readonly driven: boolean;
-}
+import type { EventsNow, UnfinishedExecution } from './platform.ts';
 
 /** Events after an id; waits up to 20 s for one when there are none yet. */
-export async function readEvents(local: LocalClient, executionArn: string, after: number): Promise<RuntimeEventPage> {
+export async function readEvents(local: LocalClient, executionArn: string, after: number): Promise<EventsNow> {
   const route = `executions/${encodeURIComponent(executionArn)}/events?after=${after}`;
   // Written by our own runtime: its shape is that of the type.
-  return (await local.private('GET', route)) as RuntimeEventPage;
+  return (await local.private('GET', route)) as EventsNow;
 }
 
-export interface UnfinishedExecution {
-  readonly executionArn: string;
-  /** Of the session that it runs; the whole name when it is none of ours. */
-  readonly session: string;
+/** As `readEvents`; `undefined` while there is no such execution. */
+export async function readEventsIfThere(
+  local: LocalClient,
+  executionArn: string,
+  after: number,
+): Promise<EventsNow | undefined> {
+  return readEvents(local, executionArn, after).catch((thrown: unknown) => {
+    if (thrown instanceof BunsuiError && thrown.context['code'] === 'ExecutionDoesNotExist') return undefined;
+    throw thrown;
+  });
 }
 
 /** Executions without an end, whether somebody works on them or not. */

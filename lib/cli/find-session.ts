@@ -4,38 +4,50 @@ import type { PipelineArtifact } from '../ir/artifact.ts';
 import { foldHistory } from '../sessions/fold.ts';
 import type { SessionItem } from '../sessions/items.ts';
 import type { SessionView } from '../sessions/view.ts';
-import { type RuntimeEventPage, readEvents, unfinishedExecutions } from './execution-feed.ts';
 import type { RuntimeLog } from '../local/runtime-log.ts';
 import { isTerminal } from '../sessions/status.ts';
-import { isUnusedFolder, type LocalPlatform, openLocalPlatform } from './local-platform.ts';
+import { isUnusedFolder, type LocalPlatform } from './local-platform.ts';
+import { type EventsNow, openPlatform, type Platform } from './platform.ts';
+import type { LocalTarget, PlatformTarget } from './platform-target.ts';
 import type { CommandContext } from './context.ts';
 
 /**
  * Opens the platform for reading.
  *
- * @throws {BunsuiError} BS3002 when nothing was ever run with this state folder; none is made then.
+ * @throws {BunsuiError} BS3002 when nothing was ever run with this state folder; none is made then. BS2003 when no such
+ *   platform is deployed.
  */
 export async function openForSession(
   context: CommandContext,
-  stateDir: string,
+  target: LocalTarget,
   log?: RuntimeLog,
-): Promise<LocalPlatform> {
-  if (isUnusedFolder(stateDir, context.cwd)) {
-    throw new BunsuiError('SessionError', 'BS3002', `there is no session in "${stateDir}"`, {
+): Promise<LocalPlatform>;
+export async function openForSession(
+  context: CommandContext,
+  target: PlatformTarget,
+  log?: RuntimeLog,
+): Promise<Platform>;
+export async function openForSession(
+  context: CommandContext,
+  target: PlatformTarget,
+  log?: RuntimeLog,
+): Promise<Platform> {
+  if (target.kind === 'local' && isUnusedFolder(target.stateDir, context.cwd)) {
+    throw new BunsuiError('SessionError', 'BS3002', `there is no session in "${target.stateDir}"`, {
       hint: `start one: ${context.commandName} run FILE`,
     });
   }
-  return openLocalPlatform(stateDir, context.cwd, log);
+  return openPlatform(context, target, log);
 }
 
 /** The session of an id, a part of one, or `latest`. @throws {BunsuiError} BS3002 when there is none, or several. */
-export async function sessionNamed(platform: LocalPlatform, name: string): Promise<SessionItem> {
+export async function sessionNamed(platform: Platform, name: string): Promise<SessionItem> {
   const { findSession } = await import('../sessions/list-sessions.ts');
   return findSession(await platform.clients(), name);
 }
 
 /** The pipeline of a session, in the version it runs. @throws {BunsuiError} BS3003 when that is not kept any more. */
-export async function artifactOf(platform: LocalPlatform, item: SessionItem): Promise<PipelineArtifact> {
+export async function artifactOf(platform: Platform, item: SessionItem): Promise<PipelineArtifact> {
   const { readArtifact } = await import('../sessions/pipelines.ts');
   const { pipeline_id: pipeline, pipeline_version: version } = item;
   return readArtifact(await platform.clients(), pipeline, version).catch((thrown: unknown) => {
@@ -65,7 +77,10 @@ export interface SessionNow {
 const longestStartMs = 60_000;
 
 /** A queued session whose execution nobody is about to start any more. */
-function isAbandoned({ runtime }: LocalPlatform, { created_at: created }: SessionItem): boolean {
+function isAbandoned(platform: Platform, { created_at: created }: SessionItem): boolean {
+  // On AWS the platform itself finds it.
+  if (platform.kind === 'aws') return false;
+  const { runtime } = platform;
   const createdMs = Date.parse(created);
   // A start runs in the owner's process, and ends with it.
   return (runtime.owner && createdMs < performance.timeOrigin) || Date.now() - createdMs > longestStartMs;
@@ -73,17 +88,13 @@ function isAbandoned({ runtime }: LocalPlatform, { created_at: created }: Sessio
 
 /** The history of a session's execution; `undefined` while that is not there. */
 export async function historyOf(
-  { local }: LocalPlatform,
+  platform: Platform,
   { execution_arn: arn }: SessionItem,
-): Promise<RuntimeEventPage | undefined> {
-  if (arn === undefined) return undefined;
-  return readEvents(local, arn, 0).catch((thrown: unknown) => {
-    if (thrown instanceof BunsuiError && thrown.context['code'] === 'ExecutionDoesNotExist') return undefined;
-    throw thrown;
-  });
+): Promise<EventsNow | undefined> {
+  return arn === undefined ? undefined : platform.readEvents(arn, 0);
 }
 
-async function history(platform: LocalPlatform, item: SessionItem): Promise<RuntimeEventPage> {
+async function history(platform: Platform, item: SessionItem): Promise<EventsNow> {
   const found = await historyOf(platform, item);
   return found ?? { events: [], status: 'RUNNING', driven: isTerminal(item.status) || !isAbandoned(platform, item) };
 }
@@ -92,10 +103,10 @@ async function history(platform: LocalPlatform, item: SessionItem): Promise<Runt
  * Ids of the sessions without an end, oldest first: those whose executions have none, and those whose executions were
  * never started.
  */
-export async function unfinishedSessions(platform: LocalPlatform): Promise<readonly string[]> {
+export async function unfinishedSessions(platform: Platform): Promise<readonly string[]> {
   const { listSessions } = await import('../sessions/list-sessions.ts');
   const [executions, { sessions: queued }] = await Promise.all([
-    unfinishedExecutions(platform.local),
+    platform.unfinished(),
     listSessions(await platform.clients(), { status: 'queued', limit: 1000 }),
   ]);
   const abandoned = queued.filter((item) => isAbandoned(platform, item));
@@ -104,15 +115,10 @@ export async function unfinishedSessions(platform: LocalPlatform): Promise<reado
   return [...new Set(ids)].toSorted();
 }
 
-const newestMs = ({ events }: RuntimeEventPage, item: SessionItem) =>
-  events.at(-1)?.timestamp ?? Date.parse(item.created_at);
+const newestMs = ({ events }: EventsNow, item: SessionItem) => events.at(-1)?.timestamp ?? Date.parse(item.created_at);
 
 /** A session's state now, folded from its whole history. */
-export async function viewNow(
-  platform: LocalPlatform,
-  item: SessionItem,
-  artifact: PipelineArtifact,
-): Promise<SessionNow> {
+export async function viewNow(platform: Platform, item: SessionItem, artifact: PipelineArtifact): Promise<SessionNow> {
   const page = await history(platform, item);
   const view = foldHistory(artifact, page.events);
   return { view, interrupted: !page.driven && view.endedAt === undefined, lastEventMs: newestMs(page, item) };
@@ -124,11 +130,12 @@ export async function viewNow(
  * @returns by session id, when the newest event of its history happened (milliseconds since the epoch).
  */
 export async function interruptedAmong(
-  platform: LocalPlatform,
+  platform: Platform,
   items: readonly SessionItem[],
 ): Promise<ReadonlyMap<string, number>> {
-  const unfinished = new Set((await unfinishedExecutions(platform.local)).map(({ executionArn }) => executionArn));
+  const unfinished = new Set((await platform.unfinished()).map(({ executionArn }) => executionArn));
   const found = new Map<string, number>();
+  if (platform.kind === 'aws') return found;
   for (const item of items) {
     const isRunning = item.execution_arn !== undefined && unfinished.has(item.execution_arn);
     if (!isRunning && item.status !== 'queued') continue;

@@ -48,9 +48,14 @@ export function usageOf(command: Command): string {
 export function helpText(command: Command, page: HelpPage, bold: (text: string) => string): string {
   const section = (title: string, lines: readonly string[]) => (lines.length === 0 ? [] : ['', bold(title), ...lines]);
   const options = (command.createHelp().visibleOptions(command) as readonly Option[]).map(
-    ({ flags, description, defaultValue }) =>
-      [flags, defaultValue === undefined ? description : `${description} (default ${defaultValue})`] as const,
+    ({ flags, description, defaultValue, helpGroupHeading: group }) => ({
+      group,
+      term: [flags, defaultValue === undefined ? description : `${description} (default ${defaultValue})`] as const,
+    }),
   );
+  const termsOf = (wanted: string | undefined) =>
+    options.filter(({ group }) => group === wanted).map(({ term }) => term);
+  const groups = new Set(options.map(({ group }) => group).filter((group) => group !== undefined));
   const described = command.registeredArguments.map(
     (argument) => [argumentText(argument), argument.description] as const,
   );
@@ -66,7 +71,8 @@ export function helpText(command: Command, page: HelpPage, bold: (text: string) 
     ...section('Usage', [`  ${usageOf(command)}`]),
     ...section('Commands', subcommands.length === 0 ? [] : termLines(subcommands, bold)),
     ...section('Arguments', described.length === 0 ? [] : termLines(described, bold)),
-    ...section('Options', termLines(options, bold)),
+    ...section('Options', termLines(termsOf(undefined), bold)),
+    ...[...groups].flatMap((group) => section(group, termLines(termsOf(group), bold))),
     ...(page.notes ?? []).flatMap((note) => ['', ...wrap(note, width)]),
     '',
   ].join('\n');

@@ -9,17 +9,17 @@ import { BunsuiError } from '../errors.ts';
 import type { LocalClient } from '../local/client.ts';
 import type { Runtime } from '../local/runtime.ts';
 import type { RuntimeLog } from '../local/runtime-log.ts';
-import { type PlatformNames, platformNames } from '../storage-layout.ts';
+import { platformNames } from '../storage-layout.ts';
 import type { Clients } from './clients.ts';
+import { readEventsIfThere, unfinishedExecutions } from './execution-feed.ts';
+import { placesOf } from './places.ts';
+import type { Platform, PlatformBase } from './platform.ts';
 
-export interface LocalPlatform {
+export interface LocalPlatform extends PlatformBase {
+  readonly kind: 'local';
   readonly runtime: Runtime;
-  readonly names: PlatformNames;
   /** Signs and sends without the SDK. */
   readonly local: LocalClient;
-  /** SDK clients, loaded and made with the first call. */
-  clients(): Promise<Clients>;
-  close(): Promise<void>;
 }
 
 /** True when nothing was ever kept in this folder: there is nothing to open then. */
@@ -39,15 +39,24 @@ export async function openLocalPlatform(stateDir: string, cwd: string, log?: Run
   ]);
   const runtime = await openRuntime({ stateDir: resolve(cwd, stateDir), ...(log && { log }) });
   const names = platformNames({ account: runtime.accountId, region: runtime.region });
+  const { region, endpoint, credentials } = runtime;
+  const local = localClient(runtime);
   let clients: Promise<Clients> | undefined;
   return {
+    kind: 'local',
     runtime,
     names,
-    local: localClient(runtime),
+    region,
+    clientConfig: { region, endpoint, credentials },
+    local,
     clients() {
-      clients ??= import('./clients.ts').then(({ makeClients }) => makeClients(runtime, names));
+      clients ??= import('./clients.ts').then(({ makeClients }) => makeClients(runtime, names, { pathStyle: true }));
       return clients;
     },
+    readEvents: (executionArn, after) => readEventsIfThere(local, executionArn, after),
+    unfinished: () => unfinishedExecutions(local),
+    start: async (request) => (await import('./start.ts')).startThroughFunction(local, request),
+    placesOf: (at) => placesOf(runtime.stateDir, names, at),
     close: () => runtime.close(),
   };
 }
@@ -67,15 +76,15 @@ const maxOwners = 10;
  * meantime, it is read again from the next one: `work` may run more than once.
  */
 export async function readFromPlatform<T>(
-  open: () => Promise<LocalPlatform>,
-  work: (platform: LocalPlatform) => Promise<T>,
+  open: () => Promise<Platform>,
+  work: (platform: Platform) => Promise<T>,
 ): Promise<T> {
   for (let owners = 1; ; owners += 1) {
     const platform = await open();
     try {
       return await work(platform);
     } catch (thrown) {
-      if (platform.runtime.owner || !isGone(thrown) || owners === maxOwners) throw thrown;
+      if (platform.kind === 'aws' || platform.runtime.owner || !isGone(thrown) || owners === maxOwners) throw thrown;
     } finally {
       await platform.close();
     }

@@ -141,12 +141,13 @@ export async function main(
     terminal.err.write(`${tooOld}\n`);
     return exitCodes.runtime;
   }
-  const context: CommandContext = { terminal, cwd: place.cwd, commandName: commandNameFrom(place.environment) };
+  const { cwd, environment } = place;
+  const context: CommandContext = { terminal, cwd, environment, commandName: commandNameFrom(environment) };
   try {
     return await runProgram(args, context);
   } catch (thrown) {
-    const { showError } = await import('./errors-shown.ts');
-    showError(thrown, terminal, { json: args.includes('--json'), cwd: context.cwd });
+    const [{ showError }, { awsError }] = await Promise.all([import('./errors-shown.ts'), import('./aws-errors.ts')]);
+    showError(awsError(thrown) ?? thrown, terminal, { json: args.includes('--json'), cwd });
     return exitCodeFor(thrown);
   }
 }

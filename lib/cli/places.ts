@@ -1,8 +1,10 @@
 /** Where a session's report and logs lie, and the commands that look further. */
+import { existsSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { objectPath } from '../local/object-paths.ts';
 import { objectKeys, type PlatformNames } from '../storage-layout.ts';
 import type { CommandContext } from './context.ts';
+import { type PlatformTarget, targetOptions } from './platform-target.ts';
 import type { Output } from './terminal.ts';
 import { textWidth } from './text-width.ts';
 
@@ -11,9 +13,11 @@ export interface SessionPlaces {
   readonly report: string;
   /** The folder with one folder for each job. */
   readonly logs: string;
+  /** Whether there is something at one of these. */
+  exist(place: string): boolean;
 }
 
-/** Absolute paths. They are there once the session has ended. */
+/** On this machine: absolute paths. Something is there once the session has ended. */
 export function placesOf(
   stateDir: string,
   names: PlatformNames,
@@ -23,11 +27,13 @@ export function placesOf(
   return {
     report: objectPath(stateDir, names.bucket, objectKeys.report(at)),
     logs: dirname(dirname(objectPath(stateDir, names.bucket, anyLog))),
+    exist: existsSync,
   };
 }
 
 /** A path as a person types it: relative to the working folder when it lies in it. */
 export function shortPath(path: string, cwd: string): string {
+  if (path.startsWith('s3://')) return path;
   const near = relative(cwd, path);
   return near === '' || near.startsWith('..') ? path : near;
 }
@@ -43,8 +49,7 @@ export function hintWith(output: Output, text: string, command: string): string 
   return `${text}${fits ? ' ' : '\n  '}${command}`;
 }
 
-/** A command line to copy: with the state folder when it is not the usual one. */
-export function commandLine(context: CommandContext, words: string, stateDir: string): string {
-  const isUsual = stateDir === '.bunsui';
-  return `${context.commandName} ${words}${isUsual ? '' : ` --state-dir ${shellWord(stateDir)}`}`;
+/** A command line to copy: with the options that lead to the same platform, where that is not the usual one. */
+export function commandLine(context: CommandContext, words: string, target: PlatformTarget): string {
+  return [context.commandName, words, ...targetOptions(target).map(shellWord)].join(' ');
 }

@@ -1,17 +1,17 @@
 /** What stands at the end of a run: outcome, failures, result, where to look further. As a page, and as a JSON line. */
-import { existsSync } from 'node:fs';
 import type { JobStatus } from '../sessions/status.ts';
 import type { LogLine } from '../sessions/report-data.ts';
 import type { SessionView } from '../sessions/view.ts';
 import type { CommandContext } from './context.ts';
 import { failureText } from './failures.ts';
 import { isoTime, jsonLine } from './json-lines.ts';
+import type { PlatformTarget } from './platform-target.ts';
 import { commandLine, type SessionPlaces, shellWord, shortPath } from './places.ts';
 import { failureLines, outcomeLines, type PageOptions, resultLines, type SessionFacts } from './session-page.ts';
 
 export interface SummaryInput extends SessionFacts {
   readonly places: SessionPlaces;
-  readonly stateDir: string;
+  readonly target: PlatformTarget;
   /** False when its end could not be recorded: there is no report then. */
   readonly isRecorded: boolean;
   /** The last lines of a failed job's log. */
@@ -21,7 +21,7 @@ export interface SummaryInput extends SessionFacts {
 /** `Report`, `Logs` and the commands, in columns. Places that are not there are left out. */
 export function whereLines(context: CommandContext, input: SummaryInput, options: PageOptions): readonly string[] {
   const { bold, dim } = options.output.palette;
-  const { places, session, stateDir, view, isRecorded } = input;
+  const { places, session, target, view, isRecorded } = input;
   const failed = view.error?.job;
   const commands = [
     [`session show ${session}`, 'jobs, attempts, errors'],
@@ -29,13 +29,15 @@ export function whereLines(context: CommandContext, input: SummaryInput, options
       ? [`logs ${session}`, 'what its handlers wrote']
       : [`logs ${session} --job ${shellWord(failed)}`, 'its log'],
   ] as const;
-  const lines = commands.map(([words, purpose]) => [commandLine(context, words, stateDir), purpose] as const);
+  const lines = commands.map(([words, purpose]) => [commandLine(context, words, target), purpose] as const);
   const width = Math.max(...lines.map(([line]) => line.length));
   // A command to copy stays on its line.
   const isRoomy = width + 30 < options.output.size().columns;
   return [
-    ...(isRecorded && existsSync(places.report) ? [`${bold('Report')}  ${shortPath(places.report, context.cwd)}`] : []),
-    ...(existsSync(places.logs) ? [`${bold('Logs')}    ${shortPath(places.logs, context.cwd)}/`] : []),
+    ...(isRecorded && places.exist(places.report)
+      ? [`${bold('Report')}  ${shortPath(places.report, context.cwd)}`]
+      : []),
+    ...(places.exist(places.logs) ? [`${bold('Logs')}    ${shortPath(places.logs, context.cwd)}/`] : []),
     '',
     ...lines.map(([line, purpose]) => (isRoomy ? `  ${line.padEnd(width)}  ${dim(purpose)}` : `  ${line}`)),
   ];
@@ -84,7 +86,7 @@ export function endedLine({ session, pipeline, version, view, places, isRecorded
             ...(error?.source === undefined ? {} : { file: error.source.file, line: error.source.line }),
           },
         }),
-    ...(isRecorded && existsSync(places.report) ? { report: places.report } : {}),
-    ...(existsSync(places.logs) ? { logs: places.logs } : {}),
+    ...(isRecorded && places.exist(places.report) ? { report: places.report } : {}),
+    ...(places.exist(places.logs) ? { logs: places.logs } : {}),
   });
 }

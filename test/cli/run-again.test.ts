@@ -3,7 +3,7 @@ import { runAgain } from '../../lib/cli/run-again.ts';
 import type { PipelineIr } from '../../lib/ir/nodes.ts';
 import { recordedTerminal } from './outputs.ts';
 
-const context = { terminal: recordedTerminal(), cwd: '/work', commandName: 'npx bunsui' };
+const context = { terminal: recordedTerminal(), cwd: '/work', commandName: 'npx bunsui', environment: {} };
 const pipeline: PipelineIr = {
   irVersion: 1,
   id: 'daily',

@@ -7,6 +7,7 @@ import { placedNodes } from '../../ir/walk.ts';
 import type { LogLine } from '../../sessions/report-data.ts';
 import type { JobView } from '../../sessions/view.ts';
 import type { CommandContext } from '../context.ts';
+import type { PlatformTarget } from '../platform-target.ts';
 import { localTime } from '../durations.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { artifactOf, openForSession, sessionNamed, viewNow } from '../find-session.ts';
@@ -17,7 +18,7 @@ import type { Palette } from '../terminal.ts';
 import { cut } from '../text-width.ts';
 
 export interface LogsOptions {
-  readonly stateDir: string;
+  readonly target: PlatformTarget;
   readonly job?: string;
   readonly json?: true;
 }
@@ -94,7 +95,7 @@ const nodesOf = ({ body }: PipelineIr) =>
 export async function printLogs(context: CommandContext, name: string, options: LogsOptions): Promise<number> {
   const { out, err } = context.terminal;
   const { job } = options;
-  const open = () => openForSession(context, options.stateDir);
+  const open = () => openForSession(context, options.target);
   const lines = await readFromPlatform(open, async (platform) => {
     const item = await sessionNamed(platform, name);
     if (job === undefined) return readSessionLogs(await platform.clients(), item);

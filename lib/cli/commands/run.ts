@@ -11,7 +11,7 @@ import { exitCodes } from '../exit-codes.ts';
 import { readInput } from '../input.ts';
 import { hearEndRecords } from '../late-records.ts';
 import { openLocalPlatform } from '../local-platform.ts';
-import { deploy, startThroughFunction } from '../start.ts';
+import { deploy } from '../start.ts';
 
 export interface RunOptions extends AttendedOptions {
   readonly param?: readonly string[];
@@ -40,9 +40,9 @@ async function work(context: CommandContext, file: string, options: RunOptions, 
   progress.preparing('starting the runtime');
   const ends = hearEndRecords(progress.note);
   const attendance = {
-    platform: await openLocalPlatform(options.stateDir, context.cwd, ends.log),
+    platform: await openLocalPlatform(options.target.stateDir, context.cwd, ends.log),
     ends,
-    stateDir: options.stateDir,
+    stateDir: options.target.stateDir,
     cwd: context.cwd,
   };
   run.attendance = attendance;
@@ -51,7 +51,7 @@ async function work(context: CommandContext, file: string, options: RunOptions, 
   const key = options.key ?? `run-${randomUUID()}`;
   const started = await onAnyPlatform(attendance, async (platform) => {
     await deploy(platform, artifact);
-    return startThroughFunction(platform, {
+    return platform.start({
       pipeline: artifact.pipeline.id,
       version: artifact.version,
       input,

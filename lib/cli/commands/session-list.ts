@@ -5,13 +5,15 @@ import { listSessions } from '../../sessions/list-sessions.ts';
 import type { SessionItem } from '../../sessions/items.ts';
 import type { SessionStatus } from '../../sessions/status.ts';
 import type { CommandContext } from '../context.ts';
+import type { PlatformTarget } from '../platform-target.ts';
 import { ago, duration, localTime, shortTime } from '../durations.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { interruptedAmong } from '../find-session.ts';
 import { tellingLateRecords } from '../late-records.ts';
 import { harmlessLine } from '../harmless.ts';
 import { jsonLine } from '../json-lines.ts';
-import { isUnusedFolder, openLocalPlatform, readFromPlatform } from '../local-platform.ts';
+import { isUnusedFolder, readFromPlatform } from '../local-platform.ts';
+import { openPlatform } from '../platform.ts';
 import { commandLine, hintWith } from '../places.ts';
 import { recordedValue } from '../recorded-value.ts';
 import { paintOf, symbolOf } from '../screen/symbols.ts';
@@ -19,7 +21,7 @@ import { type Column, table } from '../table.ts';
 import { cut, textWidth } from '../text-width.ts';
 
 export interface ListOptions {
-  readonly stateDir: string;
+  readonly target: PlatformTarget;
   readonly json?: true;
   readonly pipeline?: string;
   readonly status?: string;
@@ -142,21 +144,27 @@ export async function listSessionsCommand(context: CommandContext, options: List
   }
   if (items.length === 0) {
     const isFiltered = options.pipeline !== undefined || options.status !== undefined;
-    const start = `${context.commandName} run ${fileToRun(context.cwd)}`;
+    const start =
+      options.target.kind === 'local'
+        ? `${context.commandName} run ${fileToRun(context.cwd)}`
+        : commandLine(context, 'session start PIPELINE', options.target);
     err.write(isFiltered ? 'no session fits\n' : `no sessions yet. Start one: ${start}\n`);
     return exitCodes.ok;
   }
   out.write(`${sessionTable(items, context, Date.now(), interrupted).join('\n')}\n`);
   for (const item of items.filter(({ session_id: id }) => interrupted.has(id))) {
-    const resume = commandLine(context, `session resume ${item.session_id}`, options.stateDir);
+    const resume = commandLine(context, `session resume ${item.session_id}`, options.target);
     err.write(`\n${hintWith(err, `no process works on ${item.session_id}. Go on with it:`, resume)}\n`);
   }
   return exitCodes.ok;
 }
 
 async function read(context: CommandContext, options: ListOptions): Promise<Found> {
-  if (isUnusedFolder(options.stateDir, context.cwd)) return { items: [], interrupted: new Map() };
-  const open = () => openLocalPlatform(options.stateDir, context.cwd, tellingLateRecords(context));
+  const { target } = options;
+  if (target.kind === 'local' && isUnusedFolder(target.stateDir, context.cwd)) {
+    return { items: [], interrupted: new Map() };
+  }
+  const open = () => openPlatform(context, target, tellingLateRecords(context));
   return readFromPlatform(open, async (platform) => {
     const { sessions: items } = await listSessions(await platform.clients(), {
       limit: options.limit,

@@ -67,8 +67,8 @@ async function work(
 ): Promise<number> {
   run.progress.preparing('starting the runtime');
   const ends = hearEndRecords(run.progress.note);
-  const platform = await openForSession(context, options.stateDir, ends.log);
-  const attendance = { platform, ends, stateDir: options.stateDir, cwd: context.cwd };
+  const platform = await openForSession(context, options.target, ends.log);
+  const attendance = { platform, ends, stateDir: options.target.stateDir, cwd: context.cwd };
   run.attendance = attendance;
   const item = await (name === undefined ? newestUnfinished(platform, context) : sessionNamed(platform, name));
   // An end that only the opening of the runtime has recorded is shown as if it had come now.

@@ -1,9 +1,9 @@
 /** `bunsui session show`: one session as a page, or as one JSON object. */
-import { existsSync } from 'node:fs';
 import type { SessionItem } from '../../sessions/items.ts';
 import { isTerminal } from '../../sessions/status.ts';
 import type { FailureView, JobView, SessionView } from '../../sessions/view.ts';
 import type { CommandContext } from '../context.ts';
+import type { PlatformTarget } from '../platform-target.ts';
 import { ago, localTime } from '../durations.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { artifactOf, openForSession, sessionNamed, viewNow } from '../find-session.ts';
@@ -12,13 +12,13 @@ import { tellingLateRecords } from '../late-records.ts';
 import { harmlessLine } from '../harmless.ts';
 import { isoTime, jsonLine } from '../json-lines.ts';
 import { readFromPlatform } from '../local-platform.ts';
-import { commandLine, hintWith, placesOf, type SessionPlaces } from '../places.ts';
+import { commandLine, hintWith, type SessionPlaces } from '../places.ts';
 import { failureLines, jobTable, outcomeLines, type PageOptions, resultLines } from '../session-page.ts';
 import { whereLines } from '../summary.ts';
 import { layoutValue } from '../values.ts';
 
 export interface ShowOptions {
-  readonly stateDir: string;
+  readonly target: PlatformTarget;
   readonly json?: true;
 }
 
@@ -33,17 +33,17 @@ interface Shown {
 }
 
 export async function showSession(context: CommandContext, name: string, options: ShowOptions): Promise<number> {
-  const open = () => openForSession(context, options.stateDir, tellingLateRecords(context));
+  const open = () => openForSession(context, options.target, tellingLateRecords(context));
   const shown = await readFromPlatform(open, async (platform): Promise<Shown> => {
     const item = await sessionNamed(platform, name);
     const { view, interrupted, lastEventMs } = await viewNow(platform, item, await artifactOf(platform, item));
-    const at = { session: item.session_id, createdAt: item.created_at };
-    const places = placesOf(platform.runtime.stateDir, platform.names, at);
+    const at = { session: item.session_id, createdAt: item.created_at, isRecorded: isTerminal(item.status) };
+    const places = platform.placesOf(at);
     return { item, view, interrupted, lastEventMs, places };
   });
   const { out } = context.terminal;
   if (options.json) out.write(jsonLine('session', { ...shown.item, ...liveFields(shown) }));
-  else out.write(`${pageLines(context, shown, options.stateDir).join('\n')}\n`);
+  else out.write(`${pageLines(context, shown, options.target).join('\n')}\n`);
   return exitCodes.ok;
 }
 
@@ -55,7 +55,7 @@ function liveFields({ item, view, interrupted, places }: Shown): { readonly [fie
     input: view.input,
     ...(view.output === undefined ? {} : { output: view.output }),
     jobs: view.jobs.map(jobRecord),
-    ...(existsSync(places.report) ? { report: places.report } : {}),
+    ...(places.exist(places.report) ? { report: places.report } : {}),
     logs: places.logs,
   };
 }
@@ -93,7 +93,7 @@ function jobRecord(job: JobView): { readonly [field: string]: unknown } {
   };
 }
 
-function pageLines(context: CommandContext, shown: Shown, stateDir: string): readonly string[] {
+function pageLines(context: CommandContext, shown: Shown, target: PlatformTarget): readonly string[] {
   const { item, view, interrupted, places } = shown;
   const { out, unicode } = context.terminal;
   const { bold, dim } = out.palette;
@@ -115,7 +115,7 @@ function pageLines(context: CommandContext, shown: Shown, stateDir: string): rea
           ...hintWith(
             out,
             'No process works on it. Go on with it:',
-            commandLine(context, `session resume ${item.session_id}`, stateDir),
+            commandLine(context, `session resume ${item.session_id}`, target),
           ).split('\n'),
         ]
       : []),
@@ -127,7 +127,7 @@ function pageLines(context: CommandContext, shown: Shown, stateDir: string): rea
     '',
     ...whereLines(
       context,
-      { ...facts, places, stateDir, isRecorded: isTerminal(item.status), logsOf: () => [] },
+      { ...facts, places, target, isRecorded: isTerminal(item.status), logsOf: () => [] },
       options,
     ),
   ];
