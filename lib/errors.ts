@@ -59,6 +59,7 @@ export const errorCodes = {
   BS6004: 'more than the API carries',
   BS6005: 'an error inside of the API',
   BS6006: 'too many calls at once',
+  BS6007: 'a caller who may not do this',
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;

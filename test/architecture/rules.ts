@@ -66,7 +66,7 @@ export const rooms: { readonly [room: string]: RoomRule } = {
   testing: { rooms: ['dsl', 'ir', 'compiler', 'asl', 'engine', 'wrapper', 'errors'], packages: [], node: 'any' },
   lambdas: {
     rooms: ['sessions', 'report', 'notify', 'api', 'ir', 'storage-layout', 'errors'],
-    packages: ['@middy/*', '@aws-lambda-powertools/*', 'zod', '@aws-sdk/*'],
+    packages: ['@middy/*', '@aws-lambda-powertools/*', 'aws4fetch', 'zod', '@aws-sdk/*'],
     node: 'any',
   },
   pipelines: { rooms: ['index'], packages: 'any', node: 'any' },

@@ -1,0 +1,50 @@
+/** Sessions as the API shows them: the record, without what is bookkeeping only, with values in place of JSON text. */
+import type * as z from 'zod/mini';
+import type { Json } from '../ir/expressions.ts';
+import type { SessionItem } from '../sessions/items.ts';
+import type { session, sessionSummary } from './schemas.ts';
+
+export function summaryOf(item: SessionItem): z.output<typeof sessionSummary> {
+  return {
+    session_id: item.session_id,
+    created_at: item.created_at,
+    pipeline_id: item.pipeline_id,
+    pipeline_version: item.pipeline_version,
+    status: item.status,
+    ...optional(item, 'started_at', 'completed_at', 'error_code', 'error_message'),
+    total_jobs: item.total_jobs,
+    completed_jobs: item.completed_jobs,
+    failed_jobs: item.failed_jobs,
+    generation: item.generation,
+    redrive_count: item.redrive_count ?? 0,
+    ...optional(item, 'execution_arn'),
+    trigger: item.trigger,
+    ...optional(item, 'user_name', 'environment'),
+    region: item.region,
+    updated_at: item.updated_at,
+  };
+}
+
+export function sessionOf(item: SessionItem): z.output<typeof session> {
+  return {
+    ...summaryOf(item),
+    input: recordedJson(item.input),
+    ...(item.output === undefined ? {} : { output: recordedJson(item.output) }),
+  };
+}
+
+/** A value that the books keep as JSON text. */
+export function recordedJson(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return text;
+  }
+}
+
+/** Those of the fields that the item has. */
+export function optional<T extends object, K extends keyof T>(item: T, ...fields: readonly K[]): { [F in K]?: T[F] } {
+  const found: { [F in K]?: T[F] } = {};
+  for (const field of fields) if (item[field] !== undefined) found[field] = item[field];
+  return found;
+}
