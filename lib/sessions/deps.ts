@@ -4,6 +4,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import type { SFNClient } from '@aws-sdk/client-sfn';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { PlatformNames } from '../storage-layout.ts';
+import type { NoticeDeps } from './notices.ts';
 
 export interface StoreDeps {
   readonly db: Pick<DynamoDBDocumentClient, 'send'>;
@@ -40,4 +41,6 @@ export interface LogDeps {
 
 export interface EndDeps extends StartDeps, LogDeps {
   readonly names: PlatformNames;
+  /** Left out where nobody is told. */
+  readonly notices?: NoticeDeps;
 }

@@ -2,30 +2,29 @@
  * Ending a session: when an execution has ended, its history is the truth. It is folded into records, its logs are
  * gathered, its report is written, and last its status. Called again at any time, it writes the same again.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import type { PipelineArtifact } from '../ir/artifact.ts';
-import type { Json } from '../ir/expressions.ts';
-import {
-  attemptKey,
-  type ExecutionBlock,
-  executionName,
-  objectKeys,
-  readExecutionBlock,
-  reservedInputKey,
-  sessionOfExecution,
-} from '../storage-layout.ts';
+import { policyOf } from '../ir/policy.ts';
+import type { NoticeEvent } from '../ir/nodes.ts';
+import { objectKeys } from '../storage-layout.ts';
+import { adoptedItem, blockOf } from './adopt.ts';
+import { attemptItems, countsOf, iso, messageOf } from './attempt-items.ts';
 import { pipelineOfExecution } from './deployed.ts';
 import type { EndDeps } from './deps.ts';
 import { fitMessage, fitText } from './fit-text.ts';
 import { foldHistory } from './fold.ts';
 import { describeExecution, type ExecutionFacts, readHistory } from './history.ts';
 import type { AttemptItem, SessionItem } from './items.ts';
+import { endFields } from './live-store.ts';
 import { archiveLogs } from './logs.ts';
+import type { Notice } from './notice.ts';
+import { enterOutbox, leaveOutbox, type NoticeDeps, noticeOf, publishNotice } from './notices.ts';
 import { readArtifact } from './pipelines.ts';
 import type { ReportData } from './report-data.ts';
-import type { SessionStatus } from './status.ts';
-import { advanceSession, createItem, getSession, putJobRecords } from './store.ts';
-import type { FailureView, JobView, SessionView } from './view.ts';
+import { isTerminal, type SessionStatus } from './status.ts';
+import { advanceSession, createItem, getSession, listJobRecords, putJobRecords, updateSession } from './store.ts';
+import type { SessionView } from './view.ts';
 
 export interface EndRequest {
   readonly executionArn: string;
@@ -47,7 +46,7 @@ export interface EndedSession {
 export async function endSession(
   deps: EndDeps,
   request: EndRequest,
-  renderReport: (data: ReportData) => string,
+  renderReport: (data: ReportData) => string | Promise<string>,
 ): Promise<EndedSession> {
   const { executionArn } = request;
   const execution = await describeExecution(deps.sfn, executionArn);
@@ -55,159 +54,147 @@ export async function endSession(
   if (execution.status === 'RUNNING') return { session_id: block.session, status: 'running', outcome: 'running' };
 
   const stored = await getSession(deps, block.session);
-  const { item, artifact } = await startingPoint(deps, execution, block, stored);
+  const { item, artifact } = await startingPoint(deps, execution, stored);
   const view = foldHistory(artifact, await readHistory(deps.sfn, executionArn));
-  await putJobRecords(deps, attemptItems(view, item, executionArn));
-  const final = { ...item, ...endOf(deps, view, item) };
+  await putMissing(deps, item.session_id, attemptItems(view, item, executionArn));
+  const session: SessionItem = { ...item, ...endOf(deps, view, item), status: view.status };
   const logs = await archiveLogs(deps, item, executionArn);
-  const session: SessionItem = { ...final, status: view.status };
   const at = { createdAt: item.created_at, session: item.session_id };
   await deps.s3.send(
     new PutObjectCommand({
       Bucket: deps.names.bucket,
       Key: objectKeys.report(at),
-      Body: renderReport({ artifact, view, session, logs }),
+      Body: await renderReport({ artifact, view, session, logs }),
       ContentType: 'text/html; charset=utf-8',
     }),
   );
-  const written = await record(deps, item, session, stored === undefined);
+  const notice = deps.notices === undefined ? undefined : endNotice(deps.notices, artifact, view, session);
+  const told = notice === undefined || stored?.noticed === notice.delivery_id;
+  if (!told) await enterOutbox(deps, notice.delivery_id, executionArn);
+  const written = await record(deps, session, stored === undefined);
+  if (!told && deps.notices !== undefined) await tell(deps, deps.notices, artifact, view, session, written);
   return { session_id: item.session_id, status: view.status, outcome: written ? 'ended' : 'exists' };
 }
 
-/** The session an execution belongs to: as its input says, or derived from the execution itself. */
-function blockOf(execution: ExecutionFacts): ExecutionBlock {
-  const derived = sessionOfExecution(execution.executionArn, execution.startedAt);
-  let input: unknown;
-  try {
-    input = JSON.parse(execution.input);
-  } catch {
-    return derived;
-  }
-  const given = (input as { readonly [key: string]: unknown } | null)?.[reservedInputKey];
-  const block = readExecutionBlock(given);
-  // Whoever may start executions may write any block: only an execution of that session's own name speaks for it.
-  const name = execution.executionArn.split(':').at(-1);
-  const own = block !== undefined && name === executionName(block.session, block.generation);
-  return own ? block : derived;
+/** Writes the records that are not there or say something else: nearly all are, if the live feed has kept up. */
+async function putMissing(deps: EndDeps, session: string, items: readonly AttemptItem[]): Promise<void> {
+  const { attempts } = await listJobRecords(deps, session);
+  const there = new Map(attempts.map((item) => [item.job_timestamp, item]));
+  await putJobRecords(
+    deps,
+    items.filter((item) => !isDeepStrictEqual(there.get(item.job_timestamp), item)),
+  );
 }
 
 /** The session's item, or for an execution that nobody recorded the item it would have had; and what was run. */
 async function startingPoint(
   deps: EndDeps,
   execution: ExecutionFacts,
-  block: ExecutionBlock,
   stored: SessionItem | undefined,
 ): Promise<{ readonly item: SessionItem; readonly artifact: PipelineArtifact }> {
   if (stored !== undefined) {
+    const { executionArn, redriveCount } = execution;
     const artifact = await readArtifact(deps, stored.pipeline_id, stored.pipeline_version);
-    return { item: { ...stored, execution_arn: execution.executionArn }, artifact };
+    const redriven = redriveCount === 0 ? {} : { redrive_count: redriveCount };
+    return { item: { ...stored, execution_arn: executionArn, ...redriven }, artifact };
   }
   const pipeline = await pipelineOfExecution(deps, execution);
-  const item: SessionItem = {
-    session_id: block.session,
-    created_at: block.createdAt,
-    pipeline_id: pipeline.pipeline_id,
-    pipeline_name: pipeline.pipeline_id,
-    pipeline_version: pipeline.version,
-    status: 'running',
-    total_jobs: pipeline.total_jobs,
-    completed_jobs: 0,
-    failed_jobs: 0,
-    execution_arn: execution.executionArn,
-    execution_name: execution.executionArn.split(':').at(-1) ?? '',
-    generation: block.generation,
-    input: fitText(execution.input, `the input of execution ${execution.executionArn}`),
-    trigger: { kind: 'manual', detail: 'started without bunsui' },
-    ...(deps.environment === undefined ? {} : { environment: deps.environment }),
-    region: deps.region,
-    updated_at: execution.startedAt,
-  };
-  return { item, artifact: await readArtifact(deps, pipeline.pipeline_id, pipeline.version) };
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
-}
-
-/** What an error says to a person: Lambda puts its message into a JSON text. */
-function messageOf(error: FailureView): string {
-  try {
-    const cause: unknown = JSON.parse(error.cause);
-    const message = (cause as { readonly errorMessage?: unknown } | null)?.errorMessage;
-    if (typeof message === 'string') return fitMessage(message);
-  } catch {
-    // Not Lambda's: the cause is the message.
-  }
-  return fitMessage(error.cause);
-}
-
-function json(value: Json): string {
-  return JSON.stringify(value);
-}
-
-function attemptItems(view: SessionView, session: SessionItem, executionArn: string): readonly AttemptItem[] {
-  return view.jobs.flatMap((job) => job.attempts.map((attempt) => attemptItem(job, attempt, session, executionArn)));
-}
-
-function attemptItem(
-  job: JobView,
-  attempt: JobView['attempts'][number],
-  session: SessionItem,
-  executionArn: string,
-): AttemptItem {
-  const { generation } = session;
-  const startedAt = iso(attempt.startedAt);
-  const full = `the history of execution ${executionArn}, event ${attempt.eventId} and after`;
-  return {
-    session_id: session.session_id,
-    job_timestamp: attemptKey(job.job, startedAt, generation, attempt.eventId),
-    record_type: 'attempt',
-    pipeline_id: session.pipeline_id,
-    job_id: job.job,
-    operation_id: job.operation ?? '',
-    job_status: attempt.status,
-    attempt: attempt.number,
-    generation,
-    execution_arn: executionArn,
-    event_id: attempt.eventId,
-    started_at: startedAt,
-    ...(attempt.endedAt === undefined
-      ? {}
-      : { completed_at: iso(attempt.endedAt), duration_ms: Math.max(0, attempt.endedAt - attempt.startedAt) }),
-    ...(attempt.error === undefined
-      ? {}
-      : { error_code: fitMessage(attempt.error.name, 200), error_message: messageOf(attempt.error) }),
-    ...(job.input === undefined ? {} : { input: fitText(json(job.input), full) }),
-    ...(job.output === undefined || attempt.status !== 'completed' ? {} : { output: fitText(json(job.output), full) }),
-  };
+  const artifact = await readArtifact(deps, pipeline.pipeline_id, pipeline.version);
+  return { item: adoptedItem(deps, execution, pipeline), artifact };
 }
 
 type End = Omit<SessionItem, 'session_id' | 'created_at' | 'status' | 'generation'>;
 
 /** The fields that say how the session ended. */
 function endOf(deps: EndDeps, view: SessionView, item: SessionItem): End {
-  const jobs = view.jobs.filter((job) => job.kind === 'job');
-  const count = (...statuses: readonly string[]) => jobs.filter((job) => statuses.includes(job.status)).length;
   const { session_id: _, created_at: __, status: ___, generation: ____, ...rest } = item;
+  const { completed_at: _1, error_code: _2, error_message: _3, output: _4, live_mark: _5, ...begun } = rest;
   const full = `the output of execution ${item.execution_arn ?? ''}`;
   return {
-    ...rest,
+    ...begun,
     ...(view.startedAt === undefined ? {} : { started_at: iso(view.startedAt) }),
     ...(view.endedAt === undefined ? {} : { completed_at: iso(view.endedAt) }),
-    total_jobs: jobs.length,
-    completed_jobs: count('completed'),
-    failed_jobs: count('failed', 'timeout'),
+    ...countsOf(view),
     ...(view.error === undefined
       ? {}
       : { error_code: fitMessage(view.error.name, 200), error_message: messageOf(view.error) }),
-    ...(view.output === undefined ? {} : { output: fitText(json(view.output), full) }),
+    ...(view.output === undefined ? {} : { output: fitText(JSON.stringify(view.output), full) }),
     updated_at: iso(deps.now()),
   };
 }
 
 /** @returns whether this call was the one that recorded the end */
-async function record(deps: EndDeps, item: SessionItem, session: SessionItem, adopt: boolean): Promise<boolean> {
+async function record(deps: EndDeps, session: SessionItem, adopt: boolean): Promise<boolean> {
   if (adopt && (await createItem(deps, session)) === 'created') return true;
-  const { session_id: _, created_at: __, status, generation: ___, ...patch } = session;
-  return (await advanceSession(deps, item, status, patch)) === 'ok';
+  // What others may have written meanwhile is theirs: notices and the like.
+  const {
+    session_id: _,
+    created_at: __,
+    status,
+    generation: ___,
+    noticed: ____,
+    deadline_noticed: _____,
+    ...patch
+  } = session;
+  const gone = [...endFields, 'live_mark' as const].filter((field) => !Object.hasOwn(patch, field));
+  return (await advanceSession(deps, session, status, patch, gone)) === 'ok';
+}
+
+const eventOf: { readonly [status in SessionStatus]?: NoticeEvent } = {
+  completed: 'succeeded',
+  failed: 'failed',
+  timeout: 'failed',
+  cancelled: 'cancelled',
+};
+
+/** What is to be told of a session that has ended; `undefined` when nobody is to be told. */
+function endNotice(
+  deps: NoticeDeps,
+  artifact: PipelineArtifact,
+  view: SessionView,
+  session: SessionItem,
+): Notice | undefined {
+  const event = eventOf[session.status];
+  if (event === undefined) return undefined;
+  const path = view.error?.job;
+  const job = path === undefined ? undefined : view.jobs.find((one) => one.job === path);
+  const source = view.error?.source ?? job?.source;
+  return noticeOf(deps, session, policyOf(artifact.pipeline) ?? {}, {
+    event,
+    at: session.completed_at ?? session.updated_at,
+    ...(path === undefined
+      ? {}
+      : { job: { job_id: path, attempt: job?.attempts.length ?? 1, ...(source === undefined ? {} : { source }) } }),
+    ...(session.error_code === undefined
+      ? {}
+      : { error: { error_code: session.error_code, error_message: session.error_message ?? '' } }),
+  });
+}
+
+/** Publishes the end that is on record, once it is, and notes that. */
+async function tell(
+  deps: EndDeps,
+  notices: NoticeDeps,
+  artifact: PipelineArtifact,
+  view: SessionView,
+  session: SessionItem,
+  written: boolean,
+): Promise<void> {
+  const intended = endNotice(notices, artifact, view, session);
+  // Somebody else may have recorded the end, another one even: a session that was cancelled has not succeeded.
+  const stored = written ? undefined : await getSession(deps, session.session_id);
+  const same = stored?.generation === session.generation && isTerminal(stored.status);
+  const recorded = same ? { ...session, status: stored.status } : session;
+  const notice = endNotice(notices, artifact, view, recorded);
+  if (notice !== undefined && stored?.noticed !== notice.delivery_id) {
+    await publishNotice(notices, notice);
+    const { generation, redrive_count: redrive = 0 } = session;
+    await updateSession(deps, session, {
+      set: { noticed: notice.delivery_id },
+      condition: '#generation = :generation AND (attribute_not_exists(#redrive) OR #redrive <= :redrive)',
+      names: { '#generation': 'generation', '#redrive': 'redrive_count' },
+      values: { ':generation': generation, ':redrive': redrive },
+    });
+  }
+  if (intended !== undefined) await leaveOutbox(deps, intended.delivery_id);
 }

@@ -18,6 +18,9 @@ export interface ExecutionFacts {
   readonly input: string;
   /** ISO 8601. */
   readonly startedAt: string;
+  /** ISO 8601; absent while it runs. */
+  readonly stoppedAt?: string;
+  readonly redriveCount: number;
 }
 
 export async function describeExecution(sfn: Sfn, executionArn: string): Promise<ExecutionFacts> {
@@ -28,6 +31,8 @@ export async function describeExecution(sfn: Sfn, executionArn: string): Promise
     status: found.status as ExecutionStatus,
     input: found.input ?? '{}',
     startedAt: (found.startDate ?? new Date(0)).toISOString(),
+    ...(found.stopDate === undefined ? {} : { stoppedAt: found.stopDate.toISOString() }),
+    redriveCount: found.redriveCount ?? 0,
   };
 }
 
@@ -50,6 +55,36 @@ export async function readHistory(sfn: Sfn, executionArn: string): Promise<reado
     events.push(...(page.events ?? []).map(fromSdk));
     ({ nextToken } = page);
   } while (nextToken !== undefined);
+  return events;
+}
+
+/**
+ * The newest events of an execution, newest first, back to the one with the given id; whole pages, so more may come.
+ *
+ * @param maxPages of at most 1,000 events each
+ */
+export async function readNewest(
+  sfn: Sfn,
+  executionArn: string,
+  backTo: number,
+  maxPages: number,
+): Promise<readonly HistoryEvent[]> {
+  const events: HistoryEvent[] = [];
+  let nextToken: string | undefined;
+  for (let pages = 0; pages < maxPages; pages += 1) {
+    const page = await sfn.send(
+      new GetExecutionHistoryCommand({
+        executionArn,
+        maxResults: pageSize,
+        includeExecutionData: true,
+        reverseOrder: true,
+        ...(nextToken === undefined ? {} : { nextToken }),
+      }),
+    );
+    events.push(...(page.events ?? []).map(fromSdk));
+    ({ nextToken } = page);
+    if (nextToken === undefined || (events.at(-1)?.id ?? 0) <= backTo) break;
+  }
   return events;
 }
 

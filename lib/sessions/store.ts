@@ -26,34 +26,42 @@ export async function createItem(deps: StoreDeps, item: SessionItem | DedupItem)
 
 type Patch = Partial<Omit<SessionItem, 'session_id' | 'created_at' | 'status' | 'generation'>>;
 
-/**
- * Moves a session to another status within its generation, with whatever else is known then.
- *
- * @returns `'stale'` when its status does not lead there (it has ended, or is there already); nothing is written then
- */
-export async function advanceSession(
+/** What says which session is meant, and which run of it. */
+export type SessionAt = Pick<SessionItem, 'session_id' | 'created_at' | 'generation' | 'redrive_count'>;
+
+/** `names` and `values` are the placeholders of the condition; the fields to set and to remove get their own. */
+interface SessionUpdate {
+  readonly set: { readonly [field: string]: unknown };
+  readonly remove?: readonly string[];
+  readonly condition: string;
+  readonly names: { readonly [placeholder: string]: string };
+  readonly values: { readonly [placeholder: string]: unknown };
+}
+
+/** Changes a session if its condition holds. */
+export async function updateSession(
   deps: StoreDeps,
-  session: Pick<SessionItem, 'session_id' | 'created_at' | 'generation'>,
-  to: SessionStatus,
-  patch: Patch,
+  key: Pick<SessionItem, 'session_id' | 'created_at'>,
+  update: SessionUpdate,
 ): Promise<'ok' | 'stale'> {
-  const fields = Object.entries({ ...patch, status: to }).filter(([, value]) => value !== undefined);
-  const from = statusesBefore(to);
+  const fields = Object.entries(update.set).filter(([, value]) => value !== undefined);
+  const removed = update.remove ?? [];
+  const set = fields.map((_, index) => `#f${index} = :f${index}`).join(', ');
+  const remove = removed.map((_, index) => `#r${index}`).join(', ');
   try {
     await deps.db.send(
       new UpdateCommand({
         TableName: deps.names.sessionsTable,
-        Key: { session_id: session.session_id, created_at: session.created_at },
-        UpdateExpression: `SET ${fields.map((_, index) => `#f${index} = :f${index}`).join(', ')}`,
-        ConditionExpression: `#generation = :generation AND #status IN (${from.map((_, index) => `:s${index}`).join(', ')})`,
+        Key: { session_id: key.session_id, created_at: key.created_at },
+        UpdateExpression: `SET ${set}${remove === '' ? '' : ` REMOVE ${remove}`}`,
+        ConditionExpression: update.condition,
         ExpressionAttributeNames: {
-          '#generation': 'generation',
-          '#status': 'status',
+          ...update.names,
           ...Object.fromEntries(fields.map(([name], index) => [`#f${index}`, name])),
+          ...Object.fromEntries(removed.map((name, index) => [`#r${index}`, name])),
         },
         ExpressionAttributeValues: {
-          ':generation': session.generation,
-          ...Object.fromEntries(from.map((status, index) => [`:s${index}`, status])),
+          ...update.values,
           ...Object.fromEntries(fields.map(([, value], index) => [`:f${index}`, value])),
         },
       }),
@@ -63,6 +71,40 @@ export async function advanceSession(
     if (thrown instanceof ConditionalCheckFailedException) return 'stale';
     throw thrown;
   }
+}
+
+/**
+ * Moves a session to another status within its generation, with whatever else is known then. A terminal status stays
+ * within its generation and redrive: a run that was redriven since may move it again, whatever it was.
+ *
+ * @param remove fields that no longer hold
+ * @returns `'stale'` when its status does not lead there (it has ended, or is there already); nothing is written then
+ */
+export async function advanceSession(
+  deps: StoreDeps,
+  session: SessionAt,
+  to: SessionStatus,
+  patch: Patch,
+  remove: readonly (keyof Patch)[] = [],
+): Promise<'ok' | 'stale'> {
+  const from = statusesBefore(to);
+  const { redrive_count: redrive = 0, generation } = session;
+  const leads = `#status IN (${from.map((_, index) => `:s${index}`).join(', ')})`;
+  const run =
+    redrive === 0
+      ? `(attribute_not_exists(#redrive) OR #redrive = :redrive) AND ${leads}`
+      : `(attribute_not_exists(#redrive) OR #redrive < :redrive OR (#redrive = :redrive AND ${leads}))`;
+  return updateSession(deps, session, {
+    set: { ...patch, status: to, ...(redrive === 0 ? {} : { redrive_count: redrive }) },
+    remove,
+    condition: `#generation = :generation AND ${run}`,
+    names: { '#generation': 'generation', '#status': 'status', '#redrive': 'redrive_count' },
+    values: {
+      ':generation': generation,
+      ':redrive': redrive,
+      ...Object.fromEntries(from.map((status, index) => [`:s${index}`, status])),
+    },
+  });
 }
 
 /** A session by its whole id. */
