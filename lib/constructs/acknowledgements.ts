@@ -5,14 +5,17 @@
 import { Stack, Validations } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 
+const madeLater =
+  'objects, pipelines and executions are made after the policy: the prefix of their names is as narrow as it can name them';
+
 /** Why a wildcard stands in a policy. */
 export const wildcardReasons = {
-  objects: 'objects have a key per session: the prefix is as narrow as a policy can name them',
+  objects: madeLater,
+  executions: madeLater,
   versions:
     'executions that began before a deployment, or are redriven after it, call the older versions of exactly these functions',
-  executions: 'executions are made as sessions start: the machine is as narrow as a policy can name them',
   taggedLogs: 'only log groups that carry the tag of this platform: see the condition',
-  delivery: 'log delivery and X-Ray take no resource: AWS documents "*" for them',
+  delivery: 'these actions take no resource, as log delivery and X-Ray: AWS documents "*" for them',
   keyActions: 'CDK grants a key by the groups of actions that encryption needs, on this one key',
 } as const;
 

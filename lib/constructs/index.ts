@@ -4,4 +4,6 @@
  */
 export type { PipelineDefinition } from './artifact-of.ts';
 export { Pipeline, type PipelineProps } from './pipeline.ts';
-export { Platform, type PlatformProps } from './platform.ts';
+export { Platform } from './platform.ts';
+export type { IPlatform, NetworkPlace } from './platform-interface.ts';
+export type { PlatformProps } from './platform-props.ts';

@@ -10,7 +10,8 @@ import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { USE_CDK_MANAGED_LAMBDA_LOGGROUP } from 'aws-cdk-lib/cx-api';
 import { Construct } from 'constructs';
-import { acknowledgeKeyActions } from './acknowledgements.ts';
+import { acknowledgeKeyActions, acknowledgeWildcards } from './acknowledgements.ts';
+import type { NetworkPlace } from './platform-interface.ts';
 
 /** The tag by which a platform's bookkeeping may read a log group: a list of names would outgrow a role's policy. */
 export const platformTag = 'bunsui:platform';
@@ -28,6 +29,8 @@ export interface LoggedFunctionProps {
   readonly encryptionKey?: IKey;
   /** Where asynchronous events go that the function failed on. */
   readonly deadLetterQueue?: IQueue;
+  /** @default - in no network of one's own */
+  readonly network?: NetworkPlace;
 }
 
 /** A function with its role and log group. */
@@ -40,7 +43,13 @@ export class LoggedFunction extends Construct {
     super(scope, id);
     // With this flag CDK makes a log group too, of the same name and without these properties.
     this.node.setContext(USE_CDK_MANAGED_LAMBDA_LOGGROUP, false);
-    this.role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+    const { vpc, vpcSubnets, securityGroups } = props.network ?? {};
+    this.role = new Role(this, 'Role', {
+      assumedBy: new ServicePrincipal('lambda.amazonaws.com', {
+        conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+      }),
+    });
+    if (vpc !== undefined) this.allowNetwork();
     this.function = new LambdaFunction(this, 'Function', {
       code: props.code,
       handler: 'index.handler',
@@ -55,6 +64,9 @@ export class LoggedFunction extends Construct {
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
       ...(props.encryptionKey === undefined ? {} : { environmentEncryption: props.encryptionKey }),
       ...(props.deadLetterQueue === undefined ? {} : { deadLetterQueue: props.deadLetterQueue }),
+      ...(vpc === undefined ? {} : { vpc }),
+      ...(vpc === undefined || vpcSubnets === undefined ? {} : { vpcSubnets }),
+      ...(vpc === undefined || securityGroups === undefined ? {} : { securityGroups: [...securityGroups] }),
     });
     this.logGroup = new LogGroup(this, 'LogGroup', {
       // Where Lambda writes by itself, and where bookkeeping looks.
@@ -76,6 +88,28 @@ export class LoggedFunction extends Construct {
         }),
       ],
     });
+  }
+
+  /**
+   * What Lambda does on behalf of a function in a network. The managed policy for it also writes any log group.
+   *
+   * @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+   */
+  private allowNetwork(): void {
+    this.role.addToPolicy(
+      new PolicyStatement({
+        actions: [
+          'ec2:CreateNetworkInterface',
+          'ec2:DescribeNetworkInterfaces',
+          'ec2:DescribeSubnets',
+          'ec2:DeleteNetworkInterface',
+          'ec2:AssignPrivateIpAddresses',
+          'ec2:UnassignPrivateIpAddresses',
+        ],
+        resources: ['*'],
+      }),
+    );
+    acknowledgeWildcards(this.role, 'delivery', ['*']);
   }
 }
 

@@ -29,14 +29,19 @@ export interface NetworkPlace {
   readonly securityGroups?: readonly ISecurityGroup[];
 }
 
+/** A table, whether it is made here or stands elsewhere. */
+export type TableRef = Pick<ITable, 'tableName' | 'tableArn'>;
+/** A bucket, whether it is made here or stands elsewhere. */
+export type BucketRef = Pick<IBucket, 'bucketName' | 'bucketArn' | 'arnForObjects'>;
+
 /** A platform, as pipelines see it. */
 export interface IPlatform extends IConstruct {
   /** First part of all names: state machines are `{prefix}-{pipeline id}`. At most 15 characters. */
   readonly prefix: string;
-  readonly sessionsTable: ITable;
-  readonly jobHistoryTable: ITable;
-  readonly pipelinesTable: ITable;
-  readonly bucket: IBucket;
+  readonly sessionsTable: TableRef;
+  readonly jobHistoryTable: TableRef;
+  readonly pipelinesTable: TableRef;
+  readonly bucket: BucketRef;
   /** Starts a session: the one way for schedules, events, the API and the command line. */
   readonly startSession: IFunction;
   /** ARN of the platform's state machines up to the pipeline's id: `arn:…:stateMachine:{prefix}-`. */
@@ -69,10 +74,10 @@ export interface IPlatform extends IConstruct {
 /** What a deployed platform and one that is deployed elsewhere have in common. */
 export abstract class PlatformBase extends Construct implements IPlatform {
   abstract readonly prefix: string;
-  abstract readonly sessionsTable: ITable;
-  abstract readonly jobHistoryTable: ITable;
-  abstract readonly pipelinesTable: ITable;
-  abstract readonly bucket: IBucket;
+  abstract readonly sessionsTable: TableRef;
+  abstract readonly jobHistoryTable: TableRef;
+  abstract readonly pipelinesTable: TableRef;
+  abstract readonly bucket: BucketRef;
   abstract readonly startSession: IFunction;
   abstract readonly machinesArn: string;
   abstract readonly logGroup: ILogGroup;
@@ -135,6 +140,6 @@ export abstract class PlatformBase extends Construct implements IPlatform {
   }
 }
 
-function withIndexes(table: ITable, indexes: readonly { readonly name: string }[]): string[] {
+function withIndexes(table: TableRef, indexes: readonly { readonly name: string }[]): string[] {
   return [table.tableArn, ...indexes.map(({ name }) => `${table.tableArn}/index/${name}`)];
 }

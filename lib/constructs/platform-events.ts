@@ -1,0 +1,52 @@
+/** What tells a platform that something has happened: ends of executions, their live events, and the clock. */
+import { Duration } from 'aws-cdk-lib';
+import type { IRuleTarget } from 'aws-cdk-lib/aws-events';
+import { Match, Rule } from 'aws-cdk-lib/aws-events';
+import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import type { Construct } from 'constructs';
+
+/**
+ * Events that EventBridge could not hand over within a day go to the dead letters. Not CDK's own target: that gives
+ * each rule a statement in the queue's policy, which trusts the rules of the account already.
+ */
+function invocation(target: IFunction, deadLetterQueue: IQueue): IRuleTarget {
+  return {
+    bind: (rule, id) => {
+      target.addPermission(`${id ?? 'Rule'}Invokes`, {
+        principal: new ServicePrincipal('events.amazonaws.com'),
+        sourceArn: rule.ruleRef.ruleArn,
+      });
+      return {
+        arn: target.functionArn,
+        deadLetterConfig: { arn: deadLetterQueue.queueArn },
+        retryPolicy: { maximumEventAgeInSeconds: Duration.days(1).toSeconds(), maximumRetryAttempts: 185 },
+      };
+    },
+  };
+}
+
+/**
+ * Every end of an execution of the platform's state machines, those that are deployed later included.
+ *
+ * @see https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
+ */
+export function endsOfExecutions(
+  scope: Construct,
+  props: { readonly machinesArn: string; readonly target: IFunction; readonly deadLetterQueue: IQueue },
+): Rule {
+  const rule = new Rule(scope, 'Ended', {
+    description: 'bunsui: an execution of a pipeline has ended',
+    eventPattern: {
+      source: ['aws.states'],
+      detailType: ['Step Functions Execution Status Change'],
+      detail: {
+        status: ['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'],
+        stateMachineArn: Match.prefix(props.machinesArn),
+      },
+    },
+  });
+  rule.addTarget(invocation(props.target, props.deadLetterQueue));
+  return rule;
+}

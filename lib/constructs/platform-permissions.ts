@@ -1,0 +1,103 @@
+/**
+ * What each function of a platform may do: the calls that its code makes, on the platform's resources. Nothing here
+ * names a pipeline, so no policy grows with them.
+ */
+import { ArnFormat, Stack } from 'aws-cdk-lib';
+import type { IConstruct } from 'constructs';
+import type { Permission } from './bookkeeping-function.ts';
+import { platformTag } from './logged-function.ts';
+import type { BucketRef, TableRef } from './platform-interface.ts';
+
+/** What permissions name. */
+export interface PermissionParts {
+  readonly prefix: string;
+  readonly sessionsTable: TableRef;
+  readonly jobHistoryTable: TableRef;
+  readonly pipelinesTable: TableRef;
+  readonly bucket: BucketRef;
+  /** The bucket where CDK puts the assets of the platform's stack. */
+  readonly assetsBucketName: string;
+  readonly tagValue: string;
+}
+
+/** ARN of a platform's state machines up to the pipeline's id. */
+export function machinesArnOf(scope: IConstruct, prefix: string): string {
+  return Stack.of(scope).formatArn({
+    service: 'states',
+    resource: 'stateMachine',
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    resourceName: `${prefix}-`,
+  });
+}
+
+/** The statements of the functions, by the function's folder in `lambdas/`. */
+export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
+  const { sessionsTable, jobHistoryTable, pipelinesTable, bucket } = parts;
+  const stack = Stack.of(scope);
+  const objects = (action: string, ...patterns: readonly string[]): Permission => ({
+    actions: [action],
+    resources: patterns.map((pattern) => bucket.arnForObjects(pattern)),
+    wildcard: 'objects',
+  });
+  const on = (table: TableRef, ...actions: readonly string[]): Permission => ({
+    actions: actions.map((action) => `dynamodb:${action}`),
+    resources: [table.tableArn],
+  });
+  const machines = (...actions: readonly string[]): Permission => ({
+    actions: actions.map((action) => `states:${action}`),
+    resources: [`${machinesArnOf(scope, parts.prefix)}*`],
+    wildcard: 'executions',
+  });
+  const executions = (...actions: readonly string[]): Permission => ({
+    actions: actions.map((action) => `states:${action}`),
+    resources: [
+      stack.formatArn({
+        service: 'states',
+        resource: 'execution',
+        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+        resourceName: `${parts.prefix}-*:*`,
+      }),
+    ],
+    wildcard: 'executions',
+  });
+  // Whoever first needs a deployed version registers it: see lib/sessions/deployed.ts.
+  const register: readonly Permission[] = [
+    on(pipelinesTable, 'GetItem', 'Query', 'PutItem'),
+    objects('s3:PutObject', 'configs/*'),
+    {
+      actions: ['s3:GetObject'],
+      resources: [
+        stack.formatArn({
+          service: 's3',
+          region: '',
+          account: '',
+          resource: parts.assetsBucketName,
+          resourceName: '*.bunsui',
+        }),
+      ],
+      wildcard: 'objects',
+    },
+  ];
+  const readLogs: Permission = {
+    actions: ['logs:FilterLogEvents'],
+    resources: [stack.formatArn({ service: 'logs', resource: 'log-group:/aws/lambda/*' })],
+    conditions: { StringEquals: { [`aws:ResourceTag/${platformTag}`]: parts.tagValue } },
+    wildcard: 'taggedLogs',
+  };
+  return {
+    'start-session': [
+      on(sessionsTable, 'GetItem', 'PutItem', 'UpdateItem'),
+      ...register,
+      machines('StartExecution', 'DescribeStateMachine', 'ListStateMachineVersions'),
+    ],
+    'session-ended': [
+      on(sessionsTable, 'Query', 'PutItem', 'UpdateItem'),
+      on(jobHistoryTable, 'BatchWriteItem'),
+      ...register,
+      objects('s3:GetObject', 'configs/*'),
+      objects('s3:PutObject', 'logs/*', 'reports/*'),
+      executions('DescribeExecution', 'GetExecutionHistory', 'DescribeStateMachineForExecution'),
+      readLogs,
+    ],
+  } satisfies { readonly [name: string]: readonly Permission[] };
+}
