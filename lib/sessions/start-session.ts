@@ -11,6 +11,7 @@ import { BunsuiError } from '../errors.ts';
 import type { Json } from '../ir/expressions.ts';
 import type { JsonSchema } from '../ir/nodes.ts';
 import { type ExecutionBlock, executionName, reservedInputKey, sessionIdOf } from '../storage-layout.ts';
+import { stopIfCancelled } from './cancel.ts';
 import { machineToStart, pipelineToStart } from './deployed.ts';
 import type { StartDeps, StoreDeps } from './deps.ts';
 import { fitText } from './fit-text.ts';
@@ -101,13 +102,14 @@ export async function startQueued(
   const executionArn = executionArnOf(stateMachineArn, name);
   await startExecution(deps, stateMachineArn, name, JSON.stringify({ ...input, [reservedInputKey]: block }));
   const updatedAt = new Date(deps.now()).toISOString();
-  // Stale means that a faster one has noted it already, or that the execution has even ended since.
-  await advanceSession(deps, item, 'running', {
+  const moved = await advanceSession(deps, item, 'running', {
     execution_arn: executionArn,
     input: fitText(item.input, `the input of execution ${name}`),
     started_at: updatedAt,
     updated_at: updatedAt,
   });
+  // A faster one has noted it already, or the execution has even ended since, or nobody wants it any more.
+  if (moved === 'stale') await stopIfCancelled(deps, item);
   return executionArn;
 }
 
