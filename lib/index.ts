@@ -4,6 +4,19 @@
  */
 export type { Duration } from './dsl/durations.ts';
 export {
+  event,
+  eventField,
+  type FiringFields,
+  type FiringIn,
+  type FiringValue,
+  logical,
+  type Notify,
+  pipelineSucceeded,
+  type Schedule,
+  s3,
+  type Trigger,
+} from './dsl/firings.ts';
+export {
   add,
   and,
   count,

@@ -8,6 +8,7 @@ import { checkPipeline } from '../ir/check.ts';
 import type { Expression } from '../ir/expressions.ts';
 import { freeze } from '../ir/freeze.ts';
 import {
+  type FiringInput,
   irVersion,
   type JsonSchema,
   type NodeIr,
@@ -18,6 +19,7 @@ import {
 } from '../ir/nodes.ts';
 import { callSite } from './call-site.ts';
 import { type Duration, durationSeconds } from './durations.ts';
+import { expressionOf, type FiringOptions, instantText, listOf, type UntypedFiringOptions } from './firings.ts';
 import type { Operation, Retry } from './operations.ts';
 import { type In, makeRef, type Ref, type RefBase, targetRef, toExpression } from './refs.ts';
 import { jsonSchema, type Schema } from './schemas.ts';
@@ -100,7 +102,7 @@ export interface PipelineScope<O extends Schema> extends Scope {
 }
 
 /** What `pipeline` is given besides its body. */
-export interface PipelineOptions<I, O> {
+export interface PipelineOptions<I extends Schema, O extends Schema> extends FiringOptions<z.input<NoInfer<I>>> {
   readonly description?: string;
   /** What a caller gives: an object. Defaults in the schema are filled in. */
   readonly input: I;
@@ -147,6 +149,7 @@ export function pipeline<I extends Schema, O extends Schema>(
     options.timeout === undefined
       ? undefined
       : secondsOf(recording, options.timeout, [...at, 'timeout'], recording.source);
+  const firings = recordFirings(recording, at, options);
 
   const outputs: { readonly value: Expression; readonly source: SourcePosition }[] = [];
   const { nodes, scope } = recordScope(recording, at);
@@ -189,6 +192,7 @@ export function pipeline<I extends Schema, O extends Schema>(
     input,
     ...(output && outputSchema ? { output: { schema: outputSchema, value: output.value } } : {}),
     ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+    ...firings,
     operations: Object.fromEntries([...recording.operations].map(([key, { ir: operation }]) => [key, operation])),
     body: { nodes },
   });
@@ -223,6 +227,72 @@ function newRecording(source: SourcePosition): Recording {
       diagnostics.push({ code, severity: 'error', message, path, source: at, ...(hint === undefined ? {} : { hint }) });
     },
   };
+}
+
+/** What starts the pipeline by itself, and who is told. */
+function recordFirings(
+  recording: Recording,
+  at: readonly string[],
+  options: UntypedFiringOptions,
+): Pick<PipelineIr, 'schedules' | 'triggers' | 'overlap' | 'notify' | 'deadlineSeconds'> {
+  const { source } = recording;
+  const schedules = listOf(options.schedule)?.map((schedule) => {
+    const { id = 'schedule', timezone = 'UTC', window, start, end, enabled = true, catchUp = 'none' } = schedule;
+    const path = [...at, id];
+    return {
+      id,
+      expression: expressionOf(schedule),
+      timezone,
+      ...(window === undefined
+        ? {}
+        : { flexibleWindowMinutes: secondsOf(recording, window, [...path, 'window'], source) / 60 }),
+      ...(start === undefined ? {} : { start: instantText(start) }),
+      ...(end === undefined ? {} : { end: instantText(end) }),
+      enabled,
+      input: firingInput(recording, schedule.input, [...path, 'input'], source),
+      catchUp,
+      source,
+    };
+  });
+  const triggers = options.on?.map(({ id, source: where, spec, input }) => ({
+    id,
+    ...spec,
+    input: firingInput(recording, input, [...at, id, 'input'], where),
+    source: where,
+  }));
+  const notify = listOf(options.notify)?.map(({ on, to }) => ({
+    on: listOf(on) ?? [],
+    to: listOf(to) ?? [],
+    source,
+  }));
+  return {
+    ...(schedules === undefined ? {} : { schedules }),
+    ...(triggers === undefined ? {} : { triggers }),
+    ...(options.overlap === undefined ? {} : { overlap: options.overlap }),
+    ...(notify === undefined ? {} : { notify }),
+    ...(options.deadline === undefined
+      ? {}
+      : { deadlineSeconds: secondsOf(recording, options.deadline, [...at, 'deadline'], source) }),
+  };
+}
+
+/** The input of a firing: constants and marks; there is no run yet whose refs it could read. */
+function firingInput(
+  recording: Recording,
+  input: unknown,
+  path: readonly (string | number)[],
+  source: SourcePosition,
+): FiringInput {
+  const expression = read(recording, input ?? {}, path, source);
+  if (expression.kind === 'literal') return expression.value as FiringInput;
+  recording.report(
+    'BS1105',
+    `${path.slice(1).join('.')} holds a ref, which is known only when the pipeline runs`,
+    path,
+    source,
+    'give constants, logical(…) in a schedule, or eventField(…) in a trigger',
+  );
+  return {};
 }
 
 function recordScope(

@@ -3,6 +3,7 @@
  * made it. Out: diagnostics with place and remedy; none of severity `error` means that the compiler may go on.
  */
 import type { Diagnostic, SourcePosition } from '../errors.ts';
+import { checkFirings } from './check-firings.ts';
 import { checkValues } from './check-values.ts';
 import { cyclesOf } from './cycles.ts';
 import { refsOf } from './expressions.ts';
@@ -48,6 +49,15 @@ export function checkPipeline(pipeline: PipelineIr): readonly Diagnostic[] {
       [pipeline.id, 'timeout'],
       pipeline.source,
     ),
+    ...checkTimeout(
+      pipeline.deadlineSeconds,
+      1,
+      31_536_000,
+      'the deadline of the pipeline',
+      [pipeline.id, 'deadline'],
+      pipeline.source,
+    ),
+    ...checkFirings(pipeline),
     ...placed.flatMap(({ node }) => checkPolicy(pipeline, node)),
     ...placed.flatMap((place) => checkOrder(pipeline, nodes, place)),
     ...placed.flatMap((place) => checkRefs(pipeline, nodes, place)),
