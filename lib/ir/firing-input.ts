@@ -53,12 +53,12 @@ export function marksOf(value: Json, path: readonly (string | number)[] = []): r
 }
 
 /** Puts values in the place of marks; a field whose value is `undefined` is left out, an item becomes null. */
-function filled(value: Json, valueOf: (mark: FiringMark) => Json | undefined): Json | undefined {
+function filled(value: Json, fill: (mark: FiringMark) => Json | undefined): Json | undefined {
   const mark = readMark(value);
-  if (mark !== undefined) return valueOf(mark);
-  if (Array.isArray(value)) return value.map((item: Json) => filled(item, valueOf) ?? null);
+  if (mark !== undefined) return fill(mark);
+  if (Array.isArray(value)) return value.map((item: Json) => filled(item, fill) ?? null);
   if (!isRecord(value)) return value;
-  const fields = Object.entries(value).map(([key, field]) => [key, filled(field, valueOf)] as const);
+  const fields = Object.entries(value).map(([key, field]) => [key, filled(field, fill)] as const);
   return Object.fromEntries(fields.filter(([, field]) => field !== undefined)) as Json;
 }
 
