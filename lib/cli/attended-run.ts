@@ -4,12 +4,10 @@
  */
 import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
-import { isHandlerLine } from '../report/handler-output.ts';
-import type { LogLine } from '../sessions/report-data.ts';
-import type { SessionView } from '../sessions/view.ts';
 import { type Attendance, attend, onAnyPlatform, stayForOthers } from './attend.ts';
 import type { CommandContext } from './context.ts';
 import { noRecord } from '../local/status-events.ts';
+import { type AttendedSession, failureLogs, progressFor, showEnd } from './ended-session.ts';
 import { isTerminal } from '../sessions/status.ts';
 import { unfinishedSessions } from './find-session.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -17,19 +15,11 @@ import { listenForInterruption } from './interruption.ts';
 import { isoTime, jsonLine } from './json-lines.ts';
 import { commandLine, hintWith } from './places.ts';
 import type { LocalTarget } from './platform-target.ts';
-import { jsonProgress } from './screen/json-progress.ts';
-import { liveProgress } from './screen/live-progress.ts';
-import { plainProgress } from './screen/plain-progress.ts';
-import type { FollowedSession, Progress } from './screen/progress.ts';
-import { endedLine, type SummaryInput, summaryLines } from './summary.ts';
+import type { Progress } from './screen/progress.ts';
 
 export interface AttendedOptions {
   readonly target: LocalTarget;
   readonly json?: true;
-}
-
-export interface AttendedSession extends FollowedSession {
-  readonly executionArn: string;
 }
 
 /** A run as far as it has come; what an interruption has to end. */
@@ -39,11 +29,6 @@ export interface AttendedRun {
   session?: AttendedSession;
   /** The session has ended, others have not. */
   staying?: true;
-}
-
-function progressFor({ terminal }: CommandContext, { json }: AttendedOptions): Progress {
-  if (json) return jsonProgress(terminal);
-  return terminal.out.live ? liveProgress(terminal) : plainProgress(terminal);
 }
 
 /**
@@ -113,28 +98,6 @@ function sayInterrupted(context: CommandContext, options: AttendedOptions, run: 
   }
 }
 
-/** Last lines that the handlers of the failed jobs wrote, for the summary: what lies around them, the failure says. */
-async function failureLogs(attendance: Attendance, view: SessionView, session: AttendedSession) {
-  const failed = view.jobs.filter(
-    ({ kind, status }) => kind === 'job' && (status === 'failed' || status === 'timeout'),
-  );
-  const logs = new Map<string, readonly LogLine[]>();
-  if (failed.length === 0) return logs;
-  const { readSessionLogs } = await import('../sessions/logs.ts');
-  const item = {
-    session_id: session.session,
-    created_at: session.createdAt,
-    status: view.status,
-    execution_arn: session.executionArn,
-  };
-  const lines = await onAnyPlatform(attendance, async (platform) => readSessionLogs(await platform.clients(), item));
-  for (const line of lines) {
-    if (!isHandlerLine(line) || !failed.some(({ job }) => job === line.job_id)) continue;
-    logs.set(line.job_id, [...(logs.get(line.job_id) ?? []), line].slice(-5));
-  }
-  return logs;
-}
-
 /** Attends the session to its end, prints the summary, and stays while other sessions run in this process. */
 export async function attendToEnd(
   context: CommandContext,
@@ -145,26 +108,18 @@ export async function attendToEnd(
   artifact: PipelineArtifact,
 ): Promise<number> {
   const { progress } = run;
-  const { out, err } = context.terminal;
+  const { err } = context.terminal;
   run.attendance = attendance;
   run.session = session;
   const { view, item } = await attend(attendance, session, artifact, progress);
   const isRecorded = item === undefined || isTerminal(item.status);
   progress.stop();
-  const logs = await failureLogs(attendance, view, session);
-  const input: SummaryInput = {
-    ...session,
-    view,
-    places: attendance.platform.placesOf({ ...session, isRecorded }),
-    target: options.target,
-    isRecorded,
-    logsOf: (job) => logs.get(job) ?? [],
-  };
-  if (options.json) out.write(endedLine(input));
-  else {
-    const page = { output: out, unicode: context.terminal.unicode, cwd: context.cwd, nowMs: Date.now() };
-    out.write(`${summaryLines(context, input, page).join('\n')}\n`);
-  }
+  const logs = await failureLogs(view, session, async (one) => {
+    const { readSessionLogs } = await import('../sessions/logs.ts');
+    return onAnyPlatform(attendance, async (platform) => readSessionLogs(await platform.clients(), one));
+  });
+  const places = attendance.platform.placesOf({ ...session, isRecorded });
+  showEnd(context, options, { ...session, view, places, isRecorded, logsOf: (job) => logs.get(job) ?? [] });
   await stayForOthers(attendance, session.session, (count) => {
     run.staying = true;
     const what = count === 1 ? '1 other session runs' : `${count} other sessions run`;

@@ -10,12 +10,14 @@ import { reservedInputKey } from '../storage-layout.ts';
 import { allowedText } from './allowed-values.ts';
 import { didYouMean } from './suggest.ts';
 
+/** What is checked against: the input of a pipeline. */
+type InputOf = Pick<PipelineIr, 'id' | 'input'>;
 type InputObject = { readonly [key: string]: Json };
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function diagnostic(pipeline: PipelineIr, path: readonly (string | number)[], said: string, hint?: string): Diagnostic {
+function diagnostic(pipeline: InputOf, path: readonly (string | number)[], said: string, hint?: string): Diagnostic {
   return {
     code: 'BS3001',
     severity: 'error',
@@ -30,7 +32,7 @@ function propertiesOf(schema: JsonSchema): Record<string, unknown> {
 }
 
 /** Fields that no property stands for, where the schema does not welcome others. */
-function unknownFields(pipeline: PipelineIr, input: InputObject): readonly Diagnostic[] {
+function unknownFields(pipeline: InputOf, input: InputObject): readonly Diagnostic[] {
   const { additionalProperties } = pipeline.input;
   if (additionalProperties === true || isRecord(additionalProperties)) return [];
   const known = Object.keys(propertiesOf(pipeline.input));
@@ -50,7 +52,7 @@ function valueAt(input: InputObject, path: readonly (string | number)[]): Json |
 }
 
 /** Every reason why a pipeline does not take this input; none when it does. */
-export function inputMistakes(pipeline: PipelineIr, input: InputObject): readonly Diagnostic[] {
+export function inputMistakes(pipeline: InputOf, input: InputObject): readonly Diagnostic[] {
   const unknown = unknownFields(pipeline, input);
   const unknownNames = new Set(unknown.map(({ path }) => path[2]));
   const checked = checkInput(pipeline.input, input);

@@ -47,6 +47,31 @@ export const pages: { readonly [command: string]: HelpPage } = {
     ],
     notes: [sessionNote],
   },
+  'session start': {
+    examples: [
+      ['bunsui session start flights --platform bunsui-dev --wait', 'start one on AWS and watch it'],
+      [
+        'bunsui session start daily -p date=2026-11-20 --key daily-2026-11-20',
+        'the same key never starts a second one',
+      ],
+    ],
+    notes: [
+      'On this machine a session runs in a process: in the one that owns the state folder, and if there is none in ' +
+        'this one, which then follows it to its end.',
+      'Exit codes: 0 started, or with --wait completed; 1 failed, 2 usage, 3 the input does not fit, 4 access denied, ' +
+        '5 no such platform or pipeline, 6 key used with another input, 7 runtime failure.',
+    ],
+  },
+  'session watch': {
+    examples: [
+      ['bunsui session watch latest --platform bunsui-dev', 'the newest session of a platform on AWS'],
+      ['bunsui session watch 01k9x2 --json | jq -r \'select(.type=="job.failed").job\'', 'follow it with a program'],
+    ],
+    notes: [
+      sessionNote,
+      'On AWS a session goes on when nobody watches: Ctrl-C ends the watching alone. Exit codes are those of run.',
+    ],
+  },
   'session resume': {
     examples: [
       ['bunsui session resume', 'go on with the newest session that has not ended'],

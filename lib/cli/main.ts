@@ -61,6 +61,15 @@ function withHelp(program: Command, args: readonly string[]): readonly string[] 
   return asked ? [...words.slice(0, depth), '--help'] : args;
 }
 
+/** What to do where an option about AWS is given to a command that works on this machine alone. */
+function localOnly(message: string, usage: string): string | undefined {
+  if (!/^unknown option '--(platform|profile|region|endpoint-url)/.test(message)) return undefined;
+  const [, , second = ''] = usage.split(' ');
+  const name = usage.startsWith('bunsui session resume') ? `session ${second}` : usage.split(' ')[1];
+  const other = name === 'run' ? ': for AWS see bunsui deploy --help and bunsui session start --help' : '';
+  return `"${name}" works on this machine alone${other}`;
+}
+
 /** Commander's text of a usage error, as one of ours. */
 function usageError(text: string, program: Command, args: readonly string[]): BunsuiError {
   const [first = '', ...rest] = text
@@ -74,7 +83,8 @@ function usageError(text: string, program: Command, args: readonly string[]): Bu
   const { command } = commandAt(program, args);
   const unknown = /^unknown command '(.*)'$/.exec(first)?.[1];
   const names = command.commands.map((one) => one.name());
-  const better = unknown === undefined ? undefined : didYouMean(unknown, names);
+  const better =
+    unknown === undefined ? localOnly(first, usageOf(command)) : didYouMean(unknown, names);
   const see = `see ${
     command.parent === null
       ? 'bunsui --help'

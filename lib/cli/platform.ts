@@ -12,7 +12,7 @@ import type { CommandContext } from './context.ts';
 import type { LocalPlatform } from './local-platform.ts';
 import type { RuntimeLog } from '../local/runtime-log.ts';
 import type { SessionPlaces } from './places.ts';
-import type { PlatformTarget } from './platform-target.ts';
+import type { AwsTarget, PlatformTarget } from './platform-target.ts';
 
 /** Events of an execution, and whether somebody works on it: on AWS always. */
 export interface EventsNow extends EventPage {
@@ -64,6 +64,12 @@ export type Platform = LocalPlatform | AwsPlatform;
  * @param log hears what the runtime on this machine has to say where this process becomes its owner.
  * @throws {BunsuiError} BS2003 when there is none of that name, BS5001 when AWS refuses.
  */
+export async function openPlatform(context: CommandContext, target: AwsTarget): Promise<AwsPlatform>;
+export async function openPlatform(
+  context: CommandContext,
+  target: PlatformTarget,
+  log?: RuntimeLog,
+): Promise<Platform>;
 export async function openPlatform(
   context: CommandContext,
   target: PlatformTarget,

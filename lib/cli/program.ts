@@ -50,6 +50,12 @@ interface RunOptions extends LocalOptions {
   readonly input?: string;
   readonly key?: string;
 }
+interface StartOptions extends PlatformOptions {
+  readonly param?: readonly string[];
+  readonly input?: string;
+  readonly key?: string;
+  readonly wait?: true;
+}
 interface ListOptions extends PlatformOptions {
   readonly pipeline?: string;
   readonly status?: string;
@@ -92,6 +98,26 @@ function addSession(program: Command, context: CommandContext, run: Run): void {
     .addOption(jsonOption('print it as one JSON object'))
     .action((id: string, options: PlatformOptions) =>
       run(async () => (await import('./commands/session-show.ts')).showSession(context, id, options)),
+    );
+  onPlatform(session.command('start'), context)
+    .summary('start a session of a deployed pipeline')
+    .description('Starts a session of a pipeline that is deployed already, on a platform or by an earlier run.')
+    .argument('PIPELINE', 'its id')
+    .option('-p, --param <key=value>', 'a field of the input, typed by its schema; repeatable', collect)
+    .option('--input <file>', 'the input as a JSON file, or - for stdin; -p goes over it')
+    .option('--key <key>', 'idempotency key: starts at most one session', idempotencyKey)
+    .option('--wait', 'follow it to its end')
+    .addOption(jsonOption('print events as JSON Lines'))
+    .action((pipeline: string, options: StartOptions) =>
+      run(async () => (await import('./commands/session-start.ts')).startCommand(context, pipeline, options)),
+    );
+  onPlatform(session.command('watch'), context)
+    .summary('follow a session to its end')
+    .description('Follows a session that runs to its end.')
+    .argument('SESSION', 'the session')
+    .addOption(jsonOption('print events as JSON Lines'))
+    .action((id: string, options: PlatformOptions) =>
+      run(async () => (await import('./commands/session-watch.ts')).watchCommand(context, id, options)),
     );
   onThisMachine(session.command('resume'))
     .summary('go on with a session that was interrupted')

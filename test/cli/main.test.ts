@@ -7,7 +7,18 @@ import { nodeTooOld } from '../../lib/cli/main.ts';
 import { BunsuiError, type ErrorCode } from '../../lib/errors.ts';
 import { bunsui, plainEnvironment, program } from './command-line.ts';
 
-const commands = ['run', 'session', 'session list', 'session show', 'session resume', 'logs', 'graph', 'compile'];
+const commands = [
+  'run',
+  'session',
+  'session start',
+  'session watch',
+  'session list',
+  'session show',
+  'session resume',
+  'logs',
+  'graph',
+  'compile',
+];
 
 describe('help', () => {
   it('of the program fits a terminal of 80 × 24, however it is asked for', async () => {

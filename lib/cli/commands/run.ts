@@ -1,6 +1,5 @@
 /** `bunsui run`: a pipeline file, deployed to this machine, started and attended to its end. */
 import { randomUUID } from 'node:crypto';
-import { userInfo } from 'node:os';
 import { basename } from 'node:path';
 import { onAnyPlatform } from '../attend.ts';
 import { type AttendedOptions, type AttendedRun, attended, attendToEnd } from '../attended-run.ts';
@@ -12,6 +11,7 @@ import { readInput } from '../input.ts';
 import { hearEndRecords } from '../late-records.ts';
 import { openLocalPlatform } from '../local-platform.ts';
 import { deploy } from '../start.ts';
+import { userName } from '../user-name.ts';
 
 export interface RunOptions extends AttendedOptions {
   readonly param?: readonly string[];
@@ -71,13 +71,4 @@ async function work(context: CommandContext, file: string, options: RunOptions, 
     origin: isNew ? ('started' as const) : ('existing' as const),
   };
   return attendToEnd(context, options, run, attendance, session, artifact);
-}
-
-/** Who runs this, for the record. Containers may have no name for their user. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return 'unknown';
-  }
 }
