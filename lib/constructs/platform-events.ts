@@ -1,5 +1,5 @@
 /** What tells a platform that something has happened: ends of executions, their live events, and the clock. */
-import { Duration } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import type { IRuleTarget } from 'aws-cdk-lib/aws-events';
 import { Match, Rule } from 'aws-cdk-lib/aws-events';
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -49,4 +49,23 @@ export function endsOfExecutions(
   });
   rule.addTarget(invocation(props.target, props.deadLetterQueue));
   return rule;
+}
+
+/**
+ * Lets the rules of pipelines start sessions: `{prefix}-…` on any bus of the account. Not one permission per rule,
+ * because a function's policy holds 20 KiB, which is some fifty of them.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+ */
+export function allowTriggers(startSession: IFunction, prefix: string): void {
+  const stack = Stack.of(startSession);
+  for (const [id, bus] of [
+    ['TriggersInvoke', ''],
+    ['TriggersOfBusesInvoke', '*/'],
+  ] as const) {
+    startSession.addPermission(id, {
+      principal: new ServicePrincipal('events.amazonaws.com'),
+      sourceArn: stack.formatArn({ service: 'events', resource: 'rule', resourceName: `${bus}${prefix}-*` }),
+    });
+  }
 }

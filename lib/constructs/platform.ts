@@ -20,7 +20,7 @@ import { assetsBucketName } from './bookkeeping-code.ts';
 import type { PlatformSetting } from './bookkeeping-function.ts';
 import { bookkeepingFunction } from './bookkeeping-function.ts';
 import { allowLogEncryption } from './logged-function.ts';
-import { endsOfExecutions } from './platform-events.ts';
+import { allowTriggers, endsOfExecutions } from './platform-events.ts';
 import type { NetworkPlace } from './platform-interface.ts';
 import { PlatformBase } from './platform-interface.ts';
 import { allowMessageEncryption, deadLetters, noticeTopic } from './platform-messages.ts';
@@ -118,6 +118,7 @@ export class Platform extends PlatformBase {
       deadLetterQueue: this.deadLetterQueue,
       permissions: permissions['start-session'],
     }).function;
+    allowTriggers(this.startSession, this.prefix);
     this.sessionEnded = bookkeepingFunction(this, 'SessionEnded', setting, {
       name: 'session-ended',
       description: 'bunsui: records an execution that has ended, with its logs and report',
