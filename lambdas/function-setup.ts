@@ -10,7 +10,8 @@ import { BunsuiError } from '../lib/errors.ts';
 import type { StartDeps } from '../lib/sessions/deps.ts';
 import { environment } from '../lib/storage-layout.ts';
 
-type Environment = Readonly<Record<string, string | undefined>>;
+/** What `process.env` is. */
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** @throws {BunsuiError} BS2002 when the function was deployed without the variable */
 export function requireVariable(env: Environment, name: string): string {
@@ -23,6 +24,7 @@ export function requireVariable(env: Environment, name: string): string {
 
 /** Clients and names that starting a session takes; ending one takes these and more. */
 export function startDeps(env: Environment): StartDeps {
+  const name = env[environment.environment];
   return {
     db: DynamoDBDocumentClient.from(new DynamoDBClient({}), { marshallOptions: { removeUndefinedValues: true } }),
     sfn: new SFNClient({}),
@@ -34,6 +36,7 @@ export function startDeps(env: Environment): StartDeps {
     region: requireVariable(env, 'AWS_REGION'),
     now: Date.now,
     entropy: () => BigInt(`0x${randomBytes(10).toString('hex')}`),
+    ...(name === undefined || name === '' ? {} : { environment: name }),
     ...deployments(env),
   };
 }

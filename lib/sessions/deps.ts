@@ -32,6 +32,14 @@ export interface StartDeps extends StoreDeps {
   readonly entropy: () => bigint;
 }
 
+/** What it takes to follow executions. */
+export interface LiveDeps extends StartDeps {
+  readonly s3: Pick<S3Client, 'send'>;
+  readonly names: PlatformNames;
+  /** Left out where nobody is told. */
+  readonly notices?: NoticeDeps;
+}
+
 export interface LogDeps {
   readonly sfn: Pick<SFNClient, 'send'>;
   readonly s3: Pick<S3Client, 'send'>;
@@ -39,8 +47,6 @@ export interface LogDeps {
   readonly names: PlatformNames;
 }
 
-export interface EndDeps extends StartDeps, LogDeps {
+export interface EndDeps extends LiveDeps, LogDeps {
   readonly names: PlatformNames;
-  /** Left out where nobody is told. */
-  readonly notices?: NoticeDeps;
 }

@@ -61,6 +61,13 @@ export function view(state: FoldState): SessionView {
   return buildView(state);
 }
 
+/** Path of the job, or map, whose state an event belongs to; `undefined` when it belongs to none or is not placed yet. */
+export function jobOfEvent(state: FoldState, eventId: number): string | undefined {
+  const at = state.positions.get(eventId);
+  const node = at?.state === undefined ? undefined : state.machine.nodeOfState.get(at.state.name);
+  return at === undefined || node === undefined ? undefined : pathOf(state.machine, at.iterations, node);
+}
+
 /** A whole history, folded. */
 export function foldHistory(artifact: PipelineArtifact, events: readonly HistoryEvent[]): SessionView {
   return view(foldEvents(emptyFold(artifact), events));

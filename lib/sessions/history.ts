@@ -106,3 +106,10 @@ export async function functionsOf(sfn: Sfn, executionArn: string): Promise<reado
   );
   return [...new Set([...arns].map((match) => match[1] ?? ''))];
 }
+
+/** Step Functions has been asked too often, by anybody in the account. */
+export function isThrottling(thrown: unknown): boolean {
+  return (
+    thrown instanceof Error && /^(ThrottlingException|TooManyRequestsException|RequestLimitExceeded)$/.test(thrown.name)
+  );
+}

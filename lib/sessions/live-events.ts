@@ -66,8 +66,10 @@ function isCut(about: unknown): boolean {
 
 /** The details as the history names them, or `undefined` when something that is needed is not there. */
 function detailsOf(type: string, details: Details): Details | undefined {
-  const fields = /State(Entered|Exited)$/.test(type) ? { name: 'name' as const } : (needed[type] ?? {});
-  const read: Record<string, unknown> = { ...details };
+  const ofState = /State(Entered|Exited)$/.test(type);
+  const fields = ofState ? { name: 'name' as const } : (needed[type] ?? {});
+  // What goes into and out of states is much, and nobody looks at it.
+  const read: Record<string, unknown> = ofState ? {} : { ...details };
   for (const [field, kind] of Object.entries(fields)) {
     const value = kind === 'number' ? whole(details[field]) : details[field];
     if (kind === 'number' ? value === undefined : typeof value !== 'string') return undefined;

@@ -5,12 +5,18 @@ import {
   DescribeExecutionCommand,
   DescribeStateMachineForExecutionCommand,
   ExecutionAlreadyExists,
+  ExecutionDoesNotExist,
   GetExecutionHistoryCommand,
+  ListExecutionsCommand,
+  ListStateMachinesCommand,
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn';
 import { DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { PublishCommand } from '@aws-sdk/client-sns';
 import type { HistoryEvent } from '../../lib/asl/history.ts';
 import type { EndDeps } from '../../lib/sessions/deps.ts';
+import type { Notice } from '../../lib/sessions/notice.ts';
+import type { NoticeDeps } from '../../lib/sessions/notices.ts';
 import { type LocalTables, tableNames } from './local-tables.ts';
 
 export const machineArn = 'arn:aws:states:us-east-1:000000000000:stateMachine:flow';
@@ -27,16 +33,22 @@ export interface Execution {
   readonly input: string;
   status: string;
   history: readonly HistoryEvent[];
+  startedAt?: number;
+  stoppedAt?: number;
+  redriveCount?: number;
+  redrivenAt?: number;
 }
 
 export interface Cloud {
-  readonly deps: EndDeps & { nowMs: number };
+  readonly deps: EndDeps & { nowMs: number; notices: NoticeDeps };
   /** By ARN. */
   readonly executions: Map<string, Execution>;
   /** By key. */
   readonly objects: Map<string, string>;
   /** By log group. */
   readonly logs: Map<string, readonly LogEvent[]>;
+  /** Messages of the topic, in order. */
+  readonly published: Notice[];
   /** Names of the SDK's commands in order, of every service. */
   readonly calls: string[];
   /** Called before and after each command; what it throws is what the caller gets. */
@@ -70,16 +82,47 @@ export function cloudOn(tables: LocalTables): Cloud {
     }
     if (command instanceof DescribeExecutionCommand) {
       const found = executions.get(command.input.executionArn ?? '');
-      return { stateMachineArn: machineArn, status: found?.status, input: found?.input, startDate: new Date(nowMs) };
+      if (found === undefined) throw new ExecutionDoesNotExist({ message: 'none', $metadata: {} });
+      return {
+        stateMachineArn: machineArn,
+        status: found.status,
+        input: found.input,
+        startDate: new Date(found.startedAt ?? nowMs),
+        ...(found.stoppedAt === undefined ? {} : { stopDate: new Date(found.stoppedAt) }),
+        redriveCount: found.redriveCount ?? 0,
+      };
     }
     if (command instanceof GetExecutionHistoryCommand) {
-      const found = executions.get(command.input.executionArn ?? '')?.history ?? [];
+      const history = executions.get(command.input.executionArn ?? '')?.history ?? [];
+      const found = command.input.reverseOrder === true ? history.toReversed() : history;
       const { part, ...next } = page(found, command.input.nextToken, 20);
       return { events: part.map((event) => ({ ...event, timestamp: new Date(event.timestamp) })), ...next };
     }
     if (command instanceof DescribeStateMachineForExecutionCommand) {
       const arn = (name: string) => `arn:aws:lambda:us-east-1:000000000000:function:flow-${name}`;
       return { definition: JSON.stringify([arn('load'), arn('one'), arn('never'), arn('load')]) };
+    }
+    if (command instanceof ListStateMachinesCommand) {
+      return { stateMachines: [{ stateMachineArn: machineArn, type: 'STANDARD' }] };
+    }
+    if (command instanceof ListExecutionsCommand) {
+      const { statusFilter, redriveFilter, nextToken } = command.input;
+      const all = [...executions]
+        .filter(([, one]) => statusFilter === undefined || one.status === statusFilter)
+        .filter(([, one]) => redriveFilter !== 'REDRIVEN' || (one.redriveCount ?? 0) > 0)
+        .sort(([, a], [, b]) => (b.startedAt ?? nowMs) - (a.startedAt ?? nowMs));
+      const { part, ...next } = page(all, nextToken, 3);
+      const listed = part.map(([executionArn, one]) => ({
+        executionArn,
+        stateMachineArn: machineArn,
+        name: one.name,
+        status: one.status,
+        startDate: new Date(one.startedAt ?? nowMs),
+        ...(one.stoppedAt === undefined ? {} : { stopDate: new Date(one.stoppedAt) }),
+        ...(one.redriveCount === undefined ? {} : { redriveCount: one.redriveCount }),
+        ...(one.redrivenAt === undefined ? {} : { redriveDate: new Date(one.redrivenAt) }),
+      }));
+      return { executions: listed, ...next };
     }
     throw new TypeError('a call that this world does not know');
   };
@@ -110,6 +153,14 @@ export function cloudOn(tables: LocalTables): Cloud {
     return { events: part, ...next };
   };
 
+  const published: Notice[] = [];
+  const sns = (command: unknown): unknown => {
+    if (!(command instanceof PublishCommand)) throw new TypeError('a call that this world does not know');
+    const { default: text } = JSON.parse(command.input.Message ?? '{}') as { readonly default: string };
+    published.push(JSON.parse(text) as Notice);
+    return {};
+  };
+
   const seam = (answer: (command: unknown) => unknown) => ({
     send: async (command: unknown) => {
       const call = calls.push((command as object).constructor.name);
@@ -127,6 +178,7 @@ export function cloudOn(tables: LocalTables): Cloud {
     executions,
     objects,
     logs,
+    published,
     calls,
     around: undefined,
     deps: {
@@ -134,6 +186,7 @@ export function cloudOn(tables: LocalTables): Cloud {
       sfn: seam(sfn) as EndDeps['sfn'],
       s3: seam(s3) as EndDeps['s3'],
       logs: seam(cloudWatch) as EndDeps['logs'],
+      notices: { sns: seam(sns) as NoticeDeps['sns'], topic: 'arn:aws:sns:us-east-1:000000000000:t', channels: {} },
       names: { ...tableNames, bucket: 'b' },
       region: 'us-east-1',
       nowMs,
