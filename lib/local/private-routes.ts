@@ -7,6 +7,7 @@ import { type AwsAnswer, AwsFault } from './aws-fault.ts';
 import type { Executions } from './executions.ts';
 import type { FunctionConfig } from './function-process.ts';
 import type { FunctionPool } from './function-pool.ts';
+import type { NoticeQueue, Notices } from './notices.ts';
 import type { AwsRequest, Service } from './http.ts';
 import {
   type JsonInput,
@@ -26,6 +27,7 @@ export interface PrivateParts {
   readonly pool: FunctionPool;
   readonly executions: Executions;
   readonly statusEvents: StatusEvents;
+  readonly notices: Notices;
 }
 
 /** The private service. */
@@ -61,6 +63,21 @@ const routes: Readonly<Record<string, Route>> = {
       throw new AwsFault('ResourceNotFoundException', `no such function: ${functionName}`, 404);
     }
     await statusEvents.setTarget(functionName);
+    return {};
+  },
+
+  async 'PUT notices'({ notices }, { body }) {
+    const input = readJson(body);
+    refuseOthers(input, ['topicArn', 'functionName', 'queues', 'secrets']);
+    await notices.set({
+      topicArn: requiredString(input, 'topicArn'),
+      functionName: requiredString(input, 'functionName'),
+      queues: readList(input, 'queues', readNoticeQueue),
+      secrets: readList(input, 'secrets', (name) => {
+        if (typeof name !== 'string') throw refusal('secrets', name, 'a list of names');
+        return name;
+      }),
+    });
     return {};
   },
 
@@ -104,6 +121,30 @@ function readFunction(name: string, input: JsonInput): FunctionConfig {
     throw refusal('memoryMiB', memoryMiB, 'an integer from 128 to 10240');
   }
   return { name, handlerFile, handler, timeoutSeconds, memoryMiB, environment: readEnvironment(input['environment']) };
+}
+
+function readList<T>(input: JsonInput, name: string, read: (item: unknown) => T): readonly T[] {
+  const items = input[name];
+  if (!Array.isArray(items)) throw refusal(name, items, 'a list');
+  return items.map(read);
+}
+
+function readNoticeQueue(value: unknown): NoticeQueue {
+  const input = (typeof value === 'object' && value !== null ? value : {}) as JsonInput;
+  refuseOthers(input, ['channel', 'queue', 'deadLetters', 'maxReceives', 'visibilityTimeoutSeconds']);
+  const name = (field: string) => {
+    const text = requiredString(input, field);
+    // It becomes the name of a folder.
+    if (!/^[\w-]{1,80}$/.test(text)) throw refusal(field, text, '1 to 80 letters, digits, - and _');
+    return text;
+  };
+  return {
+    channel: name('channel'),
+    queue: name('queue'),
+    deadLetters: name('deadLetters'),
+    maxReceives: optionalNumber(input, 'maxReceives') ?? 10,
+    visibilityTimeoutSeconds: optionalNumber(input, 'visibilityTimeoutSeconds') ?? 30,
+  };
 }
 
 function readEnvironment(value: unknown): Readonly<Record<string, string>> {

@@ -1,6 +1,6 @@
 /**
- * The embedded AWS endpoint: Step Functions over the engine, Lambda, S3 on a folder, DynamoDB, SNS, CloudWatch Logs,
- * for any AWS SDK. In goes a state folder, out comes an address with credentials.
+ * The embedded AWS endpoint: Step Functions over the engine, Lambda, S3 on a folder, DynamoDB, SNS, SQS, CloudWatch
+ * Logs, for any AWS SDK. In goes a state folder, out comes an address with credentials.
  *
  * One process owns a state folder and runs all of this; every other process that opens it is a client of the owner.
  */
@@ -20,13 +20,19 @@ import { lambdaService } from './lambda.ts';
 import { openLogStore } from './log-store.ts';
 import { logsService } from './logs.ts';
 import { openMachineStore } from './machines.ts';
+import { mailService } from './mail.ts';
+import { openNotices } from './notices.ts';
 import { openObjectStore } from './object-store.ts';
 import { type OwnerLock, ownerOf, takeOwnerLock } from './owner-lock.ts';
 import { privateService } from './private-routes.ts';
+import { openQueueEvents } from './queue-events.ts';
+import { openQueues } from './queues.ts';
 import { openRuntimeLog, type RuntimeLog } from './runtime-log.ts';
 import { s3Service } from './s3.ts';
+import { secretsService } from './secrets.ts';
 import type { Credentials } from './signature.ts';
 import { snsService } from './sns.ts';
+import { sqsService } from './sqs.ts';
 import { openStatusEvents } from './status-events.ts';
 import { stepFunctionsService } from './step-functions.ts';
 import { localTaskRunner } from './task-runner.ts';
@@ -165,6 +171,9 @@ async function startServices(
   const pool = await openFunctionPool({ stateDir, logs, log, concurrency, environment, arnOf });
   ends.push(() => pool.close());
   const statusEvents = await openStatusEvents(stateDir, place, pool, log);
+  const queues = await openQueues(stateDir, log);
+  const queueEvents = openQueueEvents(place, pool, log);
+  const notices = await openNotices(stateDir, queues, queueEvents);
   const machines = openMachineStore(stateDir);
   const executions = await openExecutions({
     stateDir,
@@ -181,6 +190,7 @@ async function startServices(
     () => dynamodb.close(),
     () => executions.suspend(),
     () => endpoint.close(),
+    () => queueEvents.close(),
     () => statusEvents.close(),
   );
   Object.assign(services, {
@@ -188,9 +198,12 @@ async function startServices(
     lambda: lambdaService(pool, place, log),
     s3: s3Service(openObjectStore(stateDir), place, log),
     dynamodb,
-    sns: snsService(stateDir, place, log),
+    sns: snsService(stateDir, place, notices, log),
+    sqs: sqsService(queues, place, log),
+    secretsmanager: secretsService(notices.isNamedSecret, log),
+    ses: mailService(stateDir, log),
     logs: logsService(logs, log),
-    bunsui: privateService({ pool, executions, statusEvents }),
+    bunsui: privateService({ pool, executions, statusEvents, notices }),
   });
   opened.resolve();
   return { endpoint, executions };

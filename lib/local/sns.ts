@@ -1,6 +1,6 @@
 /**
  * SNS, as far as publishing goes: what is published stands in `.bunsui/sns/outbox.jsonl`, one message per line, for a
- * person or a test to read. Nothing is delivered.
+ * person or a test to read, and goes into the queues of the platform's channels.
  */
 import { randomUUID } from 'node:crypto';
 import { open } from 'node:fs/promises';
@@ -8,7 +8,9 @@ import { join } from 'node:path';
 import { type AwsAnswer, AwsFault } from './aws-fault.ts';
 import { makeFolder, parseStored, storageError, writeFileAtomic, readIfThere } from './durable-files.ts';
 import type { Service } from './http.ts';
+import type { Notices } from './notices.ts';
 import { keyedTurns } from './object-store.ts';
+import type { MessageAttributes } from './queues.ts';
 import type { RuntimeLog } from './runtime-log.ts';
 import { element, xmlDocument, type Xml } from './xml.ts';
 
@@ -19,13 +21,14 @@ const maxMessageBytes = 256 * 1024;
 const servedFields: Readonly<Record<string, RegExp>> = {
   CreateTopic: /^(Action|Version|Name)$/,
   Publish:
-    /^(Action|Version|TopicArn|TargetArn|Message|Subject|MessageAttributes\.entry\.\d+\.(Name|Value\.(DataType|StringValue)))$/,
+    /^(Action|Version|TopicArn|TargetArn|Message|MessageStructure|Subject|MessageAttributes\.entry\.\d+\.(Name|Value\.(DataType|StringValue)))$/,
 };
 
 /** The SNS service of a state folder. */
 export function snsService(
   stateDir: string,
   place: { readonly region: string; readonly accountId: string },
+  notices: Pick<Notices, 'publish'>,
   log: RuntimeLog,
 ): Service {
   const folder = join(stateDir, 'sns');
@@ -41,7 +44,7 @@ export function snsService(
         log('warn', `unsupported SNS parameter: ${action} ${others.join(', ')}`);
         throw new AwsFault('InvalidParameter', `Invalid parameter: ${others.join(', ')}: not served here`);
       }
-      if (action === 'Publish') return turns(folder, () => publish(folder, form, request.id));
+      if (action === 'Publish') return turns(folder, () => publish(folder, form, notices, request.id));
       if (action === 'CreateTopic') return turns(folder, () => createTopic(folder, form, place, request.id));
       log('warn', `unsupported SNS call: ${action}`);
       throw new AwsFault('InvalidAction', `The action ${action} is not served here.`);
@@ -66,14 +69,20 @@ async function createTopic(
   return answer('CreateTopic', [element('TopicArn', arn)], requestId);
 }
 
-async function publish(folder: string, form: URLSearchParams, requestId: string): Promise<AwsAnswer> {
+async function publish(
+  folder: string,
+  form: URLSearchParams,
+  notices: Pick<Notices, 'publish'>,
+  requestId: string,
+): Promise<AwsAnswer> {
   const topic = form.get('TopicArn') ?? form.get('TargetArn') ?? '';
-  const message = form.get('Message') ?? '';
-  if (message === '') throw new AwsFault('InvalidParameter', 'Invalid parameter: Empty message');
-  if (Buffer.byteLength(message) > maxMessageBytes) {
+  const given = form.get('Message') ?? '';
+  if (given === '') throw new AwsFault('InvalidParameter', 'Invalid parameter: Empty message');
+  if (Buffer.byteLength(given) > maxMessageBytes) {
     throw new AwsFault('InvalidParameter', 'Invalid parameter: Message too long');
   }
   if (!(await readTopics(folder)).includes(topic)) throw new AwsFault('NotFound', 'Topic does not exist', 404);
+  const message = messageForQueues(given, form.get('MessageStructure'));
   const messageId = randomUUID();
   const subject = form.get('Subject');
   const attributes = attributesOf(form);
@@ -83,7 +92,9 @@ async function publish(folder: string, form: URLSearchParams, requestId: string)
     topicArn: topic,
     ...(subject !== null && { subject }),
     message,
-    ...(attributes.length > 0 && { attributes: Object.fromEntries(attributes) }),
+    ...(attributes.length > 0 && {
+      attributes: Object.fromEntries(attributes.map(([name, { StringValue }]) => [name, StringValue])),
+    }),
   });
   const path = join(folder, 'outbox.jsonl');
   try {
@@ -97,13 +108,33 @@ async function publish(folder: string, form: URLSearchParams, requestId: string)
   } catch (error) {
     throw storageError(path, error);
   }
+  await notices.publish(topic, message, Object.fromEntries(attributes));
   return answer('Publish', [element('MessageId', messageId)], requestId);
 }
 
-function attributesOf(form: URLSearchParams): readonly (readonly [string, string | null])[] {
+/** With `MessageStructure: json` a message has a text for each protocol, and a default. */
+function messageForQueues(given: string, structure: string | null): string {
+  if (structure === null) return given;
+  const refuse = () =>
+    new AwsFault('InvalidParameter', 'Invalid parameter: Message Structure - no JSON with "default"');
+  if (structure !== 'json') throw refuse();
+  let texts: { readonly [protocol: string]: unknown } | null;
+  try {
+    texts = JSON.parse(given);
+  } catch {
+    throw refuse();
+  }
+  const text = texts?.['sqs'] ?? texts?.['default'];
+  if (typeof text !== 'string') throw refuse();
+  return text;
+}
+
+function attributesOf(form: URLSearchParams): readonly (readonly [string, MessageAttributes[string]])[] {
   return [...form].flatMap(([field, name]) => {
     const entry = /^(MessageAttributes\.entry\.\d+)\.Name$/.exec(field)?.[1];
-    return entry === undefined ? [] : [[name, form.get(`${entry}.Value.StringValue`)] as const];
+    if (entry === undefined) return [];
+    const value = (part: string) => form.get(`${entry}.Value.${part}`) ?? '';
+    return [[name, { DataType: value('DataType'), StringValue: value('StringValue') }] as const];
   });
 }
 

@@ -21,7 +21,6 @@ const thrown = (call: Promise<unknown>) =>
 
 describe('SNS', () => {
   it.each([
-    [{ MessageStructure: 'json' }, 'MessageStructure'],
     [{ MessageGroupId: 'g' }, 'MessageGroupId'],
     [{ MessageDeduplicationId: 'd' }, 'MessageDeduplicationId'],
     [
