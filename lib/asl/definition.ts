@@ -1,13 +1,18 @@
 /**
  * The Amazon States Language as this engine runs it: types of a checked definition. Fields are spelled as AWS spells
- * them. `validateDefinition` (validate.ts) is the only door to these types.
+ * them; a state uses those of its query language only. `validateDefinition` (validate.ts) is the only door to these types.
  *
  * @see https://states-language.net/
  */
 
+export type QueryLanguage = 'JSONPath' | 'JSONata';
+
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
-/** JSON in which every string that is wholly `{% … %}` is a JSONata expression. */
+/**
+ * JSON in which, by the state's language, every string that is wholly `{% … %}` is a JSONata expression, or every field
+ * whose name ends in `.$` holds a path or an intrinsic function.
+ */
 export type Template = Json;
 
 /** A number, or an expression that gives one. */
@@ -37,15 +42,29 @@ export interface Catcher {
   readonly Assign?: Assignments;
   /** @default the error output: `{ Error, Cause }` */
   readonly Output?: Template;
+  /** JSONPath: where the error output goes in the state's input. @default "$" */
+  readonly ResultPath?: string | null;
 }
 
 interface StateBase<T extends string> {
   readonly Type: T;
   readonly Comment?: string;
-  readonly QueryLanguage?: 'JSONata';
+  readonly QueryLanguage?: QueryLanguage;
 }
 interface WithOutput {
   readonly Output?: Template;
+}
+/** JSONPath: what of the input a state sees, and what of its output it gives on. Null is `{}`. @default "$" */
+interface WithPaths {
+  readonly InputPath?: string | null;
+  readonly OutputPath?: string | null;
+}
+/** JSONPath: what a state's work gets, and where its result goes. */
+interface WithResult extends WithPaths {
+  readonly Parameters?: Template;
+  readonly ResultSelector?: Template;
+  /** A reference path into the state's input; null drops the result. @default "$" */
+  readonly ResultPath?: string | null;
 }
 interface WithAssign {
   readonly Assign?: Assignments;
@@ -60,48 +79,82 @@ interface WithErrorHandling {
   readonly Catch?: readonly Catcher[];
 }
 
-export interface PassState extends StateBase<'Pass'>, WithOutput, WithAssign, WithNext {}
-export interface TaskState extends StateBase<'Task'>, WithOutput, WithAssign, WithNext, WithErrorHandling {
+export interface PassState extends StateBase<'Pass'>, WithOutput, WithResult, WithAssign, WithNext {
+  readonly Result?: Json;
+}
+export interface TaskState extends StateBase<'Task'>, WithOutput, WithResult, WithAssign, WithNext, WithErrorHandling {
   readonly Resource: string;
   /** @default the state's input */
   readonly Arguments?: Template;
   readonly TimeoutSeconds?: NumberOrExpression;
-  readonly Credentials?: { readonly RoleArn: string };
+  readonly TimeoutSecondsPath?: string;
+  readonly HeartbeatSeconds?: NumberOrExpression;
+  readonly HeartbeatSecondsPath?: string;
+  readonly Credentials?: { readonly RoleArn?: string; readonly 'RoleArn.$'?: string };
 }
-export interface ChoiceRule extends WithOutput, WithAssign {
-  readonly Condition: string | boolean;
-  readonly Next: string;
-  readonly Comment?: string;
+/** What a rule of a JSONPath Choice asks: And, Or, Not, or a Variable with one operator (see choice.ts). */
+export interface PathRule {
+  readonly And?: readonly PathRule[];
+  readonly Or?: readonly PathRule[];
+  readonly Not?: PathRule;
+  readonly Variable?: string;
+  readonly [operator: string]: unknown;
 }
-export interface ChoiceState extends StateBase<'Choice'>, WithOutput, WithAssign {
+/** A rule has a Condition in JSONata, the fields of a PathRule in JSONPath. */
+export type ChoiceRule = PathRule &
+  WithOutput &
+  WithAssign & {
+    readonly Condition?: string | boolean;
+    readonly Next: string;
+    readonly Comment?: string;
+  };
+export interface ChoiceState extends StateBase<'Choice'>, WithOutput, WithPaths, WithAssign {
   readonly Choices: readonly ChoiceRule[];
   readonly Default?: string;
 }
-export interface WaitState extends StateBase<'Wait'>, WithOutput, WithAssign, WithNext {
+export interface WaitState extends StateBase<'Wait'>, WithOutput, WithPaths, WithAssign, WithNext {
   readonly Seconds?: NumberOrExpression;
+  readonly SecondsPath?: string;
   readonly Timestamp?: string;
+  readonly TimestampPath?: string;
 }
-export interface SucceedState extends StateBase<'Succeed'>, WithOutput {}
+export interface SucceedState extends StateBase<'Succeed'>, WithOutput, WithPaths {}
 export interface FailState extends StateBase<'Fail'> {
   readonly Error?: string;
+  readonly ErrorPath?: string;
   readonly Cause?: string;
+  readonly CausePath?: string;
 }
-export interface ParallelState extends StateBase<'Parallel'>, WithOutput, WithAssign, WithNext, WithErrorHandling {
+export interface ParallelState
+  extends StateBase<'Parallel'>,
+    WithOutput,
+    WithResult,
+    WithAssign,
+    WithNext,
+    WithErrorHandling {
   readonly Branches: readonly Scope[];
   /** What each branch gets. @default the state's input */
   readonly Arguments?: Template;
 }
-export interface MapState extends StateBase<'Map'>, WithOutput, WithAssign, WithNext, WithErrorHandling {
+export interface MapState extends StateBase<'Map'>, WithOutput, WithResult, WithAssign, WithNext, WithErrorHandling {
   /** @default the state's input, which must be a list */
   readonly Items?: Template;
-  /** What each iteration gets. @default the item */
+  /** JSONPath: a reference path to the list. @default "$" */
+  readonly ItemsPath?: string;
+  /** What each iteration gets; JSONPath's older name for it is Parameters. @default the item */
   readonly ItemSelector?: Template;
-  readonly ItemProcessor: Scope & { readonly ProcessorConfig?: { readonly Mode?: 'INLINE' } };
+  readonly ItemProcessor?: ItemProcessor;
+  /** The older name of ItemProcessor. A checked definition has one of the two. */
+  readonly Iterator?: ItemProcessor;
   /** 0 is without limit. @default 0 */
   readonly MaxConcurrency?: NumberOrExpression;
+  readonly MaxConcurrencyPath?: string;
   readonly ToleratedFailureCount?: NumberOrExpression;
+  readonly ToleratedFailureCountPath?: string;
   readonly ToleratedFailurePercentage?: NumberOrExpression;
+  readonly ToleratedFailurePercentagePath?: string;
 }
+export type ItemProcessor = Scope & { readonly ProcessorConfig?: { readonly Mode?: 'INLINE' } };
 
 export type State =
   | PassState
@@ -125,6 +178,6 @@ export interface Scope {
 export interface Definition extends Scope {
   readonly Comment?: string;
   readonly Version?: string;
-  readonly QueryLanguage?: 'JSONata';
+  readonly QueryLanguage?: QueryLanguage;
   readonly TimeoutSeconds?: number;
 }

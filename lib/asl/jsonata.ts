@@ -301,7 +301,7 @@ function formatTime(at: number, picture?: string, zone?: string): Promise<unknow
 }
 
 /** The same number for the same seed (mulberry32). AWS does not publish its own generator. */
-function seededRandom(seed: unknown): number {
+export function seededRandom(seed: unknown): number {
   if (typeof seed !== 'number') return refuse('the seed of $random must be a number');
   let state = (Math.trunc(seed) + 0x6d2b79f5) | 0;
   state = Math.imul(state ^ (state >>> 15), state | 1);

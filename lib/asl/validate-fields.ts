@@ -36,6 +36,9 @@ const jsonPathFields: ReadonlySet<string> = new Set([
   'ToleratedFailurePercentagePath',
 ]);
 
+/** Fields that belong to JSONata. */
+const jsonataFields: ReadonlySet<string> = new Set(['Arguments', 'Output', 'Items', 'Condition']);
+
 /** Checks every field of an object against the fields it may have. */
 export function walkFields(
   object: { readonly [field: string]: unknown },
@@ -48,7 +51,9 @@ export function walkFields(
     if (known === undefined) {
       const message = jsonPathFields.has(field)
         ? `The JSONPath field '${field}' cannot be specified when the query language is JSONata`
-        : `The field '${field}' is not supported here, the fields are [${Object.keys(fields).join(', ')}]`;
+        : jsonataFields.has(field)
+          ? `The JSONata field '${field}' cannot be specified when the query language is JSONPath`
+          : `The field '${field}' is not supported here, the fields are [${Object.keys(fields).join(', ')}]`;
       report(`${location}/${field}`, message);
     } else {
       (typeof known === 'function' ? known : known.required)(value, `${location}/${field}`, report);
@@ -64,6 +69,31 @@ export function walkFields(
 export const text: Check = (value, location, report) => {
   if (typeof value !== 'string') report(location, 'Expected value of type String');
 };
+
+/** Exactly one of the fields is there. */
+export function checkOneOf(
+  object: { readonly [field: string]: unknown },
+  fields: readonly string[],
+  location: string,
+  report: Report,
+): void {
+  const there = fields.filter((field) => object[field] !== undefined);
+  if (there.length === 1) return;
+  const found = there.length === 0 ? 'none of them is there' : `but found [${there.join(', ')}]`;
+  report(location, `Expected exactly one of the fields [${fields.join(', ')}], ${found}`);
+}
+
+/** At most one of the fields is there. */
+export function checkAtMostOne(
+  object: { readonly [field: string]: unknown },
+  fields: readonly string[],
+  location: string,
+  report: Report,
+): void {
+  if (fields.filter((field) => object[field] !== undefined).length > 1) {
+    report(location, `The fields [${fields.join(', ')}] exclude each other`);
+  }
+}
 
 export const truth: Check = (value, location, report) => {
   if (typeof value !== 'boolean') report(location, 'Expected value of type Boolean');

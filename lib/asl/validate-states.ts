@@ -17,7 +17,7 @@ import {
   unsupported,
 } from './validate-fields.ts';
 
-const maxSeconds = 99_999_999;
+export const maxSeconds = 99_999_999;
 
 /** @see https://docs.aws.amazon.com/step-functions/latest/dg/workflow-variables.html */
 const assign: Check = (value, location, report) => {
@@ -25,7 +25,13 @@ const assign: Check = (value, location, report) => {
     report(location, 'Expected value of type Object');
     return;
   }
-  for (const [name, part] of Object.entries(value)) {
+  checkNames(Object.keys(value), location, report);
+  for (const [name, part] of Object.entries(value)) template(part, `${location}/${name}`, report);
+};
+
+/** The names of assigned variables. */
+export function checkNames(names: readonly string[], location: string, report: Parameters<Check>[2]): void {
+  for (const name of names) {
     const at = `${location}/${name}`;
     if (name === 'states') report(at, "The variable name 'states' is reserved");
     else if (name.length > 80 || !/^\p{ID_Start}\p{ID_Continue}*$/u.test(name)) {
@@ -34,11 +40,10 @@ const assign: Check = (value, location, report) => {
         'A variable name begins with a letter, goes on with letters, digits and _, and has at most 80 characters',
       );
     }
-    template(part, at, report);
   }
-};
+}
 
-const errorNames: Check = (value, location, report) => {
+export const errorNames: Check = (value, location, report) => {
   list(text, { nonEmpty: true })(value, location, report);
   if (Array.isArray(value) && value.includes('States.ALL') && value.length > 1) {
     report(location, 'States.ALL must stand alone in ErrorEquals');
@@ -46,7 +51,7 @@ const errorNames: Check = (value, location, report) => {
 };
 
 /** States.ALL matches whatever is left, so nothing may follow it. */
-function allLast(check: Check): Check {
+export function allLast(check: Check): Check {
   return (value, location, report) => {
     list(check)(value, location, report);
     if (!Array.isArray(value)) return;
@@ -58,7 +63,7 @@ function allLast(check: Check): Check {
   };
 }
 
-const retry = allLast(
+export const retry = allLast(
   object({
     ErrorEquals: { required: errorNames },
     IntervalSeconds: integer(1, maxSeconds),
@@ -82,14 +87,14 @@ const catchers = allLast(
   }),
 );
 
-const base: Fields = { Type: text, Comment: text, QueryLanguage: text };
+export const base: Fields = { Type: text, Comment: text, QueryLanguage: text };
 const errorHandling: Fields = { Retry: retry, Catch: catchers };
 
 function transition(fields: Fields): Fields {
   return { ...base, ...fields, Assign: assign, Output: template, Next: text, End: truth };
 }
 
-const resource: Check = (value, location, report) => {
+export const resource: Check = (value, location, report) => {
   if (typeof value !== 'string') {
     report(location, 'Expected value of type String');
   } else if (/^arn:[a-z-]+:states:[a-z0-9-]*:\d{12}:activity:/.test(value)) {
@@ -106,7 +111,7 @@ const resource: Check = (value, location, report) => {
   }
 };
 
-const branch: Check = (value, location, report) => {
+export const branch: Check = (value, location, report) => {
   if (!isObject(value)) {
     report(location, 'Expected value of type Object');
     return;
@@ -121,7 +126,7 @@ const branch: Check = (value, location, report) => {
   }
 };
 
-const itemProcessor: Check = (value, location, report) => {
+export const itemProcessor: Check = (value, location, report) => {
   if (!isObject(value)) {
     report(location, 'Expected value of type Object');
     return;
@@ -137,7 +142,7 @@ const itemProcessor: Check = (value, location, report) => {
 };
 
 /** RFC 3339 with `T` and an offset, as Wait takes it. */
-const timestamp: Check = (value, location, report) => {
+export const timestamp: Check = (value, location, report) => {
   if (typeof value !== 'string' || parseTimestamp(value) === undefined) {
     report(location, 'String does not match RFC3339 timestamp');
   }
@@ -188,7 +193,7 @@ export const stateFields: { readonly [T in StateType]: Fields } = {
       else expression(value, location, report);
     },
     ItemSelector: template,
-    ItemProcessor: { required: itemProcessor },
+    ItemProcessor: itemProcessor,
     MaxConcurrency: orExpression(integer(0, maxSeconds)),
     ToleratedFailureCount: orExpression(integer(0, maxSeconds)),
     ToleratedFailurePercentage: orExpression((value, location, report) => {
@@ -202,15 +207,12 @@ export const stateFields: { readonly [T in StateType]: Fields } = {
   }),
 };
 
-/** How a state ends: with `Next` or with `End: true`, and not both; a Wait also says until when. */
+/** How a state ends: with `Next` or with `End: true`, and not both. */
 export function checkEnding(
   state: { readonly [field: string]: unknown },
   location: string,
   report: Parameters<Check>[2],
 ): void {
-  if (state['Type'] === 'Wait' && (state['Seconds'] === undefined) === (state['Timestamp'] === undefined)) {
-    report(location, "A Wait has exactly one of the fields 'Seconds' and 'Timestamp'");
-  }
   if (!Object.hasOwn(stateFields[state['Type'] as StateType], 'End')) return;
   const ends = state['End'] === true;
   if (ends && state['Next'] !== undefined) report(location, "A state has one of the fields 'Next' and 'End', not both");

@@ -7,6 +7,7 @@
  */
 import type { Definition, StateType } from './definition.ts';
 import { type Check, type Fields, isObject, type Report, walkFields } from './validate-fields.ts';
+import { checkExclusions, pathStateFields } from './validate-paths.ts';
 import { checkEnding, stateFields } from './validate-states.ts';
 
 export type ValidationCode = 'SCHEMA_VALIDATION_FAILED' | 'MISSING_TRANSITION_TARGET' | 'UNSUPPORTED';
@@ -126,16 +127,12 @@ function checkState(name: string, state: Raw, location: string, around: Surround
   const language = state['QueryLanguage'] ?? around.language ?? 'JSONPath';
   if (around.language === 'JSONata' && state['QueryLanguage'] === 'JSONPath') {
     report(location, "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine");
-  } else if (language === 'JSONPath') {
-    report(
-      location,
-      `The query language JSONPath is not supported here: set "QueryLanguage": "JSONata"`,
-      'UNSUPPORTED',
-    );
-  } else if (language !== 'JSONata') {
+  } else if (language !== 'JSONata' && language !== 'JSONPath') {
     report(`${location}/QueryLanguage`, "The value of 'QueryLanguage' must be one of [JSONPath, JSONata]");
   } else {
-    walkFields(state, stateFields[type as StateType], location, report);
+    const fields = language === 'JSONPath' ? pathStateFields : stateFields;
+    walkFields(state, fields[type as StateType], location, report);
+    checkExclusions(state, location, report);
     checkEnding(state, location, report);
   }
   for (const [scope, at] of innerScopes(state, location)) checkScope(scope, at, around, report);
@@ -143,12 +140,15 @@ function checkState(name: string, state: Raw, location: string, around: Surround
 
 function innerScopes(state: Raw, location: string): readonly (readonly [Raw, string])[] {
   const branches = Array.isArray(state['Branches']) ? (state['Branches'] as readonly unknown[]) : [];
-  const body = state['ItemProcessor'];
+  const bodies = ['ItemProcessor', 'Iterator'].flatMap((field) => {
+    const body = state[field];
+    return isObject(body) ? [[body, `${location}/${field}`] as const] : [];
+  });
   return [
     ...branches.flatMap((branch, index) =>
       isObject(branch) ? [[branch, `${location}/Branches[${index}]`] as const] : [],
     ),
-    ...(isObject(body) ? [[body, `${location}/ItemProcessor`] as const] : []),
+    ...bodies,
   ];
 }
 
@@ -165,7 +165,12 @@ function assigningParts(state: Raw): readonly (readonly [Raw, string])[] {
 }
 
 function namesAssigned(part: Raw): readonly string[] {
-  return isObject(part['Assign']) ? Object.keys(part['Assign']) : [];
+  return isObject(part['Assign']) ? Object.keys(part['Assign']).map(variableName) : [];
+}
+
+/** The variable that a field of Assign sets; in JSONPath `name.$` sets `name`. */
+function variableName(field: string): string {
+  return field.endsWith('.$') ? field.slice(0, -2) : field;
 }
 
 /** An inner scope reads the variables around it, and may not assign their names. */
@@ -191,7 +196,7 @@ function assignedBefore(variable: string, target: string, states: Raw): boolean 
   const waiting = Object.values(states).flatMap((state) =>
     isObject(state)
       ? assigningParts(state).flatMap(([part]) =>
-          isObject(part['Assign']) && Object.hasOwn(part['Assign'], variable) ? [part['Next'], part['Default']] : [],
+          namesAssigned(part).includes(variable) ? [part['Next'], part['Default']] : [],
         )
       : [],
   );

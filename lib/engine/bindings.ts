@@ -1,8 +1,13 @@
-/** What the expressions of a state see: `$states` with input, result, errorOutput and context, and the variables. */
+/**
+ * What the expressions of a state see. JSONata: `$states` with input, result, errorOutput and context, and the
+ * variables. JSONPath: `$` (which depends on the field), `$$` and the variables.
+ */
 import type { Json } from '../asl/definition.ts';
 import type { Payload } from '../asl/json.ts';
 import type { Bindings } from '../asl/jsonata.ts';
+import type { PathData } from '../asl/payload-template.ts';
 import { type Execution, type Failure, readVariable, retryCount, type Thread } from './execution.ts';
+import type { Turn } from './turn.ts';
 
 /** What a state has besides its input when its output is made. */
 export interface Extras {
@@ -25,6 +30,16 @@ export function bindingsFor(execution: Execution, thread: Thread, extras: Extras
       ...(result === undefined ? {} : { result: result.value }),
     },
     variable: (name) => readVariable(thread, name),
+  };
+}
+
+/** What the paths of a JSONPath state are applied to. `of`: whose state, context and variables they see. */
+export function pathDataFor(turn: Turn, of: Thread, input: Json): PathData {
+  return {
+    input,
+    context: () => contextOf(turn.execution, of),
+    variable: (name) => readVariable(of, name),
+    sources: turn.sources,
   };
 }
 

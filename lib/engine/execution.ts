@@ -2,7 +2,7 @@
  * The state of an execution: a tree of threads (the machine itself, one per branch of a Parallel, one per iteration of
  * a Map). It is made by folding journal records (fold.ts) and by nothing else, so that a resumed execution has the same.
  */
-import type { Definition, Json, Scope, State } from '../asl/definition.ts';
+import type { Definition, ItemProcessor, Json, MapState, Scope, State } from '../asl/definition.ts';
 import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
 import { type Payload, payloadOfText } from '../asl/json.ts';
 import { BunsuiError } from '../errors.ts';
@@ -159,6 +159,18 @@ export function stateOf(thread: Thread): State {
   const state = thread.scope.States[thread.state];
   if (state === undefined) throw damagedJournal(`there is no state ${thread.state} in the definition`);
   return state;
+}
+
+/** Whether a state is written in JSONPath: by its own QueryLanguage, or the machine's. */
+export function speaksJsonPath(execution: Execution, state: State): boolean {
+  return (state.QueryLanguage ?? execution.identity.definition.QueryLanguage ?? 'JSONPath') === 'JSONPath';
+}
+
+/** The states that a Map runs for each item. */
+export function bodyOf(state: MapState): ItemProcessor {
+  const body = state.ItemProcessor ?? state.Iterator;
+  if (body === undefined) throw new TypeError('a Map without ItemProcessor');
+  return body;
 }
 
 /** The list of the children's outputs; made of their texts, so that a large one is not parsed again. */

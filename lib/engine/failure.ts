@@ -14,7 +14,7 @@ export async function handleFailure(turn: Turn, thread: Thread, failure: Failure
     return;
   }
   const state = stateOf(thread);
-  const handlers = 'Branches' in state || 'ItemProcessor' in state || 'Resource' in state ? state : undefined;
+  const handlers = 'Branches' in state || state.Type === 'Map' || 'Resource' in state ? state : undefined;
   const retrier = marked ? -1 : (handlers?.Retry ?? []).findIndex(({ ErrorEquals }) => matches(ErrorEquals, failure));
   const rule = handlers?.Retry?.[retrier];
   if (rule !== undefined && (thread.retries[retrier] ?? 0) < (rule.MaxAttempts ?? 3)) {

@@ -4,7 +4,8 @@ import type { StateExitedDetails } from '../asl/history.ts';
 import { fitsBytes, maxPayloadBytes, type Payload, payloadOfValue } from '../asl/json.ts';
 import { evaluateTemplate } from '../asl/jsonata.ts';
 import { bindingsFor, type Extras } from './bindings.ts';
-import { stateOf, type Thread } from './execution.ts';
+import { endByPaths } from './data-flow.ts';
+import { speaksJsonPath, stateOf, type Thread } from './execution.ts';
 import { note, record, type Turn } from './turn.ts';
 
 /** @see https://docs.aws.amazon.com/step-functions/latest/dg/workflow-variables.html */
@@ -13,7 +14,11 @@ const maxExecutionVariableBytes = 10_485_760;
 
 /** Where output and assignments come from: the state, a choice rule or a catcher. */
 export interface Ending {
-  readonly part: { readonly Output?: Template; readonly Assign?: Assignments };
+  readonly part: {
+    readonly Output?: Template;
+    readonly Assign?: Assignments;
+    readonly ResultPath?: string | null;
+  };
   /** Path of the part within the state: empty, or `Choices[0]/`. */
   readonly location: string;
   /** The output when the part has none. */
@@ -25,7 +30,7 @@ export interface Ending {
 
 /**
  * Records the exit of a state. An output or variables beyond AWS's limits fail the state instead.
- * @throws {QueryEvaluationError} when an expression fails.
+ * @throws {QueryEvaluationError | PathFailure} when an expression or a path fails.
  */
 export async function finish(turn: Turn, thread: Thread, ending: Ending): Promise<void> {
   const { part, location } = ending;
@@ -33,17 +38,20 @@ export async function finish(turn: Turn, thread: Thread, ending: Ending): Promis
   if (state.Type === 'Fail') return;
   let output = ending.otherwise;
   let assigned: [string, string][] = [];
-  if (part.Output !== undefined || part.Assign !== undefined) {
+  const textsOf = (values: { readonly [name: string]: Json }) =>
+    Object.entries(values).map(([name, value]): [string, string] => [name, JSON.stringify(value)]);
+  if (speaksJsonPath(turn.execution, state)) {
+    const ended = endByPaths(turn, thread, ending);
+    output = ended.output;
+    assigned = textsOf(ended.assigned);
+  } else if (part.Output !== undefined || part.Assign !== undefined) {
     // Assignments see the values at entry, as the output does: both are evaluated before either counts.
     const bindings = bindingsFor(turn.execution, thread, ending.extras);
     const evaluate = (template: Template, field: string): Json | Promise<Json> =>
       evaluateTemplate(template, bindings, turn.sources, `${location}${field}`);
     if (part.Assign !== undefined) {
       const values = await evaluate(part.Assign as Template, 'Assign');
-      assigned = Object.entries(values as { readonly [name: string]: Json }).map(([name, value]) => [
-        name,
-        JSON.stringify(value),
-      ]);
+      assigned = textsOf(values as { readonly [name: string]: Json });
     }
     if (part.Output !== undefined) output = payloadOfValue(await evaluate(part.Output, 'Output'));
   }

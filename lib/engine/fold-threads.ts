@@ -2,6 +2,7 @@
 import type { Json, Scope } from '../asl/definition.ts';
 import { payloadOfText, type Payload } from '../asl/json.ts';
 import {
+  bodyOf,
   childThreadId,
   damagedJournal,
   type Execution,
@@ -78,7 +79,7 @@ export function startIteration(execution: Execution, thread: Thread, index: numb
   phase.fan.next = index + 1;
   phase.fan.running += 1;
   phase.fan.freed.shift();
-  addChild(execution, thread, phase.fan, index, state.ItemProcessor, phase.fan.inputs[index], eventId);
+  addChild(execution, thread, phase.fan, index, bodyOf(state), phase.fan.inputs[index], eventId);
 }
 
 function newFan(startedId: number, inputs: readonly Payload[], limit: number): Fan {

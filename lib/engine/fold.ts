@@ -90,7 +90,7 @@ function applyPrivate(execution: Execution, record: PrivateRecord): void {
       };
       break;
     case 'failure':
-      fail(thread, failureOf(record), record.terminal === true);
+      fail(thread, failureOf(record), record.terminal === true, record.silent === true);
       break;
     case 'childFailure':
       failChildren(execution, thread, threadOf(execution, record.child));
@@ -273,8 +273,8 @@ function succeed(thread: Thread, eventId: number, output: string): void {
   thread.phase = { kind: 'result', result: payloadOfText(output) };
 }
 
-function fail(thread: Thread, failure: Failure, terminal = false): void {
-  thread.phase = { kind: 'failed', failure: terminal ? { ...failure, terminal } : failure, marked: false };
+function fail(thread: Thread, failure: Failure, terminal = false, marked = false): void {
+  thread.phase = { kind: 'failed', failure: terminal ? { ...failure, terminal } : failure, marked };
 }
 
 function failAt(thread: Thread, eventId: number, failure: Failure, terminal = false): void {

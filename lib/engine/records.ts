@@ -25,6 +25,8 @@ export type PrivateRecord = { readonly kind: 'private'; readonly thread: string 
       readonly error?: string;
       readonly cause?: string;
       readonly terminal?: boolean;
+      /** It ends a Parallel or Map without an event that says so. */
+      readonly silent?: boolean;
     } /** A child of this thread failed and takes its siblings with it. */
   | { readonly type: 'childFailure'; readonly child: string }
 );

@@ -2,16 +2,28 @@
  * The steps: given a thread of a folded execution, what happens next. A step records its decision and does nothing
  * else; whatever it decides follows from the fold, the clock and the sources of chance.
  */
-import type { ChoiceState, FailState, State, StateOf, StateType, WaitState } from '../asl/definition.ts';
+import { ruleHolds } from '../asl/choice.ts';
+import type {
+  ChoiceRule,
+  ChoiceState,
+  FailState,
+  Json,
+  State,
+  StateOf,
+  StateType,
+  WaitState,
+} from '../asl/definition.ts';
 import { parseTimestamp } from '../asl/json.ts';
 import { evaluateTyped, QueryEvaluationError } from '../asl/jsonata.ts';
+import { evaluateField, lookUp, PathFailure } from '../asl/payload-template.ts';
 import { bindingsFor } from './bindings.ts';
-import { stateOf, type Thread } from './execution.ts';
+import { dataOf } from './data-flow.ts';
+import { speaksJsonPath, stateOf, type Thread } from './execution.ts';
 import { handleFailure } from './failure.ts';
 import { canContinue, continueFan, iterationInput, startMap, startParallel } from './fan-out.ts';
 import { type Ending, failsBySize, finish } from './finish.ts';
 import { recordTaskStarted, recordTaskTimedOut, scheduleTask } from './task.ts';
-import { evaluating, note, record, type Turn } from './turn.ts';
+import { evaluating, note, record, type Turn, whereIn } from './turn.ts';
 
 /** When a thread wants to be looked at again for the sake of time alone; undefined when it waits for no time. */
 export function wakeUpMs(thread: Thread): number | undefined {
@@ -129,23 +141,72 @@ async function leave(turn: Turn, thread: Thread, ending: Partial<Ending>): Promi
 }
 
 async function choose(turn: Turn, thread: Thread, state: ChoiceState): Promise<void> {
-  const bindings = bindingsFor(turn.execution, thread);
+  const holds = chooser(turn, thread, state);
   for (const [index, rule] of state.Choices.entries()) {
     const at = `Choices[${index}]/`;
-    if (await evaluateTyped('boolean', rule.Condition, bindings, turn.sources, `${at}Condition`)) {
+    if (await holds(rule, `${at}Condition`)) {
       await finish(turn, thread, { part: rule, location: at, otherwise: thread.input, extras: {}, next: rule.Next });
       return;
     }
   }
   if (state.Default === undefined) {
-    const cause = `An error occurred while executing the state '${thread.state}' (entered at the event id #${thread.enteredId}). Failed to transition out of the state. The state does not point to a next state.`;
+    const cause = `${whereIn(thread)} Failed to transition out of the state. The state does not point to a next state.`;
     note(turn, thread, { type: 'failure', error: 'States.NoChoiceMatched', cause });
     return;
   }
   await finish(turn, thread, { part: state, location: '', otherwise: thread.input, extras: {}, next: state.Default });
 }
 
+function chooser(turn: Turn, thread: Thread, state: ChoiceState) {
+  if (speaksJsonPath(turn.execution, state)) {
+    const data = dataOf(turn, thread);
+    return async (rule: ChoiceRule) => ruleHolds(rule, data);
+  }
+  const bindings = bindingsFor(turn.execution, thread);
+  return (rule: ChoiceRule, at: string) =>
+    evaluateTyped('boolean', rule.Condition ?? false, bindings, turn.sources, at);
+}
+
+/** Waits longer than this are refused; it is what a signed 32-bit number of seconds holds. */
+const longestWaitSeconds = 2_147_483_647;
+
+function noteWait(turn: Turn, thread: Thread, untilMs: number): void {
+  if (untilMs - thread.enteredAtMs > longestWaitSeconds * 1_000) throw new PathFailure('Wait state delay is too long.');
+  note(turn, thread, { type: 'wait', untilMs });
+}
+
+/** A Wait whose end is at a path. */
+function waitByPath(turn: Turn, thread: Thread, field: 'SecondsPath' | 'TimestampPath', path: string): void {
+  const value = lookUp(path, dataOf(turn, thread));
+  if (value === undefined) throw new PathFailure(`The ${field} parameter does not reference an input value: ${path}`);
+  if (field === 'SecondsPath') {
+    const seconds = typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value;
+    if (typeof seconds !== 'number' || !Number.isInteger(seconds)) {
+      throw new PathFailure(
+        `The SecondsPath parameter cannot be parsed as a long value: ${path} == ${inMessage(value)}`,
+      );
+    }
+    if (seconds < 0) throw new PathFailure(`The SecondsPath parameter cannot be negative: ${path} == ${seconds}`);
+    noteWait(turn, thread, thread.enteredAtMs + seconds * 1_000);
+    return;
+  }
+  const untilMs = typeof value === 'string' ? parseTimestamp(value) : undefined;
+  if (untilMs === undefined) {
+    throw new PathFailure(
+      `The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: ${path} == ${inMessage(value)}`,
+    );
+  }
+  noteWait(turn, thread, untilMs);
+}
+
+/** A value in a message: texts as they are, anything else as JSON. */
+function inMessage(value: Json): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
 async function beginWait(turn: Turn, thread: Thread, state: WaitState): Promise<void> {
+  if (state.SecondsPath !== undefined) return waitByPath(turn, thread, 'SecondsPath', state.SecondsPath);
+  if (state.TimestampPath !== undefined) return waitByPath(turn, thread, 'TimestampPath', state.TimestampPath);
   const bindings = bindingsFor(turn.execution, thread);
   if (state.Timestamp !== undefined) {
     const text = await evaluateTyped('string', state.Timestamp, bindings, turn.sources, 'Timestamp');
@@ -154,7 +215,7 @@ async function beginWait(turn: Turn, thread: Thread, state: WaitState): Promise<
       const message = `The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: ${text}`;
       throw new QueryEvaluationError(message, 'Timestamp', true);
     }
-    note(turn, thread, { type: 'wait', untilMs });
+    noteWait(turn, thread, untilMs);
     return;
   }
   const seconds = await evaluateTyped('number', state.Seconds ?? 0, bindings, turn.sources, 'Seconds');
@@ -168,6 +229,14 @@ async function beginWait(turn: Turn, thread: Thread, state: WaitState): Promise<
 async function failOnPurpose(turn: Turn, thread: Thread, state: FailState): Promise<void> {
   const bindings = bindingsFor(turn.execution, thread);
   const textOf = async (field: 'Error' | 'Cause') => {
+    const path = state[`${field}Path`];
+    if (path !== undefined) {
+      const value = evaluateField(path, `${field}Path`, dataOf(turn, thread));
+      if (typeof value === 'string') return value;
+      throw new PathFailure(
+        `The ${field}Path parameter does not reference a string value: ${path} == ${inMessage(value)}`,
+      );
+    }
     const template = state[field];
     return template === undefined ? undefined : evaluateTyped('string', template, bindings, turn.sources, field);
   };

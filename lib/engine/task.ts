@@ -1,9 +1,11 @@
 /** Task states: what is recorded of a task, and what the runner is asked to do. */
-import type { TaskState } from '../asl/definition.ts';
-import { fitsBytes, maxPayloadBytes, payloadOfValue } from '../asl/json.ts';
+import type { Json, TaskState } from '../asl/definition.ts';
+import { fitsBytes, maxPayloadBytes, type Payload, payloadOfValue } from '../asl/json.ts';
 import { evaluateTemplate, evaluateTyped, QueryEvaluationError } from '../asl/jsonata.ts';
+import { fillTemplate, PathFailure, selectPath } from '../asl/payload-template.ts';
 import { bindingsFor } from './bindings.ts';
-import { type Execution, retryCount, stateOf, type TaskInFlight, type Thread } from './execution.ts';
+import { dataOf, parametersOf } from './data-flow.ts';
+import { type Execution, retryCount, speaksJsonPath, stateOf, type TaskInFlight, type Thread } from './execution.ts';
 import { oversizeCause } from './finish.ts';
 import type { TaskOutcome, TaskRequest } from './ports.ts';
 import { note, record, type Turn } from './turn.ts';
@@ -28,9 +30,38 @@ function taskStateOf(thread: Thread): TaskState {
   return state;
 }
 
-/** Evaluates what the task is called with and records that it is scheduled. */
-export async function scheduleTask(turn: Turn, thread: Thread): Promise<void> {
-  const state = taskStateOf(thread);
+/** What a task is called with. */
+interface Call {
+  readonly parameters: Payload;
+  readonly timeout: number | undefined;
+  readonly roleArn: string | undefined;
+}
+
+/** @throws {PathFailure} */
+function callByPaths(turn: Turn, thread: Thread, state: TaskState): Call {
+  const data = dataOf(turn, thread);
+  const secondsAt = (field: 'TimeoutSeconds', path: string): number => {
+    const value = selectPath(path, data);
+    if (typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= 99_999_999) return value;
+    throw new PathFailure(
+      `The ${field}Path parameter does not reference an integer from 1 to 99999999: ${path} == ${JSON.stringify(value)}`,
+    );
+  };
+  const roleArn = fillTemplate(state.Credentials ?? {}, data) as { readonly RoleArn?: Json };
+  if (roleArn.RoleArn !== undefined && typeof roleArn.RoleArn !== 'string') {
+    throw new PathFailure(`The RoleArn of Credentials must be a string but was: ${JSON.stringify(roleArn.RoleArn)}`);
+  }
+  return {
+    timeout:
+      state.TimeoutSecondsPath === undefined
+        ? (state.TimeoutSeconds as number | undefined)
+        : secondsAt('TimeoutSeconds', state.TimeoutSecondsPath),
+    parameters: parametersOf(turn, thread),
+    roleArn: roleArn.RoleArn,
+  };
+}
+
+async function callByExpressions(turn: Turn, thread: Thread, state: TaskState): Promise<Call> {
   const { Arguments, TimeoutSeconds, Credentials } = state;
   const bindings = bindingsFor(turn.execution, thread);
   const parameters =
@@ -50,7 +81,16 @@ export async function scheduleTask(turn: Turn, thread: Thread): Promise<void> {
   const roleArn =
     Credentials === undefined
       ? undefined
-      : await evaluateTyped('string', Credentials.RoleArn, bindings, turn.sources, 'Credentials/RoleArn');
+      : await evaluateTyped('string', Credentials.RoleArn ?? '', bindings, turn.sources, 'Credentials/RoleArn');
+  return { parameters, timeout, roleArn };
+}
+
+/** Evaluates what the task is called with and records that it is scheduled. */
+export async function scheduleTask(turn: Turn, thread: Thread): Promise<void> {
+  const state = taskStateOf(thread);
+  const { parameters, timeout, roleArn } = speaksJsonPath(turn.execution, state)
+    ? callByPaths(turn, thread, state)
+    : await callByExpressions(turn, thread, state);
   if (!fitsBytes(parameters.text, maxPayloadBytes)) {
     const cause = `The arguments of the state '${thread.state}' exceed the maximum of ${maxPayloadBytes} bytes.`;
     note(turn, thread, { type: 'failure', error: 'States.DataLimitExceeded', cause });

@@ -1,6 +1,7 @@
 /** A turn: what a step may use to decide, and the records it has decided on, folded at once and not yet durable. */
 import type { HistoryEvent } from '../asl/history.ts';
 import { type EvaluationSources, QueryEvaluationError } from '../asl/jsonata.ts';
+import { PathFailure } from '../asl/payload-template.ts';
 import type { Execution, Thread } from './execution.ts';
 import { applyRecord } from './fold.ts';
 import type { JournalRecord } from './ports.ts';
@@ -66,7 +67,8 @@ function append(turn: Turn, journalRecord: JournalRecord): void {
 }
 
 /**
- * Does the work of a state. When an expression fails it records EvaluationFailed, which makes the thread fail.
+ * Does the work of a state. When an expression fails it records EvaluationFailed, which makes the thread fail; when a
+ * path fails it notes that failure.
  *
  * @param named the thread whose state the history names.
  * @returns false when the work failed that way.
@@ -81,19 +83,39 @@ export async function evaluating(
     await work();
     return true;
   } catch (thrown) {
-    if (!(thrown instanceof QueryEvaluationError)) throw thrown;
-    recordEvaluationFailure(turn, thread, thrown, named);
+    if (thrown instanceof QueryEvaluationError) recordEvaluationFailure(turn, thread, thrown, named);
+    else if (thrown instanceof PathFailure) notePathFailure(turn, thread, thrown, named);
+    else throw thrown;
     return false;
   }
 }
 
+/** A path that fails has no event of its own. */
+function notePathFailure(turn: Turn, thread: Thread, failed: PathFailure, named: Thread): void {
+  // A path of the Catch that handles a failure fails for good: it must not be caught by the same Catch.
+  const terminal = thread.phase.kind === 'failed';
+  const silent = failed.name === 'States.Runtime';
+  const cause = `${whereIn(named)} ${failed.message}`;
+  note(turn, thread, {
+    type: 'failure',
+    error: failed.name,
+    cause,
+    ...(terminal ? { terminal } : {}),
+    ...(silent ? { silent } : {}),
+  });
+}
+
+/** How AWS begins the cause of a failure inside a state. */
+export function whereIn(thread: Thread): string {
+  return `An error occurred while executing the state '${thread.state}' (entered at the event id #${thread.enteredId}).`;
+}
+
 function recordEvaluationFailure(turn: Turn, thread: Thread, failed: QueryEvaluationError, named: Thread): void {
-  const where = `An error occurred while executing the state '${named.state}' (entered at the event id #${named.enteredId}).`;
   // AWS lets the event refer to what came before the state when nothing else has happened in it.
   const atEntry = named === thread && thread.lastEventId === thread.enteredId && !failed.afterwards;
   const evaluationFailedEventDetails = {
     error: failed.name,
-    cause: `${where} ${failed.message}`,
+    cause: `${whereIn(named)} ${failed.message}`,
     ...(failed.location === undefined ? {} : { location: failed.location }),
     state: named.state,
   };

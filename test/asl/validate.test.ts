@@ -98,9 +98,9 @@ describe('refused', () => {
     ],
     ['a state that is none', machine({ a: 1 }), ['/States/a: Expected value of type Object']],
     [
-      'JSONPath',
-      { StartAt: 'a', States: { a: end } },
-      ['/States/a: UNSUPPORTED The query language JSONPath is not supported here: set "QueryLanguage": "JSONata"'],
+      'fields of JSONata in JSONPath',
+      { StartAt: 'a', States: { a: { ...end, Output: '{% 1 %}' } } },
+      ["/States/a/Output: The JSONata field 'Output' cannot be specified when the query language is JSONPath"],
     ],
     [
       'JSONPath in a JSONata machine',
@@ -253,7 +253,7 @@ describe('refused', () => {
       [
         '/States/a/Seconds: Expected an integer from 0 to 99999999',
         '/States/a/Timestamp: String does not match RFC3339 timestamp',
-        "/States/a: A Wait has exactly one of the fields 'Seconds' and 'Timestamp'",
+        '/States/a: Expected exactly one of the fields [Seconds, Timestamp], but found [Seconds, Timestamp]',
       ],
     ],
     [

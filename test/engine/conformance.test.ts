@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -8,6 +8,8 @@ const folder = mkdtempSync(join(tmpdir(), 'conformance-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const bench = new URL('../../bench/conformance.ts', import.meta.url).pathname;
+const floorProgram = new URL('../../bench/conformance/floor.ts', import.meta.url).pathname;
+const floor = join(folder, 'no-floor.json');
 const replay = (...args: string[]) => {
   const { status, stdout, stderr } = spawnSync(process.execPath, [bench, ...args], { encoding: 'utf8' });
   return { status, stdout: stdout.trim().split('\n'), stderr };
@@ -83,15 +85,23 @@ describe('the conformance bench', () => {
       {
         ...base,
         id: 'unsupported',
-        definition: { ...task, QueryLanguage: 'JSONPath' },
+        definition: { ...task, QueryLanguage: 'XPath' },
         expected: { status: 'SUCCEEDED', events: [] },
       },
     ];
-    const table = [{ id: 't', kind: 'table', category: 'own', source: { provenance: 'aws' }, rows: [], expected: {} }];
+    const table = [
+      {
+        id: 't',
+        kind: 'table',
+        category: 'own',
+        source: { provenance: 'aws' },
+        rows: [{ definition: { ...task, QueryLanguage: 'XPath' }, input: {}, expected: { status: 'SUCCEEDED' } }],
+      },
+    ];
     mkdirSync(join(folder, 'cases'));
     writeFileSync(join(folder, 'cases', 'execution.own.json'), JSON.stringify(cases));
     writeFileSync(join(folder, 'cases', 'table.own.json'), JSON.stringify(table));
-    expect(replay(join(folder, 'cases'), '--failing')).toStrictEqual({
+    expect(replay(join(folder, 'cases'), '--failing', '--floor', floor)).toStrictEqual({
       status: 0,
       stderr: '',
       stdout: [
@@ -101,10 +111,58 @@ describe('the conformance bench', () => {
         'result\texecution\tunsupported',
         'result\ttable\tt',
         'execution own: result 3/6, history 2/6',
-        'table own: result 0/1',
+        'table own: result 0/1, rows 0/1',
         'conformance: result 3/7, history 2/6',
       ],
     });
+  });
+
+  test('exits 1 below the floor, which it raises and never lowers', () => {
+    const cases = join(folder, 'floor');
+    mkdirSync(cases);
+    const passing = {
+      ...base,
+      id: 'passes',
+      tasks: answered({ a: 1 }),
+      expected: { status: 'SUCCEEDED', output: { a: 1 }, events: events({ a: 1 }) },
+    };
+    const write = (...written: readonly object[]) =>
+      writeFileSync(join(cases, 'execution.own.json'), JSON.stringify(written));
+    const floorFile = join(folder, 'raised.json');
+    const floorText = () => JSON.parse(readFileSync(floorFile, 'utf8')) as unknown;
+    write(passing);
+    expect(replay(cases, '--floor', floorFile, '--raise').status).toBe(0);
+    expect(floorText()).toStrictEqual({ 'execution own': { result: 1, history: 1, rows: 0 } });
+    write({ ...passing, expected: { ...passing.expected, output: { a: 2 } } });
+    const { status, stderr } = replay(cases, '--floor', floorFile, '--raise');
+    expect([status, stderr.trim(), floorText()]).toStrictEqual([
+      1,
+      'conformance: below the floor: execution own: result 0 of 1',
+      { 'execution own': { result: 1, history: 1, rows: 0 } },
+    ]);
+  });
+
+  test('compares two floors', () => {
+    const files = [3, 2].map((result, index) => {
+      const file = join(folder, `floor-${index}.json`);
+      writeFileSync(file, JSON.stringify({ 'execution own': { result, history: 1, rows: 0 } }));
+      return file;
+    });
+    const compare = (...args: readonly (string | undefined)[]) => {
+      const { status, stderr } = spawnSync(
+        process.execPath,
+        [floorProgram, ...args.filter((arg) => arg !== undefined)],
+        {
+          encoding: 'utf8',
+        },
+      );
+      return [status, stderr.trim()];
+    };
+    expect([compare(files[1], files[0]), compare(files[0], files[1]), compare(files[0])]).toStrictEqual([
+      [0, ''],
+      [1, 'floor: sank: execution own: result 2 of 3'],
+      [2, 'floor: name two floor files, as in: floor BEFORE AFTER'],
+    ]);
   });
 
   test.each([[[]], [[join(folder, 'missing')]], [[folder]]])('exits 2 without cases: %j', (args) => {
