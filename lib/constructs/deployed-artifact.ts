@@ -1,10 +1,13 @@
 /**
- * The artifact of a compiled pipeline as an asset, and the mark by which bookkeeping finds it. CloudFormation can put no
- * item into a table and no object into a bucket without a function of its own; CDK brings assets with every deployment.
+ * What of a compiled pipeline goes out as files, among the assets of the app: CDK brings them with every deployment.
+ *
+ * The artifact, because CloudFormation can put no item into a table and no object into a bucket without a function of
+ * its own; the definition ends with the mark by which bookkeeping finds it. And the definition, because a thousand jobs
+ * would fill the template; functions are put into it while it is deployed.
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join, parse, relative } from 'node:path';
 import { Stage } from 'aws-cdk-lib';
 import { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import type { Construct } from 'constructs';
@@ -35,25 +38,33 @@ function isPosition(value: unknown): value is SourcePosition {
   return typeof file === 'string' && typeof line === 'number' && typeof column === 'number';
 }
 
-/** The artifact as a file among the assets of the app. */
+/** The artifact as a file among the assets of the app. Bookkeeping may read those that end so. */
 export function artifactAsset(scope: Construct, artifact: PipelineArtifact): Asset {
   const text = JSON.stringify(portableArtifact(artifact, process.cwd()));
-  const hash = createHash('sha256').update(text).digest('hex');
+  return new Asset(scope, 'Artifact', { path: assemblyFile(scope, `${artifact.pipeline.id}.bunsui`, text) });
+}
+
+/**
+ * Writes a text beside the app's assets.
+ *
+ * @param name with an extension, which the asset has too
+ * @returns the file's path, which holds a hash of the text
+ */
+export function assemblyFile(scope: Construct, name: string, text: string): string {
   const outdir = Stage.of(scope)?.assetOutdir;
   if (outdir === undefined) {
     throw new BunsuiError('ConfigError', 'BS2002', `${scope.node.path} stands in no App: put its stack into one`);
   }
   const folder = join(outdir, 'pipelines');
   mkdirSync(folder, { recursive: true });
-  const path = join(folder, `${artifact.pipeline.id}-${hash.slice(0, 16)}.json`);
+  const hash = createHash('sha256').update(text).digest('hex');
+  const { name: base, ext } = parse(name);
+  const path = join(folder, `${base}-${hash.slice(0, 16)}${ext}`);
   writeFileSync(path, text);
-  return new Asset(scope, 'Artifact', { path });
+  return path;
 }
 
-/** The definition whose comment ends with the mark of the artifact. */
-export function markDefinition(artifact: PipelineArtifact, asset: Asset): PipelineArtifact['definition'] {
-  const { definition, version } = artifact;
-  const comment = typeof definition['Comment'] === 'string' ? `${definition['Comment']} ` : '';
-  const mark = deploymentMark({ version, bucket: asset.s3BucketName, key: asset.s3ObjectKey });
-  return { ...definition, Comment: `${comment}${mark}` };
+/** The mark of an artifact, which a definition's comment ends with. */
+export function markOf({ version }: PipelineArtifact, { s3BucketName, s3ObjectKey }: Asset): string {
+  return deploymentMark({ version, bucket: s3BucketName, key: s3ObjectKey });
 }

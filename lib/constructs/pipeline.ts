@@ -1,37 +1,41 @@
 /**
  * Pipeline: one pipeline on AWS. Its definition is compiled as the command line compiles it; each operation becomes a
- * function, the graph a state machine that may call exactly those, and a rule tells the platform when a run has ended.
+ * function, the graph a state machine that may call exactly those, its schedules and triggers what starts it.
  */
-import { Annotations, Aws, Duration, Fn, Names, Size, Stack } from 'aws-cdk-lib';
+import { Annotations, ArnFormat, Aws, Duration, Fn, Size, Stack } from 'aws-cdk-lib';
 import type { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
-import { CfnRule } from 'aws-cdk-lib/aws-events';
+import type { CfnRule } from 'aws-cdk-lib/aws-events';
 import type { IGrantable } from 'aws-cdk-lib/aws-iam';
-import { Grant, Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import type { Function as LambdaFunction, Version } from 'aws-cdk-lib/aws-lambda';
-import { CfnPermission } from 'aws-cdk-lib/aws-lambda';
-import { LogGroup } from 'aws-cdk-lib/aws-logs';
-import type { Asset } from 'aws-cdk-lib/aws-s3-assets';
-import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
+import { Grant, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import type { CfnSchedule } from 'aws-cdk-lib/aws-scheduler';
+import type { CfnStateMachineAlias, CfnStateMachineVersion, StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
-import type { LambdaOperationIr } from '../ir/nodes.ts';
+import type { LambdaOperationIr, PipelineIr } from '../ir/nodes.ts';
 import { environment } from '../storage-layout.ts';
-import { acknowledgeWildcards } from './acknowledgements.ts';
 import type { PipelineDefinition } from './artifact-of.ts';
 import { artifactOf, diagnosticLine } from './artifact-of.ts';
 import { operationCode } from './bundle-operation.ts';
-import { artifactAsset, markDefinition } from './deployed-artifact.ts';
 import { LoggedFunction } from './logged-function.ts';
-import { placeFunctions } from './place-functions.ts';
-import type { Platform } from './platform.ts';
+import { pipelineSchedule, pipelineTrigger } from './pipeline-firings.ts';
+import { requireRoom } from './pipeline-limits.ts';
+import { pipelineMachine } from './pipeline-machine.ts';
+import type { IPlatform, NetworkPlace } from './platform-interface.ts';
 
-/** Properties of a `Pipeline`. */
-export interface PipelineProps {
-  /** Where its sessions are kept. */
-  readonly platform: Platform;
+/** Properties of a `Pipeline`. `vpc`, `vpcSubnets` and `securityGroups` say where its functions stand. */
+export interface PipelineProps extends NetworkPlace {
+  /** Where its sessions are kept: a `Platform`, or one that is deployed elsewhere (`Platform.fromAttributes`). */
+  readonly platform: IPlatform;
   /** What the pipeline's file exports by default. */
   readonly definition: PipelineDefinition;
+  /**
+   * Whether its schedules and triggers start it. They are made in any case; `false` is for a stage where people start it.
+   *
+   * @default true
+   */
+  readonly startsByItself?: boolean;
 }
 
 /**
@@ -47,39 +51,41 @@ export class Pipeline extends Construct {
   /** What was compiled, with its version. */
   readonly artifact: PipelineArtifact;
   readonly stateMachine: StateMachine;
+  /** What was published of the state machine. Those of earlier deployments stay, for the sessions that began on them. */
+  readonly stateMachineVersion: CfnStateMachineVersion;
+  /** `live`: the version that was deployed last. */
+  readonly stateMachineAlias: CfnStateMachineAlias;
   /** The functions, by operation. */
   readonly operations: { readonly [operation: string]: LambdaFunction };
-  /** Where the state machine writes its events. */
-  readonly logGroup: LogGroup;
+  /** The schedules, by their ids in the pipeline. */
+  readonly schedules: { readonly [schedule: string]: CfnSchedule };
+  /** The rules of the triggers, by their ids in the pipeline. */
+  readonly triggers: { readonly [trigger: string]: CfnRule };
 
   constructor(scope: Construct, id: string, props: PipelineProps) {
     super(scope, id);
-    const { platform } = props;
+    const { platform, startsByItself = true } = props;
     const { artifact, notes } = artifactOf(props.definition);
+    const { pipeline } = artifact;
     this.artifact = artifact;
     for (const note of notes) Annotations.of(this).addInfo(diagnosticLine(note));
-    const made = Object.values(artifact.pipeline.operations).map((operation) => ({
-      id: operation.id,
-      logged: this.newOperation(operation, platform),
-    }));
-    this.operations = Object.fromEntries(made.map(({ id: operation, logged }) => [operation, logged.function]));
-    this.logGroup = new LogGroup(this, 'LogGroup', {
-      // Step Functions keeps one resource policy for all groups under this prefix; others use up a quota of policies.
-      // The end of the stack's id makes the name new when a stack is made again and the old group was retained.
-      logGroupName: Fn.join('-', [
-        `/aws/vendedlogs/states/${Names.uniqueResourceName(this, { maxLength: 120, separator: '-' })}`,
-        Fn.select(2, Fn.split('/', Aws.STACK_ID)),
-      ]),
-      retention: platform.logRetention,
-      removalPolicy: platform.removalPolicy,
-      ...(platform.encryptionKey === undefined ? {} : { encryptionKey: platform.encryptionKey }),
-    });
-    const asset = artifactAsset(this, artifact);
-    this.stateMachine = this.newStateMachine(markDefinition(artifact, asset));
-    // A function that ran before its log group is there would make one without an end, and the deployment would fail.
-    this.stateMachine.node.addDependency(...made.map(({ logged }) => logged));
-    this.allowBookkeeping(platform, asset);
-    this.announceEnds(platform);
+    requireRoom(pipeline, platform);
+    requireChannels(pipeline, platform);
+    this.operations = byId(Object.values(pipeline.operations), (operation) => this.newOperation(operation, props));
+    const { stateMachine, version, alias } = pipelineMachine(this, platform, artifact, this.operations);
+    this.stateMachine = stateMachine;
+    this.stateMachineVersion = version;
+    this.stateMachineAlias = alias;
+    this.schedules = byId(pipeline.schedules ?? [], (schedule) =>
+      pipelineSchedule(this, platform, pipeline, schedule, startsByItself),
+    );
+    this.triggers = byId(pipeline.triggers ?? [], (trigger) =>
+      pipelineTrigger(this, platform, pipeline, trigger, startsByItself),
+    );
+    // A schedule may be due at once: what it starts must be there.
+    for (const firing of [...Object.values(this.schedules), ...Object.values(this.triggers)]) {
+      firing.node.addDependency(alias);
+    }
   }
 
   /**
@@ -100,29 +106,27 @@ export class Pipeline extends Construct {
     return found;
   }
 
-  /** Lets somebody start executions of this pipeline by Step Functions itself. For sessions with a key: `platform.grantStart`. */
+  /**
+   * Lets somebody start executions of this pipeline by Step Functions itself, which are adopted as sessions. For
+   * sessions with a key: `platform.grantStart`.
+   */
   grantStart(grantee: IGrantable): Grant {
-    return Grant.addToPrincipal({
-      grantee,
-      actions: ['states:StartExecution'],
-      resourceArns: [this.stateMachine.stateMachineArn],
-    });
+    return this.grant(grantee, this.machineArns(), 'StartExecution');
   }
 
-  /** Lets somebody see the executions of this pipeline and their histories. */
+  /** Lets somebody see the executions of this pipeline and their histories. For sessions and logs: `platform.grantRead`. */
   grantRead(grantee: IGrantable): Grant {
-    const executions = Grant.addToPrincipal({
-      grantee,
-      actions: ['states:DescribeExecution', 'states:GetExecutionHistory'],
-      resourceArns: [this.executionArns()],
-    });
+    const executions = this.grant(grantee, [this.executionArns()], 'DescribeExecution', 'GetExecutionHistory');
     return executions.combine(
-      Grant.addToPrincipal({
-        grantee,
-        actions: ['states:DescribeStateMachine', 'states:ListExecutions'],
-        resourceArns: [this.stateMachine.stateMachineArn],
-      }),
+      this.grant(grantee, this.machineArns(), 'DescribeStateMachine', 'ListStateMachineVersions', 'ListExecutions'),
     );
+  }
+
+  /** Lets somebody see, redrive and stop the executions of this pipeline, and start new ones. */
+  grantRerun(grantee: IGrantable): Grant {
+    return this.grantStart(grantee)
+      .combine(this.grantRead(grantee))
+      .combine(this.grant(grantee, [this.executionArns()], 'RedriveExecution', 'StopExecution'));
   }
 
   /** Executions started. @default - sum over five minutes */
@@ -145,13 +149,20 @@ export class Pipeline extends Construct {
     return this.stateMachine.metricTimedOut(options);
   }
 
+  /** Executions that were stopped. @default - sum over five minutes */
+  metricAborted(options?: MetricOptions): Metric {
+    return this.stateMachine.metricAborted(options);
+  }
+
   /** From start to end of an execution, milliseconds. @default - average over five minutes */
   metricTime(options?: MetricOptions): Metric {
     return this.stateMachine.metricTime(options);
   }
 
-  private newOperation(operation: LambdaOperationIr, platform: Platform): LoggedFunction {
-    const logged = new LoggedFunction(this, `Operation-${operation.id}`, {
+  private newOperation(operation: LambdaOperationIr, { platform, vpc, ...network }: PipelineProps): LambdaFunction {
+    const { vpcSubnets, securityGroups } = network;
+    const { encryptionKey } = platform;
+    const { function: made } = new LoggedFunction(this, `Operation-${operation.id}`, {
       code: operationCode(operation),
       description: `bunsui: ${this.artifact.pipeline.id}/${operation.id}`,
       timeout: Duration.seconds(operation.timeoutSeconds),
@@ -166,126 +177,74 @@ export class Pipeline extends Construct {
       platformTagValue: platform.tagValue,
       logRetention: platform.logRetention,
       removalPolicy: platform.removalPolicy,
-      ...(platform.encryptionKey === undefined ? {} : { encryptionKey: platform.encryptionKey }),
+      network:
+        vpc === undefined
+          ? platform.network
+          : {
+              vpc,
+              ...(vpcSubnets === undefined ? {} : { vpcSubnets }),
+              ...(securityGroups === undefined ? {} : { securityGroups }),
+            },
+      ...(encryptionKey === undefined ? {} : { encryptionKey }),
+      named: {
+        functionName: functionName(this, this.artifact.pipeline.id, operation.id),
+        statements: [
+          // The wrapper's checkpoint.
+          new PolicyStatement({
+            actions: ['dynamodb:GetItem', 'dynamodb:PutItem'],
+            resources: [platform.jobHistoryTable.tableArn],
+          }),
+        ],
+      },
     });
-    logged.function.addToRolePolicy(
-      new PolicyStatement({
-        actions: ['dynamodb:GetItem', 'dynamodb:PutItem'],
-        resources: [platform.jobHistoryTable.tableArn],
-      }),
-    );
-    platform.encryptionKey?.grantEncryptDecrypt(logged.function);
-    return logged;
+    encryptionKey?.grantEncryptDecrypt(made);
+    return made;
   }
 
-  private newStateMachine(definition: PipelineArtifact['definition']): StateMachine {
-    const { account } = Stack.of(this);
-    const functions = Object.values(this.operations);
-    const role = new Role(this, 'Role', {
-      assumedBy: new ServicePrincipal('states.amazonaws.com', {
-        conditions: {
-          StringEquals: { 'aws:SourceAccount': account },
-          ArnLike: {
-            'aws:SourceArn': Stack.of(this).formatArn({
-              service: 'states',
-              resource: 'stateMachine',
-              resourceName: '*',
-            }),
-          },
-        },
-      }),
-    });
-    // Every version: executions that began before a deployment, or are redriven after it, call the older ones.
-    const invoked = functions.map(({ functionArn }) => `${functionArn}:*`);
-    role.addToPolicy(new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: invoked }));
-    acknowledgeWildcards(role, 'versions', invoked);
-    acknowledgeWildcards(role, 'delivery', ['*']);
-    const versions: { readonly [operation: string]: Version } = Object.fromEntries(
-      Object.entries(this.operations).map(([id, made]) => [id, made.currentVersion]),
-    );
-    const arns = Object.fromEntries(Object.entries(versions).map(([id, version]) => [id, version.functionArn]));
-    return new StateMachine(this, 'StateMachine', {
-      // Bookkeeping knows by this name whose execution it is that somebody started in the console.
-      stateMachineName: this.artifact.pipeline.id,
-      stateMachineType: StateMachineType.STANDARD,
-      definitionBody: DefinitionBody.fromString(Stack.of(this).toJsonString(placeFunctions(definition, arns))),
-      comment: this.artifact.pipeline.description ?? this.artifact.pipeline.id,
-      role,
-      logs: { destination: this.logGroup, level: LogLevel.ALL, includeExecutionData: true },
-      tracingEnabled: true,
-    });
+  private grant(grantee: IGrantable, resourceArns: string[], ...actions: readonly string[]): Grant {
+    return Grant.addToPrincipal({ grantee, actions: actions.map((action) => `states:${action}`), resourceArns });
+  }
+
+  /** The machine with its versions and aliases. */
+  private machineArns(): string[] {
+    const { stateMachineArn } = this.stateMachine;
+    return [stateMachineArn, `${stateMachineArn}:*`];
   }
 
   private executionArns(): string {
     return Stack.of(this).formatArn({
       service: 'states',
-      resource: `execution:${this.stateMachine.stateMachineName}:*`,
+      resource: 'execution',
+      resourceName: `${this.stateMachine.stateMachineName}:*`,
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
     });
   }
+}
 
-  /** Stands here and not with the platform, which may be in a stack that this one depends on. */
-  private allowBookkeeping(platform: Platform, asset: Asset): void {
-    const { startSession, sessionEnded } = platform;
-    const readArtifact = new PolicyStatement({
-      actions: ['s3:GetObject'],
-      resources: [asset.bucket.arnForObjects(asset.s3ObjectKey)],
-    });
-    new Policy(this, 'StartSession', {
-      roles: [startSession.role].filter((role) => role !== undefined),
-      statements: [
-        new PolicyStatement({
-          actions: ['states:StartExecution', 'states:DescribeStateMachine'],
-          resources: [this.stateMachine.stateMachineArn],
-        }),
-        readArtifact,
-      ],
-    });
-    const policy = new Policy(this, 'SessionEnded', {
-      roles: [sessionEnded.role].filter((role) => role !== undefined),
-      statements: [
-        new PolicyStatement({
-          actions: [
-            'states:DescribeExecution',
-            'states:GetExecutionHistory',
-            'states:DescribeStateMachineForExecution',
-          ],
-          resources: [this.executionArns()],
-        }),
-        readArtifact,
-      ],
-    });
-    acknowledgeWildcards(policy, 'executions', [this.executionArns()]);
-  }
+function byId<T extends { readonly id: string }, R>(things: readonly T[], make: (thing: T) => R) {
+  return Object.fromEntries(things.map((thing) => [thing.id, make(thing)])) as { readonly [id: string]: R };
+}
 
-  /** Low-level resources, because the permission belongs here too, for the same reason. */
-  private announceEnds(platform: Platform): void {
-    const { sessionEnded, deadLetterQueue } = platform;
-    const rule = new CfnRule(this, 'Ended', {
-      description: `bunsui: an execution of ${this.artifact.pipeline.id} has ended`,
-      state: 'ENABLED',
-      eventPattern: {
-        source: ['aws.states'],
-        'detail-type': ['Step Functions Execution Status Change'],
-        detail: {
-          status: ['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'],
-          stateMachineArn: [this.stateMachine.stateMachineArn],
-        },
-      },
-      targets: [
-        {
-          id: 'SessionEnded',
-          arn: sessionEnded.functionArn,
-          deadLetterConfig: { arn: deadLetterQueue.queueArn },
-          retryPolicy: { maximumEventAgeInSeconds: 86_400, maximumRetryAttempts: 185 },
-        },
-      ],
-    });
-    rule.node.addDependency(platform);
-    new CfnPermission(this, 'EndedPermission', {
-      action: 'lambda:InvokeFunction',
-      functionName: sessionEnded.functionArn,
-      principal: 'events.amazonaws.com',
-      sourceArn: rule.attrArn,
-    });
+/**
+ * `{pipeline}-{operation}-…`, at most 64 characters. Its end makes it unique: where the pipeline stands in the app, and
+ * the stack's id, so that a stack that is made again does not find the log groups that the old one has left.
+ */
+function functionName(scope: Construct, pipeline: string, operation: string): string {
+  const stack = Fn.select(0, Fn.split('-', Fn.select(2, Fn.split('/', Aws.STACK_ID))));
+  return `${`${pipeline}-${operation}`.slice(0, 46)}-${scope.node.addr.slice(-8)}-${stack}`;
+}
+
+/** @throws {BunsuiError} BS1118 when a notice would go to a channel that the platform does not have */
+function requireChannels({ id, notify = [] }: PipelineIr, { channelNames }: IPlatform): void {
+  if (channelNames === undefined) return;
+  for (const { to, source } of notify) {
+    const missing = to.find((channel) => !channelNames.includes(channel));
+    if (missing === undefined) continue;
+    const known = channelNames.length === 0 ? 'none' : channelNames.join(', ');
+    throw new BunsuiError(
+      'PipelineError',
+      'BS1118',
+      `pipeline ${id} notifies channel "${missing}" (${source.file}:${source.line}), and the platform has ${known}; declare it in the platform's channels`,
+    );
   }
 }

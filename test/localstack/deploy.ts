@@ -96,7 +96,7 @@ export async function openTarget(target: Target): Promise<OpenTarget> {
       const { stateMachineArn = '' } = await sfn.send(
         new CreateStateMachineCommand({
           name: freshName(pipeline.id),
-          definition: JSON.stringify(placeFunctions(definition, Object.fromEntries(arns))),
+          definition: placeFunctions(definition, Object.fromEntries(arns)).text,
           roleArn: role,
         }),
       );

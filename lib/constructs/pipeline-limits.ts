@@ -1,0 +1,30 @@
+/** What a stack can hold, said in the author's words before CloudFormation would refuse it. */
+import { BunsuiError } from '../errors.ts';
+import type { PipelineIr } from '../ir/nodes.ts';
+import type { IPlatform } from './platform-interface.ts';
+
+/** @see https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html */
+const stackResources = 500;
+/** Function, version, role and log group; with a key of the customer a policy for it. */
+const perOperation = 4;
+/** State machine, its version and alias, its role and the role's policy, and one that takes what the first cannot hold. */
+const perPipeline = 8;
+
+/** How many resources the stack of a pipeline has, at least. */
+export function resourcesOfPipeline(pipeline: PipelineIr, withKey: boolean): number {
+  const operations = Object.keys(pipeline.operations).length;
+  const firings = (pipeline.schedules?.length ?? 0) + (pipeline.triggers?.length ?? 0);
+  return perPipeline + operations * (perOperation + (withKey ? 1 : 0)) + firings;
+}
+
+/** @throws {BunsuiError} BS1113 when the pipeline alone has more resources than a stack holds */
+export function requireRoom(pipeline: PipelineIr, { encryptionKey }: IPlatform): void {
+  const resources = resourcesOfPipeline(pipeline, encryptionKey !== undefined);
+  if (resources <= stackResources) return;
+  const { id, source, operations } = pipeline;
+  throw new BunsuiError(
+    'PipelineError',
+    'BS1113',
+    `pipeline ${id} (${source.file}:${source.line}) has ${Object.keys(operations).length} operations, which make ${resources} resources, and CloudFormation takes ${stackResources} in a stack; let jobs share operations (one operation serves any number of jobs), or split the pipeline in two`,
+  );
+}

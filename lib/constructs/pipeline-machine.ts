@@ -1,0 +1,118 @@
+/** The state machine of a pipeline: its definition as an asset, the role it calls functions with, version and alias. */
+import { createHash } from 'node:crypto';
+import { Lazy, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Role, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import {
+  CfnStateMachineAlias,
+  CfnStateMachineVersion,
+  DefinitionBody,
+  LogLevel,
+  StateMachine,
+  StateMachineType,
+} from 'aws-cdk-lib/aws-stepfunctions';
+import type { Construct } from 'constructs';
+import { definitionLimitBytes } from '../compiler/compile.ts';
+import { BunsuiError } from '../errors.ts';
+import type { PipelineArtifact } from '../ir/artifact.ts';
+import { acknowledgeWildcards } from './acknowledgements.ts';
+import { artifactAsset, assemblyFile, markOf } from './deployed-artifact.ts';
+import { placeFunctions } from './place-functions.ts';
+import type { IPlatform } from './platform-interface.ts';
+
+export interface PipelineMachine {
+  readonly stateMachine: StateMachine;
+  readonly version: CfnStateMachineVersion;
+  readonly alias: CfnStateMachineAlias;
+}
+
+/**
+ * Makes the state machine, which calls the published versions of the functions.
+ *
+ * @throws {BunsuiError} BS1113 when the definition is too large once the functions' ARNs stand in it.
+ */
+export function pipelineMachine(
+  scope: Construct,
+  platform: IPlatform,
+  artifact: PipelineArtifact,
+  functions: { readonly [operation: string]: LambdaFunction },
+): PipelineMachine {
+  const { id, source } = artifact.pipeline;
+  const operations = Object.entries(functions);
+  const keyOf = (index: number) => `function${index}`;
+  const keys = Object.fromEntries(operations.map(([operation], index) => [operation, `\${${keyOf(index)}}`]));
+  const { text, bytesAtMost } = placeFunctions(artifact.definition, keys, '${artifact}');
+  if (bytesAtMost > definitionLimitBytes) {
+    throw new BunsuiError(
+      'PipelineError',
+      'BS1113',
+      `the state machine of pipeline ${id} (${source.file}:${source.line}) has up to ${bytesAtMost} bytes with its functions, and Step Functions takes ${definitionLimitBytes}; split the pipeline in two, or put jobs of one kind into a p.map`,
+    );
+  }
+  const versions = operations.map(([, made], index) => [keyOf(index), made.currentVersion.functionArn] as const);
+  const substitutions = { artifact: markOf(artifact, artifactAsset(scope, artifact)), ...Object.fromEntries(versions) };
+  const stateMachine = new StateMachine(scope, 'StateMachine', {
+    // Bookkeeping knows by this name whose execution it is that somebody started in the console.
+    stateMachineName: `${platform.prefix}-${id}`,
+    stateMachineType: StateMachineType.STANDARD,
+    definitionBody: DefinitionBody.fromFile(assemblyFile(scope, `${id}.asl.json`, text)),
+    definitionSubstitutions: substitutions,
+    role: machineRole(scope, Object.values(functions)),
+    logs: { destination: platform.logGroup, level: LogLevel.ALL, includeExecutionData: true },
+    tracingEnabled: true,
+  });
+  return { stateMachine, ...published(scope, stateMachine, artifact, [text, substitutions]) };
+}
+
+/** A role that only machines of this account may take, and that may call exactly these functions. */
+function machineRole(scope: Construct, functions: readonly LambdaFunction[]): Role {
+  const stack = Stack.of(scope);
+  const machines = stack.formatArn({ service: 'states', resource: 'stateMachine', resourceName: '*' });
+  const role = new Role(scope, 'Role', {
+    assumedBy: new ServicePrincipal('states.amazonaws.com', {
+      conditions: {
+        StringEquals: { 'aws:SourceAccount': stack.account },
+        ArnLike: { 'aws:SourceArn': machines },
+      },
+    }),
+  });
+  // Every version: executions that began before a deployment, or are redriven after it, call the older ones.
+  const invoked = functions.map(({ functionArn }) => `${functionArn}:*`);
+  // CDK moves whole statements into another policy when one would grow larger than IAM takes.
+  for (let first = 0; first < invoked.length; first += 25) {
+    const resources = invoked.slice(first, first + 25);
+    role.addToPolicy(new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources }));
+  }
+  acknowledgeWildcards(role, 'versions', invoked);
+  acknowledgeWildcards(role, 'delivery', ['*']);
+  return role;
+}
+
+/**
+ * The version of what is deployed, and the alias `live` that names it. Sessions start on versions: one that waits in a
+ * queue while the pipeline is deployed anew begins on the definition that its record names. Older versions stay.
+ */
+function published(scope: Construct, machine: StateMachine, { version: label }: PipelineArtifact, content: unknown) {
+  const version = new CfnStateMachineVersion(scope, 'Version', {
+    stateMachineArn: machine.stateMachineArn,
+    stateMachineRevisionId: machine.stateMachineRevisionId,
+    description: label,
+  });
+  // A version cannot be changed: another content is another resource, and the one before is left where it is. What
+  // the content is, is known when everything has been said about the functions.
+  const stack = Stack.of(scope);
+  const base = stack.resolve(version.logicalId) as string;
+  const hashed = () =>
+    createHash('sha256')
+      .update(JSON.stringify(stack.resolve(content)))
+      .digest('hex')
+      .slice(0, 16);
+  version.overrideLogicalId(Lazy.uncachedString({ produce: () => `${base}${hashed()}` }));
+  version.applyRemovalPolicy(RemovalPolicy.RETAIN);
+  const alias = new CfnStateMachineAlias(scope, 'Alias', {
+    name: 'live',
+    description: 'the version that was deployed last',
+    routingConfiguration: [{ stateMachineVersionArn: version.attrArn, weight: 100 }],
+  });
+  return { version, alias };
+}
