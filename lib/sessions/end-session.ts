@@ -7,7 +7,7 @@ import { PutObjectCommand } from '@aws-sdk/client-s3';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import { policyOf } from '../ir/policy.ts';
 import type { NoticeEvent } from '../ir/nodes.ts';
-import { objectKeys } from '../storage-layout.ts';
+import { type ExecutionBlock, objectKeys } from '../storage-layout.ts';
 import { adoptedItem, blockOf } from './adopt.ts';
 import { attemptItems, countsOf, iso, messageOf } from './attempt-items.ts';
 import { pipelineOfExecution } from './deployed.ts';
@@ -28,6 +28,12 @@ import type { SessionView } from './view.ts';
 
 export interface EndRequest {
   readonly executionArn: string;
+  /**
+   * Milliseconds since the epoch: an execution that ended later is left to who is told of its end.
+   *
+   * @default it may have ended just now
+   */
+  readonly endedBefore?: number;
 }
 
 export interface EndedSession {
@@ -54,6 +60,9 @@ export async function endSession(
   if (execution.status === 'RUNNING') return { session_id: block.session, status: 'running', outcome: 'running' };
 
   const stored = await getSession(deps, block.session);
+  if (stored !== undefined && isPast(execution, block, stored)) {
+    return { session_id: stored.session_id, status: stored.status, outcome: 'exists' };
+  }
   const { item, artifact } = await startingPoint(deps, execution, stored);
   const view = foldHistory(artifact, await readHistory(deps.sfn, executionArn));
   await putMissing(deps, item.session_id, attemptItems(view, item, executionArn));
@@ -70,10 +79,16 @@ export async function endSession(
   );
   const notice = deps.notices === undefined ? undefined : endNotice(deps.notices, artifact, view, session);
   const told = notice === undefined || stored?.noticed === notice.delivery_id;
-  if (!told) await enterOutbox(deps, notice.delivery_id, executionArn);
+  if (!told) await enterOutbox(deps, entry(notice));
   const written = await record(deps, session, stored === undefined);
   if (!told && deps.notices !== undefined) await tell(deps, deps.notices, artifact, view, session, written);
   return { session_id: item.session_id, status: view.status, outcome: written ? 'ended' : 'exists' };
+}
+
+/** True when the session has gone on since: what is told of now is an end that came late, or came again. */
+function isPast(execution: ExecutionFacts, { generation }: ExecutionBlock, stored: SessionItem): boolean {
+  if (generation !== stored.generation) return generation < stored.generation;
+  return execution.redriveCount < (stored.redrive_count ?? 0);
 }
 
 /** Writes the records that are not there or say something else: nearly all are, if the live feed has kept up. */

@@ -2,22 +2,22 @@
  * Starting a session, at most once per key. Every step may be the last one before a crash, and the same request may
  * come again at any time; whoever comes next goes on where the last one stopped:
  *
- *     key's item (conditional) → session's item with its ARN (conditional) → StartExecution by name → status (conditional)
+ *     key's item (conditional) → session's item with its ARN (conditional) → its turn (`overlap.ts`) →
+ *     StartExecution by name → status (conditional)
  */
 import { createHash } from 'node:crypto';
-import { ExecutionAlreadyExists, StartExecutionCommand, StateMachineDoesNotExist } from '@aws-sdk/client-sfn';
 import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { BunsuiError } from '../errors.ts';
 import type { Json } from '../ir/expressions.ts';
 import type { JsonSchema } from '../ir/nodes.ts';
 import { type ExecutionBlock, executionName, reservedInputKey, sessionIdOf } from '../storage-layout.ts';
-import { stopIfCancelled } from './cancel.ts';
-import { machineToStart, pipelineToStart } from './deployed.ts';
-import type { StartDeps, StoreDeps } from './deps.ts';
-import { fitText } from './fit-text.ts';
+import { pipelineToStart } from './deployed.ts';
+import type { StartDeps } from './deps.ts';
 import { checkInput, type InputIssue } from './input-schema.ts';
 import type { DedupItem, PipelineItem, SessionItem, SessionTrigger } from './items.ts';
-import { advanceSession, createItem } from './store.ts';
+import { beginQueued } from './overlap.ts';
+import { executionArnOf } from './start-queued.ts';
+import { createItem } from './store.ts';
 
 export interface StartRequest {
   readonly pipeline: string;
@@ -34,9 +34,19 @@ export interface StartRequest {
 export interface StartedSession {
   readonly session_id: string;
   readonly created_at: string;
+  /** Where its execution runs, or will run. */
   readonly execution_arn: string;
   /** `exists`: an earlier request with the same key made the session. */
   readonly outcome: 'created' | 'exists';
+  /** What the overlap policy did with it: it waits for others to end, or was dropped. Absent when it was started. */
+  readonly overlap?: 'waiting' | 'skipped';
+}
+
+/** A start whose input depends on the version that is started. */
+export interface StartPlan extends Pick<StartRequest, 'pipeline' | 'version' | 'key' | 'user'> {
+  /** What is the same for the same request, and different for every other. */
+  readonly identity: Json;
+  readonly from: (pipeline: PipelineItem) => Pick<StartRequest, 'input' | 'trigger'>;
 }
 
 /** Step Functions takes 256 KiB of input. */
@@ -51,11 +61,25 @@ const firstGeneration = 1;
  *   BS3003 when the pipeline is not deployed; BS3004 when the key was used with another request
  */
 export async function startSession(deps: StartDeps, request: StartRequest): Promise<StartedSession> {
-  const hash = requestHash(request);
-  const known = request.key === undefined ? undefined : await readKey(deps, request.key);
-  if (known !== undefined) requireSameRequest(known, hash, request);
-  const pipeline = await pipelineToStart(deps, request.pipeline, known?.target_version ?? request.version);
-  const input = requireInput(pipeline, request.input);
+  const { pipeline, version, input, trigger, ...rest } = request;
+  const identity = [pipeline, version ?? null, input];
+  return startPlanned(deps, {
+    pipeline,
+    ...rest,
+    ...(version && { version }),
+    identity,
+    from: () => ({ input, trigger }),
+  });
+}
+
+/** Starts a session as `startSession` does, of what the plan makes of the version that is started. */
+export async function startPlanned(deps: StartDeps, plan: StartPlan): Promise<StartedSession> {
+  const hash = sha256(canonical(plan.identity));
+  const known = plan.key === undefined ? undefined : await readKey(deps, plan.key);
+  if (known !== undefined) requireSameRequest(known, hash, plan);
+  const pipeline = await pipelineToStart(deps, plan.pipeline, known?.target_version ?? plan.version);
+  const { input: given, trigger } = plan.from(pipeline);
+  const input = requireInput(pipeline, given);
 
   const nowMs = deps.now();
   const fresh: ExecutionBlock = {
@@ -65,52 +89,27 @@ export async function startSession(deps: StartDeps, request: StartRequest): Prom
   };
   // Every block is as long as this one. Before the key is claimed: a refused request must not use it up.
   requireSize(JSON.stringify({ ...input, [reservedInputKey]: fresh }));
-  const claimed =
-    known ?? (request.key === undefined ? undefined : await claimKey(deps, request, hash, fresh, pipeline));
+  const claimed = known ?? (plan.key === undefined ? undefined : await claimKey(deps, plan, hash, fresh, pipeline));
   const block: ExecutionBlock =
     claimed === undefined
       ? fresh
       : { session: claimed.target_session_id, createdAt: claimed.target_created_at, generation: firstGeneration };
   // Between reading and claiming the key another request may have claimed it for another version.
   const version = claimed?.target_version ?? pipeline.version;
-  if (version !== pipeline.version) return startSession(deps, request);
+  if (version !== pipeline.version) return startPlanned(deps, plan);
 
-  const item = sessionItem(deps, request, pipeline, block, JSON.stringify(input), nowMs);
+  const { user } = plan;
+  const item = sessionItem(deps, { trigger, ...(user && { user }) }, pipeline, block, JSON.stringify(input), nowMs);
   await createItem(deps, item);
-  const executionArn = await startQueued(deps, item, machineToStart(pipeline));
+  const begun = await beginQueued(deps, item, pipeline);
   const { session_id, created_at } = item;
-  const outcome = session_id === fresh.session ? 'created' : 'exists';
-  return { session_id, created_at, execution_arn: executionArn, outcome };
-}
-
-/**
- * Starts the execution of a session that is queued, or finds it started: all that it needs is in the session's item.
- *
- * @param stateMachineArn what has the definition of the session's version: see `machineToStart`
- * @returns the execution's ARN
- * @throws {BunsuiError} BS3003 when the machine, or its version, is gone
- */
-export async function startQueued(
-  deps: StoreDeps & Pick<StartDeps, 'sfn' | 'now'>,
-  item: SessionItem,
-  stateMachineArn: string,
-): Promise<string> {
-  const { session_id: session, created_at: createdAt, generation } = item;
-  const input = JSON.parse(item.input) as { readonly [key: string]: Json };
-  const block: ExecutionBlock = { session, createdAt, generation };
-  const name = executionName(session, generation);
-  const executionArn = executionArnOf(stateMachineArn, name);
-  await startExecution(deps, stateMachineArn, name, JSON.stringify({ ...input, [reservedInputKey]: block }));
-  const updatedAt = new Date(deps.now()).toISOString();
-  const moved = await advanceSession(deps, item, 'running', {
-    execution_arn: executionArn,
-    input: fitText(item.input, `the input of execution ${name}`),
-    started_at: updatedAt,
-    updated_at: updatedAt,
-  });
-  // A faster one has noted it already, or the execution has even ended since, or nobody wants it any more.
-  if (moved === 'stale') await stopIfCancelled(deps, item);
-  return executionArn;
+  return {
+    session_id,
+    created_at,
+    execution_arn: item.execution_arn ?? '',
+    outcome: session_id === fresh.session ? 'created' : 'exists',
+    ...(begun === 'started' ? {} : { overlap: begun }),
+  };
 }
 
 function sha256(text: string): string {
@@ -126,10 +125,6 @@ function canonical(value: Json): string {
   );
 }
 
-function requestHash({ pipeline, version, input }: StartRequest): string {
-  return sha256(canonical([pipeline, version ?? null, input]));
-}
-
 function dedupKey(key: string): { readonly session_id: string; readonly created_at: '-' } {
   return { session_id: `dedup#${sha256(key)}`, created_at: '-' };
 }
@@ -141,7 +136,7 @@ async function readKey(deps: StartDeps, key: string): Promise<DedupItem | undefi
   return found.Item as DedupItem | undefined;
 }
 
-function requireSameRequest(item: DedupItem, hash: string, request: StartRequest): void {
+function requireSameRequest(item: DedupItem, hash: string, request: Pick<StartPlan, 'key'>): void {
   if (item.request_hash === hash) return;
   const message = `the key "${(request.key ?? '').slice(0, 100)}" was used before for session ${item.target_session_id} with another pipeline, version or input`;
   throw new BunsuiError('SessionError', 'BS3004', message, {
@@ -153,7 +148,7 @@ function requireSameRequest(item: DedupItem, hash: string, request: StartRequest
 /** Makes the key stand for the fresh session, unless it stands for one already. */
 async function claimKey(
   deps: StartDeps,
-  request: StartRequest,
+  request: Pick<StartPlan, 'key'>,
   hash: string,
   fresh: ExecutionBlock,
   pipeline: PipelineItem,
@@ -215,7 +210,7 @@ function requireSize(text: string): void {
 
 function sessionItem(
   deps: StartDeps,
-  request: StartRequest,
+  request: Pick<StartRequest, 'trigger' | 'user'>,
   pipeline: PipelineItem,
   block: ExecutionBlock,
   input: string,
@@ -244,30 +239,4 @@ function sessionItem(
     region: deps.region,
     updated_at: new Date(nowMs).toISOString(),
   };
-}
-
-/** Executions of a version of a machine are named like all others of it. */
-function executionArnOf(stateMachineArn: string, name: string): string {
-  return `${stateMachineArn.replace(/:stateMachine:([^:]+).*$/, ':execution:$1')}:${name}`;
-}
-
-/** Starts the execution of that name unless it is there. */
-async function startExecution(
-  { sfn }: Pick<StartDeps, 'sfn'>,
-  stateMachineArn: string,
-  name: string,
-  input: string,
-): Promise<void> {
-  try {
-    await sfn.send(new StartExecutionCommand({ stateMachineArn, name, input }));
-  } catch (thrown) {
-    if (thrown instanceof ExecutionAlreadyExists) return;
-    if (thrown instanceof StateMachineDoesNotExist) {
-      throw new BunsuiError('PipelineError', 'BS3003', `${stateMachineArn} is not there any more`, {
-        cause: thrown,
-        hint: 'start the pipeline in the version that is deployed now',
-      });
-    }
-    throw thrown;
-  }
 }

@@ -28,8 +28,8 @@ export type JobStatus = (typeof jobStatuses)[number];
 export type AttemptStatus = Extract<JobStatus, 'running' | 'completed' | 'failed' | 'cancelled' | 'timeout'>;
 
 /**
- * Where a session may go from each status. Within a generation a terminal status stays: the moves out of `failed` and
- * `timeout` are for a new generation (a redrive or a rerun).
+ * Where a session may go from each status. Within a generation and redrive a terminal status stays: the moves out of
+ * `failed`, `timeout` and `cancelled` are for a redrive or a new generation.
  */
 export const sessionMoves: { readonly [from in SessionStatus]: readonly SessionStatus[] } = {
   created: ['queued', 'cancelled'],
@@ -38,7 +38,7 @@ export const sessionMoves: { readonly [from in SessionStatus]: readonly SessionS
   paused: ['running', 'cancelled'],
   completed: [],
   failed: ['queued', 'cancelled'],
-  cancelled: [],
+  cancelled: ['queued'],
   timeout: ['queued', 'cancelled'],
 };
 

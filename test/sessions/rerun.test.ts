@@ -1,0 +1,349 @@
+import {
+  DescribeExecutionCommand,
+  ExecutionNotRedrivable,
+  RedriveExecutionCommand,
+  StopExecutionCommand,
+} from '@aws-sdk/client-sfn';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { BunsuiError } from '../../lib/errors.ts';
+import type { PipelineArtifact } from '../../lib/ir/artifact.ts';
+import { endSession } from '../../lib/sessions/end-session.ts';
+import { registerPipeline } from '../../lib/sessions/pipelines.ts';
+import { planRerun, type RerunDeps } from '../../lib/sessions/plan-rerun.ts';
+import { rerunSession } from '../../lib/sessions/rerun.ts';
+import { startSession } from '../../lib/sessions/start-session.ts';
+import { getSession } from '../../lib/sessions/store.ts';
+import { type Cloud, cloudOn, machineArn } from './cloud.ts';
+import { artifact, failureHistory, successHistory } from './history-fixture.ts';
+import { type LocalTables, startTables } from './local-tables.ts';
+
+let tables: LocalTables;
+let cloud: Cloud;
+let deps: RerunDeps;
+/** What Step Functions says of redrives in this world. */
+let offered: 'REDRIVABLE' | 'NOT_REDRIVABLE';
+let answer: 'redriven' | 'refused' | 'not served' | 'lost';
+let tokens: string[];
+let stopped: string[];
+let session: string;
+let arn: string;
+
+beforeEach(async () => {
+  tables = await startTables();
+  cloud = cloudOn(tables);
+  offered = 'REDRIVABLE';
+  answer = 'redriven';
+  tokens = [];
+  stopped = [];
+  deps = { ...cloud.deps, now: () => cloud.deps.nowMs, sfn: { send: send as Cloud['deps']['sfn']['send'] } };
+  await registerPipeline(cloud.deps, { artifact, stateMachineArn: machineArn });
+  ({ session_id: session, execution_arn: arn } = await startSession(deps, {
+    pipeline: 'flow',
+    input: { day: 'mon' },
+    trigger: { kind: 'api' },
+  }));
+});
+afterEach(() => tables.close());
+
+async function send(command: unknown): Promise<unknown> {
+  if (command instanceof RedriveExecutionCommand) {
+    const { executionArn = '', clientToken = '' } = command.input;
+    const execution = cloud.executions.get(executionArn);
+    if (answer === 'not served') {
+      throw Object.assign(new Error('not implemented'), {
+        name: 'InternalFailure',
+        $metadata: { httpStatusCode: 501 },
+      });
+    }
+    const known = tokens.includes(clientToken);
+    if (!known && (answer === 'refused' || execution?.status === 'RUNNING')) {
+      throw new ExecutionNotRedrivable({ message: 'too late', $metadata: {} });
+    }
+    if (execution !== undefined && !known) {
+      execution.status = 'RUNNING';
+      execution.redriveCount = (execution.redriveCount ?? 0) + 1;
+    }
+    tokens.push(clientToken);
+    if (answer === 'lost') throw Object.assign(new Error('gone'), { name: 'TimeoutError' });
+    return { redriveDate: new Date() };
+  }
+  if (command instanceof StopExecutionCommand) {
+    stopped.push(`${command.input.executionArn}`);
+    return {};
+  }
+  const found = (await cloud.deps.sfn.send(command as never)) as object;
+  if (!(command instanceof DescribeExecutionCommand)) return found;
+  const isOpen = offered === 'REDRIVABLE' && (found as { readonly status: string }).status !== 'RUNNING';
+  return isOpen
+    ? { ...found, redriveStatus: 'REDRIVABLE' }
+    : { ...found, redriveStatus: 'NOT_REDRIVABLE', redriveStatusReason: 'the history is too long' };
+}
+
+async function ended(history: readonly object[], status: string, executionArn = arn): Promise<void> {
+  Object.assign(cloud.executions.get(executionArn) ?? {}, { history, status });
+  await endSession({ ...cloud.deps, sfn: deps.sfn }, { executionArn }, () => '<p></p>');
+}
+const failed = () => ended(failureHistory(), 'FAILED');
+
+const refusal = (run: Promise<unknown>) =>
+  run.then(
+    () => 'no refusal',
+    (error: unknown) => (error instanceof BunsuiError ? `${error.code} ${error.message}` : String(error)),
+  );
+
+const all = ['load', 'check', 'one', 'two', 'alarm', 'publish', 'close'];
+const redrivePlan = () => ({
+  session_id: session,
+  created_at: '2026-03-04T05:06:07.000Z',
+  pipeline_id: 'flow',
+  road: 'redrive',
+  reason: 'its execution can be redriven: jobs that have completed are kept',
+  version: '0123456789ab',
+  runs: ['one', 'two', 'alarm', 'publish', 'close'],
+  keeps: ['load', 'check'],
+});
+const newPlan = (reason: string) => ({ ...redrivePlan(), road: 'new-execution', reason, runs: all, keeps: [] });
+const nextArn = () => arn.replace(/1$/, '2');
+const statusNow = async () => {
+  const item = await getSession(deps, session);
+  return [item?.status, item?.generation, item?.redrive_count];
+};
+
+describe('a plan of a rerun', () => {
+  it('says the road and the jobs, and writes nothing', async () => {
+    await failed();
+    const before = await getSession(deps, session);
+    cloud.calls.length = 0;
+    expect(await planRerun(deps, { session })).toStrictEqual(redrivePlan());
+    expect([
+      await getSession(deps, session),
+      cloud.calls.filter((call) => /Put|Update|Start/.test(call)),
+    ]).toStrictEqual([before, []]);
+  });
+
+  it.each([
+    ['is not offered', () => (offered = 'NOT_REDRIVABLE'), 'it cannot be redriven: the history is too long'],
+    [
+      'would run what is not deployed any more',
+      () => {
+        cloud.deps.nowMs += 1_000;
+        return registerPipeline(cloud.deps, {
+          artifact: { ...artifact, version: 'ffffffffffff' },
+          stateMachineArn: machineArn,
+        });
+      },
+      'version ffffffffffff of the pipeline is deployed now; a redrive would run the old one',
+    ],
+    [
+      'has nothing to redrive',
+      () => cloud.executions.delete(arn),
+      'it cannot be redriven: Step Functions does not know the execution any more',
+    ],
+  ])('takes a new execution where a redrive %s', async (_, change, reason) => {
+    await failed();
+    await change();
+    const { version, ...plan } = newPlan(reason);
+    expect(await planRerun(deps, { session })).toStrictEqual({
+      ...plan,
+      version: reason.startsWith('version') ? 'ffffffffffff' : version,
+    });
+  });
+
+  it('takes the road that is asked for, or says why it is closed', async () => {
+    await failed();
+    expect(await planRerun(deps, { session, road: 'new-execution' })).toStrictEqual(
+      newPlan('as asked for: every job runs'),
+    );
+    expect(await planRerun(deps, { session, road: 'redrive' })).toStrictEqual({
+      ...redrivePlan(),
+      reason: 'as asked for: jobs that have completed are kept',
+    });
+    offered = 'NOT_REDRIVABLE';
+    expect(await refusal(planRerun(deps, { session, road: 'redrive' }))).toBe(
+      `BS3008 session ${session} cannot be redriven: the history is too long`,
+    );
+  });
+
+  it.each([
+    ['runs', async () => undefined, 'running'],
+    ['has completed', () => ended(successHistory(), 'SUCCEEDED'), 'completed'],
+  ])('refuses a session that %s', async (_, happen, status) => {
+    await happen();
+    expect(await refusal(planRerun(deps, { session }))).toBe(
+      `BS3008 session ${session} is ${status}: only one that failed can be rerun`,
+    );
+  });
+
+  it('refuses a session that is none', async () => {
+    expect(await refusal(planRerun(deps, { session: 'nobody' }))).toBe('BS3002 no session has the id "nobody"');
+  });
+});
+
+describe('a rerun by redrive', () => {
+  it('goes on in the same generation, and its end is an end of its own', async () => {
+    await failed();
+    expect(await rerunSession(deps, { session })).toStrictEqual({
+      ...redrivePlan(),
+      execution_arn: arn,
+      generation: 1,
+      redrive_count: 1,
+    });
+    const running = await getSession(deps, session);
+    expect([running?.status, running?.error_code, running?.completed_at]).toStrictEqual([
+      'running',
+      undefined,
+      undefined,
+    ]);
+    expect(tokens).toStrictEqual([`${session}-1-1`]);
+    await ended(successHistory(), 'SUCCEEDED');
+    expect(await statusNow()).toStrictEqual(['completed', 1, 1]);
+  });
+
+  it('happens once, whoever asks at the same time', async () => {
+    await failed();
+    const answers = await Promise.all(Array.from({ length: 5 }, () => refusal(rerunSession(deps, { session }))));
+    expect(answers.filter((one) => one !== 'no refusal' && !one.startsWith('BS3008'))).toStrictEqual([]);
+    expect([await statusNow(), cloud.executions.get(arn)?.redriveCount, cloud.executions.size]).toStrictEqual([
+      ['running', 1, 1],
+      1,
+      1,
+    ]);
+  });
+
+  it('whose answer was lost is recorded by the next one', async () => {
+    await failed();
+    answer = 'lost';
+    expect(await refusal(rerunSession(deps, { session }))).toBe('TimeoutError: gone');
+    expect(await statusNow()).toStrictEqual(['failed', 1, undefined]);
+    answer = 'redriven';
+    expect(await rerunSession(deps, { session })).toMatchObject({ road: 'redrive', redrive_count: 1 });
+    expect([await statusNow(), cloud.executions.get(arn)?.redriveCount]).toStrictEqual([['running', 1, 1], 1]);
+  });
+
+  it.each([
+    ['refused', 'too late'],
+    ['not served', 'not implemented'],
+  ] as const)('that is %s becomes a new execution, unless only a redrive was asked for', async (how, why) => {
+    await failed();
+    answer = how;
+    expect(await refusal(rerunSession(deps, { session, road: 'redrive' }))).toBe(
+      `BS3008 session ${session} cannot be redriven: ${why}`,
+    );
+    expect(await statusNow()).toStrictEqual(['failed', 1, undefined]);
+    expect(await rerunSession(deps, { session })).toStrictEqual({
+      ...newPlan(`Step Functions has refused the redrive: ${why}`),
+      execution_arn: nextArn(),
+      generation: 2,
+      redrive_count: 0,
+    });
+  });
+
+  it('is stopped again when a new generation was opened at the same time', async () => {
+    await failed();
+    const slow: RerunDeps = {
+      ...deps,
+      sfn: {
+        send: (async (command: unknown) => {
+          const sent = await send(command);
+          if (command instanceof RedriveExecutionCommand) await rerunSession(deps, { session, road: 'new-execution' });
+          return sent;
+        }) as Cloud['deps']['sfn']['send'],
+      },
+    };
+    expect(await refusal(rerunSession(slow, { session }))).toBe(
+      `BS3008 session ${session} is running: only one that failed can be rerun`,
+    );
+    expect([await statusNow(), stopped]).toStrictEqual([['running', 2, undefined], [arn]]);
+  });
+});
+
+describe('a rerun by a new execution', () => {
+  beforeEach(() => {
+    offered = 'NOT_REDRIVABLE';
+  });
+
+  it('opens the next generation with the whole input', async () => {
+    await failed();
+    cloud.deps.nowMs += 5_000;
+    await rerunSession(deps, { session });
+    expect(JSON.parse(cloud.executions.get(nextArn())?.input ?? '')).toStrictEqual({
+      day: 'mon',
+      bunsui: { session, createdAt: '2026-03-04T05:06:07.000Z', generation: 2 },
+    });
+    expect(await getSession(deps, session)).toStrictEqual({
+      session_id: session,
+      created_at: '2026-03-04T05:06:07.000Z',
+      pipeline_id: 'flow',
+      pipeline_name: 'flow',
+      pipeline_version: '0123456789ab',
+      status: 'running',
+      started_at: '2026-03-04T05:06:12.000Z',
+      total_jobs: 5,
+      completed_jobs: 0,
+      failed_jobs: 0,
+      execution_arn: nextArn(),
+      execution_name: `session-${session}-2`,
+      generation: 2,
+      input: '{"day":"mon"}',
+      trigger: { kind: 'api' },
+      region: 'us-east-1',
+      updated_at: '2026-03-04T05:06:12.000Z',
+    });
+    // An end of the first generation that is told late, or again, is none of this one.
+    await failed();
+    expect(await statusNow()).toStrictEqual(['running', 2, undefined]);
+    await ended(successHistory(), 'SUCCEEDED', nextArn());
+    expect(await statusNow()).toStrictEqual(['completed', 2, undefined]);
+  });
+
+  it('happens once, whoever asks at the same time', async () => {
+    await failed();
+    const answers = await Promise.all(Array.from({ length: 5 }, () => refusal(rerunSession(deps, { session }))));
+    expect(answers.filter((one) => one === 'no refusal').length).toBe(1);
+    expect([await statusNow(), cloud.executions.size]).toStrictEqual([['running', 2, undefined], 2]);
+  });
+
+  it('runs the version that is deployed now, with its defaults, or says what does not fit', async () => {
+    await failed();
+    const next: PipelineArtifact = {
+      ...artifact,
+      version: 'ffffffffffff',
+      pipeline: {
+        ...artifact.pipeline,
+        input: { type: 'object', properties: { day: { type: 'string' }, hour: { type: 'number', default: 6 } } },
+      },
+    };
+    cloud.deps.nowMs += 1_000;
+    await registerPipeline(cloud.deps, { artifact: next, stateMachineArn: machineArn });
+    await rerunSession(deps, { session });
+    expect(JSON.parse(cloud.executions.get(nextArn())?.input ?? '')).toMatchObject({ day: 'mon', hour: 6 });
+    expect((await getSession(deps, session))?.pipeline_version).toBe('ffffffffffff');
+
+    await ended(failureHistory(), 'FAILED', nextArn());
+    const strict: PipelineArtifact = {
+      ...next,
+      version: 'eeeeeeeeeeee',
+      pipeline: { ...next.pipeline, input: { type: 'object', required: ['week'] } },
+    };
+    cloud.deps.nowMs += 1_000;
+    await registerPipeline(cloud.deps, { artifact: strict, stateMachineArn: machineArn });
+    expect(await refusal(rerunSession(deps, { session }))).toBe(
+      `BS3001 the input of session ${session} does not fit version eeeeeeeeeeee of its pipeline: week is required`,
+    );
+    expect(await statusNow()).toStrictEqual(['failed', 2, undefined]);
+  });
+
+  it('is refused when nobody keeps the whole input any more', async () => {
+    const long = await startSession(deps, {
+      pipeline: 'flow',
+      input: { day: 'x'.repeat(150_000) },
+      trigger: { kind: 'api' },
+    });
+    session = long.session_id;
+    await ended(failureHistory(), 'FAILED', long.execution_arn);
+    cloud.executions.delete(long.execution_arn);
+    expect(await refusal(rerunSession(deps, { session }))).toBe(
+      `BS3008 the input of session ${session} is not kept any more`,
+    );
+  });
+});
