@@ -52,6 +52,7 @@ export const errorCodes = {
   BS4003: 'a journal is damaged',
   BS4004: 'a handler could not be bundled',
   BS3011: 'a report that is not written yet',
+  BS3012: 'a chain of triggers that is too long',
   BS5001: 'AWS refused or failed a call',
   BS6001: 'a request that the API does not understand',
   BS6002: 'no such address in the API',

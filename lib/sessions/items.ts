@@ -6,6 +6,14 @@ export interface SessionTrigger {
   readonly kind: 'manual' | 'api' | 'schedule' | 'event';
   /** What started it, in words of its kind: a schedule's name, an event's source, a user. */
   readonly detail?: string;
+  /** How many sessions stand in the chain of triggers before this one. @default 0 */
+  readonly chain?: number;
+}
+
+/** The key of a session's item. */
+export interface SessionRef {
+  readonly session_id: string;
+  readonly created_at: string;
 }
 
 /** A session: table `sessions`, key `session_id` + `created_at`. */
@@ -55,6 +63,20 @@ export interface DedupItem {
   readonly target_version: string;
   /** Hash of pipeline, asked-for version and input. */
   readonly request_hash: string;
+}
+
+/** Whose turn it is to run, for pipelines that do not run twice at once: table `sessions`, key `overlap#<pipeline>` + `-`. */
+export interface TurnItem {
+  readonly session_id: string;
+  readonly created_at: '-';
+  readonly turn_of: string;
+  /** In the index by status while there is a holder. */
+  readonly status?: string;
+  readonly holder?: SessionRef;
+  /** In the order in which it will be their turn. */
+  readonly waiting: readonly SessionRef[];
+  /** Counts changes. */
+  readonly revision: number;
 }
 
 /** One attempt of a job: table `job-history`, key `session_id` + `job_timestamp` (`attemptKey`). */

@@ -51,7 +51,7 @@ async function startAgain(platform: LocalPlatform, item: SessionItem, artifact: 
   // Another version may have been deployed since; an execution that is there keeps its own.
   if ((await historyOf(platform, item)) === undefined) await deploy(platform, artifact);
   const [{ startQueued }, { requirePipeline }, clients] = await Promise.all([
-    import('../../sessions/start-session.ts'),
+    import('../../sessions/start-queued.ts'),
     import('../../sessions/pipelines.ts'),
     platform.clients(),
   ]);
