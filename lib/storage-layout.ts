@@ -66,19 +66,14 @@ export const environment = {
  * the command line find it by them.
  */
 export const platformParameters = [
-  'account',
   'api-url',
   'bucket',
   'channels',
   'dead-letter-queue',
-  'encryption-key',
-  'environment',
   'job-history-table',
   'log-group',
   'machines',
   'pipelines-table',
-  'removal-policy',
-  'log-retention',
   'schedule-group',
   'scheduler-role',
   'session-ended',

@@ -24,8 +24,9 @@ type Resolved = string | { readonly [intrinsic: string]: unknown };
 /** An ARN as the pack writes it: `<LogicalId.Arn>/logs/*`. */
 function asFinding(value: Resolved): string {
   if (typeof value === 'string') return value;
-  const { Ref: ref, 'Fn::GetAtt': attribute, 'Fn::Join': join } = value;
+  const { Ref: ref, 'Fn::GetAtt': attribute, 'Fn::Join': join, 'Fn::Sub': template } = value;
   if (typeof ref === 'string') return `<${ref}>`;
+  if (typeof template === 'string') return template.replaceAll(/\$\{([^{}]+)\}/g, '<$1>');
   if (Array.isArray(attribute)) return `<${attribute.join('.')}>`;
   if (Array.isArray(join)) return (join[1] as readonly Resolved[]).map(asFinding).join(String(join[0]));
   return JSON.stringify(value);
@@ -62,5 +63,24 @@ export function acknowledgeNoAccessLog(bucket: IConstruct): void {
   Validations.of(bucket).acknowledge({
     id: 'AwsSolutions-S1',
     reason: 'what is in the bucket is made by bunsui; who wants to know who read it turns on CloudTrail data events',
+  });
+}
+
+/** Says why the API asks no user pool and stands behind no firewall. */
+export function acknowledgeApi(api: IConstruct): void {
+  for (const id of ['AwsSolutions-COG4', 'AwsSolutions-APIG3']) {
+    Validations.of(api).acknowledge({
+      id,
+      reason:
+        'every method asks for the signature of a principal of IAM, and the stage is throttled: who also wants a user pool or a firewall adds it to `platform.api`',
+    });
+  }
+}
+
+/** Says why a role has a policy of AWS. */
+export function acknowledgeLogPolicy(role: IConstruct): void {
+  Validations.of(role).acknowledge({
+    id: 'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]',
+    reason: 'API Gateway accepts only a role that may write the logs of every API of the account',
   });
 }

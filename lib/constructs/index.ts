@@ -4,6 +4,7 @@
  */
 export type { PipelineDefinition } from './artifact-of.ts';
 export { Pipeline, type PipelineProps } from './pipeline.ts';
+export type { PlatformAttributes } from './imported-platform.ts';
 export { Platform } from './platform.ts';
 export type { IPlatform, NetworkPlace } from './platform-interface.ts';
 export type { PlatformProps } from './platform-props.ts';

@@ -4,6 +4,9 @@ import type { IRuleTarget } from 'aws-cdk-lib/aws-events';
 import { Match, Rule } from 'aws-cdk-lib/aws-events';
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
+import { FilterPattern, SubscriptionFilter } from 'aws-cdk-lib/aws-logs';
+import { LambdaDestination } from 'aws-cdk-lib/aws-logs-destinations';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 
@@ -68,4 +71,16 @@ export function allowTriggers(startSession: IFunction, prefix: string): void {
       sourceArn: stack.formatArn({ service: 'events', resource: 'rule', resourceName: `${bus}${prefix}-*` }),
     });
   }
+}
+
+/** Everything that the platform's state machines log, as they log it. */
+export function liveEvents(
+  scope: Construct,
+  { logGroup, target }: { readonly logGroup: ILogGroup; readonly target: IFunction },
+): void {
+  new SubscriptionFilter(scope, 'LiveEvents', {
+    logGroup,
+    destination: new LambdaDestination(target),
+    filterPattern: FilterPattern.allEvents(),
+  });
 }

@@ -4,6 +4,7 @@
  */
 import { ArnFormat, Stack } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
+import { tables } from '../storage-layout.ts';
 import type { Permission } from './bookkeeping-function.ts';
 import { platformTag } from './logged-function.ts';
 import type { BucketRef, TableRef } from './platform-interface.ts';
@@ -18,6 +19,7 @@ export interface PermissionParts {
   /** The bucket where CDK puts the assets of the platform's stack. */
   readonly assetsBucketName: string;
   readonly tagValue: string;
+  readonly topicArn: string;
 }
 
 /** ARN of a platform's state machines up to the pipeline's id. */
@@ -84,20 +86,51 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
     conditions: { StringEquals: { [`aws:ResourceTag/${platformTag}`]: parts.tagValue } },
     wildcard: 'taggedLogs',
   };
+  // Step Functions and the tables tell of one session; indexes of many.
+  const byIndex = (...names: readonly string[]): Permission => ({
+    actions: ['dynamodb:Query'],
+    resources: names.map((name) => `${sessionsTable.tableArn}/index/${name}`),
+  });
+  const publish: Permission = { actions: ['sns:Publish'], resources: [parts.topicArn] };
+  const readArtifacts = objects('s3:GetObject', 'configs/*');
   return {
     'start-session': [
-      on(sessionsTable, 'GetItem', 'PutItem', 'UpdateItem'),
+      on(sessionsTable, 'GetItem', 'Query', 'PutItem', 'UpdateItem'),
       ...register,
       machines('StartExecution', 'DescribeStateMachine', 'ListStateMachineVersions'),
+      executions('StopExecution'),
     ],
     'session-ended': [
-      on(sessionsTable, 'Query', 'PutItem', 'UpdateItem'),
-      on(jobHistoryTable, 'BatchWriteItem'),
+      on(sessionsTable, 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'),
+      on(jobHistoryTable, 'Query', 'BatchWriteItem'),
       ...register,
-      objects('s3:GetObject', 'configs/*'),
+      readArtifacts,
       objects('s3:PutObject', 'logs/*', 'reports/*'),
       executions('DescribeExecution', 'GetExecutionHistory', 'DescribeStateMachineForExecution'),
       readLogs,
+      publish,
     ],
+    'record-events': [
+      on(sessionsTable, 'Query', 'PutItem', 'UpdateItem'),
+      on(jobHistoryTable, 'PutItem'),
+      ...register,
+      readArtifacts,
+      executions('DescribeExecution', 'GetExecutionHistory', 'DescribeStateMachineForExecution'),
+      publish,
+    ],
+    api: [
+      on(sessionsTable, 'GetItem', 'Query', 'PutItem', 'UpdateItem'),
+      byIndex(tables.sessions.byPipelineIndex.name, tables.sessions.byStatusIndex.name),
+      on(jobHistoryTable, 'Query'),
+      ...register,
+      readArtifacts,
+      objects('s3:GetObject', 'logs/*', 'reports/*'),
+      { actions: ['s3:ListBucket'], resources: [bucket.bucketArn] },
+      machines('StartExecution', 'DescribeStateMachine', 'ListStateMachineVersions'),
+      executions('StopExecution', 'DescribeExecution', 'RedriveExecution', 'GetExecutionHistory'),
+      readLogs,
+    ],
+    // Repeats of a failure are counted under a key of their own.
+    notify: [on(sessionsTable, 'GetItem', 'PutItem', 'UpdateItem')],
   } satisfies { readonly [name: string]: readonly Permission[] };
 }

@@ -3,6 +3,8 @@ import type { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { BunsuiError } from '../errors.ts';
+import type { Channels } from '../notify/channels.ts';
+import { readChannels } from '../notify/channels.ts';
 import type { NetworkPlace } from './platform-interface.ts';
 
 /** Properties of a `Platform`. */
@@ -59,6 +61,44 @@ export interface PlatformProps extends NetworkPlace {
    * @default Duration.days(90)
    */
   readonly payloadsExpiration?: Duration;
+  /**
+   * Where notices go, by name: `{ ops: { kind: 'slack', secret: 'slack-ops' } }`. Pipelines name them in `notify`. A
+   * channel names its secrets in Secrets Manager, it never holds one.
+   *
+   * @default - nobody is told
+   */
+  readonly channels?: Channels;
+  /**
+   * The platform as records and notices name it: `dev`, `prod`.
+   *
+   * @default - it has no name
+   */
+  readonly environmentName?: string;
+  /**
+   * What the platform's own functions log.
+   *
+   * @default 'INFO'
+   */
+  readonly logLevel?: 'DEBUG' | 'INFO' | 'WARN' | 'ERROR';
+  /**
+   * Requests per second that the HTTP API takes, of all callers together.
+   *
+   * @default 50
+   */
+  readonly apiRateLimit?: number;
+  /**
+   * Requests at once that the HTTP API takes.
+   *
+   * @default 100
+   */
+  readonly apiBurstLimit?: number;
+  /**
+   * Make the role that API Gateway writes logs with. It is a setting of the account and region: say `false` where
+   * something else has set it.
+   *
+   * @default true
+   */
+  readonly apiLogRole?: boolean;
 }
 
 /** @throws {BunsuiError} BS1101 when names of machines, tables and buckets cannot begin with it. */
@@ -68,5 +108,21 @@ export function requirePrefix(prefix: string): string {
     'ConfigError',
     'BS1101',
     `"${prefix.slice(0, 60)}" is no prefix of a platform; give 1 to 15 lower-case letters and digits, beginning with a letter, such as "bunsuidev"`,
+  );
+}
+
+/** A function's variables hold 4 KiB, and there are others. */
+const maxChannelsText = 2_500;
+
+/** @throws {BunsuiError} BS2004 with every mistake, and when they are too many for a function's environment. */
+export function requireChannels(channels: Channels): Channels {
+  const checked = readChannels(channels, 'channels of the Platform', 'aws');
+  const length = JSON.stringify(checked).length;
+  if (length <= maxChannelsText) return checked;
+  throw new BunsuiError(
+    'ConfigError',
+    'BS2004',
+    `the channels of the Platform are ${length} characters of JSON; a function's environment has room for ${maxChannelsText}`,
+    { hint: 'give fewer channels, or one address for many people' },
   );
 }

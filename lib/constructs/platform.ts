@@ -3,6 +3,7 @@
  * and do their books, what tells these that something has happened, and the queue for what they could not do.
  */
 import { Aws, Duration, Fn, Names, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
+import type { RestApi } from 'aws-cdk-lib/aws-apigateway';
 import type { Table } from 'aws-cdk-lib/aws-dynamodb';
 import { SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import type { Rule } from 'aws-cdk-lib/aws-events';
@@ -15,18 +16,24 @@ import type { CfnScheduleGroup } from 'aws-cdk-lib/aws-scheduler';
 import type { Topic } from 'aws-cdk-lib/aws-sns';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
+import { type Channels, channelQueue } from '../notify/channels.ts';
 import { environment, platformNames } from '../storage-layout.ts';
 import { assetsBucketName } from './bookkeeping-code.ts';
-import type { PlatformSetting } from './bookkeeping-function.ts';
+import type { Permission, PlatformSetting } from './bookkeeping-function.ts';
 import { bookkeepingFunction } from './bookkeeping-function.ts';
+import { ImportedPlatform, type PlatformAttributes } from './imported-platform.ts';
 import { allowLogEncryption } from './logged-function.ts';
-import { allowTriggers, endsOfExecutions } from './platform-events.ts';
-import type { NetworkPlace } from './platform-interface.ts';
+import { platformApi } from './platform-api.ts';
+import type { ChannelQueues } from './platform-channels.ts';
+import { channelPermissions, channelQueues, deliverFrom } from './platform-channels.ts';
+import { allowTriggers, endsOfExecutions, liveEvents } from './platform-events.ts';
+import type { IPlatform, NetworkPlace } from './platform-interface.ts';
 import { PlatformBase } from './platform-interface.ts';
 import { allowMessageEncryption, deadLetters, noticeTopic } from './platform-messages.ts';
+import { writeParameters } from './platform-parameters.ts';
 import { machinesArnOf, platformPermissions } from './platform-permissions.ts';
 import type { PlatformProps } from './platform-props.ts';
-import { requirePrefix } from './platform-props.ts';
+import { requireChannels, requirePrefix } from './platform-props.ts';
 import { platformSchedules } from './platform-schedules.ts';
 import { platformBucket, platformTable } from './platform-storage.ts';
 
@@ -47,6 +54,8 @@ export class Platform extends PlatformBase {
   readonly startSession: LambdaFunction;
   /** Records an execution that has ended. */
   readonly sessionEnded: LambdaFunction;
+  /** Records what running executions do, from their log: best effort, `sessionEnded` has the last word. */
+  readonly recordEvents: LambdaFunction;
   /** Invokes `sessionEnded` when an execution of a pipeline on this platform has ended. */
   readonly endedRule: Rule;
   readonly machinesArn: string;
@@ -63,6 +72,13 @@ export class Platform extends PlatformBase {
   readonly logRetention: RetentionDays;
   readonly tagValue: string;
   readonly channelNames: readonly string[];
+  /** The queues of channels that have one, by channel. */
+  readonly channelQueues: { readonly [channel: string]: ChannelQueues };
+  /** Delivers notices to channels; there is none without channels that have a queue. */
+  readonly notify: LambdaFunction | undefined;
+  /** Answers requests of the HTTP API. */
+  readonly apiHandler: LambdaFunction;
+  readonly api: RestApi;
   readonly network: NetworkPlace;
 
   constructor(scope: Construct, id: string, props: PlatformProps = {}) {
@@ -75,7 +91,8 @@ export class Platform extends PlatformBase {
     this.logRetention = props.logRetention ?? RetentionDays.ONE_MONTH;
     this.tagValue = Names.uniqueResourceName(this, { maxLength: 200, separator: '-' });
     this.machinesArn = machinesArnOf(this, this.prefix);
-    this.channelNames = [];
+    const channels = requireChannels(props.channels ?? {});
+    this.channelNames = Object.keys(channels);
     this.network = networkOf(this, props);
 
     const names = props.generatedNames === true ? undefined : platformNames({ prefix: this.prefix, account, region });
@@ -108,7 +125,9 @@ export class Platform extends PlatformBase {
     this.topic = noticeTopic(this, key);
     this.deadLetterQueue = deadLetters(this, key);
 
-    const setting = this.setting();
+    this.channelQueues = channelQueues(this, { prefix: this.prefix, channels, topic: this.topic, encryptionKey: key });
+
+    const setting = this.setting(props);
     const permissions = platformPermissions(this, { ...this.parts(), assetsBucketName: assetsBucketName(this) });
     this.startSession = bookkeepingFunction(this, 'StartSession', setting, {
       name: 'start-session',
@@ -127,6 +146,15 @@ export class Platform extends PlatformBase {
       deadLetterQueue: this.deadLetterQueue,
       permissions: permissions['session-ended'],
     }).function;
+    this.recordEvents = bookkeepingFunction(this, 'RecordEvents', setting, {
+      name: 'record-events',
+      description: 'bunsui: records what running executions do, as they do it',
+      timeout: Duration.minutes(1),
+      memorySize: Size.mebibytes(512),
+      deadLetterQueue: this.deadLetterQueue,
+      permissions: permissions['record-events'],
+    }).function;
+    liveEvents(this, { logGroup: this.logGroup, target: this.recordEvents });
     this.endedRule = endsOfExecutions(this, {
       machinesArn: this.machinesArn,
       target: this.sessionEnded,
@@ -143,14 +171,75 @@ export class Platform extends PlatformBase {
     this.scheduleGroupName = schedules.group.ref;
     this.schedulerRole = schedules.role;
     this.schedulerRoleArn = schedules.role.roleArn;
+    this.notify = this.newNotify(setting, channels, permissions.notify);
+    this.apiHandler = bookkeepingFunction(this, 'ApiHandler', setting, {
+      name: 'api',
+      description: 'bunsui: answers requests of the HTTP API',
+      // What API Gateway waits for.
+      timeout: Duration.seconds(29),
+      memorySize: Size.mebibytes(1024),
+      permissions: permissions.api,
+    }).function;
+    this.api = platformApi(this, {
+      prefix: this.prefix,
+      handler: this.apiHandler,
+      logRetention: this.logRetention,
+      removalPolicy: this.removalPolicy,
+      encryptionKey: key,
+      rateLimit: props.apiRateLimit ?? 50,
+      burstLimit: props.apiBurstLimit ?? 100,
+      logRole: props.apiLogRole ?? true,
+    });
+    writeParameters(this, this.prefix, {
+      'api-url': this.api.url,
+      bucket: this.bucket.bucketName,
+      channels: JSON.stringify(channels),
+      'dead-letter-queue': this.deadLetterQueue.queueArn,
+      'job-history-table': this.jobHistoryTable.tableName,
+      'log-group': this.logGroup.logGroupName,
+      machines: this.machinesArn,
+      'pipelines-table': this.pipelinesTable.tableName,
+      'schedule-group': this.scheduleGroupName,
+      'scheduler-role': this.schedulerRoleArn,
+      'session-ended': this.sessionEnded.functionArn,
+      'sessions-table': this.sessionsTable.tableName,
+      'start-session': this.startSession.functionArn,
+      'tag-value': this.tagValue,
+      topic: this.topic.topicArn,
+    });
+  }
+
+  /**
+   * A platform that another stack, or another app, has deployed: found by its prefix, in the same account and region.
+   * Pipelines on it are deployed with the same CDK bootstrap as the platform.
+   */
+  static fromAttributes(scope: Construct, id: string, attributes: PlatformAttributes = {}): IPlatform {
+    return new ImportedPlatform(scope, id, attributes);
+  }
+
+  private newNotify(
+    setting: PlatformSetting,
+    channels: Channels,
+    permissions: readonly Permission[],
+  ): LambdaFunction | undefined {
+    if (Object.keys(this.channelQueues).length === 0) return undefined;
+    const notify = bookkeepingFunction(this, 'Notify', setting, {
+      name: 'notify',
+      description: 'bunsui: delivers notices to channels',
+      timeout: Duration.seconds(channelQueue.functionTimeoutSeconds),
+      memorySize: Size.mebibytes(512),
+      permissions: [...permissions, ...channelPermissions(this, channels, this.channelQueues)],
+    }).function;
+    deliverFrom(notify, this.channelQueues);
+    return notify;
   }
 
   private parts() {
-    const { prefix, sessionsTable, jobHistoryTable, pipelinesTable, bucket, tagValue } = this;
-    return { prefix, sessionsTable, jobHistoryTable, pipelinesTable, bucket, tagValue };
+    const { prefix, sessionsTable, jobHistoryTable, pipelinesTable, bucket, tagValue, topic } = this;
+    return { prefix, sessionsTable, jobHistoryTable, pipelinesTable, bucket, tagValue, topicArn: topic.topicArn };
   }
 
-  private setting(): PlatformSetting {
+  private setting({ channels, environmentName, logLevel }: PlatformProps): PlatformSetting {
     return {
       environment: {
         [environment.sessionsTable]: this.sessionsTable.tableName,
@@ -158,6 +247,10 @@ export class Platform extends PlatformBase {
         [environment.pipelinesTable]: this.pipelinesTable.tableName,
         [environment.bucket]: this.bucket.bucketName,
         [environment.machines]: this.machinesArn,
+        [environment.topic]: this.topic.topicArn,
+        [environment.channels]: JSON.stringify(channels ?? {}),
+        [environment.logLevel]: logLevel ?? 'INFO',
+        ...(environmentName === undefined ? {} : { [environment.environment]: environmentName }),
       },
       tagValue: this.tagValue,
       logRetention: this.logRetention,
