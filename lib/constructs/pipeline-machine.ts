@@ -1,6 +1,6 @@
 /** The state machine of a pipeline: its definition as an asset, the role it calls functions with, version and alias. */
 import { createHash } from 'node:crypto';
-import { Lazy, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { ArnFormat, Lazy, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Role, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import {
@@ -51,28 +51,34 @@ export function pipelineMachine(
   }
   const versions = operations.map(([, made], index) => [keyOf(index), made.currentVersion.functionArn] as const);
   const substitutions = { artifact: markOf(artifact, artifactAsset(scope, artifact)), ...Object.fromEntries(versions) };
+  // Bookkeeping knows by this name whose execution it is that somebody started in the console.
+  const stateMachineName = `${platform.prefix}-${id}`;
   const stateMachine = new StateMachine(scope, 'StateMachine', {
-    // Bookkeeping knows by this name whose execution it is that somebody started in the console.
-    stateMachineName: `${platform.prefix}-${id}`,
+    stateMachineName,
     stateMachineType: StateMachineType.STANDARD,
     definitionBody: DefinitionBody.fromFile(assemblyFile(scope, `${id}.asl.json`, text)),
     definitionSubstitutions: substitutions,
-    role: machineRole(scope, Object.values(functions)),
+    role: machineRole(scope, stateMachineName, Object.values(functions)),
     logs: { destination: platform.logGroup, level: LogLevel.ALL, includeExecutionData: true },
     tracingEnabled: true,
   });
   return { stateMachine, ...published(scope, stateMachine, artifact, [text, substitutions]) };
 }
 
-/** A role that only machines of this account may take, and that may call exactly these functions. */
-function machineRole(scope: Construct, functions: readonly LambdaFunction[]): Role {
+/** A role that only this machine may take, and that may call exactly these functions. */
+function machineRole(scope: Construct, machine: string, functions: readonly LambdaFunction[]): Role {
   const stack = Stack.of(scope);
-  const machines = stack.formatArn({ service: 'states', resource: 'stateMachine', resourceName: '*' });
+  const arn = stack.formatArn({
+    service: 'states',
+    resource: 'stateMachine',
+    resourceName: machine,
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+  });
   const role = new Role(scope, 'Role', {
     assumedBy: new ServicePrincipal('states.amazonaws.com', {
       conditions: {
         StringEquals: { 'aws:SourceAccount': stack.account },
-        ArnLike: { 'aws:SourceArn': machines },
+        ArnLike: { 'aws:SourceArn': [arn, `${arn}:*`] },
       },
     }),
   });

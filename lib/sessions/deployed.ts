@@ -81,13 +81,16 @@ function notDeployed(pipeline: string): BunsuiError {
 interface Machine {
   readonly definition: string;
   /** Another one after each change of definition or role. */
-  readonly revision: string | undefined;
+  readonly revision: string;
 }
+
+/** What Step Functions calls a revision that has no id yet: that of a machine which was never changed. */
+const firstRevision = 'INITIAL';
 
 async function describeMachine(deps: StartDeps, stateMachineArn: string): Promise<Machine | undefined> {
   try {
     const { definition = '', revisionId } = await deps.sfn.send(new DescribeStateMachineCommand({ stateMachineArn }));
-    return { definition, revision: revisionId };
+    return { definition, revision: revisionId ?? firstRevision };
   } catch (thrown) {
     if (thrown instanceof StateMachineDoesNotExist) return undefined;
     throw thrown;
@@ -104,7 +107,7 @@ async function describeMachine(deps: StartDeps, stateMachineArn: string): Promis
  */
 async function withPublished(deps: StartDeps, item: PipelineItem, { revision }: Machine): Promise<PipelineItem> {
   const { machine_revision: known, machine_version_arn: arn, ...rest } = item;
-  if (revision === undefined || (revision === known && arn !== undefined)) return item;
+  if (revision === known && arn !== undefined) return item;
   const published = await publishedVersion(deps, item.state_machine_arn, revision);
   const updated: PipelineItem = {
     ...rest,

@@ -29,7 +29,7 @@ let cloud: Cloud;
 let definition: string | undefined;
 let revision: string | undefined;
 /** Revisions of the published versions; the first is version 1. */
-let published: string[];
+let published: (string | undefined)[];
 /** What executions were started with. */
 let started: string[];
 let deps: EndDeps;
@@ -95,6 +95,7 @@ describe('a pipeline that CloudFormation has deployed', () => {
         input_schema: JSON.stringify(artifact.pipeline.input),
         total_jobs: 5,
         state_machine_arn: machineArn,
+        machine_revision: 'INITIAL',
       },
     ]);
     expect(await readArtifact(deps, 'flow', version)).toStrictEqual(artifact);
@@ -103,6 +104,7 @@ describe('a pipeline that CloudFormation has deployed', () => {
     expect(cloud.calls).toStrictEqual([
       'DescribeStateMachineCommand',
       'GetCommand',
+      'ListStateMachineVersionsCommand',
       'PutCommand',
       'StartExecutionCommand',
       'UpdateCommand',
@@ -177,8 +179,9 @@ describe('the published versions of a state machine', () => {
   const itemOf = async (of: string) =>
     (await cloud.items('pipelinesTable')).find((item) => item['version'] === of) as PipelineItem | undefined;
 
-  it('are what sessions start on, asked for once per revision', async () => {
-    [revision, published] = ['r1', ['r1']];
+  it.each([undefined, 'r1'])('are what sessions start on, asked for once per revision: %s', async (first) => {
+    // A machine that was never changed has no revision to name.
+    [revision, published] = [first, [first]];
     const { session_id, execution_arn } = await startSession(deps, request);
     expect(execution_arn).toBe(`${machineArn.replace(':stateMachine:', ':execution:')}:session-${session_id}-1`);
     expect((await getSession(deps, session_id))?.execution_arn).toBe(execution_arn);
