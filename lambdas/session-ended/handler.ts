@@ -3,11 +3,11 @@ import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import middy from '@middy/core';
 import * as z from 'zod/mini';
-import { renderReport } from '../../lib/report/report.ts';
 import type { EndDeps } from '../../lib/sessions/deps.ts';
 import { endSession } from '../../lib/sessions/end-session.ts';
-import { environment } from '../../lib/storage-layout.ts';
-import { functionLogger, parseEvent, requireVariable, s3Client, startDeps } from '../function-setup.ts';
+import { functionLogger, parseEvent } from '../function-setup.ts';
+import { lazyReport } from '../lazy-report.ts';
+import { liveDeps } from '../live-setup.ts';
 
 /** @see https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html */
 const eventSchema = z.object({
@@ -18,18 +18,12 @@ const eventSchema = z.object({
   }),
 });
 
-const start = startDeps(process.env);
-const deps: EndDeps = {
-  ...start,
-  s3: s3Client(process.env),
-  logs: new CloudWatchLogsClient({}),
-  names: { ...start.names, bucket: requireVariable(process.env, environment.bucket) },
-};
+const deps: EndDeps = { ...liveDeps(process.env), logs: new CloudWatchLogsClient({}) };
 const logger = functionLogger();
 
 export const handler = middy(async (event: unknown) => {
   const { executionArn } = parseEvent(eventSchema, event, 'status change of an execution').detail;
-  const ended = await endSession(deps, { executionArn }, renderReport);
+  const ended = await endSession(deps, { executionArn }, lazyReport);
   logger.info('session ended', { ...ended, execution_arn: executionArn });
   return ended;
 }).use(injectLambdaContext(logger, { resetKeys: true }));

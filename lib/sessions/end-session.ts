@@ -20,6 +20,7 @@ import { endFields } from './live-store.ts';
 import { archiveLogs } from './logs.ts';
 import type { Notice } from './notice.ts';
 import { enterOutbox, leaveOutbox, type NoticeDeps, noticeOf, publishNotice } from './notices.ts';
+import { endTurn } from './overlap.ts';
 import { readArtifact } from './pipelines.ts';
 import type { ReportData } from './report-data.ts';
 import { isTerminal, type SessionStatus } from './status.ts';
@@ -39,7 +40,7 @@ export interface EndRequest {
 export interface EndedSession {
   readonly session_id: string;
   readonly status: SessionStatus;
-  /** `running`: the execution has not ended, nothing was written. `exists`: its end had been recorded before. */
+  /** `running`: it has not ended, or just now; nothing was written. `exists`: its end had been recorded before. */
   readonly outcome: 'ended' | 'exists' | 'running';
 }
 
@@ -57,7 +58,10 @@ export async function endSession(
   const { executionArn } = request;
   const execution = await describeExecution(deps.sfn, executionArn);
   const block = blockOf(execution);
-  if (execution.status === 'RUNNING') return { session_id: block.session, status: 'running', outcome: 'running' };
+  const { endedBefore = Number.POSITIVE_INFINITY } = request;
+  if (execution.status === 'RUNNING' || Date.parse(execution.stoppedAt ?? '') > endedBefore) {
+    return { session_id: block.session, status: 'running', outcome: 'running' };
+  }
 
   const stored = await getSession(deps, block.session);
   if (stored !== undefined && isPast(execution, block, stored)) {
@@ -79,16 +83,17 @@ export async function endSession(
   );
   const notice = deps.notices === undefined ? undefined : endNotice(deps.notices, artifact, view, session);
   const told = notice === undefined || stored?.noticed === notice.delivery_id;
-  if (!told) await enterOutbox(deps, entry(notice));
+  if (!told) await enterOutbox(deps, notice, executionArn, iso(deps.now()));
   const written = await record(deps, session, stored === undefined);
   if (!told && deps.notices !== undefined) await tell(deps, deps.notices, artifact, view, session, written);
+  const { overlap = 'allow' } = artifact.pipeline;
+  if (overlap !== 'allow') await endTurn(deps, item.pipeline_id);
   return { session_id: item.session_id, status: view.status, outcome: written ? 'ended' : 'exists' };
 }
 
 /** True when the session has gone on since: what is told of now is an end that came late, or came again. */
 function isPast(execution: ExecutionFacts, { generation }: ExecutionBlock, stored: SessionItem): boolean {
-  if (generation !== stored.generation) return generation < stored.generation;
-  return execution.redriveCount < (stored.redrive_count ?? 0);
+  return generation !== stored.generation || execution.redriveCount < (stored.redrive_count ?? 0);
 }
 
 /** Writes the records that are not there or say something else: nearly all are, if the live feed has kept up. */

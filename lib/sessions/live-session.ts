@@ -63,13 +63,32 @@ export async function openLive(
   executionArn: string,
   redriveCount: number,
 ): Promise<LiveSession | undefined> {
-  const session = (await sessionByName(deps, executionArn)) ?? (await sessionOf(deps, executionArn));
+  const { session } = await findLiveSession(deps, executionArn);
   const redriven = redriveCount > (session.redrive_count ?? 0);
   if (session.execution_arn !== executionArn || (isTerminal(session.status) && !redriven)) return undefined;
   const artifact = await readArtifact(deps, session.pipeline_id, session.pipeline_version);
   const policy = policyOf(artifact.pipeline) ?? {};
   const fold = emptyFold(artifact);
   return { session, artifact, policy, fold, delivered: new Set(), open: [], upTo: 0, written: new Map(), counts: '' };
+}
+
+/**
+ * The session that an execution belongs to, recorded now if nobody knew it. It may be of another generation.
+ *
+ * @throws {BunsuiError} BS3003 when the execution is of no deployed pipeline
+ */
+export async function findLiveSession(
+  deps: LiveDeps,
+  executionArn: string,
+): Promise<{ readonly session: SessionItem; readonly adopted: boolean }> {
+  const known = await sessionByName(deps, executionArn);
+  if (known !== undefined) return { session: known, adopted: false };
+  const execution = await describeExecution(deps.sfn, executionArn);
+  const found = await getSession(deps, blockOf(execution).session);
+  if (found !== undefined) return { session: found, adopted: false };
+  const item = adoptedItem(deps, execution, await pipelineOfExecution(deps, execution));
+  if ((await createItem(deps, item)) === 'created') return { session: item, adopted: true };
+  return { session: (await getSession(deps, item.session_id)) ?? item, adopted: false };
 }
 
 /** Executions that bunsui starts are named for their session, whose record names them. No call of Step Functions. */
@@ -79,15 +98,6 @@ async function sessionByName(deps: LiveDeps, executionArn: string): Promise<Sess
   if (generation === undefined || name !== executionName(session, Number(generation))) return undefined;
   const found = await getSession(deps, session);
   return found?.execution_arn === executionArn ? found : undefined;
-}
-
-async function sessionOf(deps: LiveDeps, executionArn: string): Promise<SessionItem> {
-  const execution = await describeExecution(deps.sfn, executionArn);
-  const found = await getSession(deps, blockOf(execution).session);
-  if (found !== undefined) return found;
-  const item = adoptedItem(deps, execution, await pipelineOfExecution(deps, execution));
-  if ((await createItem(deps, item)) === 'created') return item;
-  return (await getSession(deps, item.session_id)) ?? item;
 }
 
 /** A history of more events than that is AWS's limit anyway. */

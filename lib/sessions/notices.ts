@@ -7,7 +7,7 @@
  * under one partition key, so that asking whether anything is open reads nothing when nothing is.
  */
 import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns';
-import { DeleteCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { DeleteCommand, GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { NoticeEvent } from '../ir/nodes.ts';
 import type { PipelinePolicy } from '../ir/policy.ts';
 import type { StoreDeps } from './deps.ts';
@@ -15,6 +15,8 @@ import { deliveryId, type Notice } from './notice.ts';
 import { noticeMessage } from './notice-message.ts';
 import { type ChannelEvents, channelsFor } from './notice-rules.ts';
 import type { SessionItem } from './items.ts';
+
+const outboxKey = 'outbox';
 
 export interface NoticeDeps {
   readonly sns: Pick<SNSClient, 'send'>;
@@ -78,13 +80,28 @@ export interface OutboxItem {
   readonly session_id: typeof outboxKey;
   readonly created_at: string;
   readonly execution_arn: string;
+  /** ISO 8601. */
+  readonly entered_at: string;
+  /** JSON text of the `Notice`. */
+  readonly notice: string;
 }
 
-const outboxKey = 'outbox';
-
-export async function enterOutbox(deps: StoreDeps, delivery: string, executionArn: string): Promise<void> {
-  const item: OutboxItem = { session_id: outboxKey, created_at: delivery, execution_arn: executionArn };
+export async function enterOutbox(deps: StoreDeps, notice: Notice, executionArn: string, at: string): Promise<void> {
+  const item: OutboxItem = {
+    session_id: outboxKey,
+    created_at: notice.delivery_id,
+    execution_arn: executionArn,
+    entered_at: at,
+    notice: JSON.stringify(notice),
+  };
   await deps.db.send(new PutCommand({ TableName: deps.names.sessionsTable, Item: item }));
+}
+
+/** True when the notice is still to be published, as far as anybody has noted. */
+export async function isInOutbox(deps: StoreDeps, delivery: string): Promise<boolean> {
+  const Key = { session_id: outboxKey, created_at: delivery };
+  const found = await deps.db.send(new GetCommand({ TableName: deps.names.sessionsTable, Key, ConsistentRead: true }));
+  return found.Item !== undefined;
 }
 
 export async function leaveOutbox(deps: StoreDeps, delivery: string): Promise<void> {

@@ -1,0 +1,262 @@
+/**
+ * The reconciler: what the books should say by what Step Functions says. Events of executions are best effort, and a
+ * function may die between two steps; whatever was missed is found here, by asking:
+ *
+ *     sessions that have not ended  ×  executions that run or did of late  ×  notices that are not published
+ *
+ * Nothing here is done that somebody else may not be doing at the same moment; all of it can be done twice.
+ */
+import { ExecutionDoesNotExist } from '@aws-sdk/client-sfn';
+import { BunsuiError } from '../errors.ts';
+import { readPolicy } from '../ir/policy.ts';
+import { iso } from './attempt-items.ts';
+import { machineToStart } from './deployed.ts';
+import type { EndDeps } from './deps.ts';
+import { type EndRequest, endSession } from './end-session.ts';
+import { executionsOf, type ListedExecution, machinesOf } from './executions-of.ts';
+import type { PipelineItem, SessionItem } from './items.ts';
+import { findLiveSession } from './live-session.ts';
+import { reopenSession } from './live-store.ts';
+import type { Notice } from './notice.ts';
+import { isInOutbox, leaveOutbox, listOutbox, noticeOf, publishNotice } from './notices.ts';
+import { readOpenSessions } from './open-sessions.ts';
+import { continueQueued, sweepTurns } from './overlap.ts';
+import { requirePipeline } from './pipelines.ts';
+import { startQueued } from './start-queued.ts';
+import { isTerminal } from './status.ts';
+import { advanceSession, updateSession } from './store.ts';
+
+export interface ReconcileOptions {
+  readonly renderReport: Parameters<typeof endSession>[2];
+  /** Milliseconds that are left; work that has not begun when there are few is left for the next run. */
+  readonly remainingMs: () => number;
+  /** What is younger may be in somebody else's hands, milliseconds. @default 60 seconds */
+  readonly graceMs?: number;
+}
+
+export interface Problem {
+  readonly session_id?: string;
+  readonly execution_arn?: string;
+  readonly error: unknown;
+}
+
+/** What was done, as ids of sessions. */
+export interface Reconciled {
+  readonly ended: readonly string[];
+  readonly adopted: readonly string[];
+  readonly reopened: readonly string[];
+  readonly started: readonly string[];
+  /** Can never run: what is to run it, or its execution, is not there any more. */
+  readonly failed: readonly string[];
+  readonly noticed: readonly string[];
+  readonly deadlines: readonly string[];
+  readonly problems: readonly Problem[];
+  /** There was time for all of it. */
+  readonly complete: boolean;
+}
+
+/** The error of a session whose execution, or pipeline, is gone. */
+export const lostError = 'Bunsui.ExecutionLost';
+
+const defaultGraceMs = 60_000;
+/** How far back executions are looked for that nobody has told of. */
+const windowMs = 15 * 60_000;
+/** Ending a session may take that long. */
+const reserveMs = 20_000;
+const maxPages = 10;
+
+type Outcome = Exclude<keyof Reconciled, 'problems' | 'complete'>;
+
+interface Sweep {
+  readonly deps: EndDeps;
+  readonly options: ReconcileOptions;
+  readonly graceMs: number;
+  readonly done: { readonly [outcome in Outcome]: string[] };
+  readonly problems: Problem[];
+  readonly policies: Map<string, Promise<PipelineItem>>;
+}
+
+/** Puts right whatever it finds, one thing after the other; what cannot be put right is told, and holds up nothing. */
+export async function reconcile(deps: EndDeps, options: ReconcileOptions): Promise<Reconciled> {
+  const done = { ended: [], adopted: [], reopened: [], started: [], failed: [], noticed: [], deadlines: [] };
+  const graceMs = options.graceMs ?? defaultGraceMs;
+  const sweep: Sweep = { deps, options, graceMs, done, problems: [], policies: new Map() };
+  const open = await readOpenSessions(deps, maxPages);
+  const executions = await listExecutions(sweep);
+  const byArn = new Map(open.map((session) => [session.execution_arn, session]));
+  const work: (() => Promise<void>)[] = [
+    ...open.map((session) => () => attempt(sweep, session, () => settle(sweep, session, executions))),
+    ...[...executions.values()]
+      .filter(({ executionArn }) => !byArn.has(executionArn))
+      .map(
+        (execution) => () => attempt(sweep, { execution_arn: execution.executionArn }, () => meet(sweep, execution)),
+      ),
+  ];
+  // Begins somewhere else each time: what takes all the time there is does not keep the rest from its turn for ever.
+  const turn = work.length === 0 ? 0 : Math.floor(deps.now() / 60_000) % work.length;
+  let complete = true;
+  const first = [() => emptyOutbox(sweep), () => attempt(sweep, {}, async () => void (await sweepTurns(deps)))];
+  for (const task of [...first, ...work.slice(turn), ...work.slice(0, turn)]) {
+    complete = options.remainingMs() > reserveMs;
+    if (!complete) break;
+    await task();
+  }
+  return { ...done, problems: sweep.problems, complete };
+}
+
+async function attempt(
+  sweep: Sweep,
+  about: Pick<SessionItem, 'execution_arn'> & { readonly session_id?: string },
+  task: () => Promise<void>,
+): Promise<void> {
+  try {
+    await task();
+  } catch (error) {
+    const { session_id, execution_arn } = about;
+    sweep.problems.push({
+      ...(session_id === undefined ? {} : { session_id }),
+      ...(execution_arn === undefined ? {} : { execution_arn }),
+      error,
+    });
+  }
+}
+
+/** By ARN. A machine whose executions cannot be listed is told of; sessions of it are looked at one by one. */
+async function listExecutions(sweep: Sweep): Promise<ReadonlyMap<string, ListedExecution>> {
+  const { deps, problems } = sweep;
+  const found = new Map<string, ListedExecution>();
+  const since = deps.now() - windowMs;
+  try {
+    for (const machine of await machinesOf(deps.sfn, deps.deployments?.machines ?? '')) {
+      try {
+        for (const one of await executionsOf(deps.sfn, machine, since, maxPages)) found.set(one.executionArn, one);
+      } catch (error) {
+        problems.push({ execution_arn: machine.replace(':stateMachine:', ':execution:'), error });
+      }
+    }
+  } catch (error) {
+    problems.push({ error });
+  }
+  return found;
+}
+
+/** A session that has not ended. */
+async function settle(
+  sweep: Sweep,
+  session: SessionItem,
+  executions: ReadonlyMap<string, ListedExecution>,
+): Promise<void> {
+  const { deps, graceMs } = sweep;
+  if (session.status === 'created' || session.status === 'queued') {
+    if (deps.now() - Date.parse(session.updated_at) >= graceMs) await startOne(sweep, session);
+    return;
+  }
+  if (executions.get(session.execution_arn ?? '')?.running === true) return checkDeadline(sweep, session);
+  // Paused is what somebody wants; where its execution is then is theirs to say.
+  if (session.status === 'running') await endOne(sweep, session);
+}
+
+/** An execution that no open session has: one of an ended session as a rule. */
+async function meet(sweep: Sweep, { executionArn, running, stoppedAt, redriveCount }: ListedExecution): Promise<void> {
+  const { deps, done, graceMs } = sweep;
+  if (!running && deps.now() - (stoppedAt ?? 0) < graceMs) return;
+  let met: Awaited<ReturnType<typeof findLiveSession>>;
+  try {
+    met = await findLiveSession(deps, executionArn);
+  } catch (error) {
+    // Named like a machine of the platform, and none.
+    if (error instanceof BunsuiError && error.code === 'BS3003') return;
+    throw error;
+  }
+  const { session, adopted } = met;
+  if (adopted) done.adopted.push(session.session_id);
+  if (session.execution_arn !== executionArn) return;
+  const redriven = redriveCount > (session.redrive_count ?? 0);
+  if (!running) {
+    if (adopted || redriven || !isTerminal(session.status)) await endOne(sweep, session);
+    return;
+  }
+  if (!redriven) return;
+  await reopenSession(deps, { ...session, redrive_count: redriveCount }, iso(deps.now()));
+  done.reopened.push(session.session_id);
+}
+
+async function endOne(sweep: Sweep, session: SessionItem): Promise<void> {
+  const { deps, done, options, graceMs } = sweep;
+  const request: EndRequest = { executionArn: session.execution_arn ?? '', endedBefore: deps.now() - graceMs };
+  try {
+    const { session_id, outcome } = await endSession(deps, request, options.renderReport);
+    if (outcome === 'ended') done.ended.push(session_id);
+  } catch (error) {
+    if (!(error instanceof ExecutionDoesNotExist)) throw error;
+    // Step Functions keeps executions for 90 days after their end: nobody will ever know more of this one.
+    await giveUp(sweep, session, `execution ${session.execution_arn ?? ''} does not exist any more`);
+  }
+}
+
+/** A session that is accepted and whose execution was not started: whoever was to do it has died, or it waits its turn. */
+async function startOne(sweep: Sweep, session: SessionItem): Promise<void> {
+  const { deps, done } = sweep;
+  try {
+    // A rerun takes no turn.
+    if (session.generation > 1) await startQueued(deps, session, machineToStart(await pipelineOf(sweep, session)));
+    else if ((await continueQueued(deps, session)) !== 'started') return;
+    done.started.push(session.session_id);
+  } catch (error) {
+    if (!(error instanceof BunsuiError && error.code === 'BS3003')) throw error;
+    await giveUp(sweep, session, error.message);
+  }
+}
+
+async function giveUp({ deps, done }: Sweep, session: SessionItem, why: string): Promise<void> {
+  const at = iso(deps.now());
+  const patch = { error_code: lostError, error_message: why, completed_at: at, updated_at: at };
+  if ((await advanceSession(deps, session, 'failed', patch)) === 'ok') done.failed.push(session.session_id);
+}
+
+function pipelineOf({ deps, policies }: Sweep, session: SessionItem): Promise<PipelineItem> {
+  const { pipeline_id: pipeline, pipeline_version: version } = session;
+  const key = `${pipeline}#${version}`;
+  const found = policies.get(key) ?? requirePipeline(deps, pipeline, version);
+  policies.set(key, found);
+  return found;
+}
+
+async function checkDeadline(sweep: Sweep, session: SessionItem): Promise<void> {
+  const { deps, done } = sweep;
+  const { notices } = deps;
+  if (notices === undefined || session.deadline_noticed !== undefined) return;
+  const policy = readPolicy((await pipelineOf(sweep, session)).policy);
+  if (policy.deadlineSeconds === undefined) return;
+  const dueMs = Date.parse(session.started_at ?? session.created_at) + policy.deadlineSeconds * 1_000;
+  if (deps.now() <= dueMs) return;
+  const notice = noticeOf(notices, session, policy, { event: 'deadline', at: iso(deps.now()) });
+  if (notice === undefined) return;
+  await publishNotice(notices, notice);
+  await updateSession(deps, session, {
+    set: { deadline_noticed: notice.delivery_id },
+    condition: '#generation = :generation',
+    names: { '#generation': 'generation' },
+    values: { ':generation': session.generation },
+  });
+  done.deadlines.push(session.session_id);
+}
+
+/** Ends that are recorded and not published, or that are not even recorded. */
+async function emptyOutbox(sweep: Sweep): Promise<void> {
+  const { deps, done, options, graceMs } = sweep;
+  const { notices } = deps;
+  if (notices === undefined) return;
+  const entries = await listOutbox(deps, 100);
+  for (const { created_at: delivery, execution_arn, entered_at, notice } of entries) {
+    if (options.remainingMs() <= reserveMs) return;
+    if (deps.now() - Date.parse(entered_at) < graceMs) continue;
+    await attempt(sweep, { execution_arn }, async () => {
+      const { session_id } = await endSession(deps, { executionArn: execution_arn }, options.renderReport);
+      // The session has gone on since, by a redrive or a rerun: that end is to be told of all the same.
+      if (await isInOutbox(deps, delivery)) await publishNotice(notices, JSON.parse(notice) as Notice);
+      await leaveOutbox(deps, delivery);
+      done.noticed.push(session_id);
+    });
+  }
+}
