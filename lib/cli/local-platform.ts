@@ -3,7 +3,7 @@
  * it), the clients of it, and bunsui's own functions in it. The composition root of the command line.
  */
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BunsuiError } from '../errors.ts';
 import type { LocalClient } from '../local/client.ts';
@@ -14,12 +14,15 @@ import type { Clients } from './clients.ts';
 import { readEventsIfThere, unfinishedExecutions } from './execution-feed.ts';
 import { placesOf } from './places.ts';
 import type { Platform, PlatformBase } from './platform.ts';
+import { readProjectFile } from './project-file.ts';
 
 export interface LocalPlatform extends PlatformBase {
   readonly kind: 'local';
   readonly runtime: Runtime;
   /** Signs and sends without the SDK. */
   readonly local: LocalClient;
+  /** The folder that the command runs in. */
+  readonly cwd: string;
 }
 
 /** True when nothing was ever kept in this folder: there is nothing to open then. */
@@ -49,6 +52,7 @@ export async function openLocalPlatform(stateDir: string, cwd: string, log?: Run
     region,
     clientConfig: { region, endpoint, credentials },
     local,
+    cwd,
     clients() {
       clients ??= import('./clients.ts').then(({ makeClients }) => makeClients(runtime, names, { pathStyle: true }));
       return clients;
@@ -92,18 +96,31 @@ export async function readFromPlatform<T>(
 }
 
 /** Names of bunsui's own functions. No operation's function is named so: pipelines begin with a letter or digit. */
-export const ownFunctions = { startSession: '_bunsui-start-session', sessionEnded: '_bunsui-session-ended' } as const;
+export const ownFunctions = {
+  startSession: '_bunsui-start-session',
+  sessionEnded: '_bunsui-session-ended',
+  notify: '_bunsui-notify',
+} as const;
 
-/** Makes tables, bucket and bunsui's own functions if they are missing. */
-export async function ensureOwnPlatform({ runtime }: LocalPlatform): Promise<void> {
-  const { ensurePlatform } = await import('../local/platform.ts');
+/** Makes tables, bucket, bunsui's own functions and the project's channels if they are missing. */
+export async function ensureOwnPlatform({ runtime, local, cwd }: LocalPlatform): Promise<void> {
+  const [{ ensurePlatform }, project] = await Promise.all([
+    import('../local/platform.ts'),
+    readProjectFile(cwd, dirname(runtime.stateDir)),
+  ]);
+  const isTold = project?.fields['channels'] !== undefined;
+  const channels = isTold ? (await import('./local-channels.ts')).localChannels(runtime, project) : undefined;
+  const { environment = {} } = channels ?? {};
+  const { startSession, sessionEnded, notify } = ownFunctions;
   await ensurePlatform(runtime, {
     functions: [
-      { name: ownFunctions.startSession, handlerFile: functionBundle('start-session') },
-      { name: ownFunctions.sessionEnded, handlerFile: functionBundle('session-ended'), timeoutSeconds: 300 },
+      { name: startSession, handlerFile: functionBundle('start-session') },
+      { name: sessionEnded, handlerFile: functionBundle('session-ended'), timeoutSeconds: 300, environment },
+      ...(channels === undefined ? [] : [{ name: notify, handlerFile: functionBundle('notify'), environment }]),
     ],
-    statusChangeTarget: ownFunctions.sessionEnded,
+    statusChangeTarget: sessionEnded,
   });
+  await channels?.connect(local, notify);
 }
 
 /** The bundle of one of bunsui's own functions, as `npm run build` leaves it. */

@@ -69,7 +69,7 @@ export interface MailChannel extends ChannelBase {
 export type SecretName = string;
 export type QueuedChannelConfig = SlackChannel | WebhookChannel | EmailChannel;
 export type ChannelConfig = QueuedChannelConfig | MailChannel;
-/** Channels by name: lower-case letters, digits and `-`, at most 30. */
+/** Channels by name: lower-case letters, digits and `-`, at most 24. */
 export type Channels = { readonly [name: string]: ChannelConfig };
 
 /** How a channel's queue is set up; `notify` counts on it. */
@@ -95,7 +95,7 @@ export function channelDeadLettersName(prefix: string, channel: string): string 
   return `${channelQueueName(prefix, channel)}-dead`;
 }
 
-const names = /^[a-z][a-z0-9-]{0,29}$/;
+const names = /^[a-z][a-z0-9-]{0,23}$/;
 const arn = /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]{1,519}$/;
 const secretId = /^[A-Za-z0-9/_+=.@-]{1,512}$/;
 const localSecret = /^(env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:[^\0\r\n]{1,1000})$/;
@@ -219,7 +219,7 @@ function mistakesOf(issue: Issue, above: readonly PropertyKey[]): readonly strin
   }
   const at = ['channels', ...path].join('.');
   if (issue.code === 'invalid_key') {
-    return [`${at}: a channel's name has lower-case letters, digits and -, begins with a letter, and has at most 30`];
+    return [`${at}: a channel's name has lower-case letters, digits and -, begins with a letter, and has at most 24`];
   }
   return [
     `${at}: ${issue.code === 'invalid_union' ? 'no kind of channel: slack, webhook, email, mail' : issue.message}`,

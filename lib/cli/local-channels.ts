@@ -1,0 +1,76 @@
+/** The channels of a project on this machine: from `bunsui.json` to the queues of the runtime. */
+import { resolve } from 'node:path';
+import type { LocalClient } from '../local/client.ts';
+import type { NoticeRoutes } from '../local/notices.ts';
+import type { Runtime } from '../local/runtime.ts';
+import {
+  type ChannelConfig,
+  type Channels,
+  channelDeadLettersName,
+  channelQueue,
+  channelQueueName,
+  readChannels,
+  secretsOf,
+} from '../notify/channels.ts';
+import { environment } from '../storage-layout.ts';
+import type { ProjectFile } from './project-file.ts';
+import { usualPlatform } from './platform-target.ts';
+
+/** The topic on this machine. */
+const topicName = 'bunsui-notices';
+
+export interface LocalChannels {
+  /** For functions that publish, and the one that delivers. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Makes topic and queues, and hands what is in them to the function. */
+  connect(local: LocalClient, functionName: string): Promise<void>;
+}
+
+/**
+ * The channels that a project's file declares.
+ *
+ * @throws {BunsuiError} BS2004 when they are not as they should be.
+ */
+export function localChannels(runtime: Runtime, { path, folder, fields }: ProjectFile): LocalChannels {
+  const channels = withAbsolutePaths(readChannels(fields['channels'], path, 'laptop'), folder);
+  const topicArn = `arn:aws:sns:${runtime.region}:${runtime.accountId}:${topicName}`;
+  return {
+    environment: { [environment.topic]: topicArn, [environment.channels]: JSON.stringify(channels) },
+    async connect(local, functionName) {
+      const form = new URLSearchParams({ Action: 'CreateTopic', Version: '2010-03-31', Name: topicName });
+      await local.send('sns', 'POST', '/', form.toString());
+      await local.private('PUT', 'notices', routesOf(channels, topicArn, functionName));
+    },
+  };
+}
+
+function routesOf(channels: Channels, topicArn: string, functionName: string): NoticeRoutes {
+  const queues = Object.entries(channels).flatMap(([channel, config]) =>
+    config.kind === 'mail'
+      ? []
+      : [
+          {
+            channel,
+            queue: channelQueueName(usualPlatform, channel),
+            deadLetters: channelDeadLettersName(usualPlatform, channel),
+            maxReceives: config.attempts ?? channelQueue.defaultAttempts,
+            visibilityTimeoutSeconds: channelQueue.visibilityTimeoutSeconds,
+          },
+        ],
+  );
+  return { topicArn, functionName, queues, secrets: Object.values(channels).flatMap(secretsOf) };
+}
+
+/** Paths of secrets are relative to the file that names them. */
+function withAbsolutePaths(channels: Channels, folder: string): Channels {
+  const absolute = (name: string) => (name.startsWith('file:') ? `file:${resolve(folder, name.slice(5))}` : name);
+  const change = (channel: ChannelConfig): ChannelConfig => {
+    if (channel.kind === 'slack') return { ...channel, secret: absolute(channel.secret) };
+    if (channel.kind !== 'webhook' || channel.secret === undefined) return channel;
+    return {
+      ...channel,
+      secret: typeof channel.secret === 'string' ? absolute(channel.secret) : channel.secret.map(absolute),
+    };
+  };
+  return Object.fromEntries(Object.entries(channels).map(([name, channel]) => [name, change(channel)]));
+}
