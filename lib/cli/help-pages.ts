@@ -49,7 +49,7 @@ export const pages: { readonly [command: string]: HelpPage } = {
   },
   'session start': {
     examples: [
-      ['bunsui session start flights --platform bunsui-dev --wait', 'start one on AWS and watch it'],
+      ['bunsui session start flights --platform bunsuidev --wait', 'start one on AWS and watch it'],
       [
         'bunsui session start daily -p date=2026-11-20 --key daily-2026-11-20',
         'the same key never starts a second one',
@@ -64,7 +64,7 @@ export const pages: { readonly [command: string]: HelpPage } = {
   },
   'session watch': {
     examples: [
-      ['bunsui session watch latest --platform bunsui-dev', 'the newest session of a platform on AWS'],
+      ['bunsui session watch latest --platform bunsuidev', 'the newest session of a platform on AWS'],
       ['bunsui session watch 01k9x2 --json | jq -r \'select(.type=="job.failed").job\'', 'follow it with a program'],
     ],
     notes: [

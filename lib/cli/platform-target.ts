@@ -14,7 +14,7 @@ export interface LocalTarget {
 /** A platform on AWS. What is not given the SDK finds as the AWS CLI does: environment, then profile. */
 export interface AwsTarget {
   readonly kind: 'aws';
-  /** Its prefix: `bunsui`, `bunsui-dev`. */
+  /** Its prefix: `bunsui`, `bunsuidev`. */
   readonly name: string;
   readonly profile?: string;
   readonly region?: string;
@@ -39,15 +39,15 @@ export const usualPlatform = 'bunsui';
 
 const awsOptions = { platform: '--platform', profile: '--profile', region: '--region', endpointUrl: '--endpoint-url' };
 
-/** Names begin with a lower-case letter: they become names of tables, buckets and stacks. */
+/** As the construct `Platform` takes its prefix: names of tables, buckets, machines and stacks begin with it. */
 export function isPlatformName(name: string): boolean {
-  return /^[a-z][a-z0-9-]{0,39}$/.test(name) && !name.endsWith('-');
+  return /^[a-z][a-z0-9]{0,14}$/.test(name);
 }
 
 function requireName(name: string, from: string): string {
   if (isPlatformName(name)) return name;
   throw new BunsuiError('ConfigError', 'BS2001', `${from} names the platform "${name.slice(0, 60)}"`, {
-    hint: 'a name has 1 to 40 characters: a lower-case letter, then lower-case letters, digits and "-"',
+    hint: 'a name is 1 to 15 lower-case letters and digits, beginning with a letter',
   });
 }
 
