@@ -1,8 +1,12 @@
-/** Starts a session: `{ pipeline, version?, input?, key?, trigger?, user? }` → `{ session_id, created_at, execution_arn, outcome }`. */
+/**
+ * Starts a session: `{ pipeline, version?, input?, key?, trigger?, user? }`, or of a firing `{ pipeline, firing, user? }`,
+ * → `{ session_id, created_at, execution_arn, outcome, overlap? }`. Schedules, event rules, the API and people call it.
+ */
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import * as z from 'zod/mini';
-import { type StartRequest, startSession } from '../../lib/sessions/start-session.ts';
+import { type FiringRequest, fireSession } from '../../lib/sessions/firing.ts';
+import { type StartedSession, type StartRequest, startSession } from '../../lib/sessions/start-session.ts';
 import { functionLogger, parseEvent, startDeps } from '../function-setup.ts';
 
 /** What a Lambda function is called with came as JSON. */
@@ -23,19 +27,41 @@ const requestSchema = z.strictObject({
   ),
   user: z.optional(text),
 });
+const firingSchema = z.strictObject({
+  pipeline: id,
+  firing: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('schedule'), schedule: id, scheduledTime: text }),
+    z.strictObject({
+      kind: z.literal('event'),
+      trigger: id,
+      event: z.custom<Extract<FiringRequest['firing'], { readonly kind: 'event' }>['event']>(isRecord),
+    }),
+  ]),
+  user: z.optional(text),
+});
 
 const deps = startDeps(process.env);
 const logger = functionLogger();
 
-export const handler = middy(async (event: unknown) => {
+function start(event: unknown): Promise<StartedSession> {
+  if (typeof event === 'object' && event !== null && 'firing' in event) {
+    const { user, ...request } = parseEvent(firingSchema, event, 'firing');
+    return fireSession(deps, { ...request, ...(user === undefined ? {} : { user }) });
+  }
   const { version, key, user, trigger, ...request } = parseEvent(requestSchema, event, 'request to start a session');
-  const started = await startSession(deps, {
+  return startSession(deps, {
     ...request,
     trigger: { kind: trigger.kind, ...(trigger.detail === undefined ? {} : { detail: trigger.detail }) },
     ...(version === undefined ? {} : { version }),
     ...(key === undefined ? {} : { key }),
     ...(user === undefined ? {} : { user }),
   });
-  logger.info('session started', { ...started, pipeline_id: request.pipeline });
+}
+
+export const handler = middy(async (event: unknown) => {
+  const started = await start(event);
+  // It was a request, or nothing would have been started.
+  const { pipeline } = event as StartRequest;
+  logger.info('session started', { ...started, pipeline_id: pipeline });
   return started;
 }).use(injectLambdaContext(logger, { resetKeys: true }));
