@@ -1,7 +1,7 @@
 /** What tells a platform that something has happened: ends of executions, their live events, and the clock. */
 import { Duration, Stack } from 'aws-cdk-lib';
 import type { IRuleTarget } from 'aws-cdk-lib/aws-events';
-import { Match, Rule } from 'aws-cdk-lib/aws-events';
+import { Match, Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
@@ -83,4 +83,17 @@ export function liveEvents(
     destination: new LambdaDestination(target),
     filterPattern: FilterPattern.allEvents(),
   });
+}
+
+/** Once a minute. */
+export function everyMinute(
+  scope: Construct,
+  { target, deadLetterQueue }: { readonly target: IFunction; readonly deadLetterQueue: IQueue },
+): Rule {
+  const rule = new Rule(scope, 'EveryMinute', {
+    description: 'bunsui: what events did not tell is looked for',
+    schedule: Schedule.rate(Duration.minutes(1)),
+  });
+  rule.addTarget(invocation(target, deadLetterQueue));
+  return rule;
 }

@@ -93,22 +93,31 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
   });
   const publish: Permission = { actions: ['sns:Publish'], resources: [parts.topicArn] };
   const readArtifacts = objects('s3:GetObject', 'configs/*');
+  // Whose turn it is, and whoever's it is started: see lib/sessions/overlap.ts.
+  const turns: readonly Permission[] = [
+    on(sessionsTable, 'GetItem', 'Query', 'PutItem', 'UpdateItem'),
+    machines('StartExecution'),
+    executions('StopExecution'),
+  ];
+  const end: readonly Permission[] = [
+    ...turns,
+    on(sessionsTable, 'DeleteItem'),
+    on(jobHistoryTable, 'Query', 'BatchWriteItem'),
+    ...register,
+    readArtifacts,
+    objects('s3:PutObject', 'logs/*', 'reports/*'),
+    executions('DescribeExecution', 'GetExecutionHistory', 'DescribeStateMachineForExecution'),
+    readLogs,
+    publish,
+  ];
   return {
-    'start-session': [
-      on(sessionsTable, 'GetItem', 'Query', 'PutItem', 'UpdateItem'),
-      ...register,
-      machines('StartExecution', 'DescribeStateMachine', 'ListStateMachineVersions'),
-      executions('StopExecution'),
-    ],
-    'session-ended': [
-      on(sessionsTable, 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'),
-      on(jobHistoryTable, 'Query', 'BatchWriteItem'),
-      ...register,
-      readArtifacts,
-      objects('s3:PutObject', 'logs/*', 'reports/*'),
-      executions('DescribeExecution', 'GetExecutionHistory', 'DescribeStateMachineForExecution'),
-      readLogs,
-      publish,
+    'start-session': [...turns, ...register, machines('DescribeStateMachine', 'ListStateMachineVersions')],
+    'session-ended': end,
+    reconcile: [
+      ...end,
+      byIndex(tables.sessions.byStatusIndex.name),
+      machines('ListExecutions'),
+      { actions: ['states:ListStateMachines'], resources: ['*'], wildcard: 'delivery' },
     ],
     'record-events': [
       on(sessionsTable, 'Query', 'PutItem', 'UpdateItem'),

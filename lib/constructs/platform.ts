@@ -26,7 +26,7 @@ import { allowLogEncryption } from './logged-function.ts';
 import { platformApi } from './platform-api.ts';
 import type { ChannelQueues } from './platform-channels.ts';
 import { channelPermissions, channelQueues, deliverFrom } from './platform-channels.ts';
-import { allowTriggers, endsOfExecutions, liveEvents } from './platform-events.ts';
+import { allowTriggers, endsOfExecutions, everyMinute, liveEvents } from './platform-events.ts';
 import type { IPlatform, NetworkPlace } from './platform-interface.ts';
 import { PlatformBase } from './platform-interface.ts';
 import { allowMessageEncryption, deadLetters, noticeTopic } from './platform-messages.ts';
@@ -58,6 +58,9 @@ export class Platform extends PlatformBase {
   readonly recordEvents: LambdaFunction;
   /** Invokes `sessionEnded` when an execution of a pipeline on this platform has ended. */
   readonly endedRule: Rule;
+  /** Finds what no event has told: ends, executions started elsewhere, notices, deadlines. */
+  readonly reconcile: LambdaFunction;
+  readonly reconcileRule: Rule;
   readonly machinesArn: string;
   readonly logGroup: LogGroup;
   /** Events about executions that could not be recorded, and firings that started no session. */
@@ -160,6 +163,15 @@ export class Platform extends PlatformBase {
       target: this.sessionEnded,
       deadLetterQueue: this.deadLetterQueue,
     });
+    this.reconcile = bookkeepingFunction(this, 'Reconcile', setting, {
+      name: 'reconcile',
+      description: 'bunsui: finds and puts right what events did not tell',
+      timeout: Duration.minutes(5),
+      memorySize: Size.mebibytes(1024),
+      deadLetterQueue: this.deadLetterQueue,
+      permissions: permissions.reconcile,
+    }).function;
+    this.reconcileRule = everyMinute(this, { target: this.reconcile, deadLetterQueue: this.deadLetterQueue });
     const schedules = platformSchedules(this, {
       prefix: this.prefix,
       startSession: this.startSession,
