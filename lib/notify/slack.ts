@@ -51,7 +51,7 @@ function wholeBlocks(notice: Notice, headline: string): readonly Block[] {
   const { error } = notice;
   const link = consoleLink(notice);
   return [
-    { type: 'header', text: { type: 'plain_text', text: printable(headline).slice(0, maxHeader), emoji: false } },
+    { type: 'header', text: { type: 'plain_text', text: plain(headline), emoji: false } },
     ...(error === undefined
       ? []
       : [section(`\`\`\`${code(`${error.error_code}: ${error.error_message}`, maxErrorText, 'lines')}\`\`\``)]),
@@ -74,6 +74,11 @@ function shortBlock(notice: Notice, headline: string, again: string): Block {
 
 const mrkdwn = (text: string) => ({ type: 'mrkdwn', text, verbatim: true });
 const section = (text: string): Block => ({ type: 'section', text: mrkdwn(text) });
+
+/** Plain text has no code to stand in, and it is not said whether entities mean anything there: without the three it is text. */
+function plain(text: string): string {
+  return printable(text).replaceAll('<', '‹').replaceAll('>', '›').replaceAll('&', '+').slice(0, maxHeader);
+}
 
 /** Text for between backticks, which would end the code. An empty one would be no code at all. */
 function code(text: string, maxLength: number, keep?: 'lines'): string {
