@@ -2,6 +2,7 @@
  * Pipeline: one pipeline on AWS. Its definition is compiled as the command line compiles it; each operation becomes a
  * function, the graph a state machine that may call exactly those, its schedules and triggers what starts it.
  */
+import { createHash } from 'node:crypto';
 import { Annotations, ArnFormat, Aws, Duration, Fn, Size, Stack } from 'aws-cdk-lib';
 import type { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import type { CfnRule } from 'aws-cdk-lib/aws-events';
@@ -231,7 +232,8 @@ function byId<T extends { readonly id: string }, R>(things: readonly T[], make: 
  */
 function functionName(scope: Construct, pipeline: string, operation: string): string {
   const stack = Fn.select(0, Fn.split('-', Fn.select(2, Fn.split('/', Aws.STACK_ID))));
-  return `${`${pipeline}-${operation}`.slice(0, 46)}-${scope.node.addr.slice(-8)}-${stack}`;
+  const place = createHash('sha256').update(`${scope.node.addr}/${operation}`).digest('hex');
+  return `${`${pipeline}-${operation}`.slice(0, 46)}-${place.slice(0, 8)}-${stack}`;
 }
 
 /** @throws {BunsuiError} BS1118 when a notice would go to a channel that the platform does not have */

@@ -1,12 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Stack } from 'aws-cdk-lib';
-import { Annotations, Match } from 'aws-cdk-lib/assertions';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
+import { Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Pipeline, Platform } from '../../lib/constructs/index.ts';
 import { functionPlaceholder } from '../../lib/ir/artifact.ts';
+import { rows } from '../fixtures/pipelines.ts';
 import { ensureLambdas, newApp, newStack, propertiesOf, type Resources, resourcesOf } from './synth.ts';
 import { twoStep } from './two-step/pipeline.ts';
 
@@ -18,22 +20,19 @@ const statesArn = (...rest: unknown[]) => ({
   'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, ':states:', { Ref: 'AWS::Region' }, ':', account, ...rest]],
 });
 
-const readArtifact = {
-  Action: 's3:GetObject',
-  Effect: 'Allow',
-  Resource: {
+/** The name of an operation's function. */
+function nameOf(operation: string, before = ''): unknown {
+  const stack = { 'Fn::Select': [2, { 'Fn::Split': ['/', { Ref: 'AWS::StackId' }] }] };
+  return {
     'Fn::Join': [
       '',
       [
-        'arn:',
-        { Ref: 'AWS::Partition' },
-        ':s3:::',
-        { 'Fn::Sub': 'cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}' },
-        '/<asset>.json',
+        expect.stringMatching(new RegExp(`^${before}two-step-${operation}-[0-9a-f]{8}-$`)),
+        { 'Fn::Select': [0, { 'Fn::Split': ['-', stack] }] },
       ],
     ],
-  },
-};
+  };
+}
 
 function statementsOf(resources: Resources, id: string): unknown {
   const policy = propertiesOf(resources, 'AWS::IAM::Policy')[id] as
@@ -42,66 +41,95 @@ function statementsOf(resources: Resources, id: string): unknown {
   return policy?.PolicyDocument.Statement;
 }
 
-function definitionOf(resources: Resources): unknown {
-  const [machine] = Object.values(propertiesOf(resources, 'AWS::StepFunctions::StateMachine')) as {
-    DefinitionString: { 'Fn::Join': [string, (string | { Ref: string } | { 'Fn::Sub': string })[]] };
-  }[];
-  const [, parts] = machine?.DefinitionString['Fn::Join'] ?? ['', []];
-  const text = parts.map((part) => {
-    if (typeof part === 'string') return part;
-    if ('Fn::Sub' in part) return part['Fn::Sub'];
-    return functionPlaceholder(
-      /^TwoStepOperation(.*)FunctionVersion$/.exec(part.Ref)?.[1] ?? `not a version: ${part.Ref}`,
-    );
-  });
-  return JSON.parse(text.join(''));
-}
-
 describe('the state machine', () => {
-  it("has the compiler's definition, calling the published versions of the functions", () => {
+  it('takes its definition from a file, and logs everything where the platform looks', () => {
     const { stack, pipeline } = newStack();
     const resources = resourcesOf(stack);
-    const mark = `[bunsui ${pipeline.artifact.version} s3://cdk-hnb659fds-assets-\${AWS::AccountId}-\${AWS::Region}/<asset>.json]`;
-    expect(definitionOf(resources)).toStrictEqual({
-      ...pipeline.artifact.definition,
-      Comment: `${pipeline.artifact.definition['Comment']} ${mark}`,
+    const assets = { 'Fn::Sub': 'cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}' };
+    expect(Object.values(propertiesOf(resources, 'AWS::StepFunctions::StateMachine'))).toStrictEqual([
+      {
+        DefinitionS3Location: { Bucket: assets, Key: '<asset>.json' },
+        DefinitionSubstitutions: {
+          artifact: {
+            'Fn::Join': ['', [`[bunsui ${pipeline.artifact.version} s3://`, assets, '/<asset>.bunsui]']],
+          },
+          function0: { Ref: 'TwoStepOperationloadFunctionVersion' },
+          function1: { Ref: 'TwoStepOperationtidyFunctionVersion' },
+        },
+        LoggingConfiguration: {
+          Destinations: [{ CloudWatchLogsLogGroup: { LogGroupArn: arn('PlatformLogGroup') } }],
+          IncludeExecutionData: true,
+          Level: 'ALL',
+        },
+        RoleArn: arn('TwoStepRole'),
+        StateMachineName: 'bunsui-two-step',
+        StateMachineType: 'STANDARD',
+        TracingConfiguration: { Enabled: true },
+      },
+    ]);
+  });
+
+  it("has the compiler's definition, with places for the functions and the mark of the artifact", () => {
+    const { app, pipeline } = newStack();
+    const { directory } = app.synth();
+    const [file = '', ...others] = readdirSync(directory).filter((name) => /^asset\.[0-9a-f]{64}\.json$/.test(name));
+    expect(others).toStrictEqual([]);
+    const text = readFileSync(join(directory, file), 'utf8');
+    const places = ['load', 'tidy'].map(functionPlaceholder);
+    const placed = text.replaceAll(/\$\{function(\d)\}/g, (_, index: string) => places[Number(index)] ?? '');
+    const { definition } = pipeline.artifact;
+    expect(JSON.parse(placed)).toStrictEqual({ ...definition, Comment: `${definition['Comment']} \${artifact}` });
+  });
+
+  it('is published, and the alias "live" names what was published; older versions stay', () => {
+    const { stack } = newStack();
+    const resources = resourcesOf(stack);
+    const [[id = '', version] = []] = Object.entries(resources).filter(
+      ([, { Type }]) => Type === 'AWS::StepFunctions::StateMachineVersion',
+    );
+    expect(id).toMatch(/^TwoStepVersion[0-9A-F]{8}[0-9a-f]{16}$/);
+    expect(version).toStrictEqual({
+      Type: 'AWS::StepFunctions::StateMachineVersion',
+      Properties: {
+        Description: expect.stringMatching(/^[0-9a-f]{12}$/),
+        StateMachineArn: { Ref: 'TwoStepStateMachine' },
+        StateMachineRevisionId: { 'Fn::GetAtt': ['TwoStepStateMachine', 'StateMachineRevisionId'] },
+      },
+      DeletionPolicy: 'Retain',
+      UpdateReplacePolicy: 'Retain',
     });
-    const versions = propertiesOf(resources, 'AWS::Lambda::Version');
-    expect(versions).toStrictEqual({
+    expect(propertiesOf(resources, 'AWS::StepFunctions::StateMachineAlias')).toStrictEqual({
+      TwoStepAlias: {
+        Description: 'the version that was deployed last',
+        Name: 'live',
+        RoutingConfiguration: [{ StateMachineVersionArn: arn(id), Weight: 100 }],
+      },
+    });
+    const functions = propertiesOf(resources, 'AWS::Lambda::Version');
+    expect(functions).toStrictEqual({
       TwoStepOperationloadFunctionVersion: { FunctionName: { Ref: 'TwoStepOperationloadFunction' } },
       TwoStepOperationtidyFunctionVersion: { FunctionName: { Ref: 'TwoStepOperationtidyFunction' } },
     });
-    const kept = Object.keys(versions).map((id) => resources[id]?.['DeletionPolicy']);
+    const kept = Object.keys(functions).map((one) => resources[one]?.['DeletionPolicy']);
     expect(kept).toStrictEqual(['Retain', 'Retain']);
   });
 
-  it('logs everything and is traced, under a role that only its own machines may take', () => {
+  it('is published anew when its definition or a function has changed, and only then', () => {
+    const published = (change: (pipeline: Pipeline) => void, ir = twoStep.ir) => {
+      const stack = new Stack(newApp(), 'Test');
+      const platform = new Platform(stack, 'Platform');
+      const pipeline = new Pipeline(stack, 'TwoStep', { platform, definition: { ir } });
+      change(pipeline);
+      return Object.keys(Template.fromStack(stack).findResources('AWS::StepFunctions::StateMachineVersion'));
+    };
+    const first = published(() => {});
+    expect(published(() => {})).toStrictEqual(first);
+    expect(published((pipeline) => pipeline.operation('load').addEnvironment('MORE', '1'))).not.toStrictEqual(first);
+    expect(published(() => {}, { ...twoStep.ir, timeoutSeconds: 60 })).not.toStrictEqual(first);
+  });
+
+  it('has a role that only it may take, and that may call its functions', () => {
     const resources = resourcesOf(newStack().stack);
-    const [machine] = Object.values(propertiesOf(resources, 'AWS::StepFunctions::StateMachine')) as object[];
-    expect(machine).toStrictEqual({
-      DefinitionString: expect.anything(),
-      LoggingConfiguration: {
-        Destinations: [{ CloudWatchLogsLogGroup: { LogGroupArn: arn('TwoStepLogGroup') } }],
-        IncludeExecutionData: true,
-        Level: 'ALL',
-      },
-      RoleArn: arn('TwoStepRole'),
-      StateMachineName: 'two-step',
-      StateMachineType: 'STANDARD',
-      TracingConfiguration: { Enabled: true },
-    });
-    expect(propertiesOf(resources, 'AWS::Logs::LogGroup')['TwoStepLogGroup']).toStrictEqual({
-      LogGroupName: {
-        'Fn::Join': [
-          '-',
-          [
-            expect.stringMatching(/^\/aws\/vendedlogs\/states\/Test-TwoStep-[0-9A-F]{8}$/),
-            { 'Fn::Select': [2, { 'Fn::Split': ['/', { Ref: 'AWS::StackId' }] }] },
-          ],
-        ],
-      },
-      RetentionInDays: 30,
-    });
     expect(propertiesOf(resources, 'AWS::IAM::Role')['TwoStepRole']).toStrictEqual({
       AssumeRolePolicyDocument: {
         Version: '2012-10-17',
@@ -112,7 +140,12 @@ describe('the state machine', () => {
             Principal: { Service: 'states.amazonaws.com' },
             Condition: {
               StringEquals: { 'aws:SourceAccount': account },
-              ArnLike: { 'aws:SourceArn': statesArn(':stateMachine/*') },
+              ArnLike: {
+                'aws:SourceArn': [
+                  statesArn(':stateMachine:bunsui-two-step'),
+                  statesArn(':stateMachine:bunsui-two-step:*'),
+                ],
+              },
             },
           },
         ],
@@ -153,18 +186,25 @@ describe('the state machine', () => {
     ]);
   });
 
-  it('waits for the log groups of its functions and the leave to write them', () => {
-    const machine = Object.values(resourcesOf(newStack().stack)).find(
-      ({ Type }) => Type === 'AWS::StepFunctions::StateMachine',
-    );
-    expect(machine?.['DependsOn']).toEqual(
-      expect.arrayContaining([
-        'TwoStepOperationloadLogGroup',
-        'TwoStepOperationloadWriteLogs',
-        'TwoStepOperationtidyLogGroup',
-        'TwoStepOperationtidyWriteLogs',
-      ]),
-    );
+  it.each(rows)('of fixture $name may call what its definition calls, and nothing else', ({ pipeline: definition }) => {
+    const stack = new Stack(newApp({ 'aws:cdk:bundling-stacks': [] }), 'Test');
+    const platform = new Platform(stack, 'Platform');
+    const pipeline = new Pipeline(stack, 'Row', { platform, definition });
+    const resources = resourcesOf(stack);
+    const called = new Set(JSON.stringify(pipeline.artifact.definition).match(/(?<=\$\{operation:)[^}]+/g));
+    const [{ DefinitionSubstitutions: places } = { DefinitionSubstitutions: {} }] = Object.values(
+      propertiesOf(resources, 'AWS::StepFunctions::StateMachine'),
+    ) as { DefinitionSubstitutions: { [key: string]: unknown } }[];
+    expect(Object.keys(places).filter((key) => key !== 'artifact')).toHaveLength(called.size);
+    const [invoke] = statementsOf(resources, 'RowRoleDefaultPolicy') as { Action: unknown; Resource: unknown }[];
+    const allowed = [...called].map((id) => ({
+      'Fn::Join': ['', [arn(`RowOperation${id.replaceAll('-', '')}Function`), ':*']],
+    }));
+    const list = (resource: unknown) => [resource].flat().map((one) => JSON.stringify(one));
+    expect([invoke?.Action, list(invoke?.Resource).sort()]).toStrictEqual([
+      'lambda:InvokeFunction',
+      list(allowed).sort(),
+    ]);
   });
 });
 
@@ -183,6 +223,7 @@ describe('an operation', () => {
     const shared = { Architectures: ['arm64'], Code: code, Handler: 'index.handler', Runtime: 'nodejs24.x' };
     expect(functions['TwoStepOperationloadFunction']).toStrictEqual({
       ...shared,
+      FunctionName: nameOf('load'),
       Description: 'bunsui: two-step/load',
       Environment: { Variables: { ...ours, MODE: 'fast' } },
       MemorySize: 256,
@@ -191,6 +232,7 @@ describe('an operation', () => {
     });
     expect(functions['TwoStepOperationtidyFunction']).toStrictEqual({
       ...shared,
+      FunctionName: nameOf('tidy'),
       Description: 'bunsui: two-step/tidy',
       Environment: { Variables: ours },
       MemorySize: 512,
@@ -199,18 +241,57 @@ describe('an operation', () => {
     });
   });
 
-  it('may record that its job has completed, and write its log', () => {
+  it('may record that its job has completed, and write its log, which has its name and an end', () => {
     const resources = resourcesOf(newStack().stack);
-    expect(statementsOf(resources, 'TwoStepOperationloadRoleDefaultPolicy')).toStrictEqual([
-      { Action: ['dynamodb:GetItem', 'dynamodb:PutItem'], Effect: 'Allow', Resource: arn('PlatformJobHistoryTable') },
-    ]);
-    expect(statementsOf(resources, 'TwoStepOperationloadWriteLogs')).toStrictEqual([
-      {
-        Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-        Effect: 'Allow',
-        Resource: arn('TwoStepOperationloadLogGroup'),
+    expect(propertiesOf(resources, 'AWS::IAM::Role')['TwoStepOperationloadRole']).toStrictEqual({
+      AssumeRolePolicyDocument: {
+        Version: '2012-10-17',
+        Statement: [
+          {
+            Action: 'sts:AssumeRole',
+            Effect: 'Allow',
+            Principal: { Service: 'lambda.amazonaws.com' },
+            Condition: { StringEquals: { 'aws:SourceAccount': account } },
+          },
+        ],
       },
-    ]);
+      Policies: [
+        {
+          PolicyName: 'Work',
+          PolicyDocument: {
+            Version: '2012-10-17',
+            Statement: [
+              {
+                Action: ['dynamodb:GetItem', 'dynamodb:PutItem'],
+                Effect: 'Allow',
+                Resource: arn('PlatformJobHistoryTable'),
+              },
+              {
+                Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+                Effect: 'Allow',
+                Resource: arn('TwoStepOperationloadLogGroup'),
+              },
+            ],
+          },
+        },
+      ],
+    });
+    expect(propertiesOf(resources, 'AWS::Logs::LogGroup')['TwoStepOperationloadLogGroup']).toStrictEqual({
+      LogGroupName: nameOf('load', '/aws/lambda/'),
+      RetentionInDays: 30,
+      Tags: [{ Key: 'bunsui:platform', Value: expect.stringMatching(/^Test-Platform-[0-9A-F]{8}$/) }],
+    });
+  });
+
+  it('takes four resources, and one more when its author grants it something', () => {
+    const { stack, platform, pipeline } = newStack();
+    platform.grantData(pipeline.operation('load'), 'two-step');
+    const types = (id: string) =>
+      Object.entries(resourcesOf(stack))
+        .filter(([name]) => name.startsWith(`TwoStepOperation${id}`))
+        .map(([, { Type }]) => Type.replace('AWS::', ''));
+    expect(types('tidy')).toStrictEqual(['Logs::LogGroup', 'IAM::Role', 'Lambda::Function', 'Lambda::Version']);
+    expect(types('load')).toHaveLength(5);
   });
 
   it('is given more by its author', () => {
@@ -221,6 +302,47 @@ describe('an operation', () => {
       Effect: 'Allow',
       Resource: { 'Fn::Join': ['', [arn('PlatformBucket'), '/data/two-step/*']] },
     });
+  });
+
+  it('stands in the network of the platform, or in that of the pipeline', () => {
+    const vpcOf = (own: boolean) => {
+      const stack = new Stack(newApp(), 'Test');
+      const network = (id: string) => ({ vpc: new Vpc(stack, id, { natGateways: 1, maxAzs: 2 }) });
+      const platform = new Platform(stack, 'Platform', network('Shared'));
+      const props = own ? network('Own') : {};
+      new Pipeline(stack, 'TwoStep', { platform, definition: twoStep, ...props });
+      const resources = resourcesOf(stack);
+      const made = propertiesOf(resources, 'AWS::Lambda::Function')['TwoStepOperationloadFunction'];
+      const role = propertiesOf(resources, 'AWS::IAM::Role')['TwoStepOperationloadRole'];
+      return {
+        config: (made as { VpcConfig: { SubnetIds: { Ref: string }[] } }).VpcConfig,
+        role: JSON.stringify(role),
+      };
+    };
+    expect(vpcOf(false).config.SubnetIds.map(({ Ref }) => Ref)).toStrictEqual([
+      expect.stringMatching(/^SharedPrivateSubnet1/),
+      expect.stringMatching(/^SharedPrivateSubnet2/),
+    ]);
+    const own = vpcOf(true);
+    expect(own.config.SubnetIds.map(({ Ref }) => Ref)).toStrictEqual([
+      expect.stringMatching(/^OwnPrivateSubnet1/),
+      expect.stringMatching(/^OwnPrivateSubnet2/),
+    ]);
+    expect(own.role).toContain('ec2:CreateNetworkInterface');
+  });
+
+  it('has a name of its own, however long the id of the pipeline', () => {
+    const stack = new Stack(newApp(), 'Test');
+    const definition = { ir: { ...twoStep.ir, id: 'a'.repeat(64) } };
+    new Pipeline(stack, 'TwoStep', { platform: new Platform(stack, 'Platform'), definition });
+    const functions = Object.entries(propertiesOf(resourcesOf(stack), 'AWS::Lambda::Function'));
+    const names = functions
+      .filter(([id]) => id.startsWith('TwoStep'))
+      .map(([, made]) => (made as { FunctionName: { 'Fn::Join': [string, [string, unknown]] } }).FunctionName)
+      .map(({ 'Fn::Join': [, [first]] }) => first);
+    expect(new Set(names).size).toBe(2);
+    // The stack adds eight.
+    for (const name of names) expect(name).toMatch(/^a{46}-[0-9a-f]{8}-$/);
   });
 
   it('that the pipeline does not have is refused, with those it has', () => {
@@ -239,67 +361,11 @@ describe('an operation', () => {
   });
 });
 
-describe('the end of an execution', () => {
-  it('is announced to the platform by a rule for this machine alone', () => {
-    const resources = resourcesOf(newStack().stack);
-    expect(propertiesOf(resources, 'AWS::Events::Rule')).toStrictEqual({
-      TwoStepEnded: {
-        Description: 'bunsui: an execution of two-step has ended',
-        State: 'ENABLED',
-        EventPattern: {
-          source: ['aws.states'],
-          'detail-type': ['Step Functions Execution Status Change'],
-          detail: {
-            status: ['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'],
-            stateMachineArn: [{ Ref: 'TwoStepStateMachine' }],
-          },
-        },
-        Targets: [
-          {
-            Id: 'SessionEnded',
-            Arn: arn('PlatformSessionEndedFunction'),
-            DeadLetterConfig: { Arn: arn('PlatformDeadLetters') },
-            RetryPolicy: { MaximumEventAgeInSeconds: 86_400, MaximumRetryAttempts: 185 },
-          },
-        ],
-      },
-    });
-    expect(propertiesOf(resources, 'AWS::Lambda::Permission')).toStrictEqual({
-      TwoStepEndedPermission: {
-        Action: 'lambda:InvokeFunction',
-        FunctionName: arn('PlatformSessionEndedFunction'),
-        Principal: 'events.amazonaws.com',
-        SourceArn: arn('TwoStepEnded'),
-      },
-    });
-  });
-
-  it('and its start are all that bookkeeping may do on the machine', () => {
-    const resources = resourcesOf(newStack().stack);
-    expect(statementsOf(resources, 'TwoStepStartSession')).toStrictEqual([
-      {
-        Action: ['states:StartExecution', 'states:DescribeStateMachine'],
-        Effect: 'Allow',
-        Resource: { Ref: 'TwoStepStateMachine' },
-      },
-      readArtifact,
-    ]);
-    expect(statementsOf(resources, 'TwoStepSessionEnded')).toStrictEqual([
-      {
-        Action: ['states:DescribeExecution', 'states:GetExecutionHistory', 'states:DescribeStateMachineForExecution'],
-        Effect: 'Allow',
-        Resource: statesArn(':execution:', { 'Fn::GetAtt': ['TwoStepStateMachine', 'Name'] }, ':*'),
-      },
-      readArtifact,
-    ]);
-  });
-});
-
 describe('the artifact', () => {
   it('is an asset that names no folder of this machine, and says where each thing comes from', () => {
     const { app, pipeline } = newStack();
     const { directory } = app.synth();
-    const files = readdirSync(directory).filter((name) => /^asset\.[0-9a-f]{64}\.json$/.test(name));
+    const files = readdirSync(directory).filter((name) => /^asset\.[0-9a-f]{64}\.bunsui$/.test(name));
     expect(files).toHaveLength(1);
     const text = readFileSync(join(directory, files[0] ?? ''), 'utf8');
     expect(text).not.toContain(process.cwd());
@@ -317,21 +383,31 @@ describe('the artifact', () => {
 });
 
 describe('grants and metrics', () => {
-  it('let somebody start executions and see them', () => {
-    const { stack, pipeline } = newStack();
-    const role = new Role(stack, 'Somebody', { assumedBy: new ServicePrincipal('ecs.amazonaws.com') });
-    pipeline.grantStart(role);
-    pipeline.grantRead(role);
-    const machine = { Ref: 'TwoStepStateMachine' };
-    expect(statementsOf(resourcesOf(stack), 'SomebodyDefaultPolicy')).toStrictEqual([
-      { Action: 'states:StartExecution', Effect: 'Allow', Resource: machine },
+  it('let somebody start executions, see them, and run them again', () => {
+    const machine = [{ Ref: 'TwoStepStateMachine' }, { 'Fn::Join': ['', [{ Ref: 'TwoStepStateMachine' }, ':*']] }];
+    const executions = statesArn(':execution:', { 'Fn::GetAtt': ['TwoStepStateMachine', 'Name'] }, ':*');
+    const start = { Action: 'states:StartExecution', Effect: 'Allow', Resource: machine };
+    const read = [
+      { Action: ['states:DescribeExecution', 'states:GetExecutionHistory'], Effect: 'Allow', Resource: executions },
       {
-        Action: ['states:DescribeExecution', 'states:GetExecutionHistory'],
+        Action: ['states:DescribeStateMachine', 'states:ListStateMachineVersions', 'states:ListExecutions'],
         Effect: 'Allow',
-        Resource: statesArn(':execution:', { 'Fn::GetAtt': ['TwoStepStateMachine', 'Name'] }, ':*'),
+        Resource: machine,
       },
-      { Action: ['states:DescribeStateMachine', 'states:ListExecutions'], Effect: 'Allow', Resource: machine },
-    ]);
+    ];
+    const rerun = {
+      Action: ['states:RedriveExecution', 'states:StopExecution'],
+      Effect: 'Allow',
+      Resource: executions,
+    };
+    const granted = (grant: (pipeline: Pipeline, role: Role) => unknown) => {
+      const { stack, pipeline } = newStack();
+      grant(pipeline, new Role(stack, 'Somebody', { assumedBy: new ServicePrincipal('ecs.amazonaws.com') }));
+      return statementsOf(resourcesOf(stack), 'SomebodyDefaultPolicy');
+    };
+    expect(granted((pipeline, role) => pipeline.grantStart(role))).toStrictEqual([start]);
+    expect(granted((pipeline, role) => pipeline.grantRead(role))).toStrictEqual(read);
+    expect(granted((pipeline, role) => pipeline.grantRerun(role))).toStrictEqual([start, ...read, rerun]);
   });
 
   it('are those of the state machine', () => {
@@ -341,6 +417,7 @@ describe('grants and metrics', () => {
       pipeline.metricSucceeded(),
       pipeline.metricFailed(),
       pipeline.metricTimedOut(),
+      pipeline.metricAborted(),
       pipeline.metricTime(),
     ];
     expect(metrics.map(({ metricName, statistic }) => `${metricName} ${statistic}`)).toStrictEqual([
@@ -348,6 +425,7 @@ describe('grants and metrics', () => {
       'ExecutionsSucceeded Sum',
       'ExecutionsFailed Sum',
       'ExecutionsTimedOut Sum',
+      'ExecutionsAborted Sum',
       'ExecutionTime Average',
     ]);
   });
@@ -369,6 +447,18 @@ describe('every policy', () => {
   });
 });
 
+describe('several pipelines in one stack', () => {
+  it('share the platform, and nothing else', () => {
+    const { stack, platform } = newStack();
+    const other = { ir: { ...twoStep.ir, id: 'two-step-2' } };
+    new Pipeline(stack, 'Second', { platform, definition: other });
+    const names = Object.values(propertiesOf(resourcesOf(stack), 'AWS::StepFunctions::StateMachine')).map(
+      (machine) => (machine as { StateMachineName: string }).StateMachineName,
+    );
+    expect(names).toStrictEqual(['bunsui-two-step', 'bunsui-two-step-2']);
+  });
+});
+
 describe('a pipeline in a stack of its own', () => {
   it('depends on the stack of the platform, and not the other way round', () => {
     const app = newApp();
@@ -379,7 +469,6 @@ describe('a pipeline in a stack of its own', () => {
     app.synth();
     expect(own.dependencies).toStrictEqual([shared]);
     expect(shared.dependencies).toStrictEqual([]);
-    expect(Object.keys(propertiesOf(resourcesOf(shared), 'AWS::Lambda::Permission'))).toStrictEqual([]);
   });
 });
 
@@ -391,7 +480,10 @@ describe('synthesis', () => {
   it('makes one log group per function also where CDK would make them', () => {
     const app = newApp({ '@aws-cdk/aws-lambda:useCdkManagedLogGroup': true });
     const groups = propertiesOf(resourcesOf(newStack({}, app).stack), 'AWS::Logs::LogGroup');
-    expect(Object.keys(groups)).toHaveLength(5);
+    const functions = Object.keys(propertiesOf(resourcesOf(newStack().stack), 'AWS::Lambda::Function'));
+    const stems = functions.map((id) => id.replace(/Function$/, ''));
+    const ofFunctions = Object.keys(groups).filter((id) => stems.some((stem) => id.startsWith(stem)));
+    expect(ofFunctions.sort()).toStrictEqual(stems.map((stem) => `${stem}LogGroup`).sort());
   });
 
   it("shows the compiler's notes, and stops at an author's mistakes, all of them with their places", () => {

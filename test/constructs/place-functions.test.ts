@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { placeFunctions } from '../../lib/constructs/place-functions.ts';
+import { functionPlaceholder } from '../../lib/ir/artifact.ts';
+
+const call = (FunctionName: string, Payload: string) => ({ Arguments: { FunctionName, Payload } });
+
+describe('placing functions', () => {
+  it('fills in the fields of tasks, and leaves texts that look like them', () => {
+    const load = functionPlaceholder('load');
+    const tricky = `"FunctionName":"${load}" \\"FunctionName\\":"${load}" \\\${Other} \${`;
+    const definition = {
+      Comment: `Says ${load}`,
+      StartAt: 'a',
+      States: { a: call(load, tricky), b: call(load, load) },
+    };
+    const { text } = placeFunctions(definition, { load: '${function0}' }, '${artifact}');
+    expect(text.match(/\$\{\w+\}/g)).toStrictEqual(['${artifact}', '${function0}', '${function0}']);
+    expect(JSON.parse(text)).toStrictEqual({
+      Comment: `Says ${load} \${artifact}`,
+      StartAt: 'a',
+      States: { a: call('${function0}', tricky), b: call('${function0}', load) },
+    });
+  });
+
+  it('leaves operations that nobody places, and a definition without a comment as it is', () => {
+    const definition = { StartAt: 'a', States: { a: call(functionPlaceholder('constructor'), '') } };
+    expect(JSON.parse(placeFunctions(definition, {}).text)).toStrictEqual(definition);
+  });
+
+  it('says how large the definition may become', () => {
+    const definition = { States: { a: call(functionPlaceholder('load'), 'ü') } };
+    const { text, bytesAtMost } = placeFunctions(definition, { load: 'x' });
+    const arn = `arn:aws-us-gov:lambda:us-gov-west-1:123456789012:function:${'n'.repeat(64)}:12345`;
+    const placed = Buffer.byteLength(text.replace('"x"', JSON.stringify(arn)));
+    expect(bytesAtMost).toBeGreaterThanOrEqual(placed);
+    expect(bytesAtMost).toBe(Buffer.byteLength(text) + 139);
+  });
+});
