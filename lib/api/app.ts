@@ -7,8 +7,10 @@ import { BunsuiError } from '../errors.ts';
 import { refusalOf } from './answers.ts';
 import { authorise } from './authorise.ts';
 import type { ApiDeps } from './deps.ts';
+import { pipelineRoutes } from './pipeline-routes.ts';
 import { platformRoutes } from './platform-routes.ts';
 import { maxBodyBytes, readJson, tooLarge } from './read-json.ts';
+import { recordRoutes } from './record-routes.ts';
 import type { Answer, Caller, Route } from './route.ts';
 import { sessionRoutes } from './session-routes.ts';
 
@@ -20,7 +22,7 @@ export interface ApiBindings {
 
 type Env = { readonly Bindings: ApiBindings };
 
-export const apiRoutes: readonly Route[] = [...sessionRoutes, ...platformRoutes];
+export const apiRoutes: readonly Route[] = platformRoutes([...pipelineRoutes, ...sessionRoutes, ...recordRoutes]);
 
 /** On every answer: it is data, for this caller alone, and no page. */
 const answerHeaders = {

@@ -1,6 +1,7 @@
 /** Shapes of what the API takes and gives. Names of fields are those of the records. */
 import * as z from 'zod/mini';
-import { jobStatuses, sessionStatuses } from '../sessions/status.ts';
+import { rerunRoads } from '../sessions/plan-rerun.ts';
+import { sessionStatuses } from '../sessions/status.ts';
 import { isInstant, isJobPath } from '../storage-layout.ts';
 
 const described = <S extends z.ZodMiniType>(schema: S, description: string): S =>
@@ -21,16 +22,17 @@ export const jobPath = () =>
     z.string().check(z.refine(isJobPath, 'is no path of a job such as load or convert[17]/one')),
     'path of a job, with the indexes of maps: load, convert[17]/one',
   );
+const attemptStatus = z.enum(['running', 'completed', 'failed', 'cancelled', 'timeout']);
 const text = (most: number) => z.string().check(z.minLength(1), z.maxLength(most));
 const count = () => z.int().check(z.minimum(0));
 /** Any JSON; read from text and from nothing else. */
-const value = (description: string) => described(z.unknown(), description);
+const value = (description: string) => described(z.optional(z.unknown()), description);
 
 export const pipelineParams = z.strictObject({ pipeline: pipelineId() });
 export const sessionParams = z.strictObject({ session: sessionId() });
 
 /** A number in a query, which is text. */
-export const limit = (most: number, otherwise: number) =>
+const limit = (most: number, otherwise: number) =>
   described(
     z._default(
       z.pipe(
@@ -51,6 +53,7 @@ const nextCursor = () => described(z.optional(z.string()), 'asks for the next pa
 export const trigger = z.strictObject({
   kind: z.enum(['manual', 'api', 'schedule', 'event']),
   detail: z.optional(z.string()),
+  chain: described(z.optional(count()), 'how many sessions stand before it in a chain of triggers'),
 });
 
 const sessionFields = {
@@ -79,9 +82,18 @@ export const sessionSummary = z.strictObject(sessionFields);
 export const session = z.strictObject({
   ...sessionFields,
   input: value('what it was started with; {"truncated": true, "full", "start"} when that is long'),
-  output: z.optional(value('what it gave, when it has completed; shortened as the input is')),
+  output: value('what it gave, when it has completed; shortened as the input is'),
 });
 export const sessionPage = z.strictObject({ sessions: z.array(sessionSummary), cursor: nextCursor() });
+
+export const sessionQuery = z.strictObject({
+  pipeline: z.optional(pipelineId()),
+  status: z.optional(z.enum(sessionStatuses)),
+  from: described(z.optional(instant()), 'created at or after'),
+  to: described(z.optional(instant()), 'created at or before'),
+  limit: limit(100, 50),
+  cursor: cursor(),
+});
 
 export const startBody = z.strictObject({
   version: described(z.optional(version()), 'version to start; the one deployed last when left out'),
@@ -100,6 +112,127 @@ export const startedSession = z.strictObject({
   outcome: described(z.enum(['created', 'exists']), '"exists": an earlier request with the same key made the session'),
 });
 
+export const jobQuery = z.strictObject({
+  job: z.optional(jobPath()),
+  data: described(z.optional(z.enum(['true', 'false'])), '"true": with inputs and outputs'),
+  limit: limit(1_000, 200),
+  cursor: cursor(),
+});
+const attempt = z.strictObject({
+  attempt: described(z.int().check(z.minimum(1)), 'from 1'),
+  generation: z.int(),
+  job_status: attemptStatus,
+  started_at: instant(),
+  completed_at: z.optional(instant()),
+  duration_ms: z.optional(count()),
+  error_code: z.optional(z.string()),
+  error_message: z.optional(z.string()),
+});
+export const job = z.strictObject({
+  job_id: jobPath(),
+  operation_id: z.string(),
+  job_status: attemptStatus,
+  generation: described(z.int(), 'the latest in which it ran'),
+  attempts: described(z.array(attempt), 'of all generations, in the order in which they began'),
+  input: value('of its last attempt; when asked for'),
+  output: value('when it has completed; when asked for'),
+});
+export const jobPageSchema = z.strictObject({ jobs: z.array(job), cursor: nextCursor() });
+
+export const logLevels = ['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'] as const;
+export const logQuery = z.strictObject({
+  job: described(z.optional(jobPath()), 'only this job; a map with all of its iterations'),
+  level: described(z.optional(z.enum(logLevels)), 'this level and the graver ones'),
+  limit: limit(1_000, 500),
+  cursor: cursor(),
+});
+const logLine = z.looseObject({
+  timestamp: z.string(),
+  level: z.enum(logLevels),
+  message: z.string(),
+  session_id: sessionId(),
+  job_id: jobPath(),
+  operation_id: z.string(),
+  attempt: z.number(),
+});
+export const logPageSchema = z.strictObject({
+  lines: z.array(logLine),
+  ended: described(z.boolean(), 'false while it runs: ask again with the cursor for what is written from now on'),
+  cursor: nextCursor(),
+});
+
+export const reportAt = z.strictObject({
+  url: described(z.string(), 'where the report can be read without credentials until then'),
+  expires_at: instant(),
+});
+
+export const cancelBody = z.strictObject({
+  reason: described(z.optional(text(1_024)), 'for the record'),
+});
+export const cancelledSession = z.strictObject({
+  session_id: sessionId(),
+  created_at: instant(),
+  status: z.enum(sessionStatuses),
+  outcome: described(
+    z.enum(['cancelled', 'stopping', 'exists']),
+    '"stopping": its execution was stopped, its end is recorded in a moment; "exists": it had been cancelled before',
+  ),
+});
+
+export const rerunBody = z.strictObject({
+  road: described(
+    z.optional(z.enum(rerunRoads)),
+    'a redrive keeps what has completed, a new execution runs every job; what fits when left out',
+  ),
+  dry_run: described(z._default(z.boolean(), false), 'only say what would be done'),
+});
+const plan = {
+  session_id: sessionId(),
+  created_at: instant(),
+  pipeline_id: pipelineId(),
+  road: z.enum(rerunRoads),
+  reason: described(z.string(), 'why this road'),
+  version: described(version(), 'the version that runs'),
+  runs: described(z.array(z.string()), 'ids of the jobs that run'),
+  keeps: described(z.array(z.string()), 'ids of the jobs that are not run again'),
+};
+export const rerunPlan = z.strictObject(plan);
+export const rerun = z.strictObject({
+  ...plan,
+  execution_arn: z.string(),
+  generation: z.int(),
+  redrive_count: count(),
+});
+
+const pipelineFields = {
+  pipeline_id: pipelineId(),
+  version: version(),
+  created_at: described(instant(), 'when this version was first seen'),
+  total_jobs: described(count(), 'jobs outside of maps'),
+};
+export const pipelineSummary = z.strictObject(pipelineFields);
+export const pipelinePage = z.strictObject({ pipelines: z.array(pipelineSummary), cursor: nextCursor() });
+export const pipeline = z.strictObject({
+  ...pipelineFields,
+  input_schema: described(z.record(z.string(), z.unknown()), 'JSON Schema of its input'),
+  overlap: z.enum(['allow', 'skip', 'queue', 'cancel-running']),
+  deadline_seconds: z.optional(z.number()),
+  schedules: z.array(
+    z.strictObject({
+      schedule_id: z.string(),
+      expression: z.string(),
+      timezone: z.string(),
+      enabled: described(z.boolean(), 'as it was written; EventBridge Scheduler says whether it is now'),
+      catch_up: z.enum(['none', 'last', 'all']),
+      start: z.optional(z.string()),
+      end: z.optional(z.string()),
+      flexible_window_minutes: z.optional(z.number()),
+    }),
+  ),
+  triggers: z.array(z.strictObject({ trigger_id: z.string(), kind: z.enum(['s3', 'event', 'pipeline']) })),
+});
+export const listQuery = z.strictObject({ limit: limit(100, 50), cursor: cursor() });
+
 export const failure = z.strictObject({
   error: z.strictObject({
     code: described(z.string().check(z.regex(/^BS\d{4}$/)), 'stable'),
@@ -111,5 +244,3 @@ export const failure = z.strictObject({
   }),
 });
 export const health = z.strictObject({ status: z.literal('ok') });
-export const jobStatus = z.enum(jobStatuses);
-export { count, described, nextCursor, text, value, version };

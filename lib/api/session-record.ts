@@ -42,9 +42,14 @@ export function recordedJson(text: string): Json {
   }
 }
 
+type Present<T, K extends keyof T> = { [F in K]?: Exclude<T[F], undefined> };
+
 /** Those of the fields that the item has. */
-export function optional<T extends object, K extends keyof T>(item: T, ...fields: readonly K[]): { [F in K]?: T[F] } {
-  const found: { [F in K]?: T[F] } = {};
-  for (const field of fields) if (item[field] !== undefined) found[field] = item[field];
+export function optional<T extends object, K extends keyof T>(item: T, ...fields: readonly K[]): Present<T, K> {
+  const found: Present<T, K> = {};
+  for (const field of fields) {
+    const value = item[field];
+    if (value !== undefined) found[field] = value as Exclude<T[K], undefined>;
+  }
   return found;
 }

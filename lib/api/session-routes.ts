@@ -1,13 +1,38 @@
-/** Routes of sessions: start, list, get. */
-import type { Json } from '../ir/expressions.ts';
+/** Routes of sessions: start, list, get, cancel, rerun. */
+import * as z from 'zod/mini';
 import { BunsuiError } from '../errors.ts';
+import type { Json } from '../ir/expressions.ts';
+import { cancelSession } from '../sessions/cancel.ts';
 import type { StoreDeps } from '../sessions/deps.ts';
 import type { SessionItem } from '../sessions/items.ts';
+import { listSessions } from '../sessions/list-sessions.ts';
+import { planRerun } from '../sessions/plan-rerun.ts';
+import { rerunSession } from '../sessions/rerun.ts';
 import { startSession } from '../sessions/start-session.ts';
 import { getSession } from '../sessions/store.ts';
+import { readCursor, writeCursor } from './cursors.ts';
 import { noHeaders, nothing, type Route, route } from './route.ts';
-import { pipelineParams, session, sessionParams, startBody, startedSession, startHeaders } from './schemas.ts';
-import { sessionOf } from './session-record.ts';
+import {
+  cancelBody,
+  cancelledSession,
+  instant,
+  pipelineParams,
+  rerun,
+  rerunBody,
+  rerunPlan,
+  session,
+  sessionId,
+  sessionPage,
+  sessionParams,
+  sessionQuery,
+  startBody,
+  startedSession,
+  startHeaders,
+} from './schemas.ts';
+import { optional, sessionOf, summaryOf } from './session-record.ts';
+
+/** As `listSessions` writes it. */
+const sessionMark = z.tuple([instant(), sessionId()]);
 
 /** @throws {BunsuiError} BS3002 when there is no session of that id */
 export async function requireSession(deps: StoreDeps, id: string): Promise<SessionItem> {
@@ -72,4 +97,72 @@ const get = route({
   }),
 });
 
-export const sessionRoutes: readonly Route[] = [start, get];
+const list = route({
+  method: 'GET',
+  path: '/v1/sessions',
+  operation: 'listSessions',
+  role: 'viewer',
+  summary: 'Sessions, the latest first',
+  params: nothing,
+  query: sessionQuery,
+  headers: noHeaders,
+  answers: { 200: { description: 'a page of sessions, without inputs and outputs', schema: sessionPage } },
+  handle: async (deps, { query }) => {
+    const after = query.cursor === undefined ? undefined : readCursor(sessionMark, query.cursor);
+    const page = await listSessions(deps, {
+      limit: query.limit,
+      ...optional(query, 'pipeline', 'status', 'from', 'to'),
+      ...(after === undefined ? {} : { cursor: writeCursor(after) }),
+    });
+    const { sessions, cursor } = page;
+    return { status: 200, body: { sessions: sessions.map(summaryOf), ...(cursor === undefined ? {} : { cursor }) } };
+  },
+});
+
+const cancel = route({
+  method: 'POST',
+  path: '/v1/sessions/{session}/cancel',
+  operation: 'cancelSession',
+  role: 'operator',
+  summary: 'Cancels a session that has not ended',
+  params: sessionParams,
+  query: nothing,
+  headers: noHeaders,
+  body: cancelBody,
+  answers: {
+    200: { description: 'it is cancelled', schema: cancelledSession },
+    202: { description: 'it is being stopped', schema: cancelledSession },
+  },
+  handle: async (deps, { params, body, caller }) => {
+    const cancelled = await cancelSession(deps, {
+      session: params.session,
+      ...optional(body, 'reason'),
+      ...optional(caller, 'user'),
+    });
+    return { status: cancelled.outcome === 'stopping' ? 202 : 200, body: cancelled };
+  },
+});
+
+const rerunRoute = route({
+  method: 'POST',
+  path: '/v1/sessions/{session}/rerun',
+  operation: 'rerunSession',
+  role: 'operator',
+  summary: 'Runs a session that failed again, from its failure where that is possible',
+  params: sessionParams,
+  query: nothing,
+  headers: noHeaders,
+  body: rerunBody,
+  answers: {
+    200: { description: 'what would be done (dry_run)', schema: rerunPlan },
+    202: { description: 'it runs again', schema: rerun },
+  },
+  handle: async (deps, { params, body }) => {
+    const request = { session: params.session, ...optional(body, 'road') };
+    return body.dry_run
+      ? { status: 200, body: await planRerun(deps, request) }
+      : { status: 202, body: await rerunSession(deps, request) };
+  },
+});
+
+export const sessionRoutes: readonly Route[] = [start, list, get, cancel, rerunRoute];

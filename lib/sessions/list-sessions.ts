@@ -1,7 +1,7 @@
 /** Finding sessions: newest first, by pipeline, by status, or all, and by a part of their id. */
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { BunsuiError } from '../errors.ts';
-import { tables } from '../storage-layout.ts';
+import { isInstant, tables } from '../storage-layout.ts';
 import type { StoreDeps } from './deps.ts';
 import type { SessionItem } from './items.ts';
 import { type SessionStatus, sessionStatuses } from './status.ts';
@@ -10,6 +10,9 @@ import { getSession } from './store.ts';
 export interface SessionFilter {
   readonly pipeline?: string;
   readonly status?: SessionStatus;
+  /** Created not before and not after, ISO 8601. */
+  readonly from?: string;
+  readonly to?: string;
   /** Sessions at most, 1 to 1,000. */
   readonly limit: number;
   /** Where the page before ended; as that page gave it. */
@@ -36,8 +39,9 @@ function newestFirst(a: Mark, b: Mark): number {
 function readCursor(cursor: string): Mark {
   try {
     const mark: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
-    if (Array.isArray(mark) && typeof mark[0] === 'string' && typeof mark[1] === 'string') {
-      return { created_at: mark[0], session_id: mark[1] };
+    if (Array.isArray(mark)) {
+      const [created, session]: readonly unknown[] = mark;
+      if (isInstant(created) && typeof session === 'string') return { created_at: created, session_id: session };
     }
   } catch {
     // Told below, as any other text that is no cursor.
@@ -64,13 +68,30 @@ export async function listSessions(deps: StoreDeps, filter: SessionFilter): Prom
       ? [{ index: byPipelineIndex, value: pipeline }]
       : (status === undefined ? sessionStatuses : [status]).map((value) => ({ index: byStatusIndex, value }));
   const wanted = pipeline !== undefined ? status : undefined;
-  const found = await Promise.all(lists.map((list) => newest(deps, list, wanted, limit + 1, after)));
+  const span = spanOf(filter, after);
+  if (span.from > span.to) return { sessions: [] };
+  const found = await Promise.all(lists.map((list) => newest(deps, list, wanted, limit + 1, after, span)));
   const all = found.flat().sort(newestFirst);
   const sessions = all.slice(0, limit);
   const last = sessions.at(-1);
   if (all.length <= limit || last === undefined) return { sessions };
   const cursor = Buffer.from(JSON.stringify([last.created_at, last.session_id])).toString('base64url');
   return { sessions, cursor };
+}
+
+interface Span {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** The times between which a page lies: before and after everything where nothing is said. */
+function spanOf({ from, to }: Pick<SessionFilter, 'from' | 'to'>, after: Mark | undefined): Span {
+  const written = (instant: string) => new Date(instant).toISOString();
+  const last = to === undefined ? '9' : written(to);
+  return {
+    from: from === undefined ? '0' : written(from),
+    to: after !== undefined && after.created_at < last ? after.created_at : last,
+  };
 }
 
 /** At least the `count` newest of one list that come after the mark, or all there are. */
@@ -80,6 +101,7 @@ async function newest(
   status: SessionStatus | undefined,
   count: number,
   after: Mark | undefined,
+  span: Span,
 ): Promise<readonly SessionItem[]> {
   const found: SessionItem[] = [];
   let from: Record<string, unknown> | undefined;
@@ -88,7 +110,7 @@ async function newest(
       new QueryCommand({
         TableName: deps.names.sessionsTable,
         IndexName: list.index.name,
-        KeyConditionExpression: after === undefined ? '#list = :list' : '#list = :list AND created_at <= :from',
+        KeyConditionExpression: '#list = :list AND created_at BETWEEN :from AND :to',
         ...(status === undefined ? {} : { FilterExpression: '#status = :status' }),
         ExpressionAttributeNames: {
           '#list': list.index.partitionKey,
@@ -96,7 +118,8 @@ async function newest(
         },
         ExpressionAttributeValues: {
           ':list': list.value,
-          ...(after === undefined ? {} : { ':from': after.created_at }),
+          ':from': span.from,
+          ':to': span.to,
           ...(status === undefined ? {} : { ':status': status }),
         },
         ScanIndexForward: false,

@@ -6,12 +6,14 @@ import {
 } from '@aws-sdk/client-cloudwatch-logs';
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import { ExecutionDoesNotExist } from '@aws-sdk/client-sfn';
-import { objectKeys } from '../storage-layout.ts';
+import { BunsuiError } from '../errors.ts';
+import { jobKeyPart, objectKeys } from '../storage-layout.ts';
 import type { LogDeps } from './deps.ts';
 import { functionsOf } from './history.ts';
 import type { SessionItem } from './items.ts';
 import { logReader, parseLogLine } from './log-lines.ts';
 import type { JobLog, LogLine } from './report-data.ts';
+import { isTerminal } from './status.ts';
 
 /** Most bytes of one job's log that are archived; what comes after is counted and left out. */
 export const maxJobLogBytes = 8 * 1024 * 1024;
@@ -153,19 +155,41 @@ function byTime(lines: LogLine[]): readonly LogLine[] {
   return lines.sort((a, b) => (a.timestamp < b.timestamp ? -1 : a.timestamp > b.timestamp ? 1 : 0));
 }
 
-async function readArchived(deps: LogDeps, session: ArchivedSession): Promise<LogLine[]> {
+interface ReadOptions {
+  /** Only this job: its path, or the path of a map with all of its iterations. */
+  readonly job?: string;
+  /** Of what is read at once. @default without limit */
+  readonly maxBytes?: number;
+}
+
+/** @throws {BunsuiError} BS6004 when that is more than may be read */
+function requireBytes(bytes: number, { job, maxBytes = Number.POSITIVE_INFINITY }: ReadOptions): void {
+  if (bytes <= maxBytes) return;
+  const what = job === undefined ? 'the log of the session' : `the log of job "${job}"`;
+  throw new BunsuiError('SessionError', 'BS6004', `${what} has more than ${maxBytes} bytes, which are read at once`, {
+    hint: job === undefined ? 'ask for one job' : 'ask for one job of a map, or read the log objects in the bucket',
+  });
+}
+
+async function readArchived(deps: LogDeps, session: ArchivedSession, options: ReadOptions): Promise<LogLine[]> {
   const lines: LogLine[] = [];
-  const at = { createdAt: session.created_at, session: session.session_id };
+  const prefix = objectKeys.logPrefix({ createdAt: session.created_at, session: session.session_id });
+  const own = options.job === undefined ? '' : jobKeyPart(options.job);
+  let bytes = 0;
   let from: string | undefined;
   do {
     const page = await deps.s3.send(
       new ListObjectsV2Command({
         Bucket: deps.names.bucket,
-        Prefix: objectKeys.logPrefix(at),
+        Prefix: `${prefix}${own}`,
         ...(from === undefined ? {} : { ContinuationToken: from }),
       }),
     );
-    for (const { Key: key } of page.Contents ?? []) {
+    for (const { Key: key = '', Size: size = 0 } of page.Contents ?? []) {
+      // Other jobs can begin with the same letters.
+      if (own !== '' && !/^[./]/.test(key.slice(prefix.length + own.length))) continue;
+      bytes += size;
+      requireBytes(bytes, options);
       const found = await deps.s3.send(new GetObjectCommand({ Bucket: deps.names.bucket, Key: key }));
       for (const text of ((await found.Body?.transformToString()) ?? '').split('\n')) {
         const line = parseLogLine(text);
@@ -180,26 +204,43 @@ async function readArchived(deps: LogDeps, session: ArchivedSession): Promise<Lo
 /**
  * A session's log, oldest line first: what was archived when it ended, or what its functions have written until now.
  *
- * @param options.job only this job: its path, or the path of a map with all of its iterations
+ * @throws {BunsuiError} BS6004 when it is longer than may be read at once
  */
 export async function readSessionLogs(
   deps: LogDeps,
   session: Pick<SessionItem, 'session_id' | 'created_at' | 'status' | 'execution_arn'>,
-  options: { readonly job?: string } = {},
+  options: ReadOptions = {},
 ): Promise<readonly LogLine[]> {
   const { job } = options;
   const wanted = (line: LogLine): boolean =>
     job === undefined || line.job_id === job || line.job_id.startsWith(`${job}[`) || line.job_id.startsWith(`${job}/`);
-  const archived = (await readArchived(deps, session)).filter(wanted);
-  if (archived.length > 0 || session.execution_arn === undefined) return byTime(archived);
+  const archived = async () => byTime((await readArchived(deps, session, options)).filter(wanted));
+  const live = async () => byTime(await readLive(deps, session, wanted, options));
+  // One that runs again has an archive too, of the end before.
+  const [first, second] = isTerminal(session.status) ? [archived, live] : [live, archived];
+  const lines = await first();
+  return lines.length > 0 ? lines : second();
+}
+
+async function readLive(
+  deps: LogDeps,
+  session: Pick<SessionItem, 'session_id' | 'created_at' | 'execution_arn'>,
+  wanted: (line: LogLine) => boolean,
+  options: ReadOptions,
+): Promise<LogLine[]> {
+  if (session.execution_arn === undefined) return [];
   const lines: LogLine[] = [];
+  let bytes = 0;
   const functions = await functionsOf(deps.sfn, session.execution_arn).catch((thrown: unknown) => {
     // The record names the execution before it is there.
     if (thrown instanceof ExecutionDoesNotExist) return [];
     throw thrown;
   });
   await visitLive(deps.logs, functions, session, (line) => {
-    if (wanted(line)) lines.push(line);
+    if (!wanted(line)) return;
+    bytes += JSON.stringify(line).length;
+    requireBytes(bytes, options);
+    lines.push(line);
   });
-  return byTime(lines);
+  return lines;
 }
