@@ -431,15 +431,20 @@ describe('grants and metrics', () => {
   });
 });
 
-describe('every policy', () => {
-  it('names its actions, and every resource but for log delivery, tracing and the policy of a key', () => {
+describe('every policy of a pipeline', () => {
+  it('names its actions, and every resource but for log delivery and tracing', () => {
     const app = newApp();
     const stack = new Stack(app, 'Keys');
     const { stack: tested } = newStack({ encryptionKey: new Key(stack, 'Key') }, app);
-    const policies = Object.values(propertiesOf(resourcesOf(tested), 'AWS::IAM::Policy')) as {
-      PolicyDocument: { Statement: { Action: string | string[]; Resource: unknown }[] };
-    }[];
-    const statements = policies.flatMap(({ PolicyDocument }) => PolicyDocument.Statement);
+    type Statement = { Action: string | string[]; Resource: unknown };
+    const resources = resourcesOf(tested);
+    const own = (type: string) =>
+      Object.entries(propertiesOf(resources, type)).flatMap(([id, made]) => (id.startsWith('TwoStep') ? [made] : []));
+    const statements = [
+      ...own('AWS::IAM::Policy'),
+      ...own('AWS::IAM::Role').flatMap((role) => (role as { Policies?: readonly unknown[] }).Policies ?? []),
+    ].flatMap((policy) => (policy as { PolicyDocument: { Statement: readonly Statement[] } }).PolicyDocument.Statement);
+    expect(statements.length).toBeGreaterThan(5);
     const actions = statements.flatMap(({ Action }) => Action);
     expect(actions.filter((action) => action === '*' || action.endsWith(':*'))).toStrictEqual([]);
     const everywhere = statements.filter(({ Resource }) => Resource === '*').flatMap(({ Action }) => Action);

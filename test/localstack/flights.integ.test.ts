@@ -32,7 +32,7 @@ const deps: Pick<EndDeps, 'db' | 'sfn' | 's3' | 'logs' | 'names'> = {
   logs: new CloudWatchLogsClient(config),
   names: platformNames({ account: accountId, region }),
 };
-const machine = `arn:aws:states:${region}:${accountId}:stateMachine:flights`;
+const machine = `arn:aws:states:${region}:${accountId}:stateMachine:bunsui-flights`;
 const app = cdkApp('bin/cdk-app.ts');
 /** Where the functions may read: a deployed function has no npm packages beside it. */
 const data = 'data/flights/source';
@@ -216,7 +216,7 @@ describe('the flights example, deployed', () => {
     );
     expect(
       (await lambda.send(new ListFunctionsCommand({}))).Functions?.filter(({ FunctionName = '' }) =>
-        FunctionName.startsWith('Bunsui-'),
+        /^(Bunsui|flights)-/.test(FunctionName),
       ),
     ).toStrictEqual([]);
     const described = await dynamodb.send(new DescribeTableCommand({ TableName: deps.names.sessionsTable }));
