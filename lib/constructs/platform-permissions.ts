@@ -136,7 +136,9 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
       objects('s3:GetObject', 'logs/*', 'reports/*'),
       { actions: ['s3:ListBucket'], resources: [bucket.bucketArn] },
       machines('StartExecution', 'DescribeStateMachine', 'ListStateMachineVersions'),
+      { actions: ['states:ListStateMachines'], resources: ['*'], wildcard: 'delivery' },
       executions('StopExecution', 'DescribeExecution', 'RedriveExecution', 'GetExecutionHistory'),
+      executions('DescribeStateMachineForExecution'),
       readLogs,
     ],
     // Repeats of a failure are counted under a key of their own.
