@@ -2,7 +2,8 @@
  * The HTTP API: routes as data, made into a Hono app. Whoever serves it (API Gateway's function, a test) hands in the
  * clients, and with each request who calls and the request's id.
  */
-import { Hono, type Context } from 'hono';
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
 import { BunsuiError } from '../errors.ts';
 import { refusalOf } from './answers.ts';
 import { authorise } from './authorise.ts';
