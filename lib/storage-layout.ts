@@ -62,6 +62,22 @@ export const environment = {
 } as const;
 
 /**
+ * Metrics in CloudWatch that bookkeeping emits: of sessions by `pipeline`, of jobs by `pipeline` and `job` (its id, not
+ * its place in a map). Durations in milliseconds, of what has ended; counts are 1 for what has, 0 for what has not.
+ */
+export const metrics = {
+  namespace: 'Bunsui/Pipeline',
+  pipelineDimension: 'pipeline',
+  jobDimension: 'job',
+  sessionDuration: 'SessionDuration',
+  sessionSuccess: 'SessionSuccess',
+  sessionFailure: 'SessionFailure',
+  jobDuration: 'JobDuration',
+  jobSuccess: 'JobSuccess',
+  jobFailure: 'JobFailure',
+} as const;
+
+/**
  * Parameters in SSM that say what a deployed platform is made of: `/bunsui/{prefix}/{name}`. Stacks of pipelines and
  * the command line find it by them.
  */

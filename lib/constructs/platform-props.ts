@@ -2,6 +2,7 @@
 import type { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { BunsuiError } from '../errors.ts';
 import type { Channels } from '../notify/channels.ts';
 import { readChannels } from '../notify/channels.ts';
@@ -99,6 +100,18 @@ export interface PlatformProps extends NetworkPlace {
    * @default true
    */
   readonly apiLogRole?: boolean;
+  /**
+   * Where alarms go when something is wrong with the platform itself, and when it is right again.
+   *
+   * @default - alarms are made, and tell nobody
+   */
+  readonly alarmTopic?: ITopic;
+  /**
+   * Make a dashboard.
+   *
+   * @default true
+   */
+  readonly dashboard?: boolean;
 }
 
 /** @throws {BunsuiError} BS1101 when names of machines, tables and buckets cannot begin with it. */

@@ -4,10 +4,12 @@
  */
 import { Aws, Duration, Fn, Names, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
 import type { RestApi } from 'aws-cdk-lib/aws-apigateway';
+import type { Alarm, Dashboard, MathExpression, Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Table } from 'aws-cdk-lib/aws-dynamodb';
 import { SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import type { Rule } from 'aws-cdk-lib/aws-events';
-import type { Role } from 'aws-cdk-lib/aws-iam';
+import type { IGrantable, Role } from 'aws-cdk-lib/aws-iam';
+import { Grant } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -30,12 +32,17 @@ import { allowTriggers, endsOfExecutions, everyMinute, liveEvents } from './plat
 import type { IPlatform, NetworkPlace } from './platform-interface.ts';
 import { PlatformBase } from './platform-interface.ts';
 import { allowMessageEncryption, deadLetters, noticeTopic } from './platform-messages.ts';
+import type { NamedFunctions } from './platform-metrics.ts';
+import { overFunctions, sessionMetric } from './platform-metrics.ts';
 import { writeParameters } from './platform-parameters.ts';
+import { platformFunctions } from './platform-functions.ts';
 import { machinesArnOf, platformPermissions } from './platform-permissions.ts';
 import type { PlatformProps } from './platform-props.ts';
 import { requireChannels, requirePrefix } from './platform-props.ts';
 import { platformSchedules } from './platform-schedules.ts';
 import { platformBucket, platformTable } from './platform-storage.ts';
+import type { WatchedParts } from './platform-watch.ts';
+import { platformAlarms, platformDashboard } from './platform-watch.ts';
 
 /**
  * What the pipelines of a deployment share.
@@ -82,6 +89,9 @@ export class Platform extends PlatformBase {
   /** Answers requests of the HTTP API. */
   readonly apiHandler: LambdaFunction;
   readonly api: RestApi;
+  /** By name: `DeadLetters`, `Errors`, `Throttles`, `Reconciler`, `Api`, and `Channel-{channel}` for each with a queue. */
+  readonly alarms: { readonly [name: string]: Alarm };
+  readonly dashboard: Dashboard | undefined;
   readonly network: NetworkPlace;
 
   constructor(scope: Construct, id: string, props: PlatformProps = {}) {
@@ -132,45 +142,19 @@ export class Platform extends PlatformBase {
 
     const setting = this.setting(props);
     const permissions = platformPermissions(this, { ...this.parts(), assetsBucketName: assetsBucketName(this) });
-    this.startSession = bookkeepingFunction(this, 'StartSession', setting, {
-      name: 'start-session',
-      description: 'bunsui: starts a session, once per key',
-      timeout: Duration.seconds(30),
-      memorySize: Size.mebibytes(512),
-      deadLetterQueue: this.deadLetterQueue,
-      permissions: permissions['start-session'],
-    }).function;
+    const made = platformFunctions(this, setting, permissions, this.deadLetterQueue);
+    this.startSession = made.startSession;
+    this.recordEvents = made.recordEvents;
+    this.sessionEnded = made.sessionEnded;
+    this.reconcile = made.reconcile;
+    this.apiHandler = made.apiHandler;
     allowTriggers(this.startSession, this.prefix);
-    this.sessionEnded = bookkeepingFunction(this, 'SessionEnded', setting, {
-      name: 'session-ended',
-      description: 'bunsui: records an execution that has ended, with its logs and report',
-      timeout: Duration.minutes(10),
-      memorySize: Size.mebibytes(1024),
-      deadLetterQueue: this.deadLetterQueue,
-      permissions: permissions['session-ended'],
-    }).function;
-    this.recordEvents = bookkeepingFunction(this, 'RecordEvents', setting, {
-      name: 'record-events',
-      description: 'bunsui: records what running executions do, as they do it',
-      timeout: Duration.minutes(1),
-      memorySize: Size.mebibytes(512),
-      deadLetterQueue: this.deadLetterQueue,
-      permissions: permissions['record-events'],
-    }).function;
     liveEvents(this, { logGroup: this.logGroup, target: this.recordEvents });
     this.endedRule = endsOfExecutions(this, {
       machinesArn: this.machinesArn,
       target: this.sessionEnded,
       deadLetterQueue: this.deadLetterQueue,
     });
-    this.reconcile = bookkeepingFunction(this, 'Reconcile', setting, {
-      name: 'reconcile',
-      description: 'bunsui: finds and puts right what events did not tell',
-      timeout: Duration.minutes(5),
-      memorySize: Size.mebibytes(1024),
-      deadLetterQueue: this.deadLetterQueue,
-      permissions: permissions.reconcile,
-    }).function;
     this.reconcileRule = everyMinute(this, { target: this.reconcile, deadLetterQueue: this.deadLetterQueue });
     const schedules = platformSchedules(this, {
       prefix: this.prefix,
@@ -184,14 +168,6 @@ export class Platform extends PlatformBase {
     this.schedulerRole = schedules.role;
     this.schedulerRoleArn = schedules.role.roleArn;
     this.notify = this.newNotify(setting, channels, permissions.notify);
-    this.apiHandler = bookkeepingFunction(this, 'ApiHandler', setting, {
-      name: 'api',
-      description: 'bunsui: answers requests of the HTTP API',
-      // What API Gateway waits for.
-      timeout: Duration.seconds(29),
-      memorySize: Size.mebibytes(1024),
-      permissions: permissions.api,
-    }).function;
     this.api = platformApi(this, {
       prefix: this.prefix,
       handler: this.apiHandler,
@@ -202,6 +178,9 @@ export class Platform extends PlatformBase {
       burstLimit: props.apiBurstLimit ?? 100,
       logRole: props.apiLogRole ?? true,
     });
+    const parts = this.watchedParts();
+    this.alarms = platformAlarms(this, parts, props.alarmTopic);
+    this.dashboard = props.dashboard === false ? undefined : platformDashboard(this, parts);
     writeParameters(this, this.prefix, {
       'api-url': this.api.url,
       bucket: this.bucket.bucketName,
@@ -244,6 +223,68 @@ export class Platform extends PlatformBase {
     }).function;
     deliverFrom(notify, this.channelQueues);
     return notify;
+  }
+
+  /**
+   * Lets somebody call the HTTP API.
+   *
+   * @param paths method and path as API Gateway writes them: `GET/v1/sessions/*`
+   */
+  grantApi(grantee: IGrantable, ...paths: readonly string[]): Grant {
+    const wanted = paths.length === 0 ? ['*/*'] : paths;
+    const stage = this.api.deploymentStage.stageName;
+    return Grant.addToPrincipal({
+      grantee,
+      actions: ['execute-api:Invoke'],
+      resourceArns: wanted.map((path) =>
+        Stack.of(this).formatArn({
+          service: 'execute-api',
+          resource: this.api.restApiId,
+          resourceName: `${stage}/${path}`,
+        }),
+      ),
+    });
+  }
+
+  /** Events that nobody could do anything with, waiting among the dead letters. @default - maximum over five minutes */
+  metricDeadLetters(options?: MetricOptions): Metric {
+    return this.deadLetterQueue.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum', ...options });
+  }
+
+  /** Failures of the platform's own functions, all together, over five minutes. */
+  metricErrors(): MathExpression {
+    return overFunctions(this.functions(), (one) => one.metricErrors(), 'errors');
+  }
+
+  /** Sessions of a pipeline that completed. @default - sum over five minutes */
+  metricSessionsCompleted(pipeline: string, options?: MetricOptions): Metric {
+    return sessionMetric('sessionSuccess', pipeline, options);
+  }
+
+  /** Sessions of a pipeline that failed. @default - sum over five minutes */
+  metricSessionsFailed(pipeline: string, options?: MetricOptions): Metric {
+    return sessionMetric('sessionFailure', pipeline, options);
+  }
+
+  /** From start to end of a pipeline's sessions, milliseconds. @default - p95 over five minutes */
+  metricSessionDuration(pipeline: string, options?: MetricOptions): Metric {
+    return sessionMetric('sessionDuration', pipeline, options);
+  }
+
+  private functions(): NamedFunctions {
+    return {
+      'start-session': this.startSession,
+      'record-events': this.recordEvents,
+      'session-ended': this.sessionEnded,
+      reconcile: this.reconcile,
+      api: this.apiHandler,
+      ...(this.notify === undefined ? {} : { notify: this.notify }),
+    };
+  }
+
+  private watchedParts(): WatchedParts {
+    const { prefix, reconcile, deadLetterQueue, channelQueues, api } = this;
+    return { prefix, reconcile, deadLetterQueue, channelQueues, api, functions: this.functions() };
   }
 
   private parts() {
