@@ -70,7 +70,7 @@ export async function endSession(
   const { item, artifact } = await startingPoint(deps, execution, stored);
   const view = foldHistory(artifact, await readHistory(deps.sfn, executionArn));
   await putMissing(deps, item.session_id, attemptItems(view, item, executionArn));
-  const session: SessionItem = { ...item, ...endOf(deps, view, item), status: view.status };
+  const session = endOf(deps, view, item);
   const logs = await archiveLogs(deps, item, executionArn);
   const at = { createdAt: item.created_at, session: item.session_id };
   await deps.s3.send(
@@ -123,15 +123,13 @@ async function startingPoint(
   return { item: adoptedItem(deps, execution, pipeline), artifact };
 }
 
-type End = Omit<SessionItem, 'session_id' | 'created_at' | 'status' | 'generation'>;
-
-/** The fields that say how the session ended. */
-function endOf(deps: EndDeps, view: SessionView, item: SessionItem): End {
-  const { session_id: _, created_at: __, status: ___, generation: ____, ...rest } = item;
-  const { completed_at: _1, error_code: _2, error_message: _3, output: _4, live_mark: _5, ...begun } = rest;
+/** The session's item as it ended, with nothing left of how it went or how it ended before. */
+function endOf(deps: EndDeps, view: SessionView, item: SessionItem): SessionItem {
+  const { completed_at: _, error_code: __, error_message: ___, output: ____, live_mark: _____, ...begun } = item;
   const full = `the output of execution ${item.execution_arn ?? ''}`;
   return {
     ...begun,
+    status: view.status,
     ...(view.startedAt === undefined ? {} : { started_at: iso(view.startedAt) }),
     ...(view.endedAt === undefined ? {} : { completed_at: iso(view.endedAt) }),
     ...countsOf(view),

@@ -112,7 +112,13 @@ function place(state: FoldState, event: HistoryEvent, before: Position | undefin
   const from: Position = before ?? { iterations: [], region: machine.top, closed: false };
   if (isExecutionEvent(event)) {
     recordExecution(state, event);
-    return event.type === 'ExecutionFailed' ? from : { iterations: [], region: machine.top, closed: false };
+    if (event.type === 'ExecutionFailed') return from;
+    // It goes on where it failed.
+    if (event.type === 'ExecutionRedriven' && before !== undefined) {
+      const { cause: _, ...where } = before;
+      return { ...where, closed: false };
+    }
+    return { iterations: [], region: machine.top, closed: false };
   }
   if ('stateEnteredEventDetails' in event) {
     const shape = machine.states.get(event.stateEnteredEventDetails.name);

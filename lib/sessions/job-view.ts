@@ -139,6 +139,9 @@ export function jobFacts(state: StateShape, events: readonly HistoryEvent[]): Jo
       endedAt = undefined;
       delivered = false;
       started = false;
+      // Scheduled anew without an end of its own: a redrive took the place of what the failure elsewhere had cut off.
+      const last = attempts.at(-1);
+      if (last?.status === 'running') attempts.splice(-1, 1, { ...last, status: 'cancelled' });
       attempts.push(newAttempt(attempts, event));
     } else if (event.type === 'TaskStarted' || event.type === 'LambdaFunctionStarted') {
       // A second start of what was scheduled once: a resumed execution began it again.

@@ -118,7 +118,8 @@ function jobView(
   if (recorded === undefined) return { ...base, ...unreached(state, execution, node, iterations) };
   if (recorded.settled !== undefined) return recorded.settled;
   recorded.facts ??= jobFacts(recorded.state, recorded.events);
-  const { delivered, lastEventId, ...facts } = recorded.facts;
+  const { delivered, lastEventId, attempts: own, ...rest } = recorded.facts;
+  const facts = { ...rest, attempts: own.map((attempt) => cutBefore(state, recorded.state, iterations, attempt)) };
   if (facts.status !== 'running' && facts.status !== 'retrying') {
     recorded.settled = { ...base, ...facts };
     return recorded.settled;
@@ -137,6 +138,20 @@ function jobView(
 
 function cut(attempt: AttemptView, endedAt: number): AttemptView {
   return attempt.status === 'running' ? { ...attempt, status: 'cancelled', endedAt } : attempt;
+}
+
+/** An attempt that a later one took the place of: it ended with what lay around it, before that was redriven. */
+function cutBefore(
+  state: FoldState,
+  shape: StateShape,
+  iterations: readonly Iteration[],
+  attempt: AttemptView,
+): AttemptView {
+  if (attempt.status !== 'cancelled' || attempt.endedAt !== undefined) return attempt;
+  const end = state.execution.find(({ id, type }) => id > attempt.eventId && type !== 'ExecutionRedriven');
+  const first = firstClosure(state, shape, iterations, attempt.eventId);
+  const over = first !== undefined && first.eventId < (end?.id ?? Infinity) ? first : end;
+  return over === undefined ? attempt : { ...attempt, endedAt: over.timestamp };
 }
 
 function mapView(
@@ -165,7 +180,7 @@ function mapView(
   };
 }
 
-/** When what lies around the state ended by failure after the given event, or the execution ended. */
+/** When what lies around the state ended by failure after the given event and was not redriven, or the execution ended. */
 function overSince(
   state: FoldState,
   execution: Ending,
@@ -173,6 +188,18 @@ function overSince(
   iterations: readonly Iteration[],
   eventId: number,
 ): number | undefined {
+  const redriven = state.execution.findLast(({ type }) => type === 'ExecutionRedriven')?.id ?? 0;
+  const first = firstClosure(state, shape, iterations, Math.max(eventId, redriven));
+  return first?.timestamp ?? (isTerminal(execution.status) ? execution.endedAt : undefined);
+}
+
+/** The first failure after the given event of what lies around the state. */
+function firstClosure(
+  state: FoldState,
+  shape: StateShape,
+  iterations: readonly Iteration[],
+  eventId: number,
+): Closure | undefined {
   let first: Closure | undefined;
   const consider = (key: string): void => {
     const closure = state.closures.get(key);
@@ -187,7 +214,7 @@ function overSince(
     consider(placeKey(holder.name, iterations, holder.region.maps.length));
     region = holder.region;
   }
-  return first?.timestamp ?? (isTerminal(execution.status) ? execution.endedAt : undefined);
+  return first;
 }
 
 /** A job or map that has not begun: still to come, passed by, or never to come. */
