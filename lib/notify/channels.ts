@@ -221,9 +221,27 @@ function mistakesOf(issue: Issue, above: readonly PropertyKey[]): readonly strin
   if (issue.code === 'invalid_key') {
     return [`${at}: a channel's name has lower-case letters, digits and -, begins with a letter, and has at most 24`];
   }
-  return [
-    `${at}: ${issue.code === 'invalid_union' ? 'no kind of channel: slack, webhook, email, mail' : issue.message}`,
-  ];
+  return [`${at}: ${reasonOf(issue)}`];
+}
+
+/** zod/mini has no words of its own; those of this file's checks stand. */
+function reasonOf(issue: Issue): string {
+  switch (issue.code) {
+    case 'invalid_union':
+      return 'no kind of channel: slack, webhook, email, mail';
+    case 'invalid_value':
+      return `one of ${issue.values.join(', ')} is allowed`;
+    case 'unrecognized_keys':
+      return `no such field: ${issue.keys.join(', ')}`;
+    case 'invalid_type':
+      return `must be there, as ${issue.expected}`;
+    case 'too_small':
+      return `at least ${issue.minimum}`;
+    case 'too_big':
+      return `at most ${issue.maximum}`;
+    default:
+      return issue.message;
+  }
 }
 
 function misplaced(name: string, channel: ChannelConfig, place: ChannelPlace | undefined): readonly string[] {

@@ -114,13 +114,24 @@ async function withSecrets(
 function outcomeOfAnswer(answer: OutgoingAnswer, secrets: readonly string[], nowMs: number): Delivered {
   const { status, headers, text } = answer;
   if (status >= 200 && status < 300) return { outcome: 'delivered' };
-  const said = printable(secrets.reduce((rest, secret) => rest.replaceAll(secret, '[secret]'), text)).trim();
+  const said = printable(withoutSecrets(text, secrets)).trim();
   const reason = `HTTP ${status}${said === '' ? '' : `: ${said}`}`.slice(0, maxReason);
   if (status >= 300 && status < 400)
     return { outcome: 'refused', reason: `HTTP ${status}: redirects are not followed` };
   if (status >= 400 && status < 500 && status !== 408 && status !== 429) return { outcome: 'refused', reason };
   const afterSeconds = readRetryAfter(headers['retry-after'], nowMs);
   return { outcome: 'retry', reason, ...(afterSeconds !== undefined && { afterSeconds }) };
+}
+
+/** A receiver may repeat what it was sent. Of a secret that is an address, the parts of its path are as secret. */
+function withoutSecrets(text: string, secrets: readonly string[]): string {
+  const parts = secrets.flatMap((secret) => {
+    const { pathname = '', search = '' } = URL.parse(secret) ?? {};
+    const path = `${pathname}${search}`;
+    return [secret, ...[path, ...path.split(/[/?&=]/)].filter(({ length }) => length > 5)];
+  });
+  const longestFirst = parts.sort((a, b) => b.length - a.length);
+  return longestFirst.reduce((rest, part) => rest.replaceAll(part, '[secret]'), text);
 }
 
 /** Seconds, or a date. @see https://www.rfc-editor.org/rfc/rfc9110#field.retry-after */

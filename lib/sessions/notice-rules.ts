@@ -9,7 +9,7 @@ export type ChannelEvents = { readonly [channel: string]: { readonly events?: re
 
 /**
  * The channels that hear of an event, in the order of their names; none when nobody is to be told. A rule's channel
- * that the platform does not have is passed over: see `unknownChannels`.
+ * that the platform does not have is passed over.
  */
 export function channelsFor(
   event: NoticeEvent,
@@ -21,15 +21,6 @@ export function channelsFor(
     .filter(([name, { events = defaultEvents }]) => asked.has(name) || events.includes(event))
     .map(([name]) => name)
     .sort();
-}
-
-/** Channels that rules name and the platform does not have. */
-export function unknownChannels(
-  pipelineRules: readonly Pick<NotifyIr, 'on' | 'to'>[],
-  channels: ChannelEvents,
-): readonly string[] {
-  const named = new Set(pipelineRules.flatMap(({ to }) => to));
-  return [...named].filter((name) => !Object.hasOwn(channels, name)).sort();
 }
 
 /** Reads names and events of `BUNSUI_CHANNELS`, which whoever deployed it has checked; no channels when it is not set. */
