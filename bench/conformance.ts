@@ -10,7 +10,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { type Case, readCases } from './conformance/cases.ts';
 import { below, type Floor, raised, type Tally } from './conformance/floor.ts';
-import { failed, replay, replayTable, type Score } from './conformance/replay.ts';
+import { failed, hasHistory, replay, replayTable, type Score } from './conformance/replay.ts';
 import { validate } from './conformance/validate.ts';
 
 const usage = 'conformance: name a folder that holds cases, as in: conformance DIR';
@@ -57,23 +57,23 @@ async function main(): Promise<number> {
   }
   const groups = new Map<string, { -readonly [field in keyof Tally]: number }>();
   for (const recorded of cases) {
-    const isExecution = recorded.kind === 'execution';
     const score = (await runners[recorded.kind]?.(recorded)) ?? failed;
     const key = `${recorded.kind} ${recorded.category}`;
-    const group = groups.get(key) ?? { result: 0, history: 0, rows: 0, cases: 0, allRows: 0 };
+    const group = groups.get(key) ?? { result: 0, history: 0, rows: 0, cases: 0, histories: 0, allRows: 0 };
     groups.set(key, group);
     group.cases += 1;
+    group.histories += Number(hasHistory(recorded));
     group.result += Number(score.result);
     group.history += Number(score.history);
     group.rows += score.rows ?? 0;
     group.allRows += recorded.rows?.length ?? 0;
-    if (failing && !(score.result && (score.history || !isExecution))) {
+    if (failing && !(score.result && (score.history || !hasHistory(recorded)))) {
       console.log(`${score.result ? 'history' : 'result'}\t${recorded.kind}\t${recorded.id}`);
     }
   }
-  for (const [key, { result, history, rows, cases: all, allRows }] of groups) {
+  for (const [key, { result, history, rows, cases: all, histories, allRows }] of groups) {
     const more = key.startsWith('execution ')
-      ? `, history ${history}/${all}`
+      ? `, history ${history}/${histories}`
       : allRows > 0
         ? `, rows ${rows}/${allRows}`
         : '';
@@ -86,9 +86,8 @@ async function main(): Promise<number> {
   if (raise) writeFileSync(floorFile, `${JSON.stringify(raised(floor, score), undefined, 2)}\n`);
   const sunk = below(floor, score);
   for (const line of sunk) console.error(`conformance: below the floor: ${line}`);
-  const sum = (field: 'result' | 'history') => [...groups.values()].reduce((total, group) => total + group[field], 0);
-  const executions = cases.filter(({ kind }) => kind === 'execution').length;
-  console.log(`conformance: result ${sum('result')}/${cases.length}, history ${sum('history')}/${executions}`);
+  const sum = (field: keyof Tally) => [...groups.values()].reduce((total, group) => total + group[field], 0);
+  console.log(`conformance: result ${sum('result')}/${cases.length}, history ${sum('history')}/${sum('histories')}`);
   return sunk.length === 0 ? 0 : 1;
 }
 

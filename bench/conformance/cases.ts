@@ -7,6 +7,8 @@ export type JsonObject = { readonly [key: string]: Json };
 
 export interface RecordedTask {
   readonly state: string;
+  readonly resourceType?: string;
+  readonly submitted?: Json;
   readonly result: { readonly output?: Json; readonly error?: string; readonly cause?: Json; readonly event?: string };
 }
 export interface Row {
@@ -23,7 +25,20 @@ export interface Case {
   readonly clock?: string;
   readonly input?: Json;
   readonly api?: string;
-  readonly source: { readonly provenance: string };
+  readonly type?: string;
+  readonly source: { readonly provenance: string; readonly file?: string };
+  readonly resources?: {
+    readonly lambdas?: readonly {
+      readonly name: string;
+      readonly arn: string;
+      readonly behaviour: {
+        readonly does: string;
+        readonly value?: Json;
+        readonly errorType?: string;
+        readonly errorMessage?: string;
+      };
+    }[];
+  };
   readonly execution?: { readonly arn: string; readonly name: string; readonly stateMachineArn: string };
   readonly tasks?: readonly RecordedTask[];
   readonly rows?: readonly Row[];

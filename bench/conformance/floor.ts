@@ -14,6 +14,8 @@ export interface Counts {
 /** Numbers of what is as recorded, and of all there is. */
 export interface Tally extends Counts {
   readonly cases: number;
+  /** Executions whose events were recorded. */
+  readonly histories: number;
   readonly allRows: number;
 }
 /** By kind and category, such as `execution base`. */

@@ -109,6 +109,18 @@ export type HistoryEvent =
     })
   | (EventBase<'LambdaFunctionFailed'> & { readonly lambdaFunctionFailedEventDetails: FailureDetails })
   | (EventBase<'LambdaFunctionTimedOut'> & { readonly lambdaFunctionTimedOutEventDetails: FailureDetails })
+  | (EventBase<'ActivityScheduled'> & {
+      readonly activityScheduledEventDetails: {
+        readonly resource: string;
+        readonly input: string;
+        readonly timeoutInSeconds?: number;
+        readonly heartbeatInSeconds?: number;
+      };
+    })
+  | (EventBase<'ActivityStarted'> & { readonly activityStartedEventDetails: { readonly workerName?: string } })
+  | (EventBase<'ActivitySucceeded'> & { readonly activitySucceededEventDetails: { readonly output: string } })
+  | (EventBase<'ActivityFailed'> & { readonly activityFailedEventDetails: FailureDetails })
+  | (EventBase<'ActivityTimedOut'> & { readonly activityTimedOutEventDetails: FailureDetails })
   | (EventBase<'EvaluationFailed'> & {
       readonly evaluationFailedEventDetails: FailureDetails & { readonly state: string; readonly location?: string };
     });

@@ -99,7 +99,7 @@ export function applyPath(path: Pick<JsonPath, 'steps' | 'definite'>, root: Json
     }
     const next: Json[] = [];
     for (const value of found) take(step, value, next, root, index === steps.length - 1);
-    if (next.length === 0 && definite && isDefinite([step])) throw missing(steps, index);
+    if (next.length === 0 && path.definite) throw missing(steps, index);
     found = next;
     definite &&= isDefinite(steps.slice(0, index + 1));
   }

@@ -185,6 +185,8 @@ export const pathStateFields: { readonly [T in StateType]: Fields } = {
     Resource: { required: resource },
     TimeoutSeconds: integer(1, maxSeconds),
     TimeoutSecondsPath: path,
+    HeartbeatSeconds: integer(1, maxSeconds),
+    HeartbeatSecondsPath: path,
     Credentials: (value, location, report) => {
       template(value, location, report);
       if (isObject(value) && value['RoleArn'] === undefined && value['RoleArn.$'] === undefined) {

@@ -1,6 +1,7 @@
 /** The fields of each type of state, with their checks. */
 import type { StateType } from './definition.ts';
 import { parseTimestamp } from './json.ts';
+import { parseResource } from './resources.ts';
 import {
   type Check,
   expression,
@@ -97,17 +98,11 @@ function transition(fields: Fields): Fields {
 export const resource: Check = (value, location, report) => {
   if (typeof value !== 'string') {
     report(location, 'Expected value of type String');
-  } else if (/^arn:[a-z-]+:states:[a-z0-9-]*:\d{12}:activity:/.test(value)) {
-    report(location, 'An activity is not supported by this engine', 'UNSUPPORTED');
-  } else if (/\.(sync(:2)?|waitForTaskToken)$/.test(value)) {
-    report(location, 'Waiting for a job or a task token is not supported by this engine', 'UNSUPPORTED');
-  } else if (
-    !/^arn:[a-z-]+:(states:[a-z0-9-]*:\d*:[A-Za-z0-9-]+(:[A-Za-z0-9-]+)+|lambda:[^:]*:[^:]*:function:.+)$/.test(
-      value,
-    ) &&
-    !/^\$\{[^}]+\}$/.test(value)
-  ) {
-    report(location, `The resource provided ${value} is not recognized. The value is not a valid resource ARN`);
+  } else if (parseResource(value) === undefined) {
+    report(
+      location,
+      `The resource provided ${value} is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.`,
+    );
   }
 };
 
@@ -169,7 +164,7 @@ export const stateFields: { readonly [T in StateType]: Fields } = {
     Arguments: template,
     TimeoutSeconds: orExpression(integer(1, maxSeconds)),
     Credentials: object({ RoleArn: { required: orExpression(text) } }),
-    HeartbeatSeconds: unsupported('HeartbeatSeconds'),
+    HeartbeatSeconds: orExpression(integer(1, maxSeconds)),
   }),
   Choice: {
     ...base,

@@ -6,7 +6,7 @@ import type { Json } from '../asl/definition.ts';
 import type { Payload } from '../asl/json.ts';
 import type { Bindings } from '../asl/jsonata.ts';
 import type { PathData } from '../asl/payload-template.ts';
-import { type Execution, type Failure, readVariable, retryCount, type Thread } from './execution.ts';
+import { type Execution, type Failure, readVariable, retryCount, stateOf, type Thread } from './execution.ts';
 import type { Turn } from './turn.ts';
 
 /** What a state has besides its input when its output is made. */
@@ -44,8 +44,12 @@ export function pathDataFor(turn: Turn, of: Thread, input: Json): PathData {
 }
 
 /** An error as `$states.errorOutput`, and as what a Catch gives on when it has no Output. */
-export function errorOutput(failure: Failure): { readonly Error: string | null; readonly Cause: string } {
-  return { Error: failure.error ?? null, Cause: failure.cause ?? '' };
+export function errorOutput({ error, cause }: Failure): {
+  readonly Error: string | null;
+  readonly Cause: string | null;
+} {
+  // A named error without a cause has an empty one; what a caller failed without either has neither.
+  return { Error: error ?? null, Cause: cause ?? (error === undefined ? null : '') };
 }
 
 /** @see https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html */
@@ -59,17 +63,21 @@ function contextOf(execution: Execution, thread: Thread): Json {
       Name: identity.name,
       ...(identity.roleArn === undefined ? {} : { RoleArn: identity.roleArn }),
       StartTime: new Date(execution.startedAtMs).toISOString(),
-      RedriveCount: 0,
+      ...(identity.express === 'sync' ? {} : { RedriveCount: 0 }),
     },
     ...(item === undefined ? {} : { Map: { Item: item } }),
     State: {
       EnteredTime: new Date(thread.enteredAtMs).toISOString(),
       Name: thread.state,
-      RetryCount: retryCount(thread),
+      ...(retryable.has(stateOf(thread).Type) ? { RetryCount: retryCount(thread) } : {}),
     },
+    ...(thread.token === undefined ? {} : { Task: { Token: thread.token } }),
     StateMachine: { Id: identity.stateMachineArn, Name: identity.stateMachineName },
   };
 }
+
+/** Types of states that may have a Retry. */
+const retryable: ReadonlySet<string> = new Set(['Task', 'Parallel', 'Map']);
 
 /** The item of the nearest Map around. */
 function itemOf(thread: Thread): Json | undefined {

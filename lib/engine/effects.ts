@@ -1,21 +1,30 @@
 /** What an execution does in the world: tasks in flight and alarms, kept in line with what is durable of its threads. */
 import type { Execution, Thread } from './execution.ts';
-import type { EnginePorts, TaskOutcome, TaskRequest } from './ports.ts';
+import type { EnginePorts, Json, TaskOutcome, TaskRequest } from './ports.ts';
 import { isRunnable, wakeUpMs } from './step.ts';
-import { taskRequest } from './task.ts';
+import { isActivity, taskRequest } from './task.ts';
 
 /** Something that happened outside and that the execution has to look at. */
 export type Arrival =
   | { readonly kind: 'outcome'; readonly thread: Thread; readonly scheduledId: number; readonly outcome: TaskOutcome }
+  | { readonly kind: 'progress'; readonly thread: Thread; readonly scheduledId: number; readonly news: TaskNews }
   | { readonly kind: 'wake'; readonly thread: Thread }
   | { readonly kind: 'timeout' }
   | { readonly kind: 'stop'; readonly error?: string; readonly cause?: string };
+
+/** What a task has told before its end. */
+export type TaskNews =
+  | { readonly kind: 'submitted'; readonly answer: Json }
+  | { readonly kind: 'heartbeat' }
+  | { readonly kind: 'taken'; readonly workerName?: string };
 
 export interface Effects {
   /** Starts or aborts the thread's task and sets its alarm, as the thread now is. */
   act(thread: Thread): void;
   /** Notes that a task has answered. @returns false when that try is not awaited any more. */
   answered(thread: Thread, scheduledId: number): boolean;
+  /** Whether the try of a thread's task that has told something is still awaited. */
+  awaits(thread: Thread, scheduledId: number): boolean;
   /** Notes that the thread's alarm has rung, and sets it again when it rang too early. */
   rang(thread: Thread): void;
   /** Aborts all tasks and cancels all alarms. */
@@ -38,7 +47,10 @@ export function effectsOf(ports: EnginePorts, execution: Execution, arrive: (arr
 
   const inFlight = (thread: Thread) => {
     const alive = execution.threads.get(thread.id) === thread;
-    return alive && thread.phase.kind === 'started' ? thread.phase.task : undefined;
+    if (!alive) return undefined;
+    // An activity's task is offered to workers before one of them has started it.
+    const runs = thread.phase.kind === 'started' || (thread.phase.kind === 'scheduled' && isActivity(thread));
+    return runs && 'task' in thread.phase ? thread.phase.task : undefined;
   };
 
   const setAlarm = (thread: Thread): void => {
@@ -66,7 +78,10 @@ export function effectsOf(ports: EnginePorts, execution: Execution, arrive: (arr
         const { scheduledId } = task;
         const controller = new AbortController();
         tasks.set(thread, { scheduledId, controller });
-        void runTask(ports, taskRequest(execution, thread, task), controller.signal).then((outcome) =>
+        const tell = (news: TaskNews): void => {
+          if (!controller.signal.aborted) arrive({ kind: 'progress', thread, scheduledId, news });
+        };
+        void runTask(ports, taskRequest(execution, thread, task), controller.signal, tell).then((outcome) =>
           arrive({ kind: 'outcome', thread, scheduledId, outcome }),
         );
       }
@@ -77,6 +92,7 @@ export function effectsOf(ports: EnginePorts, execution: Execution, arrive: (arr
       if (tasks.get(thread)?.scheduledId === scheduledId) tasks.delete(thread);
       return inFlight(thread)?.scheduledId === scheduledId;
     },
+    awaits: (thread, scheduledId) => inFlight(thread)?.scheduledId === scheduledId,
     rang: (thread) => {
       alarms.delete(thread);
       // Real timers may ring a moment early.
@@ -93,9 +109,18 @@ export function effectsOf(ports: EnginePorts, execution: Execution, arrive: (arr
 }
 
 /** Runs a task; whatever goes wrong with the runner itself is a failure of the task. */
-async function runTask(ports: EnginePorts, request: TaskRequest, signal: AbortSignal): Promise<TaskOutcome> {
+async function runTask(
+  ports: EnginePorts,
+  request: TaskRequest,
+  signal: AbortSignal,
+  tell: (news: TaskNews) => void,
+): Promise<TaskOutcome> {
   try {
-    return await ports.tasks.run(request, signal);
+    return await ports.tasks.run(request, signal, {
+      submitted: (answer) => tell({ kind: 'submitted', answer }),
+      heartbeat: () => tell({ kind: 'heartbeat' }),
+      taken: (workerName) => tell({ kind: 'taken', ...(workerName === undefined ? {} : { workerName }) }),
+    });
   } catch (thrown) {
     return { ok: false, error: 'States.TaskFailed', cause: thrown instanceof Error ? thrown.message : String(thrown) };
   }

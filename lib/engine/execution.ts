@@ -15,6 +15,8 @@ export interface ExecutionIdentity {
   readonly stateMachineName: string;
   readonly roleArn?: string;
   readonly definition: Definition;
+  /** Of an EXPRESS machine, whether somebody waits for the answer. Absent: STANDARD. */
+  readonly express?: 'sync' | 'async';
 }
 
 /** Error and cause as Retry, Catch and the history see them. */
@@ -23,6 +25,8 @@ export interface Failure {
   readonly cause?: string;
   /** Neither Retry nor Catch may take it. */
   readonly terminal?: boolean;
+  /** A timeout for want of a heartbeat: it has that name as well. */
+  readonly heartbeat?: boolean;
 }
 
 /** A Parallel or Map at work. */
@@ -58,8 +62,15 @@ export interface TaskInFlight {
   readonly scheduledId: number;
   readonly arguments: Payload;
   readonly timeoutSeconds?: number;
+  readonly heartbeatSeconds?: number;
   readonly credentialsRoleArn?: string;
   readonly deadlineMs?: number;
+  /** When the next sign of life is due. */
+  readonly heartbeatDueMs?: number;
+  /** Whoever has it may end the task. */
+  readonly token?: string;
+  /** The service has taken the request; only the end is awaited. */
+  readonly submitted?: boolean;
 }
 
 /** Where a thread stands. */
@@ -102,6 +113,8 @@ export interface Thread {
   /** What the entering event referred to. */
   enteredPreviousId: number;
   enteredAtMs: number;
+  /** The token of the state's task. */
+  token: string | undefined;
   /** Tries used, by index of the state's retrier. */
   retries: number[];
   /** How often a task of this visit of the state was started again by a resumed execution, over all its tries. */

@@ -71,6 +71,7 @@ export function matches(errorEquals: readonly string[], failure: Failure): boole
     (name) =>
       name === failure.error ||
       name === 'States.ALL' ||
+      (name === 'States.HeartbeatTimeout' && failure.heartbeat === true) ||
       (name === 'States.TaskFailed' && failure.error !== 'States.Timeout'),
   );
 }

@@ -32,6 +32,7 @@ export function addThread(
     enteredAtMs: 0,
     retries: [],
     restarts: 0,
+    token: undefined,
     chosenNext: undefined,
     prepared: undefined,
   };

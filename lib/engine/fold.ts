@@ -3,7 +3,7 @@
  * record and the definition, evaluates no expression and asks no clock, so that folding a journal again after a crash
  * gives the execution as it was.
  */
-import type { HistoryEvent, HistoryEventOf, TaskScheduledDetails } from '../asl/history.ts';
+import type { FailureDetails, HistoryEvent, HistoryEventOf, TaskScheduledDetails } from '../asl/history.ts';
 import { payloadOfText } from '../asl/json.ts';
 import type { Json } from '../asl/definition.ts';
 import {
@@ -13,6 +13,7 @@ import {
   joinedOutputs,
   rootThreadId,
   stateOf,
+  type TaskInFlight,
   type Thread,
 } from './execution.ts';
 import {
@@ -79,6 +80,15 @@ function applyPrivate(execution: Execution, record: PrivateRecord): void {
       thread.retries[record.retrier] = (thread.retries[record.retrier] ?? 0) + 1;
       thread.phase = { kind: 'retrying', atMs: record.atMs };
       break;
+    case 'token':
+      thread.token = record.token;
+      break;
+    case 'heartbeat': {
+      const { phase } = thread;
+      if (phase.kind !== 'started') throw damagedJournal(`a heartbeat of ${thread.id}, where no task runs`);
+      thread.phase = { kind: 'started', task: beating(phase.task, record.atMs) };
+      break;
+    }
     case 'branches':
       thread.prepared = { inputs: undefined, input: payloadOfText(record.input), limit: 0 };
       break;
@@ -116,6 +126,7 @@ function applyEvent(execution: Execution, thread: Thread, event: HistoryEvent): 
       thread.enteredAtMs = event.timestamp;
       thread.retries = [];
       thread.restarts = 0;
+      thread.token = undefined;
       thread.lastEventId = event.id;
       thread.phase = { kind: 'entered' };
       break;
@@ -139,13 +150,22 @@ function applyEvent(execution: Execution, thread: Thread, event: HistoryEvent): 
         event.lambdaFunctionScheduledEventDetails,
       );
       break;
+    case 'ActivityScheduled':
+      schedule(thread, event, event.activityScheduledEventDetails.input, event.activityScheduledEventDetails);
+      break;
+    case 'TaskSubmitted':
+      if (thread.phase.kind !== 'started') throw damagedJournal(`event ${event.id} submits what is not started`);
+      thread.lastEventId = event.id;
+      thread.phase = { kind: 'started', task: { ...beating(thread.phase.task, event.timestamp), submitted: true } };
+      break;
     case 'TaskStarted':
     case 'LambdaFunctionStarted':
+    case 'ActivityStarted':
       if (thread.phase.kind === 'started') thread.restarts += 1;
       else if (thread.phase.kind !== 'scheduled')
         throw damagedJournal(`event ${event.id} starts a task that is not scheduled`);
       thread.lastEventId = event.id;
-      thread.phase = { kind: 'started', task: thread.phase.task };
+      thread.phase = { kind: 'started', task: beating(thread.phase.task, event.timestamp) };
       break;
     case 'TaskSucceeded':
       succeed(thread, event.id, event.taskSucceededEventDetails.output);
@@ -153,11 +173,20 @@ function applyEvent(execution: Execution, thread: Thread, event: HistoryEvent): 
     case 'LambdaFunctionSucceeded':
       succeed(thread, event.id, event.lambdaFunctionSucceededEventDetails.output);
       break;
+    case 'ActivitySucceeded':
+      succeed(thread, event.id, event.activitySucceededEventDetails.output);
+      break;
+    case 'ActivityFailed':
+      failAt(thread, event.id, failureOf(event.activityFailedEventDetails));
+      break;
+    case 'ActivityTimedOut':
+      failAt(thread, event.id, timeoutOf(thread, event.activityTimedOutEventDetails));
+      break;
     case 'TaskFailed':
       failAt(thread, event.id, failureOf(event.taskFailedEventDetails));
       break;
     case 'TaskTimedOut':
-      failAt(thread, event.id, failureOf(event.taskTimedOutEventDetails));
+      failAt(thread, event.id, timeoutOf(thread, event.taskTimedOutEventDetails));
       break;
     case 'LambdaFunctionFailed':
       failAt(thread, event.id, failureOf(event.lambdaFunctionFailedEventDetails));
@@ -253,9 +282,9 @@ function schedule(
   thread: Thread,
   event: HistoryEvent,
   parameters: string,
-  details: Pick<TaskScheduledDetails, 'timeoutInSeconds' | 'taskCredentials'>,
+  details: Pick<TaskScheduledDetails, 'timeoutInSeconds' | 'heartbeatInSeconds' | 'taskCredentials'>,
 ): void {
-  const { timeoutInSeconds: timeoutSeconds, taskCredentials } = details;
+  const { timeoutInSeconds: timeoutSeconds, heartbeatInSeconds: heartbeatSeconds, taskCredentials } = details;
   thread.lastEventId = event.id;
   thread.phase = {
     kind: 'scheduled',
@@ -263,9 +292,22 @@ function schedule(
       scheduledId: event.id,
       arguments: payloadOfText(parameters),
       ...(timeoutSeconds === undefined ? {} : { timeoutSeconds, deadlineMs: event.timestamp + timeoutSeconds * 1_000 }),
+      ...(heartbeatSeconds === undefined ? {} : { heartbeatSeconds }),
       ...(taskCredentials === undefined ? {} : { credentialsRoleArn: taskCredentials.roleArn }),
+      ...(thread.token === undefined ? {} : { token: thread.token }),
     },
   };
+}
+
+/** The task after a sign of life: the next one is due a heartbeat later. */
+function beating(task: TaskInFlight, atMs: number): TaskInFlight {
+  return task.heartbeatSeconds === undefined ? task : { ...task, heartbeatDueMs: atMs + task.heartbeatSeconds * 1_000 };
+}
+
+function timeoutOf(thread: Thread, details: FailureDetails): Failure {
+  const { deadlineMs = Number.POSITIVE_INFINITY, heartbeatDueMs = Number.POSITIVE_INFINITY } =
+    thread.phase.kind === 'started' ? thread.phase.task : {};
+  return { ...failureOf(details), ...(heartbeatDueMs < deadlineMs ? { heartbeat: true } : {}) };
 }
 
 function succeed(thread: Thread, eventId: number, output: string): void {

@@ -35,16 +35,32 @@ export interface TaskRequest {
   readonly heartbeatSeconds?: number;
   /** The role that the state's Credentials name. */
   readonly credentialsRoleArn?: string;
+  /** Of an activity's task and of one that waits for it: whoever has the token may end the task. */
+  readonly token?: string;
+  /** The service has taken the request before, in a process that has ended: only the end is to be awaited. */
+  readonly submitted?: boolean;
 }
 
 /** How a task ended. `error` is the name that Retry and Catch match. */
 export type TaskOutcome =
   | { readonly ok: true; readonly output: Json }
-  | { readonly ok: false; readonly error: string; readonly cause: string };
+  | { readonly ok: false; readonly error?: string; readonly cause?: string };
 
 /** Runs tasks. `signal` is aborted when the task has timed out or its execution has ended: the answer is not wanted any more. */
 export interface TaskRunner {
-  run(task: TaskRequest, signal: AbortSignal): Promise<TaskOutcome>;
+  run(task: TaskRequest, signal: AbortSignal, progress: TaskProgress): Promise<TaskOutcome>;
+  /** Whether there is such an activity. @default there is */
+  hasActivity?(arn: string): boolean;
+}
+
+/** What a running task tells before its end. */
+export interface TaskProgress {
+  /** The service has taken the request and answered this. For tasks that wait: `.sync`, `.sync:2`, `.waitForTaskToken`. */
+  submitted(answer: Json): void;
+  /** A sign of life, for tasks with a heartbeat. */
+  heartbeat(): void;
+  /** A worker has taken the activity's task. */
+  taken(workerName?: string): void;
 }
 
 /**

@@ -11,6 +11,8 @@ export type PrivateRecord = { readonly kind: 'private'; readonly thread: string 
       readonly untilMs: number;
     } /** When a failed state is tried again (jitter drawn), and by which retrier. */
   | { readonly type: 'retry'; readonly retrier: number; readonly atMs: number }
+  | /** The token of the task that is about to be scheduled. */ { readonly type: 'token'; readonly token: string }
+  | /** A sign of life of the task in flight. */ { readonly type: 'heartbeat'; readonly atMs: number }
   | /** What each branch of a Parallel gets, as JSON text. */ {
       readonly type: 'branches';
       readonly input: string;
@@ -40,6 +42,8 @@ export const privateTypes: ReadonlySet<Json | undefined> = new Set([
   'next',
   'wait',
   'retry',
+  'token',
+  'heartbeat',
   'branches',
   'items',
   'failure',

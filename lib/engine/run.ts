@@ -23,7 +23,7 @@ import {
 import { applyRecord } from './fold.ts';
 import type { EnginePorts, JournalRecord } from './ports.ts';
 import { isRunnable, step } from './step.ts';
-import { limitedFailure, recordTaskOutcome, recordTaskStarted } from './task.ts';
+import { limitedFailure, recordProgress, recordTaskOutcome, startsAnew, recordTaskStarted } from './task.ts';
 import { historyFull, place, type Turn } from './turn.ts';
 
 /** A running (or ended) execution. */
@@ -59,9 +59,10 @@ export function startExecution(
   const { input, roleArn } = start;
   checkInput(input);
   const execution = newExecution(start);
-  const turn = newTurn(execution, { ...sourcesOf(ports), now: () => start.startedAtMs ?? ports.clock.now() });
+  const turn = newTurn(ports, execution);
+  const started = { ...turn, sources: { ...turn.sources, now: () => start.startedAtMs ?? ports.clock.now() } };
   const executionStartedEventDetails = { input, ...(roleArn === undefined ? {} : { roleArn }) };
-  place(turn, rootThreadId, { type: 'ExecutionStarted', executionStartedEventDetails }, 0);
+  place(started, rootThreadId, { type: 'ExecutionStarted', executionStartedEventDetails }, 0);
   return drive(ports, execution, turn.records, 0);
 }
 
@@ -81,7 +82,7 @@ export function resumeExecution(
   for (const record of records) applyRecord(execution, record);
   if (execution.events.length === 0) throw damagedJournal('it has no ExecutionStarted');
   const durable = execution.events.length;
-  const turn = newTurn(execution, sourcesOf(ports));
+  const turn = newTurn(ports, execution);
   withinLimit(() => restartTasks(turn));
   return drive(ports, execution, turn.records, durable);
 }
@@ -89,7 +90,7 @@ export function resumeExecution(
 /** Records that what was in flight starts again; a task whose time is up ends instead, by its next step. */
 function restartTasks(turn: Turn): void {
   for (const thread of [...turn.execution.threads.values()]) {
-    if (thread.phase.kind === 'started' && !isRunnable(thread, turn.sources.now())) recordTaskStarted(turn, thread);
+    if (startsAnew(thread) && !isRunnable(thread, turn.sources.now())) recordTaskStarted(turn, thread);
   }
 }
 
@@ -108,8 +109,9 @@ function sourcesOf(ports: EnginePorts): EvaluationSources {
   return { now: () => ports.clock.now(), random: ports.random, uuid: ports.uuid };
 }
 
-function newTurn(execution: Execution, sources: EvaluationSources): Turn {
-  return { execution, sources, records: [] };
+function newTurn(ports: EnginePorts, execution: Execution): Turn {
+  const hasActivity = (arn: string) => ports.tasks.hasActivity?.(arn) ?? true;
+  return { execution, sources: sourcesOf(ports), hasActivity, records: [] };
 }
 
 /** Records per append at most, so that a machine that never waits does not fill the memory before it is written. */
@@ -121,7 +123,8 @@ function drive(
   firstRecords: JournalRecord[],
   durable: number,
 ): ExecutionHandle {
-  const sources = sourcesOf(ports);
+  const empty = newTurn(ports, execution);
+  const { sources } = empty;
   const queue = new Set<Thread>();
   const listeners = new Set<(events: readonly HistoryEvent[]) => void>();
   // What the records of the batch in hand have changed, to be acted on once they are durable.
@@ -156,6 +159,8 @@ function drive(
   };
 
   const work = async (): Promise<void> => {
+    // What happens at one moment is taken together: alarms that ring at once, say.
+    await undefined;
     while (!halted) {
       takeArrivals();
       await stepAll();
@@ -178,10 +183,13 @@ function drive(
     arrivals = [];
     for (const arrival of taken) {
       if (execution.outcome.status !== 'RUNNING') return;
-      const turn = { execution, sources, records };
+      const turn = { ...empty, records };
       if (arrival.kind === 'wake') {
         effects.rang(arrival.thread);
         queue.add(arrival.thread);
+      } else if (arrival.kind === 'progress') {
+        const { thread, scheduledId, news } = arrival;
+        if (effects.awaits(thread, scheduledId)) withinLimit(() => recordProgress(turn, thread, news));
       } else if (arrival.kind === 'outcome') withinLimit(() => takeOutcome(turn, arrival));
       else if (arrival.kind === 'timeout') place(turn, rootThreadId, { type: 'ExecutionTimedOut' }, 0);
       else {
@@ -216,7 +224,7 @@ function drive(
       if (records.length >= maxBatch || halted) return;
       queue.delete(thread);
       if (execution.threads.get(thread.id) !== thread || !isRunnable(thread, sources.now())) continue;
-      const turn = { execution, sources, records };
+      const turn = { ...empty, records };
       try {
         await step(turn, thread);
       } catch (thrown) {

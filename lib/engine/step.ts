@@ -22,7 +22,7 @@ import { speaksJsonPath, stateOf, type Thread } from './execution.ts';
 import { handleFailure } from './failure.ts';
 import { canContinue, continueFan, iterationInput, startMap, startParallel } from './fan-out.ts';
 import { type Ending, failsBySize, finish } from './finish.ts';
-import { recordTaskStarted, recordTaskTimedOut, scheduleTask } from './task.ts';
+import { isActivity, recordTaskStarted, recordTaskTimedOut, scheduleTask } from './task.ts';
 import { evaluating, note, record, type Turn, whereIn } from './turn.ts';
 
 /** When a thread wants to be looked at again for the sake of time alone; undefined when it waits for no time. */
@@ -30,18 +30,25 @@ export function wakeUpMs(thread: Thread): number | undefined {
   const { phase } = thread;
   if (phase.kind === 'waiting') return phase.untilMs;
   if (phase.kind === 'retrying') return phase.atMs;
-  return phase.kind === 'started' ? phase.task.deadlineMs : undefined;
+  if (phase.kind !== 'started' && !(phase.kind === 'scheduled' && isActivity(thread))) return undefined;
+  const { deadlineMs = Number.POSITIVE_INFINITY, heartbeatDueMs = Number.POSITIVE_INFINITY } = phase.task;
+  const atMs = Math.min(deadlineMs, heartbeatDueMs);
+  return atMs === Number.POSITIVE_INFINITY ? undefined : atMs;
 }
 
 /** True when a step of this thread would decide something now. */
 export function isRunnable(thread: Thread, nowMs: number): boolean {
+  const due = (): boolean => {
+    const atMs = wakeUpMs(thread);
+    return atMs !== undefined && nowMs >= atMs;
+  };
   switch (thread.phase.kind) {
     case 'waiting':
     case 'retrying':
-    case 'started': {
-      const atMs = wakeUpMs(thread);
-      return atMs !== undefined && nowMs >= atMs;
-    }
+    case 'started':
+      return due();
+    case 'scheduled':
+      return !isActivity(thread) || due();
     case 'children':
       return canContinue(thread.phase.fan);
     default:
@@ -61,7 +68,8 @@ export async function step(turn: Turn, thread: Thread): Promise<void> {
       await begin(turn, thread);
       break;
     case 'scheduled':
-      recordTaskStarted(turn, thread);
+      if (isActivity(thread)) recordTaskTimedOut(turn, thread);
+      else recordTaskStarted(turn, thread);
       break;
     case 'started':
       recordTaskTimedOut(turn, thread);

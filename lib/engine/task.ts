@@ -1,5 +1,6 @@
 /** Task states: what is recorded of a task, and what the runner is asked to do. */
 import type { Json, TaskState } from '../asl/definition.ts';
+import type { FailureDetails } from '../asl/history.ts';
 import { fitsBytes, maxPayloadBytes, type Payload, payloadOfValue } from '../asl/json.ts';
 import { evaluateTemplate, evaluateTyped, QueryEvaluationError } from '../asl/jsonata.ts';
 import { fillTemplate, PathFailure, selectPath } from '../asl/payload-template.ts';
@@ -7,21 +8,40 @@ import { bindingsFor } from './bindings.ts';
 import { dataOf, parametersOf } from './data-flow.ts';
 import { type Execution, retryCount, speaksJsonPath, stateOf, type TaskInFlight, type Thread } from './execution.ts';
 import { oversizeCause } from './finish.ts';
+import type { TaskNews } from './effects.ts';
 import type { TaskOutcome, TaskRequest } from './ports.ts';
 import { note, record, type Turn } from './turn.ts';
 
 /** How the history names a resource: `arn:aws:states:::lambda:invoke` is `lambda` and `invoke`. */
 interface Resource {
-  /** A function named by its ARN has a set of events of its own. */
-  readonly isFunction: boolean;
+  /** Functions named by their ARN and activities have sets of events of their own. */
+  readonly family: 'Task' | 'LambdaFunction' | 'Activity';
   readonly resourceType: string;
   readonly resource: string;
 }
 
 function resourceOf(state: TaskState): Resource {
   const parts = state.Resource.split(':');
-  const isFunction = parts[2] === 'lambda';
-  return { isFunction, resourceType: parts.slice(5, -1).join(':'), resource: parts.at(-1) ?? '' };
+  if (parts[2] === 'lambda') return { family: 'LambdaFunction', resourceType: 'lambda', resource: state.Resource };
+  if (parts[5] === 'activity') return { family: 'Activity', resourceType: 'activity', resource: state.Resource };
+  // `.sync:2` has a colon of its own.
+  const [, resourceType = '', resource = ''] = /^(.*?):([^:]+(?:\.sync:2)?)$/.exec(parts.slice(5).join(':')) ?? [];
+  return { family: 'Task', resourceType, resource };
+}
+
+/** Whether the thread's task is offered to the workers of an activity. */
+export function isActivity(thread: Thread): boolean {
+  const state = stateOf(thread);
+  return state.Type === 'Task' && resourceOf(state).family === 'Activity';
+}
+
+function hasToken(state: TaskState): boolean {
+  return resourceOf(state).family === 'Activity' || state.Resource.endsWith('.waitForTaskToken');
+}
+
+/** Whether a resumed execution starts the thread's task again: not when somebody outside is at work on it. */
+export function startsAnew(thread: Thread): boolean {
+  return thread.phase.kind === 'started' && thread.phase.task.submitted !== true && !isActivity(thread);
 }
 
 function taskStateOf(thread: Thread): TaskState {
@@ -34,13 +54,16 @@ function taskStateOf(thread: Thread): TaskState {
 interface Call {
   readonly parameters: Payload;
   readonly timeout: number | undefined;
+  readonly heartbeat: number | undefined;
   readonly roleArn: string | undefined;
 }
 
 /** @throws {PathFailure} */
 function callByPaths(turn: Turn, thread: Thread, state: TaskState): Call {
   const data = dataOf(turn, thread);
-  const secondsAt = (field: 'TimeoutSeconds', path: string): number => {
+  const secondsOf = (field: 'TimeoutSeconds' | 'HeartbeatSeconds'): number | undefined => {
+    const path = state[`${field}Path`];
+    if (path === undefined) return state[field] as number | undefined;
     const value = selectPath(path, data);
     if (typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= 99_999_999) return value;
     throw new PathFailure(
@@ -52,43 +75,47 @@ function callByPaths(turn: Turn, thread: Thread, state: TaskState): Call {
     throw new PathFailure(`The RoleArn of Credentials must be a string but was: ${JSON.stringify(roleArn.RoleArn)}`);
   }
   return {
-    timeout:
-      state.TimeoutSecondsPath === undefined
-        ? (state.TimeoutSeconds as number | undefined)
-        : secondsAt('TimeoutSeconds', state.TimeoutSecondsPath),
+    timeout: secondsOf('TimeoutSeconds'),
+    heartbeat: secondsOf('HeartbeatSeconds'),
     parameters: parametersOf(turn, thread),
     roleArn: roleArn.RoleArn,
   };
 }
 
 async function callByExpressions(turn: Turn, thread: Thread, state: TaskState): Promise<Call> {
-  const { Arguments, TimeoutSeconds, Credentials } = state;
+  const { Arguments, Credentials } = state;
   const bindings = bindingsFor(turn.execution, thread);
   const parameters =
     Arguments === undefined
       ? thread.input
       : payloadOfValue(await evaluateTemplate(Arguments, bindings, turn.sources, 'Arguments'));
-  const timeout =
-    TimeoutSeconds === undefined
-      ? undefined
-      : await evaluateTyped('number', TimeoutSeconds, bindings, turn.sources, 'TimeoutSeconds');
-  if (timeout !== undefined && !(Number.isInteger(timeout) && timeout > 0 && timeout <= 99_999_999)) {
+  const secondsOf = async (field: 'TimeoutSeconds' | 'HeartbeatSeconds'): Promise<number | undefined> => {
+    const template = state[field];
+    if (template === undefined) return undefined;
+    const seconds = await evaluateTyped('number', template, bindings, turn.sources, field);
+    if (Number.isInteger(seconds) && seconds > 0 && seconds <= 99_999_999) return seconds;
     throw new QueryEvaluationError(
-      `The TimeoutSeconds field must be an integer from 1 to 99999999 but was: ${timeout}`,
-      'TimeoutSeconds',
+      `The ${field} field must be an integer from 1 to 99999999 but was: ${seconds}`,
+      field,
     );
-  }
+  };
+  const timeout = await secondsOf('TimeoutSeconds');
+  const heartbeat = await secondsOf('HeartbeatSeconds');
   const roleArn =
     Credentials === undefined
       ? undefined
       : await evaluateTyped('string', Credentials.RoleArn ?? '', bindings, turn.sources, 'Credentials/RoleArn');
-  return { parameters, timeout, roleArn };
+  return { parameters, timeout, heartbeat, roleArn };
 }
 
 /** Evaluates what the task is called with and records that it is scheduled. */
 export async function scheduleTask(turn: Turn, thread: Thread): Promise<void> {
   const state = taskStateOf(thread);
-  const { parameters, timeout, roleArn } = speaksJsonPath(turn.execution, state)
+  if (isActivity(thread) && !turn.hasActivity(state.Resource)) {
+    throw new PathFailure(`The activity ${state.Resource} does not exist.`);
+  }
+  if (hasToken(state)) note(turn, thread, { type: 'token', token: turn.sources.uuid() });
+  const { parameters, timeout, heartbeat, roleArn } = speaksJsonPath(turn.execution, state)
     ? callByPaths(turn, thread, state)
     : await callByExpressions(turn, thread, state);
   if (!fitsBytes(parameters.text, maxPayloadBytes)) {
@@ -98,13 +125,19 @@ export async function scheduleTask(turn: Turn, thread: Thread): Promise<void> {
   }
   const options = {
     ...(timeout === undefined ? {} : { timeoutInSeconds: timeout }),
+    ...(heartbeat === undefined ? {} : { heartbeatInSeconds: heartbeat }),
     ...(roleArn === undefined ? {} : { taskCredentials: { roleArn } }),
   };
-  const { isFunction, resourceType, resource } = resourceOf(state);
-  if (isFunction) {
+  const { family, resourceType, resource } = resourceOf(state);
+  if (family === 'LambdaFunction') {
     record(turn, thread, {
       type: 'LambdaFunctionScheduled',
-      lambdaFunctionScheduledEventDetails: { input: parameters.text, resource: state.Resource, ...options },
+      lambdaFunctionScheduledEventDetails: { input: parameters.text, resource, ...options },
+    });
+  } else if (family === 'Activity') {
+    record(turn, thread, {
+      type: 'ActivityScheduled',
+      activityScheduledEventDetails: { input: parameters.text, resource, ...options },
     });
   } else {
     const region = turn.execution.identity.executionArn.split(':')[3] ?? '';
@@ -116,40 +149,63 @@ export async function scheduleTask(turn: Turn, thread: Thread): Promise<void> {
 }
 
 export function recordTaskStarted(turn: Turn, thread: Thread): void {
-  const { isFunction, resourceType, resource } = resourceOf(taskStateOf(thread));
-  if (isFunction) record(turn, thread, { type: 'LambdaFunctionStarted' });
+  const { family, resourceType, resource } = resourceOf(taskStateOf(thread));
+  if (family === 'LambdaFunction') record(turn, thread, { type: 'LambdaFunctionStarted' });
   else record(turn, thread, { type: 'TaskStarted', taskStartedEventDetails: { resource, resourceType } });
 }
 
+/** Records what a task has told before its end. News that does not fit the task's pattern is not recorded. */
+export function recordProgress(turn: Turn, thread: Thread, news: TaskNews): void {
+  const { family, resourceType, resource } = resourceOf(taskStateOf(thread));
+  const { phase } = thread;
+  if (news.kind === 'taken') {
+    if (family !== 'Activity' || phase.kind !== 'scheduled') return;
+    const { workerName } = news;
+    const activityStartedEventDetails = workerName === undefined ? {} : { workerName };
+    record(turn, thread, { type: 'ActivityStarted', activityStartedEventDetails });
+  } else if (phase.kind !== 'started') {
+    return;
+  } else if (news.kind === 'heartbeat') {
+    if (phase.task.heartbeatSeconds !== undefined) {
+      note(turn, thread, { type: 'heartbeat', atMs: turn.sources.now() });
+    }
+  } else if (family === 'Task' && /\.(sync(:2)?|waitForTaskToken)$/.test(resource) && phase.task.submitted !== true) {
+    const details = { output: JSON.stringify(news.answer), resource, resourceType };
+    record(turn, thread, { type: 'TaskSubmitted', taskSubmittedEventDetails: details });
+  }
+}
+
 export function recordTaskTimedOut(turn: Turn, thread: Thread): void {
-  const { isFunction, resourceType, resource } = resourceOf(taskStateOf(thread));
+  const { family, resourceType, resource } = resourceOf(taskStateOf(thread));
   const error = 'States.Timeout';
-  if (isFunction)
+  if (family === 'LambdaFunction')
     record(turn, thread, { type: 'LambdaFunctionTimedOut', lambdaFunctionTimedOutEventDetails: { error } });
+  else if (family === 'Activity')
+    record(turn, thread, { type: 'ActivityTimedOut', activityTimedOutEventDetails: { error } });
   else record(turn, thread, { type: 'TaskTimedOut', taskTimedOutEventDetails: { error, resource, resourceType } });
 }
 
 /** Records how a task ended. An output that is too large or no JSON fails the task. */
 export function recordTaskOutcome(turn: Turn, thread: Thread, outcome: TaskOutcome): void {
-  const state = taskStateOf(thread);
-  const { isFunction, resourceType, resource } = resourceOf(state);
-  const measured = measure(outcome, isFunction ? state.Resource : resourceType);
+  const { family, resourceType, resource } = resourceOf(taskStateOf(thread));
+  const measured = measure(outcome, family === 'Task' ? resourceType : resource);
   if ('output' in measured) {
     const { output } = measured;
-    if (isFunction)
+    if (family === 'LambdaFunction')
       record(turn, thread, { type: 'LambdaFunctionSucceeded', lambdaFunctionSucceededEventDetails: { output } });
+    else if (family === 'Activity')
+      record(turn, thread, { type: 'ActivitySucceeded', activitySucceededEventDetails: { output } });
     else record(turn, thread, { type: 'TaskSucceeded', taskSucceededEventDetails: { output, resource, resourceType } });
-  } else if (isFunction) {
+  } else if (family === 'LambdaFunction') {
     record(turn, thread, { type: 'LambdaFunctionFailed', lambdaFunctionFailedEventDetails: measured });
+  } else if (family === 'Activity') {
+    record(turn, thread, { type: 'ActivityFailed', activityFailedEventDetails: measured });
   } else {
     record(turn, thread, { type: 'TaskFailed', taskFailedEventDetails: { ...measured, resource, resourceType } });
   }
 }
 
-function measure(
-  outcome: TaskOutcome,
-  task: string,
-): { readonly output: string } | { readonly error: string; readonly cause: string } {
+function measure(outcome: TaskOutcome, task: string): { readonly output: string } | FailureDetails {
   if (!outcome.ok) return limitedFailure(outcome);
   try {
     const output = JSON.stringify(outcome.output) ?? 'null';
@@ -185,6 +241,9 @@ export function taskRequest(execution: Execution, thread: Thread, task: TaskInFl
     retryCount: retryCount(thread),
     restarts: thread.restarts,
     ...(task.timeoutSeconds === undefined ? {} : { timeoutSeconds: task.timeoutSeconds }),
+    ...(task.heartbeatSeconds === undefined ? {} : { heartbeatSeconds: task.heartbeatSeconds }),
+    ...(task.token === undefined ? {} : { token: task.token }),
+    ...(task.submitted === true ? { submitted: true } : {}),
     ...(task.credentialsRoleArn === undefined ? {} : { credentialsRoleArn: task.credentialsRoleArn }),
   };
 }

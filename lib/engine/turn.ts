@@ -20,6 +20,8 @@ export type EventBody = Undated<HistoryEvent>;
 export interface Turn {
   readonly execution: Execution;
   readonly sources: EvaluationSources;
+  /** Whether there is such an activity. */
+  readonly hasActivity: (arn: string) => boolean;
   /** Records decided in this turn, in order. */
   readonly records: JournalRecord[];
 }

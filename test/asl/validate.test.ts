@@ -275,10 +275,7 @@ describe('refused', () => {
         },
       }),
       [
-        '/States/a/Resource: UNSUPPORTED Waiting for a job or a task token is not supported by this engine',
         '/States/a/End: Expected value of type Boolean',
-        '/States/a/HeartbeatSeconds: UNSUPPORTED HeartbeatSeconds is not supported by this engine',
-        '/States/b/Resource: UNSUPPORTED An activity is not supported by this engine',
         "/States/b: A state has one of the fields 'Next' and 'End', not both",
         '/States/m/ItemReader: UNSUPPORTED ItemReader is not supported by this engine',
         '/States/m/ItemProcessor/ProcessorConfig/Mode: UNSUPPORTED A distributed Map is not supported by this engine',
@@ -287,7 +284,9 @@ describe('refused', () => {
     [
       'a resource that is none',
       one({ ...task, Resource: 'lambda' }),
-      ['/States/a/Resource: The resource provided lambda is not recognized. The value is not a valid resource ARN'],
+      [
+        '/States/a/Resource: The resource provided lambda is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.',
+      ],
     ],
     [
       'wrong types',

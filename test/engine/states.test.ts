@@ -412,7 +412,7 @@ describe('variables and context', () => {
         StartTime: '2026-03-01T12:00:00.000Z',
         RedriveCount: 0,
       },
-      State: { Name: 'a', EnteredTime: '2026-03-01T12:00:00.000Z', RetryCount: 0 },
+      State: { Name: 'a', EnteredTime: '2026-03-01T12:00:00.000Z' },
       StateMachine: { Id: 'arn:aws:states:us-east-1:000000000000:stateMachine:machine', Name: 'machine' },
     });
   });
