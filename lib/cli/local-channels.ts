@@ -16,10 +16,15 @@ import { environment } from '../storage-layout.ts';
 import type { ProjectFile } from './project-file.ts';
 import { usualPlatform } from './platform-target.ts';
 
-/** The topic on this machine. */
 const topicName = 'bunsui-notices';
 
+/** ARN of the topic on this machine. */
+export function localTopic(region: string, accountId: string): string {
+  return `arn:aws:sns:${region}:${accountId}:${topicName}`;
+}
+
 export interface LocalChannels {
+  readonly channels: Channels;
   /** For functions that publish, and the one that delivers. */
   readonly environment: Readonly<Record<string, string>>;
   /** Makes topic and queues, and hands what is in them to the function. */
@@ -32,9 +37,10 @@ export interface LocalChannels {
  * @throws {BunsuiError} BS2004 when they are not as they should be.
  */
 export function localChannels(runtime: Runtime, { path, folder, fields }: ProjectFile): LocalChannels {
-  const channels = withAbsolutePaths(readChannels(fields['channels'], path, 'laptop'), folder);
-  const topicArn = `arn:aws:sns:${runtime.region}:${runtime.accountId}:${topicName}`;
+  const channels = withAbsolutePaths(readChannels(fields['channels'] ?? {}, path, 'laptop'), folder);
+  const topicArn = localTopic(runtime.region, runtime.accountId);
   return {
+    channels,
     environment: { [environment.topic]: topicArn, [environment.channels]: JSON.stringify(channels) },
     async connect(local, functionName) {
       const form = new URLSearchParams({ Action: 'CreateTopic', Version: '2010-03-31', Name: topicName });

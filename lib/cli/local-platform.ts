@@ -9,6 +9,7 @@ import { BunsuiError } from '../errors.ts';
 import type { LocalClient } from '../local/client.ts';
 import type { Runtime } from '../local/runtime.ts';
 import type { RuntimeLog } from '../local/runtime-log.ts';
+import type { Channels } from '../notify/channels.ts';
 import { platformNames } from '../storage-layout.ts';
 import type { Clients } from './clients.ts';
 import { readEventsIfThere, unfinishedExecutions } from './execution-feed.ts';
@@ -102,14 +103,20 @@ export const ownFunctions = {
   notify: '_bunsui-notify',
 } as const;
 
-/** Makes tables, bucket, bunsui's own functions and the project's channels if they are missing. */
-export async function ensureOwnPlatform({ runtime, local, cwd }: LocalPlatform): Promise<void> {
+/**
+ * Makes tables, bucket, bunsui's own functions and the project's channels if they are missing.
+ *
+ * @returns the channels
+ */
+export async function ensureOwnPlatform({ runtime, local, cwd }: LocalPlatform): Promise<Channels> {
   const [{ ensurePlatform }, project] = await Promise.all([
     import('../local/platform.ts'),
     readProjectFile(cwd, dirname(runtime.stateDir)),
   ]);
-  const isTold = project?.fields['channels'] !== undefined;
-  const channels = isTold ? (await import('./local-channels.ts')).localChannels(runtime, project) : undefined;
+  // Channels that were there and are not any more are to be forgotten.
+  const isTold = project?.fields['channels'] !== undefined || existsSync(join(runtime.stateDir, 'notices.json'));
+  const channels =
+    project !== undefined && isTold ? (await import('./local-channels.ts')).localChannels(runtime, project) : undefined;
   const { environment = {} } = channels ?? {};
   const { startSession, sessionEnded, notify } = ownFunctions;
   await ensurePlatform(runtime, {
@@ -121,6 +128,7 @@ export async function ensureOwnPlatform({ runtime, local, cwd }: LocalPlatform):
     statusChangeTarget: sessionEnded,
   });
   await channels?.connect(local, notify);
+  return channels?.channels ?? {};
 }
 
 /** The bundle of one of bunsui's own functions, as `npm run build` leaves it. */
