@@ -18,7 +18,16 @@ const named = new Map<z.ZodMiniType, string>([
 ]);
 
 function schemaOf(schema: z.ZodMiniType, io: 'input' | 'output'): JsonSchema {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, {
+    io,
+    unrepresentable: 'any',
+    override: ({ jsonSchema }) => {
+      // What every number in JSON keeps to.
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+      // A number in a query is read from text, which its pattern is about.
+      if (jsonSchema.type === 'integer') delete jsonSchema.pattern;
+    },
+  });
   return rest;
 }
 

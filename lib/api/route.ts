@@ -102,7 +102,7 @@ export function route<
 }
 
 function parse<S extends Schema>(schema: S, value: unknown, part: string): z.output<S> {
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(value, { reportInput: true });
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map((issue) => ({
     path: [part, ...issue.path.map(String)],

@@ -13,10 +13,12 @@ export const pipelineId = () => described(id(), 'id of a pipeline');
 export const sessionId = () => described(id(), 'id of a session');
 const version = () => described(z.string().check(z.regex(/^[0-9a-z]{1,64}$/)), 'version of a pipeline: its hash');
 export const instant = () =>
-  described(
-    z.string().check(z.refine(isInstant, 'is no moment in UTC such as 2026-11-21T06:00:00Z')),
-    'a moment in UTC, ISO 8601',
-  );
+  z
+    .string()
+    .check(
+      z.refine(isInstant, 'is no moment in UTC such as 2026-11-21T06:00:00Z'),
+      z.meta({ description: 'a moment in UTC', format: 'date-time' }),
+    );
 export const jobPath = () =>
   described(
     z.string().check(z.refine(isJobPath, 'is no path of a job such as load or convert[17]/one')),
@@ -33,16 +35,15 @@ export const sessionParams = z.strictObject({ session: sessionId() });
 
 /** A number in a query, which is text. */
 const limit = (most: number, otherwise: number) =>
-  described(
-    z._default(
+  z
+    ._default(
       z.pipe(
         z.string().check(z.regex(/^[1-9]\d{0,3}$/, 'is no whole number from 1')),
         z.pipe(z.transform(Number), z.int().check(z.maximum(most))),
       ),
       otherwise,
-    ),
-    `at most so many, 1 to ${most}; ${otherwise} when left out`,
-  );
+    )
+    .check(z.meta({ description: 'most items of a page', type: 'integer', minimum: 1, maximum: most, default: otherwise }));
 export const cursor = () =>
   described(
     z.optional(z.string().check(z.regex(/^[A-Za-z0-9_-]{1,1024}$/, 'is no cursor that this API gave'))),

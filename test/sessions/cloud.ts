@@ -139,7 +139,7 @@ export function cloudOn(tables: LocalTables): Cloud {
       const keys = [...objects.keys()].filter((key) => key.startsWith(command.input.Prefix ?? '')).sort();
       const { part, nextToken } = page(keys, command.input.ContinuationToken, 1);
       return {
-        Contents: part.map((key) => ({ Key: key })),
+        Contents: part.map((key) => ({ Key: key, Size: Buffer.byteLength(objects.get(key) ?? '') })),
         ...(nextToken === undefined ? {} : { NextContinuationToken: nextToken }),
       };
     }
