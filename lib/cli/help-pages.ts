@@ -1,5 +1,6 @@
 /** Examples first, then notes: what each command's page says beyond its options. */
 import type { HelpPage } from './help.ts';
+import { notifyPages } from './notify-commands.ts';
 
 const sessionNote = 'SESSION is an id, its beginning or end as long as only one session has it, or "latest".';
 const runNote =
@@ -7,6 +8,7 @@ const runNote =
   'input, 7 runtime failure, 130 and 143 interrupted (the session can be resumed).';
 
 export const pages: { readonly [command: string]: HelpPage } = {
+  ...notifyPages,
   run: {
     examples: [
       ['bunsui run pipelines/flights/pipeline.ts', 'run with the defaults of its input'],
@@ -72,6 +74,24 @@ export const pages: { readonly [command: string]: HelpPage } = {
       'On AWS a session goes on when nobody watches: Ctrl-C ends the watching alone. Exit codes are those of run.',
     ],
   },
+  'session cancel': {
+    examples: [
+      ['bunsui session cancel 01k9x2 --platform bunsuidev', 'stop a session on AWS'],
+      ['bunsui session cancel latest --reason "wrong date"', 'with a reason, for its record'],
+    ],
+    notes: [sessionNote, 'Cancelling a session again changes nothing; one that has ended otherwise ends with 6.'],
+  },
+  'session rerun': {
+    examples: [
+      ['bunsui session rerun latest --plan', 'what would run again, and what is kept'],
+      ['bunsui session rerun 01k9x2 --platform bunsuidev --wait', 'do it, and watch it'],
+    ],
+    notes: [
+      sessionNote,
+      'A redrive keeps every job that has completed. Where Step Functions cannot redrive an execution, a new one is ' +
+        'started for the same session, which runs every job of the version that is deployed now.',
+    ],
+  },
   'session resume': {
     examples: [
       ['bunsui session resume', 'go on with the newest session that has not ended'],
@@ -91,6 +111,49 @@ export const pages: { readonly [command: string]: HelpPage } = {
       ['bunsui logs latest --json | jq \'select(.level=="ERROR")\'', 'the records as they are stored'],
     ],
     notes: [sessionNote],
+  },
+  deploy: {
+    examples: [
+      ['bunsui deploy pipelines/flights/pipeline.ts --plan', 'what would change'],
+      ['bunsui deploy --stage dev', 'the pipelines of bunsui.json, as stage dev'],
+      ['bunsui deploy --stage prod -p removal=retain -p logRetentionDays=90 --yes', 'in a script'],
+    ],
+    notes: [
+      'Needs aws-cdk, aws-cdk-lib and constructs beside bunsui, and an account that is prepared (bunsui bootstrap). ' +
+        'The platform is one stack, each pipeline another: a deployment touches only the pipelines that are given.',
+      'bunsui.json: {"pipelines": ["etl/*.ts"], "params": {...}, "context": {...}, "channels": {...}, "stages": ' +
+        '{"dev": {"profile": "dev", "region": "eu-west-1", "params": {...}}}}. The command line goes over the stage, ' +
+        'the stage over the rest.',
+      'Parameters: removal (retain, destroy), logRetentionDays, logsDays, reportsDays, logLevel, schedules (on, off), ' +
+        'apiRateLimit, apiLogRole (on, off), and env.NAME, a variable of every handler. Handlers of a pipeline may read ' +
+        'and write data/{pipeline}/ in the bucket of the platform; for other permissions write a CDK app ' +
+        '(bunsui/constructs).',
+    ],
+  },
+  bootstrap: {
+    examples: [
+      ['bunsui bootstrap --profile dev --region eu-west-1', 'an account and region'],
+      ['bunsui bootstrap --stage prod', 'those that bunsui.json names for a stage'],
+    ],
+  },
+  stack: {
+    examples: [
+      ['bunsui stack list', 'what is deployed'],
+      ['bunsui stack destroy bunsuidev-flights', 'take one pipeline away'],
+    ],
+  },
+  'stack list': {
+    examples: [
+      ['bunsui stack list --profile dev', 'what is deployed there'],
+      ['bunsui stack list --json | jq -r .pipeline', 'pipelines, for a script'],
+    ],
+  },
+  'stack destroy': {
+    examples: [
+      ['bunsui stack destroy bunsuidev-flights', 'one pipeline; its sessions stay on record'],
+      ['bunsui stack destroy bunsuidev --yes', 'the platform with all its pipelines, without asking'],
+    ],
+    notes: ['What a stack retains (tables, bucket, logs, unless removal=destroy was given) is listed and stays.'],
   },
   graph: {
     examples: [

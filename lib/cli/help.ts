@@ -33,7 +33,10 @@ function termLines(terms: readonly (readonly [string, string])[], bold: (text: s
   });
 }
 
-const argumentText = (argument: Argument) => (argument.required ? argument.name() : `[${argument.name()}]`);
+function argumentText(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? '...' : ''}`;
+  return argument.required ? name : `[${name}]`;
+}
 
 /** `bunsui run FILE [options]`. */
 export function usageOf(command: Command): string {

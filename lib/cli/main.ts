@@ -83,8 +83,7 @@ function usageError(text: string, program: Command, args: readonly string[]): Bu
   const { command } = commandAt(program, args);
   const unknown = /^unknown command '(.*)'$/.exec(first)?.[1];
   const names = command.commands.map((one) => one.name());
-  const better =
-    unknown === undefined ? localOnly(first, usageOf(command)) : didYouMean(unknown, names);
+  const better = unknown === undefined ? localOnly(first, usageOf(command)) : didYouMean(unknown, names);
   const see = `see ${
     command.parent === null
       ? 'bunsui --help'

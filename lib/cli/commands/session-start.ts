@@ -17,6 +17,7 @@ import type { PlatformOptions } from '../options.ts';
 import { commandLine } from '../places.ts';
 import { openPlatform, type Platform, type SessionRequest } from '../platform.ts';
 import type { AwsTarget, LocalTarget } from '../platform-target.ts';
+import { startDepsOf } from '../start-deps.ts';
 import { userName } from '../user-name.ts';
 
 export interface StartOptions extends PlatformOptions {
@@ -36,8 +37,7 @@ async function schemaOf(platform: Platform, pipeline: string): Promise<JsonSchem
   if (platform.kind === 'local') {
     return JSON.parse((await requirePipeline(clients, pipeline)).input_schema) as JsonSchema;
   }
-  const deployments = { machines: platform.machines, s3: clients.s3, bucket: clients.names.bucket };
-  const item = await pipelineToStart({ ...clients, deployments, now: Date.now, entropy: () => 0n }, pipeline);
+  const item = await pipelineToStart(await startDepsOf(platform), pipeline);
   return JSON.parse(item.input_schema) as JsonSchema;
 }
 
