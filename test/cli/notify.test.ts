@@ -68,3 +68,125 @@ describe('a run that fails', () => {
     expect(texts.filter((text) => text.includes('canary-8c1f') || text.includes('a shared secret'))).toStrictEqual([]);
   });
 });
+
+type Line = { readonly [field: string]: unknown };
+const jsonLines = (text: string): readonly Line[] =>
+  text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line): Line => JSON.parse(line));
+
+describe('bunsui notify', () => {
+  it('tests channels, shows what they did not take and why, and sends it again', async () => {
+    let working = false;
+    const webhook = await receiverForTest(() => (working ? 200 : { status: 410, body: 'gone <!channel> \u001b[31m' }));
+    const fine = await receiverForTest();
+    const folder = projectWith({
+      audit: { kind: 'webhook', url: `${webhook.url}/in?token=t0k3n`, allowPrivate: true, events: [] },
+      ops: { kind: 'slack', secret: 'env:SLACK_HOOK', allowPrivate: true },
+    });
+    const environment = { SLACK_HOOK: fine.url };
+    const run = (...args: readonly string[]) => bunsui(['notify', ...args], { cwd: folder, environment });
+
+    expect((await run('test', 'ops')).out).toBe('ops has taken the notice\n');
+    expect(fine.received[0]?.body).toContain('notify-test succeeded');
+
+    const failed = await run('test', 'audit');
+    expect([failed.code, failed.out]).toStrictEqual([
+      7,
+      'audit did not take the notice: HTTP 410: gone <!channel>  [31m\n',
+    ]);
+
+    const dead = await run('dead', '--json');
+    const [letter] = jsonLines(dead.out);
+    expect(jsonLines(dead.out)).toStrictEqual([
+      {
+        v: 1,
+        type: 'notice.dead',
+        channel: 'audit',
+        since: expect.stringMatching(/Z$/),
+        reason: 'HTTP 410: gone <!channel>  [31m',
+        notice: JSON.parse(webhook.received[0]?.body ?? ''),
+      },
+    ]);
+    const table = await run('dead', 'audit');
+    expect(table.out).toMatch(
+      /^CHANNEL .*REASON\naudit .* notify-test {2}succeeded {2}\w{26} {2}HTTP 410: gone <!channel> {2}\[31m\n$/,
+    );
+    expect(table.err).toBe('\nwhen the cause is gone, try again: bunsui notify redrive audit\n');
+    expect((await run('dead', 'ops')).err).toBe('every notice was delivered, or is still tried\n');
+
+    const list = await run('list', '--json');
+    expect(jsonLines(list.out)).toStrictEqual([
+      {
+        v: 1,
+        type: 'channel',
+        channel: 'audit',
+        kind: 'webhook',
+        to: `${webhook.url}/in?…`,
+        events: [],
+        waiting: 0,
+        dead: 1,
+      },
+      {
+        v: 1,
+        type: 'channel',
+        channel: 'ops',
+        kind: 'slack',
+        to: 'secret env:SLACK_HOOK',
+        events: ['failed', 'deadline'],
+        waiting: 0,
+        dead: 0,
+      },
+    ]);
+    const listed = await run('list');
+    expect(listed.out.split('\n').map((line) => line.replaceAll(/ {2,}/g, '|'))).toStrictEqual([
+      'CHANNEL|KIND|TO|HEARS|WAITING|DEAD',
+      `audit|webhook|${webhook.url}/in?…|what pipelines say|0|1`,
+      'ops|slack|secret env:SLACK_HOOK|failed, deadline|0|0',
+      '',
+    ]);
+    expect(listed.err).toBe('\nnotices could not be delivered. See why: bunsui notify dead audit\n');
+
+    working = true;
+    expect((await run('redrive', 'audit')).out).toBe('1 notice is tried again\n');
+    await webhook.until(2);
+    expect(webhook.received.map(({ headers }) => headers['bunsui-delivery'])).toStrictEqual([
+      (letter?.['notice'] as Notice).delivery_id,
+      (letter?.['notice'] as Notice).delivery_id,
+    ]);
+    expect((await run('redrive', 'audit', '--json')).out).toBe(
+      '{"v":1,"type":"notices.redriven","channel":"audit","count":0}\n',
+    );
+  });
+
+  it('says what is wrong with channels, and which there are', async () => {
+    const folder = projectWith({ ops: { kind: 'slack', secret: 'https://hooks.slack.com/canary-77' } });
+    const wrong = await bunsui(['notify', 'list'], { cwd: folder });
+    expect(wrong.code).toBe(3);
+    expect(wrong.err).toContain('channels.ops.secret: not the name of a secret');
+    expect(wrong.err).not.toContain('canary-77');
+
+    writeFileSync(join(folder, 'bunsui.json'), '{"channels": {}');
+    expect([(await bunsui(['notify', 'list'], { cwd: folder })).code]).toStrictEqual([5]);
+
+    writeFileSync(join(folder, 'bunsui.json'), '{}');
+    const none = await bunsui(['notify', 'test', 'ops'], { cwd: folder });
+    expect([none.code, none.err.split('\n')[0]]).toStrictEqual([5, 'error[BS3009]: there is no channel "ops"']);
+  });
+});
+
+describe('a channel that does not answer', () => {
+  it('holds the end of a run up for two seconds at most, and gets its notice when the runtime is next open', async () => {
+    let silent = true;
+    const slack = await receiverForTest(() => (silent ? 'hang' : 200));
+    const folder = projectWith({ ops: { kind: 'slack', secret: 'env:SLACK_HOOK', allowPrivate: true } });
+    const environment = { SLACK_HOOK: slack.url };
+    const ran = await bunsui(['run', shop, '-p', 'flaw=broken'], { cwd: folder, environment });
+    expect([ran.code, ran.err, slack.received.length]).toStrictEqual([1, '', 1]);
+    silent = false;
+    await bunsui(['session', 'list'], { cwd: folder, environment });
+    expect(slack.received.length).toBe(2);
+    expect(slack.received[1]?.body).toContain('shop failed');
+  });
+});
