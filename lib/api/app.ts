@@ -12,7 +12,7 @@ import { pipelineRoutes } from './pipeline-routes.ts';
 import { platformRoutes } from './platform-routes.ts';
 import { maxBodyBytes, readJson, tooLarge } from './read-json.ts';
 import { recordRoutes } from './record-routes.ts';
-import type { Answer, Caller, Route } from './route.ts';
+import type { Answer, Caller, RawRequest, Route } from './route.ts';
 import { sessionRoutes } from './session-routes.ts';
 
 /** What comes with a request beside it. */
@@ -39,18 +39,26 @@ export function apiApp(deps: ApiDeps): Hono<Env> {
   for (const route of apiRoutes) {
     const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
     app.on(route.method, path, authorise(route), async (context) => {
-      const { req } = context;
-      const answer = await route.run(deps, {
-        params: req.param() as { readonly [name: string]: string },
-        query: queryOf(req.queries()),
-        headers: req.header(),
-        body: await bodyOf(context),
-        caller: context.env.caller,
-      });
-      return send(context, answer);
+      try {
+        return send(context, await route.run(deps, await requestOf(context)));
+      } catch (thrown) {
+        // Here and not in `onError`, which hears of errors only, and not of whatever else may be thrown.
+        return refuse(deps, context, thrown);
+      }
     });
   }
   return app;
+}
+
+async function requestOf(context: Context<Env>): Promise<RawRequest> {
+  const { req, env } = context;
+  return {
+    params: req.param() as { readonly [name: string]: string },
+    query: queryOf(req.queries()),
+    headers: req.header(),
+    body: await bodyOf(context),
+    caller: env.caller,
+  };
 }
 
 function send(context: Context<Env>, { status, body, headers }: Answer): Response {

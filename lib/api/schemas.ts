@@ -43,7 +43,9 @@ const limit = (most: number, otherwise: number) =>
       ),
       otherwise,
     )
-    .check(z.meta({ description: 'most items of a page', type: 'integer', minimum: 1, maximum: most, default: otherwise }));
+    .check(
+      z.meta({ description: 'most items of a page', type: 'integer', minimum: 1, maximum: most, default: otherwise }),
+    );
 export const cursor = () =>
   described(
     z.optional(z.string().check(z.regex(/^[A-Za-z0-9_-]{1,1024}$/, 'is no cursor that this API gave'))),
