@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { App, CfnWaitConditionHandle, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type { DeployAppSpec } from '../lib/cli/deploy-app-spec.ts';
 import { stackTags } from '../lib/cli/deploy-app-spec.ts';
 import { loadPipeline } from '../lib/cli/load-pipeline.ts';
@@ -39,8 +39,8 @@ async function synthesise({ deployment, outdir, withPlatform, emptyStacks }: Dep
   const app = new App({ outdir, context: { ...testedFlags(), ...own, ...context }, analyticsReporting: false });
   const newStack = (name: string, description: string, tags: { readonly [name: string]: string }) =>
     new Stack(app, name, { stackName: name, description, tags: { [stackTags.platform]: prefix, ...tags } });
-  // What is destroyed needs no more than its name.
-  for (const name of emptyStacks) new Stack(app, name, { stackName: name });
+  // What is destroyed needs no more than its name; a template must have a resource, and this one is nothing.
+  for (const name of emptyStacks) new CfnWaitConditionHandle(new Stack(app, name, { stackName: name }), 'Nothing');
   const shared = given({
     removalPolicy:
       settings.removal === undefined

@@ -92,6 +92,10 @@ export async function deployedTemplate(client: CloudFormationClient, name: strin
   return JSON.parse(TemplateBody) as Template;
 }
 
+/** Published versions go with their function or state machine, whatever the template says of them. */
+const isVersion = (type: string) =>
+  type === 'AWS::Lambda::Version' || type === 'AWS::StepFunctions::StateMachineVersion';
+
 /** What stays when a stack is destroyed: `AWS::DynamoDB::Table bunsui-sessions`. */
 export async function retainedBy(client: CloudFormationClient, name: string): Promise<readonly string[]> {
   const [template, { StackResources = [] }] = await Promise.all([
@@ -99,7 +103,7 @@ export async function retainedBy(client: CloudFormationClient, name: string): Pr
     client.send(new DescribeStackResourcesCommand({ StackName: name })),
   ]);
   const kept = Object.entries(template?.Resources ?? {}).filter(
-    ([, { DeletionPolicy: policy }]) => policy === 'Retain',
+    ([, { Type: type, DeletionPolicy: policy }]) => policy === 'Retain' && !isVersion(type),
   );
   return kept
     .map(([id, { Type: type }]) => {
