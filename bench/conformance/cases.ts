@@ -28,6 +28,7 @@ export interface Case {
   readonly type?: string;
   readonly source: { readonly provenance: string; readonly file?: string };
   readonly resources?: {
+    readonly s3Objects?: readonly { readonly key: string; readonly body: string }[];
     readonly lambdas?: readonly {
       readonly name: string;
       readonly arn: string;

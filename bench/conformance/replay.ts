@@ -3,7 +3,7 @@ import type { HistoryEvent } from '../../lib/asl/history.ts';
 import { validateDefinition } from '../../lib/asl/validate.ts';
 import { type VirtualClock, virtualClock } from '../../lib/engine/clock.ts';
 import type { Outcome } from '../../lib/engine/execution.ts';
-import type { Json, TaskOutcome, TaskRequest, TaskRunner } from '../../lib/engine/ports.ts';
+import type { Json, ObjectSource, TaskOutcome, TaskRequest, TaskRunner } from '../../lib/engine/ports.ts';
 import { type ExecutionHandle, startExecution } from '../../lib/engine/run.ts';
 import type { Case, JsonObject } from './cases.ts';
 import { sameHistory, sameResult } from './compare.ts';
@@ -77,6 +77,26 @@ function failure(error: Json | undefined, cause: Json | undefined): TaskOutcome 
 function workerIn({ expected }: Case): string | undefined {
   const started = expected.events?.find(({ type }) => type === 'ActivityStarted')?.['activityStartedEventDetails'];
   return (started as { readonly workerName?: string } | undefined)?.workerName;
+}
+
+/** The objects that were there. A case names its bucket otherwise than it was made. */
+function recordedObjects({ resources }: Case): ObjectSource {
+  const objects = resources?.s3Objects ?? [];
+  return {
+    read: (_bucket, key) => Promise.resolve(objects.find((object) => object.key === key)?.body),
+    list: (_bucket, prefix) =>
+      Promise.resolve(
+        objects
+          .filter(({ key }) => key.startsWith(prefix))
+          .map(({ key, body }) => ({
+            Etag: `"${key}"`,
+            Key: key,
+            LastModified: 1_767_225_600,
+            Size: Buffer.byteLength(body),
+            StorageClass: 'STANDARD',
+          })),
+      ),
+  };
 }
 
 /** What a function answers whose calls were not recorded: by the words that say what it does. */
@@ -184,6 +204,7 @@ export async function run(
       random: () => 0.5,
       uuid: () => '00000000-0000-4000-8000-000000000000',
       tasks: recordedTasks(recorded),
+      objects: recordedObjects(recorded),
       journal: { append: () => Promise.resolve() },
     },
     {

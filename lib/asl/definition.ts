@@ -5,6 +5,8 @@
  * @see https://states-language.net/
  */
 
+import type { ItemFormat } from './item-formats.ts';
+
 export type QueryLanguage = 'JSONPath' | 'JSONata';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -153,8 +155,37 @@ export interface MapState extends StateBase<'Map'>, WithOutput, WithResult, With
   readonly ToleratedFailureCountPath?: string;
   readonly ToleratedFailurePercentage?: NumberOrExpression;
   readonly ToleratedFailurePercentagePath?: string;
+  readonly ItemReader?: ItemReader;
+  readonly ItemBatcher?: ItemBatcher;
+  /** Part of the map run's name. */
+  readonly Label?: string;
 }
-export type ItemProcessor = Scope & { readonly ProcessorConfig?: { readonly Mode?: 'INLINE' } };
+export type ItemProcessor = Scope & {
+  readonly ProcessorConfig?: {
+    /** @default "INLINE" */
+    readonly Mode?: 'INLINE' | 'DISTRIBUTED';
+    readonly ExecutionType?: 'STANDARD' | 'EXPRESS';
+  };
+};
+/** Where a distributed Map reads its items: an object of S3, or a listing of objects. */
+export interface ItemReader {
+  readonly Resource: string;
+  readonly Arguments?: Template;
+  readonly Parameters?: Template;
+  readonly ReaderConfig?: Partial<ItemFormat> & {
+    /** 0 is all. @default 0 */
+    readonly MaxItems?: NumberOrExpression;
+    readonly MaxItemsPath?: string;
+  };
+}
+/** Items that a child of a distributed Map gets together, as `{ BatchInput, Items }`. */
+export interface ItemBatcher {
+  readonly MaxItemsPerBatch?: NumberOrExpression;
+  readonly MaxItemsPerBatchPath?: string;
+  readonly MaxInputBytesPerBatch?: NumberOrExpression;
+  readonly MaxInputBytesPerBatchPath?: string;
+  readonly BatchInput?: Template;
+}
 
 export type State =
   | PassState

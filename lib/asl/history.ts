@@ -79,6 +79,9 @@ export type HistoryEvent =
       | 'WaitStateAborted'
     >
   | (EventBase<'MapStateStarted'> & { readonly mapStateStartedEventDetails: { readonly length: number } })
+  | (EventBase<'MapRunStarted'> & { readonly mapRunStartedEventDetails: { readonly mapRunArn: string } })
+  | EventBase<'MapRunSucceeded' | 'MapRunAborted'>
+  | (EventBase<'MapRunFailed'> & { readonly mapRunFailedEventDetails: FailureDetails })
   | (EventBase<'MapIterationStarted'> & { readonly mapIterationStartedEventDetails: MapIterationDetails })
   | (EventBase<'MapIterationSucceeded'> & { readonly mapIterationSucceededEventDetails: MapIterationDetails })
   | (EventBase<'MapIterationFailed'> & { readonly mapIterationFailedEventDetails: MapIterationDetails })

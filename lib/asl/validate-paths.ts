@@ -2,6 +2,7 @@
 import { operatorTakes } from './choice.ts';
 import type { StateType } from './definition.ts';
 import { compileIntrinsic } from './intrinsics.ts';
+import { maxPayloadBytes } from './json.ts';
 import { compilePath, isReferencePath } from './jsonpath.ts';
 import {
   type Check,
@@ -22,8 +23,11 @@ import {
   base,
   branch,
   checkNames,
+  distributed,
   errorNames,
   itemProcessor,
+  itemReader,
+  maxItems,
   maxSeconds,
   resource,
   retry,
@@ -236,8 +240,29 @@ export const pathStateFields: { readonly [T in StateType]: Fields } = {
       if (typeof value !== 'number' || value < 0 || value > 100) report(location, 'Expected a number from 0 to 100');
     },
     ToleratedFailurePercentagePath: path,
+    ItemReader: itemReader({ Parameters: payloadTemplate, MaxItems: integer(0, maxItems), MaxItemsPath: path }),
+    ItemBatcher: object({
+      MaxItemsPerBatch: integer(1, maxItems),
+      MaxItemsPerBatchPath: path,
+      MaxInputBytesPerBatch: integer(1, maxPayloadBytes),
+      MaxInputBytesPerBatchPath: path,
+      BatchInput: payloadTemplate,
+    }),
+    ...distributed,
   },
 };
+
+/** Fields that a Map in INLINE mode may not have. */
+function checkDistributed(state: { readonly [field: string]: unknown }, location: string, report: Report): void {
+  const body = state['ItemProcessor'] ?? state['Iterator'];
+  const config = isObject(body) ? body['ProcessorConfig'] : undefined;
+  if (isObject(config) && config['Mode'] === 'DISTRIBUTED') return;
+  for (const field of ['ItemReader', 'ItemBatcher', 'ResultWriter', 'Label']) {
+    if (state[field] !== undefined) {
+      report(`${location}/${field}`, `The field '${field}' is supported in a Map of Mode DISTRIBUTED only`);
+    }
+  }
+}
 
 /** Fields that exclude each other, or of which one must be there, in either language. */
 export function checkExclusions(state: { readonly [field: string]: unknown }, location: string, report: Report): void {
@@ -265,6 +290,7 @@ export function checkExclusions(state: { readonly [field: string]: unknown }, lo
       atMostOne('MaxConcurrency', 'MaxConcurrencyPath');
       atMostOne('ToleratedFailureCount', 'ToleratedFailureCountPath');
       atMostOne('ToleratedFailurePercentage', 'ToleratedFailurePercentagePath');
+      checkDistributed(state, location, report);
       break;
   }
 }

@@ -1,6 +1,7 @@
 /** The fields of each type of state, with their checks. */
 import type { StateType } from './definition.ts';
-import { parseTimestamp } from './json.ts';
+import { csvDelimiters } from './item-formats.ts';
+import { maxPayloadBytes, parseTimestamp } from './json.ts';
 import { parseResource } from './resources.ts';
 import {
   type Check,
@@ -129,11 +130,11 @@ export const itemProcessor: Check = (value, location, report) => {
   const { ProcessorConfig: config, ...scope } = value;
   branch(scope, location, report);
   if (config === undefined) return;
-  if (isObject(config) && config['Mode'] === 'DISTRIBUTED') {
-    report(`${location}/ProcessorConfig/Mode`, 'A distributed Map is not supported by this engine', 'UNSUPPORTED');
-  } else {
-    object({ Mode: oneOf('INLINE') })(config, `${location}/ProcessorConfig`, report);
-  }
+  object({ Mode: oneOf('INLINE', 'DISTRIBUTED'), ExecutionType: oneOf('STANDARD', 'EXPRESS') })(
+    config,
+    `${location}/ProcessorConfig`,
+    report,
+  );
 };
 
 /** RFC 3339 with `T` and an offset, as Wait takes it. */
@@ -154,6 +155,56 @@ const choiceRule = object({
   Output: template,
   Comment: text,
 });
+
+/** The largest number of items that a Map may be told to read. */
+export const maxItems = 100_000_000;
+
+/**
+ * Where a distributed Map reads its items.
+ * @param own the fields that depend on the language: the arguments, and those of MaxItems.
+ */
+export function itemReader(own: Fields): Check {
+  const { Arguments, Parameters, ...config } = own;
+  return object({
+    Resource: {
+      required: (value, location, report) => {
+        if (typeof value !== 'string' || !/^arn:[^:]+:states:::s3:(getObject|listObjectsV2)$/.test(value)) {
+          report(location, 'Expected a resource of S3: getObject or listObjectsV2');
+        }
+      },
+    },
+    ...(Arguments === undefined ? {} : { Arguments }),
+    ...(Parameters === undefined ? {} : { Parameters }),
+    ReaderConfig: object({
+      InputType: (value, location, report) => {
+        const isKnown = value === 'MANIFEST' || value === 'PARQUET';
+        if (isKnown) report(location, `InputType ${value} is not supported by this engine`, 'UNSUPPORTED');
+        else oneOf('CSV', 'JSON', 'JSONL')(value, location, report);
+      },
+      CSVHeaderLocation: oneOf('FIRST_ROW', 'GIVEN'),
+      CSVHeaders: list(text),
+      CSVDelimiter: oneOf(...csvDelimiters),
+      ItemsPointer: text,
+      ...config,
+    }),
+  });
+}
+
+/** @see https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html */
+const label: Check = (value, location, report) => {
+  if (typeof value !== 'string') report(location, 'Expected value of type String');
+  else if (value.length === 0 || value.length > 40) report(location, 'A Label has 1 to 40 characters');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  else if (/[\s?*<>{}[\]:;,\\|^~$#%&`"\u0000-\u001f\u007f-\u009f]/.test(value)) {
+    report(
+      location,
+      'A Label has no white space, no control characters and none of ? * < > { } [ ] : ; , \\ | ^ ~ $ # % & ` "',
+    );
+  }
+};
+
+/** Fields of a distributed Map that are the same in both languages. */
+export const distributed: Fields = { Label: label, ResultWriter: unsupported('ResultWriter') };
 
 /** Fields by type of state. `Next` and `End` are weighed together by `checkEnding`. */
 export const stateFields: { readonly [T in StateType]: Fields } = {
@@ -194,10 +245,16 @@ export const stateFields: { readonly [T in StateType]: Fields } = {
     ToleratedFailurePercentage: orExpression((value, location, report) => {
       if (typeof value !== 'number' || value < 0 || value > 100) report(location, 'Expected a number from 0 to 100');
     }),
-    ItemReader: unsupported('ItemReader'),
-    ItemBatcher: unsupported('ItemBatcher'),
-    ResultWriter: unsupported('ResultWriter'),
-    Label: unsupported('Label'),
+    ItemReader: itemReader({
+      Arguments: template,
+      MaxItems: orExpression(integer(0, maxItems)),
+    }),
+    ItemBatcher: object({
+      MaxItemsPerBatch: orExpression(integer(1, maxItems)),
+      MaxInputBytesPerBatch: orExpression(integer(1, maxPayloadBytes)),
+      BatchInput: template,
+    }),
+    ...distributed,
     Iterator: unsupported('Iterator (the older name of ItemProcessor)'),
   }),
 };

@@ -6,7 +6,7 @@ import type { Json } from '../asl/definition.ts';
 import type { Payload } from '../asl/json.ts';
 import type { Bindings } from '../asl/jsonata.ts';
 import type { PathData } from '../asl/payload-template.ts';
-import { type Execution, type Failure, readVariable, retryCount, stateOf, type Thread } from './execution.ts';
+import { childOf, type Execution, type Failure, readVariable, retryCount, stateOf, type Thread } from './execution.ts';
 import type { Turn } from './turn.ts';
 
 /** What a state has besides its input when its output is made. */
@@ -55,14 +55,15 @@ export function errorOutput({ error, cause }: Failure): {
 /** @see https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html */
 function contextOf(execution: Execution, thread: Thread): Json {
   const { identity } = execution;
+  const child = childOf(thread);
   const item = itemOf(thread);
   return {
     Execution: {
-      Id: identity.executionArn,
-      Input: execution.input?.value ?? null,
-      Name: identity.name,
+      Id: child?.executionArn ?? identity.executionArn,
+      Input: (child?.input ?? execution.input)?.value ?? null,
+      Name: child?.name ?? identity.name,
       ...(identity.roleArn === undefined ? {} : { RoleArn: identity.roleArn }),
-      StartTime: new Date(execution.startedAtMs).toISOString(),
+      StartTime: new Date(child?.startedAtMs ?? execution.startedAtMs).toISOString(),
       ...(identity.express === 'sync' ? {} : { RedriveCount: 0 }),
     },
     ...(item === undefined ? {} : { Map: { Item: item } }),
@@ -72,7 +73,10 @@ function contextOf(execution: Execution, thread: Thread): Json {
       ...(retryable.has(stateOf(thread).Type) ? { RetryCount: retryCount(thread) } : {}),
     },
     ...(thread.token === undefined ? {} : { Task: { Token: thread.token } }),
-    StateMachine: { Id: identity.stateMachineArn, Name: identity.stateMachineName },
+    StateMachine: {
+      Id: `${identity.stateMachineArn}${child === undefined ? '' : `/${child.label}`}`,
+      Name: child?.stateMachineName ?? identity.stateMachineName,
+    },
   };
 }
 
@@ -83,6 +87,7 @@ const retryable: ReadonlySet<string> = new Set(['Task', 'Parallel', 'Map']);
 function itemOf(thread: Thread): Json | undefined {
   for (let at: Thread | undefined = thread; at !== undefined; at = at.parent) {
     if (at.item !== undefined) return { Index: at.index, Value: at.item.value };
+    if (at.child !== undefined) return undefined;
   }
   return undefined;
 }

@@ -41,8 +41,34 @@ export interface Fan {
   /** Index of the next child to start. */
   next: number;
   running: number;
+  /** Of a distributed Map. */
+  readonly run: MapRun | undefined;
   /** Last events of iterations that have ended and made room: what the next iterations refer to. */
   readonly freed: number[];
+}
+
+/** What is known of a map run besides its children. */
+export interface MapRun {
+  readonly arn: string;
+  readonly toleratedCount?: number;
+  readonly toleratedPercentage?: number;
+  /** Where the items come from; undefined when they are the state's own data. */
+  readonly reader?: Json;
+  /** Children that have failed. */
+  failed: number;
+}
+
+/** A child execution of a map run: what its context object and its history need. */
+export interface ChildExecution {
+  readonly executionArn: string;
+  readonly name: string;
+  /** The machine's name, a slash, and the map's label. */
+  readonly stateMachineName: string;
+  readonly label: string;
+  readonly input: Payload;
+  startedAtMs: number;
+  /** Events in its history. */
+  events: number;
 }
 
 /** A closing event that is decided and not yet recorded. */
@@ -84,6 +110,10 @@ export type Phase =
   | { readonly kind: 'waiting'; readonly untilMs: number }
   | { readonly kind: 'retrying'; readonly atMs: number }
   | { readonly kind: 'children'; readonly fan: Fan }
+  /** A map run is to be started over these items, or those that it will read. */
+  | { readonly kind: 'opening'; readonly items: readonly Payload[]; readonly limit: number }
+  /** A map run has started; its items are to be read. */
+  | { readonly kind: 'reading'; readonly items: readonly Payload[]; readonly limit: number; readonly run: MapRun }
   /** A child has failed; the events that close its siblings are being recorded. */
   | { readonly kind: 'aborting'; readonly owed: readonly OwedEvent[]; readonly failure: Failure }
   /** The work is done; output and assignments are to be made. */
@@ -101,6 +131,8 @@ export interface Thread {
   readonly scope: Scope;
   /** For an iteration: the map's item, before ItemSelector. */
   readonly item: Payload | undefined;
+  /** Of the first thread of a child execution. */
+  readonly child: ChildExecution | undefined;
   readonly children: Map<number, Thread>;
   readonly variables: Map<string, { readonly value: Json; readonly bytes: number }>;
   state: string;
@@ -186,9 +218,22 @@ export function bodyOf(state: MapState): ItemProcessor {
   return body;
 }
 
+/** Whether a Map runs its items in child executions. */
+export function isDistributed(state: MapState): boolean {
+  return bodyOf(state).ProcessorConfig?.Mode === 'DISTRIBUTED';
+}
+
+/** The child execution that a thread belongs to; undefined in the execution itself. */
+export function childOf(thread: Thread | undefined): ChildExecution | undefined {
+  for (let at = thread; at !== undefined; at = at.parent) if (at.child !== undefined) return at.child;
+  return undefined;
+}
+
 /** The list of the children's outputs; made of their texts, so that a large one is not parsed again. */
 export function joinedOutputs(fan: Fan): Payload {
-  return payloadOfText(`[${fan.outputs.map((output) => output?.text ?? 'null').join(',')}]`);
+  // Children of a map run that have failed within the tolerance have no output.
+  const outputs = fan.run === undefined ? fan.outputs : fan.outputs.filter((output) => output !== undefined);
+  return payloadOfText(`[${outputs.map((output) => output?.text ?? 'null').join(',')}]`);
 }
 
 /** A variable as a thread reads it: its own, or one of the threads around it. */
@@ -196,6 +241,8 @@ export function readVariable(thread: Thread, name: string): Json | undefined {
   for (let at: Thread | undefined = thread; at !== undefined; at = at.parent) {
     const variable = at.variables.get(name);
     if (variable !== undefined) return variable.value;
+    // A child execution does not see the variables of the execution that started it.
+    if (at.child !== undefined) return undefined;
   }
   return undefined;
 }

@@ -44,7 +44,7 @@ export async function handleFailure(turn: Turn, thread: Thread, failure: Failure
 }
 
 function giveUp(turn: Turn, thread: Thread, failure: Failure): void {
-  if (thread.parent !== undefined) {
+  if (thread.child === undefined && thread.parent !== undefined) {
     note(turn, thread.parent, { type: 'childFailure', child: thread.id });
     return;
   }

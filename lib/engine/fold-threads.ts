@@ -3,11 +3,14 @@ import type { Json, Scope } from '../asl/definition.ts';
 import { payloadOfText, type Payload } from '../asl/json.ts';
 import {
   bodyOf,
+  type ChildExecution,
   childThreadId,
   damagedJournal,
   type Execution,
   type Failure,
   type Fan,
+  isDistributed,
+  type MapRun,
   type OwedEvent,
   stateOf,
   type Thread,
@@ -18,9 +21,11 @@ export function addThread(
   place: Pick<Thread, 'id' | 'parent' | 'index' | 'scope' | 'item'>,
   input: Payload,
   lastEventId: number,
+  child?: ChildExecution,
 ): void {
   const thread: Thread = {
     ...place,
+    child,
     children: new Map(),
     variables: new Map(),
     state: place.scope.StartAt,
@@ -68,8 +73,60 @@ export function startParallel(execution: Execution, thread: Thread, eventId: num
 
 export function startMap(thread: Thread, eventId: number): void {
   const inputs = thread.prepared?.inputs ?? itemsOf(thread.input.text);
+  const state = stateOf(thread);
   thread.lastEventId = eventId;
+  if (state.Type === 'Map' && isDistributed(state)) {
+    thread.phase = { kind: 'opening', items: inputs, limit: thread.prepared?.limit ?? 0 };
+    return;
+  }
   thread.phase = { kind: 'children', fan: newFan(eventId, inputs, thread.prepared?.limit ?? inputs.length) };
+}
+
+/** The items of a map run are read: its children can start. */
+export function startChildren(thread: Thread, inputs: string): void {
+  if (thread.phase.kind !== 'reading') throw damagedJournal(`${thread.id} reads no items`);
+  const { limit, run } = thread.phase;
+  thread.phase = { kind: 'children', fan: newFan(thread.lastEventId, itemsOf(inputs), limit, run) };
+}
+
+/** A child execution of a map run: a thread with a history of its own. */
+export function startChild(execution: Execution, thread: Thread, index: number, name: string): void {
+  const state = stateOf(thread);
+  const { phase } = thread;
+  if (state.Type !== 'Map' || phase.kind !== 'children' || phase.fan.run === undefined)
+    throw damagedJournal(`child ${name} starts in no map run`);
+  const { fan } = phase;
+  const input = fan.inputs[index];
+  if (input === undefined) throw damagedJournal(`child ${index} of ${fan.inputs.length} starts`);
+  fan.next = index + 1;
+  fan.running += 1;
+  // arn:PARTITION:states:REGION:ACCOUNT:mapRun:MACHINE/LABEL:ID
+  const parts = phase.fan.run.arn.split(':');
+  const stateMachineName = parts.at(-2) ?? '';
+  const child: ChildExecution = {
+    executionArn: `${parts.slice(0, 5).join(':')}:execution:${stateMachineName}:${name}`,
+    name,
+    stateMachineName,
+    label: stateMachineName.split('/').at(-1) ?? '',
+    input,
+    startedAtMs: 0,
+    events: 0,
+  };
+  const id = childThreadId(thread, fan, index);
+  addThread(execution, { id, parent: thread, index, scope: bodyOf(state), item: undefined }, input, 0, child);
+}
+
+/** A child execution has ended, with an output or without. */
+export function endChildExecution(execution: Execution, thread: Thread, output: Payload | undefined): void {
+  const { parent } = thread;
+  if (parent?.phase.kind !== 'children' || parent.phase.fan.run === undefined)
+    throw damagedJournal(`${thread.id} is no child of a map run`);
+  const { fan } = parent.phase;
+  fan.outputs[thread.index] = output;
+  fan.running -= 1;
+  if (output === undefined) parent.phase.fan.run.failed += 1;
+  removeThread(execution, thread);
+  execution.touched.add(parent);
 }
 
 export function startIteration(execution: Execution, thread: Thread, index: number, eventId: number): void {
@@ -83,9 +140,10 @@ export function startIteration(execution: Execution, thread: Thread, index: numb
   addChild(execution, thread, phase.fan, index, bodyOf(state), phase.fan.inputs[index], eventId);
 }
 
-function newFan(startedId: number, inputs: readonly Payload[], limit: number): Fan {
+function newFan(startedId: number, inputs: readonly Payload[], limit: number, run?: MapRun): Fan {
   return {
     startedId,
+    run,
     inputs,
     limit,
     outputs: new Array(inputs.length).fill(undefined),

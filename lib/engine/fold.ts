@@ -7,6 +7,7 @@ import type { FailureDetails, HistoryEvent, HistoryEventOf, TaskScheduledDetails
 import { payloadOfText } from '../asl/json.ts';
 import type { Json } from '../asl/definition.ts';
 import {
+  childOf,
   damagedJournal,
   type Execution,
   type Failure,
@@ -19,10 +20,13 @@ import {
 import {
   addThread,
   endChild,
+  endChildExecution,
   endIteration,
   failChildren,
   itemsOf,
   settleAborting,
+  startChild,
+  startChildren,
   startIteration,
   startMap,
   startParallel,
@@ -99,6 +103,21 @@ function applyPrivate(execution: Execution, record: PrivateRecord): void {
         limit: record.limit,
       };
       break;
+    case 'run': {
+      if (thread.phase.kind !== 'opening') throw damagedJournal(`${thread.id} opens no map run`);
+      const { type: _, kind: __, thread: ___, ...run } = record;
+      thread.phase = { ...thread.phase, kind: 'reading', run: { ...run, failed: 0 } };
+      break;
+    }
+    case 'children':
+      startChildren(thread, record.inputs);
+      break;
+    case 'child':
+      startChild(execution, thread, record.index, record.name);
+      break;
+    case 'childEvent':
+      applyChildEvent(execution, thread, record.event as unknown as HistoryEvent);
+      break;
     case 'failure':
       fail(thread, failureOf(record), record.terminal === true, record.silent === true);
       break;
@@ -106,6 +125,33 @@ function applyPrivate(execution: Execution, record: PrivateRecord): void {
       failChildren(execution, thread, threadOf(execution, record.child));
       break;
   }
+}
+
+/** An event in the history of a child execution; its ends are those of the child alone. */
+function applyChildEvent(execution: Execution, thread: Thread, event: HistoryEvent): void {
+  const child = childOf(thread);
+  if (child === undefined) throw damagedJournal(`${thread.id} belongs to no child execution`);
+  if (event.id !== child.events + 1) throw damagedJournal(`event ${event.id} of ${child.name} follows ${child.events}`);
+  child.events = event.id;
+  switch (event.type) {
+    case 'ExecutionStarted':
+      child.startedAtMs = event.timestamp;
+      break;
+    case 'ExecutionSucceeded':
+      endChildExecution(execution, firstOf(thread), payloadOfText(event.executionSucceededEventDetails.output));
+      break;
+    case 'ExecutionFailed':
+    case 'ExecutionAborted':
+      endChildExecution(execution, firstOf(thread), undefined);
+      break;
+    default:
+      applyEvent(execution, thread, event);
+  }
+}
+
+/** The first thread of the child execution that a thread belongs to. */
+function firstOf(thread: Thread): Thread {
+  return thread.child !== undefined || thread.parent === undefined ? thread : firstOf(thread.parent);
 }
 
 function applyEvent(execution: Execution, thread: Thread, event: HistoryEvent): void {
@@ -212,10 +258,19 @@ function applyEvent(execution: Execution, thread: Thread, event: HistoryEvent): 
     case 'MapIterationSucceeded':
       endIteration(execution, thread, event.id);
       break;
+    case 'MapRunStarted':
+    case 'MapRunSucceeded':
+      thread.lastEventId = event.id;
+      break;
+    case 'MapRunFailed':
+      failAt(thread, event.id, failureOf(event.mapRunFailedEventDetails));
+      break;
     case 'ParallelStateSucceeded':
     case 'MapStateSucceeded':
       if (thread.phase.kind !== 'children') throw damagedJournal(`event ${event.id} ends what is not running`);
       // The event after this one refers to the last child's end as well, so lastEventId stays.
+      // The event after this one refers to the start of the map run.
+      if (thread.phase.fan.run !== undefined) thread.lastEventId = thread.phase.fan.startedId;
       thread.phase = { kind: 'result', result: joinedOutputs(thread.phase.fan) };
       break;
     case 'ParallelStateFailed':

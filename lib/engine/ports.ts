@@ -76,6 +76,14 @@ export interface Journal {
   append(records: readonly JournalRecord[]): Promise<void>;
 }
 
+/** Objects that a distributed Map reads its items from. A failure to read must reject. */
+export interface ObjectSource {
+  /** The text of an object; undefined when there is none. */
+  read(bucket: string, key: string): Promise<string | undefined>;
+  /** The objects of a bucket: Etag, Key, LastModified, Size and StorageClass of each. */
+  list(bucket: string, prefix: string): Promise<readonly Json[]>;
+}
+
 export interface EnginePorts {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
@@ -84,4 +92,5 @@ export interface EnginePorts {
   readonly uuid: () => string;
   readonly tasks: TaskRunner;
   readonly journal: Journal;
+  readonly objects?: ObjectSource;
 }

@@ -4,24 +4,38 @@
  */
 import type { Json, JournalRecord } from './ports.ts';
 
-export type PrivateRecord = { readonly kind: 'private'; readonly thread: string } & (
-  | /** Where a Choice or a Catch goes. */ { readonly type: 'next'; readonly state: string }
-  | /** Until when a Wait waits. */ {
-      readonly type: 'wait';
-      readonly untilMs: number;
-    } /** When a failed state is tried again (jitter drawn), and by which retrier. */
+export type PrivateRecord = { readonly kind: 'private'; readonly thread: string } & PrivateFields;
+
+type PrivateFields =
+  /** Where a Choice or a Catch goes. */
+  | { readonly type: 'next'; readonly state: string }
+  /** Until when a Wait waits. */
+  | { readonly type: 'wait'; readonly untilMs: number }
+  /** When a failed state is tried again (jitter drawn), and by which retrier. */
   | { readonly type: 'retry'; readonly retrier: number; readonly atMs: number }
-  | /** The token of the task that is about to be scheduled. */ { readonly type: 'token'; readonly token: string }
-  | /** A sign of life of the task in flight. */ { readonly type: 'heartbeat'; readonly atMs: number }
-  | /** What each branch of a Parallel gets, as JSON text. */ {
-      readonly type: 'branches';
-      readonly input: string;
-    } /** What a Map runs over, as JSON text of the list; absent when that is the state's input. */
+  /** The token of the task that is about to be scheduled. */
+  | { readonly type: 'token'; readonly token: string }
+  /** A sign of life of the task in flight. */
+  | { readonly type: 'heartbeat'; readonly atMs: number }
+  /** What each branch of a Parallel gets, as JSON text. */
+  | { readonly type: 'branches'; readonly input: string }
+  /** What a Map runs over, as JSON text of the list; absent when that is the state's input. */
+  | { readonly type: 'items'; readonly items?: string; readonly limit: number }
+  /** What is known of a map run before it reads its items. */
   | {
-      readonly type: 'items';
-      readonly items?: string;
-      readonly limit: number;
-    } /** A state failed for a reason that no event tells. */
+      readonly type: 'run';
+      readonly arn: string;
+      readonly toleratedCount?: number;
+      readonly toleratedPercentage?: number;
+      readonly reader?: Json;
+    }
+  /** What the children of a map run get, as JSON text of the list. */
+  | { readonly type: 'children'; readonly inputs: string }
+  /** A child of a map run starts. */
+  | { readonly type: 'child'; readonly index: number; readonly name: string }
+  /** An event in the history of a child of a map run; the thread belongs to the child. */
+  | { readonly type: 'childEvent'; readonly event: Json }
+  /** A state failed for a reason that no event tells. */
   | {
       readonly type: 'failure';
       readonly error?: string;
@@ -29,9 +43,9 @@ export type PrivateRecord = { readonly kind: 'private'; readonly thread: string 
       readonly terminal?: boolean;
       /** It ends a Parallel or Map without an event that says so. */
       readonly silent?: boolean;
-    } /** A child of this thread failed and takes its siblings with it. */
-  | { readonly type: 'childFailure'; readonly child: string }
-);
+    }
+  /** A child of this thread failed and takes its siblings with it. */
+  | { readonly type: 'childFailure'; readonly child: string };
 
 type Undated<T> = T extends unknown ? Omit<T, 'kind' | 'thread'> : never;
 /** A private record before it is bound to its thread. */
@@ -45,6 +59,10 @@ export const privateTypes: ReadonlySet<Json | undefined> = new Set([
   'token',
   'heartbeat',
   'branches',
+  'run',
+  'children',
+  'child',
+  'childEvent',
   'items',
   'failure',
   'childFailure',

@@ -111,7 +111,7 @@ function sourcesOf(ports: EnginePorts): EvaluationSources {
 
 function newTurn(ports: EnginePorts, execution: Execution): Turn {
   const hasActivity = (arn: string) => ports.tasks.hasActivity?.(arn) ?? true;
-  return { execution, sources: sourcesOf(ports), hasActivity, records: [] };
+  return { execution, sources: sourcesOf(ports), hasActivity, objects: ports.objects, records: [] };
 }
 
 /** Records per append at most, so that a machine that never waits does not fill the memory before it is written. */

@@ -21,6 +21,7 @@ import { dataOf } from './data-flow.ts';
 import { speaksJsonPath, stateOf, type Thread } from './execution.ts';
 import { handleFailure } from './failure.ts';
 import { canContinue, continueFan, iterationInput, startMap, startParallel } from './fan-out.ts';
+import { openMapRun, readMapRun } from './map-run.ts';
 import { type Ending, failsBySize, finish } from './finish.ts';
 import { isActivity, recordTaskStarted, recordTaskTimedOut, scheduleTask } from './task.ts';
 import { evaluating, note, record, type Turn, whereIn } from './turn.ts';
@@ -80,6 +81,15 @@ export async function step(turn: Turn, thread: Thread): Promise<void> {
     case 'children':
       continueFan(turn, thread, phase.fan);
       break;
+    case 'opening':
+      await evaluating(turn, thread, () => openMapRun(turn, thread));
+      break;
+    case 'reading': {
+      const { run, items } = phase;
+      const given = items.map(({ value }) => value);
+      await evaluating(turn, thread, () => readMapRun(turn, thread, run, given));
+      break;
+    }
     case 'aborting':
       for (const { type, index } of phase.owed) {
         if (type === 'MapIterationFailed') {
@@ -259,7 +269,7 @@ async function failOnPurpose(turn: Turn, thread: Thread, state: FailState): Prom
 /** The end of the machine or of an iteration. */
 function end(turn: Turn, thread: Thread, output: string): void {
   const { parent, index } = thread;
-  if (parent === undefined)
+  if (parent === undefined || thread.child !== undefined)
     record(turn, thread, { type: 'ExecutionSucceeded', executionSucceededEventDetails: { output } });
   else
     record(turn, thread, {

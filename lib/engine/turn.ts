@@ -2,9 +2,9 @@
 import type { HistoryEvent } from '../asl/history.ts';
 import { type EvaluationSources, QueryEvaluationError } from '../asl/jsonata.ts';
 import { PathFailure } from '../asl/payload-template.ts';
-import type { Execution, Thread } from './execution.ts';
+import { childOf, type Execution, type Thread } from './execution.ts';
 import { applyRecord } from './fold.ts';
-import type { JournalRecord } from './ports.ts';
+import type { Json, JournalRecord, ObjectSource } from './ports.ts';
 import type { PrivateBody } from './records.ts';
 
 /**
@@ -22,6 +22,8 @@ export interface Turn {
   readonly sources: EvaluationSources;
   /** Whether there is such an activity. */
   readonly hasActivity: (arn: string) => boolean;
+  /** What a distributed Map reads its items from. */
+  readonly objects: ObjectSource | undefined;
   /** Records decided in this turn, in order. */
   readonly records: JournalRecord[];
 }
@@ -31,8 +33,8 @@ export const historyFull = Symbol('history full');
 
 /** Records an event. It refers to the thread's last event unless told otherwise. */
 export function record(turn: Turn, thread: Thread, body: EventBody, previousEventId = thread.lastEventId): void {
-  const { execution } = turn;
-  if (execution.events.length === maxHistoryEvents - 1 && !body.type.startsWith('Execution')) {
+  const count = childOf(thread)?.events ?? turn.execution.events.length;
+  if (count === maxHistoryEvents - 1 && !body.type.startsWith('Execution')) {
     place(turn, thread.id, fullHistory, previousEventId);
     throw historyFull;
   }
@@ -47,15 +49,17 @@ const fullHistory: EventBody = {
   },
 };
 
-/** Puts an event at the end of the history. */
+/** Puts an event at the end of the history, or of that of the child execution which the thread belongs to. */
 export function place(turn: Turn, thread: string, body: EventBody, previousEventId: number): void {
+  const child = childOf(turn.execution.threads.get(thread));
   const event = {
-    id: turn.execution.events.length + 1,
+    id: (child?.events ?? turn.execution.events.length) + 1,
     previousEventId,
     timestamp: turn.sources.now(),
     ...body,
   } as HistoryEvent;
-  append(turn, { kind: 'event', event, thread });
+  if (child === undefined) append(turn, { kind: 'event', event, thread });
+  else append(turn, { kind: 'private', type: 'childEvent', thread, event: event as unknown as Json });
 }
 
 /** Records something that a history does not hold. */

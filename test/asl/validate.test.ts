@@ -269,7 +269,8 @@ describe('refused', () => {
         b: { ...task, Resource: 'arn:aws:states:us-east-1:000000000000:activity:x', Next: 'm' },
         m: {
           Type: 'Map',
-          ItemReader: {},
+          ItemReader: { Resource: 'arn:aws:states:::s3:getObject', ReaderConfig: { InputType: 'PARQUET' } },
+          ResultWriter: {},
           ItemProcessor: { ProcessorConfig: { Mode: 'DISTRIBUTED' }, StartAt: 'i', States: { i: end } },
           End: true,
         },
@@ -277,8 +278,8 @@ describe('refused', () => {
       [
         '/States/a/End: Expected value of type Boolean',
         "/States/b: A state has one of the fields 'Next' and 'End', not both",
-        '/States/m/ItemReader: UNSUPPORTED ItemReader is not supported by this engine',
-        '/States/m/ItemProcessor/ProcessorConfig/Mode: UNSUPPORTED A distributed Map is not supported by this engine',
+        '/States/m/ItemReader/ReaderConfig/InputType: UNSUPPORTED InputType PARQUET is not supported by this engine',
+        '/States/m/ResultWriter: UNSUPPORTED ResultWriter is not supported by this engine',
       ],
     ],
     [

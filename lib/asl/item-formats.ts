@@ -1,0 +1,106 @@
+/**
+ * The formats of files that a distributed Map reads its items from: CSV, JSON and JSON Lines.
+ *
+ * @see https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html
+ */
+import type { Json } from './definition.ts';
+
+/** A file, or how it is to be read, does not give items. The Map fails with States.ItemReaderFailed. */
+export class ItemsUnreadable extends Error {
+  override readonly name = 'States.ItemReaderFailed';
+}
+
+/** How a file is read. */
+export interface ItemFormat {
+  readonly InputType: 'CSV' | 'JSON' | 'JSONL';
+  readonly CSVHeaderLocation?: 'FIRST_ROW' | 'GIVEN';
+  readonly CSVHeaders?: readonly string[];
+  /** @default "COMMA" */
+  readonly CSVDelimiter?: CsvDelimiter;
+  /** JSON: an RFC 6901 pointer to the list within the file. */
+  readonly ItemsPointer?: string;
+}
+
+export type CsvDelimiter = 'COMMA' | 'PIPE' | 'SEMICOLON' | 'SPACE' | 'TAB';
+
+const delimiters: { readonly [D in CsvDelimiter]: string } = {
+  COMMA: ',',
+  PIPE: '|',
+  SEMICOLON: ';',
+  SPACE: ' ',
+  TAB: '\t',
+};
+
+/** Names of the delimiters, for the validator. */
+export const csvDelimiters = Object.keys(delimiters) as readonly CsvDelimiter[];
+
+/** The items of a file. @throws {ItemsUnreadable} */
+export function itemsOfFile(text: string, format: ItemFormat): readonly Json[] {
+  if (format.InputType === 'CSV') return csvItems(text, format);
+  if (format.InputType === 'JSON') return jsonItems(text, format.ItemsPointer);
+  return text.split('\n').flatMap((line) => (line.trim() === '' ? [] : [parsed(line)]));
+}
+
+function parsed(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch (thrown) {
+    throw new ItemsUnreadable(
+      `The file is not valid JSON: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+    );
+  }
+}
+
+function jsonItems(text: string, pointer: string | undefined): readonly Json[] {
+  let items: Json | undefined = parsed(text);
+  for (const part of (pointer ?? '').split('/').slice(1)) {
+    const key = part.replaceAll('~1', '/').replaceAll('~0', '~');
+    items =
+      typeof items === 'object' && items !== null && Object.hasOwn(items, key)
+        ? (items as { readonly [key: string]: Json })[key]
+        : undefined;
+  }
+  if (Array.isArray(items)) return items as readonly Json[];
+  throw new ItemsUnreadable('Attempting to map over non-iterable node.');
+}
+
+function csvItems(text: string, format: ItemFormat): readonly Json[] {
+  const rows = csvRows(text, delimiters[format.CSVDelimiter ?? 'COMMA']);
+  const headers = format.CSVHeaderLocation === 'GIVEN' ? (format.CSVHeaders ?? []) : (rows.shift() ?? []);
+  if (new Set(headers).size < headers.length) throw new ItemsUnreadable('CSV headers cannot contain duplicates.');
+  // Fields beyond the headers fall away; those that a row lacks are empty.
+  return rows.map((row) => Object.fromEntries(headers.map((header, index) => [header, row[index] ?? ''])));
+}
+
+/** RFC 4180: fields in double quotes may hold delimiters, newlines, and doubled quotes. */
+function csvRows(text: string, delimiter: string): string[][] {
+  const rows: string[][] = [];
+  let row: string[] = [];
+  let field = '';
+  let quoted = false;
+  const endField = (): void => {
+    row.push(field);
+    field = '';
+  };
+  const endRow = (): void => {
+    endField();
+    // A line with nothing on it is no row.
+    if (row.length > 1 || row[0] !== '') rows.push(row);
+    row = [];
+  };
+  for (let at = 0; at < text.length; at += 1) {
+    const char = text[at] ?? '';
+    if (quoted) {
+      if (char !== '"') field += char;
+      else if (text[at + 1] === '"') {
+        field += '"';
+        at += 1;
+      } else quoted = false;
+    } else if (char === '"' && field === '') quoted = true;
+    else if (char === delimiter) endField();
+    else if (char === '\n') endRow();
+    else if (char !== '\r' || text[at + 1] !== '\n') field += char;
+  }
+  endRow();
+  return rows;
+}
