@@ -17,7 +17,8 @@ import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import { acknowledgeWildcards } from './acknowledgements.ts';
 import { artifactAsset, assemblyFile, markOf } from './deployed-artifact.ts';
-import { placeFunctions } from './place-functions.ts';
+import { longestFunctionArn } from './function-name.ts';
+import { type PlacedDefinition, placeFunctions } from './place-functions.ts';
 import type { IPlatform } from './platform-interface.ts';
 
 export interface PipelineMachine {
@@ -37,18 +38,12 @@ export function pipelineMachine(
   artifact: PipelineArtifact,
   functions: { readonly [operation: string]: LambdaFunction },
 ): PipelineMachine {
-  const { id, source } = artifact.pipeline;
+  const { id } = artifact.pipeline;
   const operations = Object.entries(functions);
   const keyOf = (index: number) => `function${index}`;
   const keys = Object.fromEntries(operations.map(([operation], index) => [operation, `\${${keyOf(index)}}`]));
-  const { text, bytesAtMost } = placeFunctions(artifact.definition, keys, '${artifact}');
-  if (bytesAtMost > definitionLimitBytes) {
-    throw new BunsuiError(
-      'PipelineError',
-      'BS1113',
-      `the state machine of pipeline ${id} (${source.file}:${source.line}) has up to ${bytesAtMost} bytes with its functions, and Step Functions takes ${definitionLimitBytes}; split the pipeline in two, or put jobs of one kind into a p.map`,
-    );
-  }
+  const placed = placeFunctions(artifact.definition, keys, '${artifact}');
+  requireRoom(artifact, placed, keys);
   const versions = operations.map(([, made], index) => [keyOf(index), made.currentVersion.functionArn] as const);
   const substitutions = { artifact: markOf(artifact, artifactAsset(scope, artifact)), ...Object.fromEntries(versions) };
   // Bookkeeping knows by this name whose execution it is that somebody started in the console.
@@ -56,13 +51,29 @@ export function pipelineMachine(
   const stateMachine = new StateMachine(scope, 'StateMachine', {
     stateMachineName,
     stateMachineType: StateMachineType.STANDARD,
-    definitionBody: DefinitionBody.fromFile(assemblyFile(scope, `${id}.asl.json`, text)),
+    definitionBody: DefinitionBody.fromFile(assemblyFile(scope, `${id}.asl.json`, placed.text)),
     definitionSubstitutions: substitutions,
     role: machineRole(scope, stateMachineName, Object.values(functions)),
     logs: { destination: platform.logGroup, level: LogLevel.ALL, includeExecutionData: true },
     tracingEnabled: true,
   });
-  return { stateMachine, ...published(scope, stateMachine, artifact, [text, substitutions]) };
+  return { stateMachine, ...published(scope, stateMachine, artifact, [placed.text, substitutions]) };
+}
+
+/** The compiler has measured the definition without the ARNs. */
+function requireRoom(
+  { pipeline: { id, source } }: PipelineArtifact,
+  { text, called }: PlacedDefinition,
+  keys: { readonly [operation: string]: string },
+): void {
+  const grown = called.map((operation) => longestFunctionArn(id, operation) - (keys[operation]?.length ?? 0));
+  const bytes = grown.reduce((sum, more) => sum + more, Buffer.byteLength(text));
+  if (bytes <= definitionLimitBytes) return;
+  throw new BunsuiError(
+    'PipelineError',
+    'BS1113',
+    `the state machine of pipeline ${id} (${source.file}:${source.line}) has up to ${bytes} bytes with its functions, and Step Functions takes ${definitionLimitBytes}; split the pipeline in two, or put jobs of one kind into a p.map`,
+  );
 }
 
 /** A role that only this machine may take, and that may call exactly these functions. */

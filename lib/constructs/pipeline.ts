@@ -2,8 +2,7 @@
  * Pipeline: one pipeline on AWS. Its definition is compiled as the command line compiles it; each operation becomes a
  * function, the graph a state machine that may call exactly those, its schedules and triggers what starts it.
  */
-import { createHash } from 'node:crypto';
-import { Annotations, ArnFormat, Aws, Duration, Fn, Size, Stack } from 'aws-cdk-lib';
+import { Annotations, ArnFormat, Duration, Size, Stack } from 'aws-cdk-lib';
 import type { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import type { CfnRule } from 'aws-cdk-lib/aws-events';
 import type { IGrantable } from 'aws-cdk-lib/aws-iam';
@@ -19,6 +18,7 @@ import { environment } from '../storage-layout.ts';
 import type { PipelineDefinition } from './artifact-of.ts';
 import { artifactOf, diagnosticLine } from './artifact-of.ts';
 import { operationCode } from './bundle-operation.ts';
+import { functionName } from './function-name.ts';
 import { LoggedFunction } from './logged-function.ts';
 import { pipelineSchedule, pipelineTrigger } from './pipeline-firings.ts';
 import { requireRoom } from './pipeline-limits.ts';
@@ -224,16 +224,6 @@ export class Pipeline extends Construct {
 
 function byId<T extends { readonly id: string }, R>(things: readonly T[], make: (thing: T) => R) {
   return Object.fromEntries(things.map((thing) => [thing.id, make(thing)])) as { readonly [id: string]: R };
-}
-
-/**
- * `{pipeline}-{operation}-…`, at most 64 characters. Its end makes it unique: where the pipeline stands in the app, and
- * the stack's id, so that a stack that is made again does not find the log groups that the old one has left.
- */
-function functionName(scope: Construct, pipeline: string, operation: string): string {
-  const stack = Fn.select(0, Fn.split('-', Fn.select(2, Fn.split('/', Aws.STACK_ID))));
-  const place = createHash('sha256').update(`${scope.node.addr}/${operation}`).digest('hex');
-  return `${`${pipeline}-${operation}`.slice(0, 46)}-${place.slice(0, 8)}-${stack}`;
 }
 
 /** @throws {BunsuiError} BS1118 when a notice would go to a channel that the platform does not have */

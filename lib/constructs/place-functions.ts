@@ -1,14 +1,11 @@
 /** Puts functions into a state machine's definition, where the compiler has left their operations' placeholders. */
 import type { PipelineArtifact } from '../ir/artifact.ts';
 
-/** Longest ARN of a published function: a partition, a region, 64 characters of name, a version. */
-const longestFunctionArn = 140;
-
 /** A definition as text, with all that is filled in. */
 export interface PlacedDefinition {
   readonly text: string;
-  /** Bytes that it may have once ARNs stand in it. */
-  readonly bytesAtMost: number;
+  /** The operations in the order in which they are called, once for every task. */
+  readonly called: readonly string[];
 }
 
 /** JSON text in which no `${…}` is left, though it means the same: CloudFormation would take it for one to fill in. */
@@ -24,18 +21,19 @@ function inert(value: unknown): string {
 export function placeFunctions(
   definition: PipelineArtifact['definition'],
   functions: { readonly [operation: string]: string },
-  comment?: string,
+  comment = '',
 ): PlacedDefinition {
   const { Comment: own, ...rest } = definition;
-  const words = [typeof own === 'string' ? inert(own).slice(1, -1) : '', comment ?? ''].filter((word) => word !== '');
-  let bytesAtMost = 0;
+  const called: string[] = [];
   // Within a text of the author's the quotation marks would be escaped: what this finds are fields.
-  const placed = inert(rest).replaceAll(/(?<="FunctionName":)"\\u0024\{operation:([^"}]*)\}"/g, (found, id: string) => {
-    const arn = Object.hasOwn(functions, id) ? functions[id] : undefined;
-    if (arn === undefined) return found;
-    bytesAtMost += Math.max(0, longestFunctionArn - arn.length);
-    return JSON.stringify(arn);
+  const field = /(?<="FunctionName":)"\\u0024\{operation:([^"}]*)\}"/g;
+  const placed = inert(rest).replaceAll(field, (found, id: string) => {
+    const name = Object.hasOwn(functions, id) ? functions[id] : undefined;
+    if (name === undefined) return found;
+    called.push(id);
+    return JSON.stringify(name);
   });
+  const words = [typeof own === 'string' ? inert(own).slice(1, -1) : '', comment].filter((word) => word !== '');
   const text = words.length === 0 ? placed : `{"Comment":"${words.join(' ')}",${placed.slice(1)}`;
-  return { text, bytesAtMost: bytesAtMost + Buffer.byteLength(text) };
+  return { text, called };
 }

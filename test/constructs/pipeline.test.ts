@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Stack } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
-import { Vpc } from 'aws-cdk-lib/aws-ec2';
+import { type IVpc, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -307,7 +307,7 @@ describe('an operation', () => {
   it('stands in the network of the platform, or in that of the pipeline', () => {
     const vpcOf = (own: boolean) => {
       const stack = new Stack(newApp(), 'Test');
-      const network = (id: string) => ({ vpc: new Vpc(stack, id, { natGateways: 1, maxAzs: 2 }) });
+      const network = (id: string) => ({ vpc: new Vpc(stack, id, { natGateways: 1, maxAzs: 2 }) as IVpc });
       const platform = new Platform(stack, 'Platform', network('Shared'));
       const props = own ? network('Own') : {};
       new Pipeline(stack, 'TwoStep', { platform, definition: twoStep, ...props });
