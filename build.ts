@@ -9,7 +9,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build as bundle } from 'esbuild';
+import { build as bundle, type Plugin } from 'esbuild';
 
 const root = dirname(fileURLToPath(import.meta.url));
 const shebang = '#!/usr/bin/env node\n';
@@ -78,7 +78,27 @@ const requireBanner = `import { createRequire } from 'node:module'; const requir
 const notInFunctions = [
   ...['sso', 'ini', 'process', 'web-identity', 'http'].map((way) => `@aws-sdk/credential-provider-${way}`),
   '@smithy/credential-provider-imds',
+  // Names browsers.
+  'bowser',
 ];
+
+/**
+ * Lets esbuild leave out the shapes of operations that nobody calls: in S3's client that is most of it. They are plain
+ * arrays, but for computed keys, which esbuild has to take for calls that may do something.
+ */
+const shakeShapes: Plugin = {
+  name: 'shake-shapes',
+  setup: ({ onLoad }) => {
+    onLoad({ filter: /[/\\]dist-es[/\\]schemas[/\\]schemas_0\.js$/ }, async ({ path }) => {
+      const text = await readFile(path, 'utf8');
+      const contents = text.replaceAll(
+        /^((?:export )?(?:var|const) [\w$]+ = )(\[[\s\S]*?\]);$/gm,
+        '$1/* @__PURE__ */ (() => $2)();',
+      );
+      return { contents, loader: 'js' };
+    });
+  },
+};
 
 async function bundleHandler(entry: string, banner: string | undefined): Promise<string> {
   const result = await bundle({
@@ -91,6 +111,7 @@ async function bundleHandler(entry: string, banner: string | undefined): Promise
     // `module` first: the SDK's ES modules can be shaken, its CommonJS cannot, and weighs twice as much.
     mainFields: ['module', 'main'],
     external: notInFunctions,
+    plugins: [shakeShapes],
     minify: true,
     legalComments: 'none',
     logLevel: 'silent',

@@ -11,6 +11,7 @@ const benches: {
   readonly [name: string]: { readonly file: string; readonly what: string; readonly wantsArguments?: true };
 } = {
   start: { file: 'start.ts', what: 'from exec to the first job, and to the end of --help' },
+  lambdas: { file: 'lambdas.ts', what: "size of bunsui's own functions, and the time to import them" },
   wrapper: { file: 'wrapper.ts', what: "what the wrapper adds to an author's function" },
   conformance: {
     file: 'conformance.ts',

@@ -57,6 +57,12 @@ export function functionLogger(): Logger {
   return new Logger({ serviceName: 'bunsui' });
 }
 
+/** The session that an execution is named for, as a field of every line that is logged about it. */
+export function sessionKey(executionArn: string): { readonly session_id?: string } {
+  const [, session_id] = /:session-([0-9a-z]{26})-\d{1,6}$/.exec(executionArn) ?? [];
+  return session_id === undefined ? {} : { session_id };
+}
+
 /**
  * Reads an event by its schema.
  * @throws {BunsuiError} BS3001 with path and reason of every issue

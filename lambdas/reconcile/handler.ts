@@ -11,6 +11,7 @@ import { reconcile } from '../../lib/sessions/reconcile.ts';
 import { functionLogger } from '../function-setup.ts';
 import { lazyReport } from '../lazy-report.ts';
 import { liveDeps } from '../live-setup.ts';
+import { emitSessionMetrics } from '../session-metrics.ts';
 
 const deps: EndDeps = { ...liveDeps(process.env), logs: new CloudWatchLogsClient({}) };
 const logger = functionLogger();
@@ -18,6 +19,7 @@ const logger = functionLogger();
 export const handler = middy(async (_event: unknown, context: Context) => {
   const { problems, ...done } = await reconcile(deps, {
     renderReport: lazyReport,
+    onEnded: emitSessionMetrics,
     remainingMs: () => context.getRemainingTimeInMillis(),
   });
   for (const { error, ...about } of problems) logger.error('not reconciled', { ...about, error: error as Error });

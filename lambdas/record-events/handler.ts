@@ -12,7 +12,7 @@ import { BunsuiError } from '../../lib/errors.ts';
 import { readLiveEvent } from '../../lib/sessions/live-events.ts';
 import type { LiveSessions } from '../../lib/sessions/live-session.ts';
 import { recordEvents } from '../../lib/sessions/record-events.ts';
-import { functionLogger, parseEvent } from '../function-setup.ts';
+import { functionLogger, parseEvent, sessionKey } from '../function-setup.ts';
 import { liveDeps } from '../live-setup.ts';
 
 /** @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html */
@@ -50,7 +50,7 @@ export const handler = middy(async (event: unknown) => {
   const { attempts, failed, ...counts } = await recordEvents(deps, events, sessions);
   for (const attempt of attempts) logger.debug('attempt recorded', { ...attempt });
   for (const { execution_arn, error } of failed) {
-    logger.error('execution not recorded', { execution_arn, error: error as Error });
+    logger.error('execution not recorded', { execution_arn, ...sessionKey(execution_arn), error: error as Error });
   }
   const unreadable = lines.length - events.length;
   logger.info('events recorded', { ...counts, events: events.length, unreadable, attempts: attempts.length });

@@ -44,16 +44,21 @@ export interface EndedSession {
   readonly outcome: 'ended' | 'exists' | 'running';
 }
 
+/** What there is to do with the session that this call was the first to record as ended. */
+export type OnEnded = (session: SessionItem, view: SessionView) => void;
+
 /**
  * Records how a session ended.
  *
  * @param renderReport makes the report's HTML
+ * @param onEnded called at most once per end, after it is on record
  * @throws {BunsuiError} BS3003 when the execution is of no deployed pipeline
  */
 export async function endSession(
   deps: EndDeps,
   request: EndRequest,
   renderReport: (data: ReportData) => string | Promise<string>,
+  onEnded: OnEnded = () => {},
 ): Promise<EndedSession> {
   const { executionArn } = request;
   const execution = await describeExecution(deps.sfn, executionArn);
@@ -85,6 +90,7 @@ export async function endSession(
   const told = notice === undefined || stored?.noticed === notice.delivery_id;
   if (!told) await enterOutbox(deps, notice, executionArn, iso(deps.now()));
   const written = await record(deps, session, stored === undefined);
+  if (written) onEnded(session, view);
   if (!told && deps.notices !== undefined) await tell(deps, deps.notices, artifact, view, session, written);
   const { overlap = 'allow' } = artifact.pipeline;
   if (overlap !== 'allow') await endTurn(deps, item.pipeline_id);

@@ -12,7 +12,7 @@ import { readPolicy } from '../ir/policy.ts';
 import { iso } from './attempt-items.ts';
 import { machineToStart } from './deployed.ts';
 import type { EndDeps } from './deps.ts';
-import { type EndRequest, endSession } from './end-session.ts';
+import { type EndRequest, endSession, type OnEnded } from './end-session.ts';
 import { executionsOf, type ListedExecution, machinesOf } from './executions-of.ts';
 import type { PipelineItem, SessionItem } from './items.ts';
 import { findLiveSession } from './live-session.ts';
@@ -28,6 +28,7 @@ import { advanceSession, updateSession } from './store.ts';
 
 export interface ReconcileOptions {
   readonly renderReport: Parameters<typeof endSession>[2];
+  readonly onEnded?: OnEnded;
   /** Milliseconds that are left; work that has not begun when there are few is left for the next run. */
   readonly remainingMs: () => number;
   /** What is younger may be in somebody else's hands, milliseconds. @default 60 seconds */
@@ -185,7 +186,7 @@ async function endOne(sweep: Sweep, session: SessionItem): Promise<void> {
   const { deps, done, options, graceMs } = sweep;
   const request: EndRequest = { executionArn: session.execution_arn ?? '', endedBefore: deps.now() - graceMs };
   try {
-    const { session_id, outcome } = await endSession(deps, request, options.renderReport);
+    const { session_id, outcome } = await endSession(deps, request, options.renderReport, options.onEnded);
     if (outcome === 'ended') done.ended.push(session_id);
   } catch (error) {
     if (!(error instanceof ExecutionDoesNotExist)) throw error;
@@ -252,7 +253,12 @@ async function emptyOutbox(sweep: Sweep): Promise<void> {
     if (options.remainingMs() <= reserveMs) return;
     if (deps.now() - Date.parse(entered_at) < graceMs) continue;
     await attempt(sweep, { execution_arn }, async () => {
-      const { session_id } = await endSession(deps, { executionArn: execution_arn }, options.renderReport);
+      const { session_id } = await endSession(
+        deps,
+        { executionArn: execution_arn },
+        options.renderReport,
+        options.onEnded,
+      );
       // The session has gone on since, by a redrive or a rerun: that end is to be told of all the same.
       if (await isInOutbox(deps, delivery)) await publishNotice(notices, JSON.parse(notice) as Notice);
       await leaveOutbox(deps, delivery);
