@@ -6,6 +6,7 @@ import { openRuntime, type Runtime } from '../../lib/local/runtime.ts';
 import { dynamodbContract } from '../contract/dynamodb.ts';
 import { s3Contract } from '../contract/s3.ts';
 import { snsContract } from '../contract/sns.ts';
+import { sqsContract } from '../contract/sqs.ts';
 import { stepFunctionsContract } from '../contract/step-functions.ts';
 import type { Target } from '../contract/target.ts';
 
@@ -27,4 +28,5 @@ describe('the local endpoint', () => {
   s3Contract(target);
   dynamodbContract(target);
   snsContract(target);
+  sqsContract(target);
 });
