@@ -57,7 +57,10 @@ function whole(value: unknown): number | undefined {
 /** Milliseconds since the epoch; from a text of digits, or of ISO 8601 as some emulators write it. */
 function moment(value: unknown): number | undefined {
   const given = whole(value) ?? (typeof value === 'string' ? Date.parse(value) : undefined);
-  return given === undefined || Number.isNaN(given) ? undefined : given;
+  if (given === undefined || Number.isNaN(given)) return undefined;
+  // The SDK rounds the times of a history, and dates leave off what is less than a millisecond: the two must be one time.
+  const [, fourthDigit = '0'] = /\.\d{3}(\d)/.exec(String(value)) ?? [];
+  return fourthDigit >= '5' ? given + 1 : given;
 }
 
 function isCut(about: unknown): boolean {

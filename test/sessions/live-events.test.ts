@@ -65,9 +65,16 @@ describe('a record of an execution log', () => {
     });
   });
 
-  it('may have its time in ISO 8601', () => {
-    const read = readLiveEvent(JSON.stringify({ ...scheduled, event_timestamp: '2020-03-25T21:03:54.123456+00:00' }));
-    expect(read?.event?.timestamp).toBe(1_585_170_234_123);
+  it.each([
+    ['123456', 123],
+    ['123500', 124],
+    ['999999', 1000],
+    ['5', 500],
+  ])('may have its time in ISO 8601, rounded as the SDK rounds those of a history: .%s', (fraction, ms) => {
+    const read = readLiveEvent(
+      JSON.stringify({ ...scheduled, event_timestamp: `2020-03-25T21:03:54.${fraction}+00:00` }),
+    );
+    expect(read?.event?.timestamp).toBe(1_585_170_234_000 + ms);
   });
 
   it.each([
