@@ -53,50 +53,58 @@ export interface PlatformAttributes extends NetworkPlace {
   readonly channelNames?: readonly string[];
 }
 
+/** Made when it is first asked for: a parameter that nothing reads would be a warning of CDK. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+/** What the parameters name. */
+function namedBy(scope: Construct, prefix: string) {
+  const read = (name: PlatformParameter) => readParameter(Stack.of(scope), prefix, name);
+  const table = (id: string, name: PlatformParameter) =>
+    once((): TableRef => Table.fromTableName(scope, id, read(name)));
+  return {
+    sessionsTable: table('SessionsTable', 'sessions-table'),
+    jobHistoryTable: table('JobHistoryTable', 'job-history-table'),
+    pipelinesTable: table('PipelinesTable', 'pipelines-table'),
+    bucket: once((): BucketRef => Bucket.fromBucketName(scope, 'Bucket', read('bucket'))),
+    startSession: once(() =>
+      LambdaFunction.fromFunctionAttributes(scope, 'StartSession', {
+        functionArn: read('start-session'),
+        sameEnvironment: true,
+        skipPermissions: true,
+      }),
+    ),
+    logGroup: once(() => LogGroup.fromLogGroupName(scope, 'LogGroup', read('log-group'))),
+    deadLetterQueue: once(() => Queue.fromQueueArn(scope, 'DeadLetters', read('dead-letter-queue'))),
+    topic: once(() => Topic.fromTopicArn(scope, 'Notices', read('topic'))),
+    scheduleGroupName: once(() => read('schedule-group')),
+    schedulerRoleArn: once(() => read('scheduler-role')),
+    tagValue: once(() => read('tag-value')),
+  };
+}
+
 /** See `Platform.fromAttributes`. */
 export class ImportedPlatform extends PlatformBase {
   readonly prefix: string;
-  readonly sessionsTable: TableRef;
-  readonly jobHistoryTable: TableRef;
-  readonly pipelinesTable: TableRef;
-  readonly bucket: BucketRef;
-  readonly startSession: IFunction;
   readonly machinesArn: string;
-  readonly logGroup: ILogGroup;
-  readonly deadLetterQueue: IQueue;
-  readonly topic: ITopic;
-  readonly scheduleGroupName: string;
-  readonly schedulerRoleArn: string;
-  readonly tagValue: string;
   readonly channelNames: readonly string[] | undefined;
   readonly encryptionKey: IKey | undefined;
   readonly removalPolicy: RemovalPolicy;
   readonly logRetention: RetentionDays;
   readonly network: NetworkPlace;
+  private readonly named: ReturnType<typeof namedBy>;
 
   constructor(scope: Construct, id: string, attributes: PlatformAttributes) {
     super(scope, id);
     const { encryptionKey, channelNames, vpc, vpcSubnets, securityGroups } = attributes;
     this.prefix = requirePrefix(attributes.prefix ?? 'bunsui');
-    const stack = Stack.of(this);
-    const read = (name: PlatformParameter) => readParameter(stack, this.prefix, name);
-    const table = (id: string, name: PlatformParameter) => Table.fromTableName(this, id, read(name));
-    this.sessionsTable = table('SessionsTable', 'sessions-table');
-    this.jobHistoryTable = table('JobHistoryTable', 'job-history-table');
-    this.pipelinesTable = table('PipelinesTable', 'pipelines-table');
-    this.bucket = Bucket.fromBucketName(this, 'Bucket', read('bucket'));
-    this.startSession = LambdaFunction.fromFunctionAttributes(this, 'StartSession', {
-      functionArn: read('start-session'),
-      sameEnvironment: true,
-      skipPermissions: true,
-    });
+    this.named = namedBy(this, this.prefix);
     this.machinesArn = machinesArnOf(this, this.prefix);
-    this.logGroup = LogGroup.fromLogGroupName(this, 'LogGroup', read('log-group'));
-    this.deadLetterQueue = Queue.fromQueueArn(this, 'DeadLetters', read('dead-letter-queue'));
-    this.topic = Topic.fromTopicArn(this, 'Notices', read('topic'));
-    this.scheduleGroupName = read('schedule-group');
-    this.schedulerRoleArn = read('scheduler-role');
-    this.tagValue = read('tag-value');
     this.channelNames = channelNames;
     this.encryptionKey = encryptionKey;
     this.removalPolicy = attributes.removalPolicy ?? RemovalPolicy.RETAIN;
@@ -106,5 +114,39 @@ export class ImportedPlatform extends PlatformBase {
       ...(vpcSubnets === undefined ? {} : { vpcSubnets }),
       ...(securityGroups === undefined ? {} : { securityGroups }),
     };
+  }
+
+  get sessionsTable(): TableRef {
+    return this.named.sessionsTable();
+  }
+  get jobHistoryTable(): TableRef {
+    return this.named.jobHistoryTable();
+  }
+  get pipelinesTable(): TableRef {
+    return this.named.pipelinesTable();
+  }
+  get bucket(): BucketRef {
+    return this.named.bucket();
+  }
+  get startSession(): IFunction {
+    return this.named.startSession();
+  }
+  get logGroup(): ILogGroup {
+    return this.named.logGroup();
+  }
+  get deadLetterQueue(): IQueue {
+    return this.named.deadLetterQueue();
+  }
+  get topic(): ITopic {
+    return this.named.topic();
+  }
+  get scheduleGroupName(): string {
+    return this.named.scheduleGroupName();
+  }
+  get schedulerRoleArn(): string {
+    return this.named.schedulerRoleArn();
+  }
+  get tagValue(): string {
+    return this.named.tagValue();
   }
 }

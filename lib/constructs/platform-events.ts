@@ -1,6 +1,6 @@
 /** What tells a platform that something has happened: ends of executions, their live events, and the clock. */
 import { Duration, Stack } from 'aws-cdk-lib';
-import type { IRuleTarget } from 'aws-cdk-lib/aws-events';
+import type { CfnRule, IRuleTarget } from 'aws-cdk-lib/aws-events';
 import { Match, Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
@@ -10,11 +10,20 @@ import { LambdaDestination } from 'aws-cdk-lib/aws-logs-destinations';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 
+/** The most that EventBridge does. */
+const wholeDay = { maximumEventAgeInSeconds: 86_400, maximumRetryAttempts: 185 };
+/** The next minute comes of itself. */
+const oneMinute = { maximumEventAgeInSeconds: 60, maximumRetryAttempts: 0 };
+
 /**
- * Events that EventBridge could not hand over within a day go to the dead letters. Not CDK's own target: that gives
+ * Events that EventBridge could not hand over in time go to the dead letters. Not CDK's own target: that gives
  * each rule a statement in the queue's policy, which trusts the rules of the account already.
  */
-function invocation(target: IFunction, deadLetterQueue: IQueue): IRuleTarget {
+function invocation(
+  target: IFunction,
+  deadLetterQueue: IQueue,
+  retryPolicy: CfnRule.RetryPolicyProperty = wholeDay,
+): IRuleTarget {
   return {
     bind: (rule, id) => {
       target.addPermission(`${id ?? 'Rule'}Invokes`, {
@@ -24,7 +33,7 @@ function invocation(target: IFunction, deadLetterQueue: IQueue): IRuleTarget {
       return {
         arn: target.functionArn,
         deadLetterConfig: { arn: deadLetterQueue.queueArn },
-        retryPolicy: { maximumEventAgeInSeconds: Duration.days(1).toSeconds(), maximumRetryAttempts: 185 },
+        retryPolicy,
       };
     },
   };
@@ -94,6 +103,6 @@ export function everyMinute(
     description: 'bunsui: what events did not tell is looked for',
     schedule: Schedule.rate(Duration.minutes(1)),
   });
-  rule.addTarget(invocation(target, deadLetterQueue));
+  rule.addTarget(invocation(target, deadLetterQueue, oneMinute));
   return rule;
 }

@@ -1,10 +1,10 @@
 import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
-import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Platform, type PlatformProps } from '../../lib/constructs/index.ts';
 import { ensureLambdas, newApp, propertiesOf, resourcesOf } from './synth.ts';
+import { account, arn, arnOf, statement, under } from './template-parts.ts';
 
 beforeAll(ensureLambdas);
 
@@ -28,15 +28,6 @@ const kept = {
   DeletionProtectionEnabled: true,
   PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
 };
-const arn = (id: string) => ({ 'Fn::GetAtt': [id, 'Arn'] });
-const under = (id: string, path: string) => ({ 'Fn::Join': ['', [arn(id), path]] });
-const statement = (action: string | string[], resource: unknown, more: object = {}) => ({
-  Action: action,
-  Effect: 'Allow',
-  Resource: resource,
-  ...more,
-});
-
 describe('the tables', () => {
   it('have the keys, indexes and names that runtime and users know, and are hard to lose', () => {
     const { stack } = platformStack();
@@ -93,7 +84,7 @@ describe('the tables', () => {
     const policies = Object.values(resources)
       .filter(({ Type }) => ['AWS::DynamoDB::Table', 'AWS::S3::Bucket', 'AWS::Logs::LogGroup'].includes(Type))
       .map((resource) => resource['DeletionPolicy']);
-    expect(policies).toStrictEqual(Array.from({ length: 6 }, () => 'Delete'));
+    expect(policies).toStrictEqual(Array.from({ length: 11 }, () => 'Delete'));
     const tables = Object.values(propertiesOf(resources, 'AWS::DynamoDB::Table')) as {
       DeletionProtectionEnabled: boolean;
     }[];
@@ -148,161 +139,12 @@ describe('the bucket', () => {
   });
 });
 
-describe('the bookkeeping functions', () => {
-  it('run Node 24 on arm64 and know tables and bucket', () => {
-    const { stack } = platformStack();
-    const shared = {
-      Architectures: ['arm64'],
-      Code: {
-        S3Bucket: { 'Fn::Sub': 'cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}' },
-        S3Key: '<asset>.zip',
-      },
-      Environment: {
-        Variables: {
-          BUNSUI_BUCKET: { Ref: 'PlatformBucket' },
-          BUNSUI_JOB_HISTORY_TABLE: { Ref: 'PlatformJobHistoryTable' },
-          BUNSUI_MACHINES: {
-            'Fn::Join': [
-              '',
-              [
-                'arn:',
-                { Ref: 'AWS::Partition' },
-                ':states:',
-                { Ref: 'AWS::Region' },
-                ':',
-                { Ref: 'AWS::AccountId' },
-                ':stateMachine:',
-              ],
-            ],
-          },
-          BUNSUI_PIPELINES_TABLE: { Ref: 'PlatformPipelinesTable' },
-          BUNSUI_SESSIONS_TABLE: { Ref: 'PlatformSessionsTable' },
-        },
-      },
-      Handler: 'index.handler',
-      Runtime: 'nodejs24.x',
-    };
-    expect(propertiesOf(resourcesOf(stack), 'AWS::Lambda::Function')).toStrictEqual({
-      PlatformStartSessionFunction: {
-        ...shared,
-        Description: 'bunsui: starts a session, once per key',
-        MemorySize: 512,
-        Role: arn('PlatformStartSessionRole'),
-        Timeout: 30,
-      },
-      PlatformSessionEndedFunction: {
-        ...shared,
-        DeadLetterConfig: { TargetArn: arn('PlatformDeadLetters') },
-        Description: 'bunsui: records an execution that has ended, with its logs and report',
-        MemorySize: 1024,
-        Role: arn('PlatformSessionEndedRole'),
-        Timeout: 600,
-      },
-    });
-  });
-
-  it('write to log groups with an end, which carry the tag that bookkeeping reads by', () => {
-    const { stack, platform } = platformStack({ logRetention: RetentionDays.ONE_WEEK });
-    const group = (name: string) => ({
-      LogGroupName: { 'Fn::Join': ['', ['/aws/lambda/', { Ref: name }]] },
-      RetentionInDays: 7,
-      Tags: [{ Key: 'bunsui:platform', Value: platform.tagValue }],
-    });
-    expect(propertiesOf(resourcesOf(stack), 'AWS::Logs::LogGroup')).toStrictEqual({
-      PlatformStartSessionLogGroup: group('PlatformStartSessionFunction'),
-      PlatformSessionEndedLogGroup: group('PlatformSessionEndedFunction'),
-    });
-  });
-
-  it('may do what they do and nothing else', () => {
-    const { stack, platform } = platformStack();
-    const policies = Object.entries(propertiesOf(resourcesOf(stack), 'AWS::IAM::Policy')).map(([id, properties]) => [
-      id,
-      (properties as { PolicyDocument: { Statement: unknown } }).PolicyDocument.Statement,
-    ]);
-    const writes = statement(['dynamodb:PutItem', 'dynamodb:UpdateItem'], arn('PlatformSessionsTable'));
-    const pipelines = statement(
-      ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem'],
-      arn('PlatformPipelinesTable'),
-    );
-    const configs = statement('s3:PutObject', under('PlatformBucket', '/configs/*'));
-    const logs = (group: string) => [statement(['logs:CreateLogStream', 'logs:PutLogEvents'], arn(group))];
-    expect(Object.fromEntries(policies)).toStrictEqual({
-      PlatformStartSessionRoleDefaultPolicy: [
-        writes,
-        pipelines,
-        configs,
-        statement('dynamodb:GetItem', arn('PlatformSessionsTable')),
-      ],
-      PlatformStartSessionWriteLogs: logs('PlatformStartSessionLogGroup'),
-      PlatformSessionEndedRoleDefaultPolicy: [
-        statement('sqs:SendMessage', arn('PlatformDeadLetters')),
-        writes,
-        pipelines,
-        configs,
-        statement('dynamodb:Query', arn('PlatformSessionsTable')),
-        statement('dynamodb:BatchWriteItem', arn('PlatformJobHistoryTable')),
-        statement('s3:GetObject', under('PlatformBucket', '/configs/*')),
-        statement('s3:PutObject', [under('PlatformBucket', '/logs/*'), under('PlatformBucket', '/reports/*')]),
-        statement(
-          'logs:FilterLogEvents',
-          {
-            'Fn::Join': [
-              '',
-              [
-                'arn:',
-                { Ref: 'AWS::Partition' },
-                ':logs:',
-                { Ref: 'AWS::Region' },
-                ':',
-                { Ref: 'AWS::AccountId' },
-                ':log-group:/aws/lambda/*',
-              ],
-            ],
-          },
-          { Condition: { StringEquals: { 'aws:ResourceTag/bunsui:platform': platform.tagValue } } },
-        ),
-      ],
-      PlatformSessionEndedWriteLogs: logs('PlatformSessionEndedLogGroup'),
-    });
-  });
-});
-
-describe('the dead letter queue', () => {
-  it('takes events from rules of its account only, over TLS only', () => {
-    const resources = resourcesOf(platformStack().stack);
-    expect(propertiesOf(resources, 'AWS::SQS::Queue')).toStrictEqual({
-      PlatformDeadLetters: { MessageRetentionPeriod: 1_209_600, SqsManagedSseEnabled: true },
-    });
-    expect(propertiesOf(resources, 'AWS::SQS::QueuePolicy')).toStrictEqual({
-      PlatformDeadLettersPolicy: {
-        Queues: [{ Ref: 'PlatformDeadLetters' }],
-        PolicyDocument: {
-          Version: '2012-10-17',
-          Statement: [
-            {
-              Action: 'sqs:*',
-              Effect: 'Deny',
-              Principal: { AWS: '*' },
-              Resource: arn('PlatformDeadLetters'),
-              Condition: { Bool: { 'aws:SecureTransport': 'false' } },
-            },
-            statement('sqs:SendMessage', arn('PlatformDeadLetters'), {
-              Principal: { Service: 'events.amazonaws.com' },
-              Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
-            }),
-          ],
-        },
-      },
-    });
-  });
-});
-
 describe('a key of the customer', () => {
   it('encrypts tables, bucket, queue, log groups and environments', () => {
     const stack = new Stack(newApp(), 'Test');
     const encryptionKey = new Key(stack, 'Key');
-    new Platform(stack, 'Platform', { encryptionKey });
+    const channels = { ops: { kind: 'slack', secret: 'slack-ops' } } as const;
+    new Platform(stack, 'Platform', { encryptionKey, channels });
     const resources = Object.entries(resourcesOf(stack));
     const encrypted = resources.filter(([, { Properties }]) =>
       JSON.stringify(Properties ?? {}).includes('["Key","Arn"]'),
@@ -310,13 +152,40 @@ describe('a key of the customer', () => {
     const types = [
       'AWS::DynamoDB::Table',
       'AWS::S3::Bucket',
+      'AWS::SNS::Topic',
       'AWS::SQS::Queue',
       'AWS::Logs::LogGroup',
       'AWS::Lambda::Function',
     ];
     const expected = resources.filter(([, { Type }]) => types.includes(Type)).map(([id]) => id);
-    expect(expected).toHaveLength(9);
+    expect(expected).toHaveLength(22);
     expect(encrypted.map(([id]) => id)).toEqual(expect.arrayContaining(expected));
+  });
+
+  it('lets the services of this account use it for messages and logs, and nobody else', () => {
+    const stack = new Stack(newApp(), 'Test');
+    new Platform(stack, 'Platform', { encryptionKey: new Key(stack, 'Key') });
+    const [key] = Object.values(propertiesOf(resourcesOf(stack), 'AWS::KMS::Key')) as {
+      KeyPolicy: { Statement: { Principal: { Service?: unknown } }[] };
+    }[];
+    expect(key?.KeyPolicy.Statement.filter(({ Principal }) => Principal.Service !== undefined)).toStrictEqual([
+      {
+        Action: ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:DescribeKey'],
+        Condition: {
+          ArnLike: { 'kms:EncryptionContext:aws:logs:arn': arnOf('logs', 'log-group:*') },
+        },
+        Effect: 'Allow',
+        Principal: { Service: { 'Fn::Join': ['', ['logs.', { Ref: 'AWS::Region' }, '.amazonaws.com']] } },
+        Resource: '*',
+      },
+      {
+        Action: ['kms:Decrypt', 'kms:GenerateDataKey'],
+        Condition: { StringEquals: { 'aws:SourceAccount': account } },
+        Effect: 'Allow',
+        Principal: { Service: ['events.amazonaws.com', 'sns.amazonaws.com'] },
+        Resource: '*',
+      },
+    ]);
   });
 });
 
@@ -368,5 +237,41 @@ describe('grants', () => {
     for (const folder of ['', '..', '../logs', 'a/b', '*', 'a\0']) {
       expect(() => grantedTo((platform, role) => platform.grantData(role, folder))).toThrow(/is no folder for data/);
     }
+  });
+
+  it('grantApi lets somebody call the HTTP API, or a part of it', () => {
+    const method = (path: string) => ({
+      'Fn::Join': [
+        '',
+        [
+          'arn:',
+          { Ref: 'AWS::Partition' },
+          ':execute-api:',
+          { Ref: 'AWS::Region' },
+          ':',
+          account,
+          ':',
+          { Ref: 'PlatformApi' },
+          '/',
+          { Ref: 'PlatformApiDeploymentStageapi' },
+          path,
+        ],
+      ],
+    });
+    expect(grantedTo((platform, role) => platform.grantApi(role))).toStrictEqual([
+      statement('execute-api:Invoke', method('/*/*')),
+    ]);
+    expect(grantedTo((platform, role) => platform.grantApi(role, 'GET/v1/*', 'POST/v1/pipelines/*'))).toStrictEqual([
+      statement('execute-api:Invoke', [method('/GET/v1/*'), method('/POST/v1/pipelines/*')]),
+    ]);
+  });
+});
+
+describe('a prefix', () => {
+  it('is refused when names cannot begin with it, or others would look alike', () => {
+    for (const prefix of ['', 'A', '1a', 'bunsui-dev', 'a'.repeat(16), 'a_b', 'a.b', 'ä']) {
+      expect(() => platformStack({ prefix })).toThrow(/is no prefix of a platform; give 1 to 15 lower-case letters/);
+    }
+    expect(platformStack({ prefix: 'a2345678901234z' }).platform.prefix).toBe('a2345678901234z');
   });
 });

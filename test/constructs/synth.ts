@@ -1,6 +1,5 @@
 /** Stacks for the tests, and their templates with what varies from bundle to bundle taken out. */
-import { existsSync } from 'node:fs';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,11 +10,12 @@ import { buildLambdas } from '../../build.ts';
 import { Pipeline, Platform, type PlatformProps } from '../../lib/constructs/index.ts';
 import { twoStep } from './two-step/pipeline.ts';
 
+const lambdas = fileURLToPath(new URL('../../lambdas', import.meta.url));
 const dist = fileURLToPath(new URL('../../dist', import.meta.url));
 
 /** The functions of the platform come from a build; a clone that was never built is built as far as they need it. */
 export async function ensureLambdas(): Promise<void> {
-  const names = ['start-session', 'session-ended'];
+  const names = readdirSync(lambdas).filter((name) => existsSync(join(lambdas, name, 'handler.ts')));
   if (!names.every((name) => existsSync(join(dist, 'lambdas', name, 'index.mjs')))) await buildLambdas(dist);
 }
 
