@@ -4,6 +4,7 @@
  */
 import type { EventPage } from './follow.ts';
 import type { Json } from '../ir/expressions.ts';
+import type { FiringRequest } from '../sessions/firing.ts';
 import type { StartedSession, StartRequest } from '../sessions/start-session.ts';
 import type { PlatformNames } from '../storage-layout.ts';
 import type { AwsPlatform } from './aws-platform.ts';
@@ -26,8 +27,10 @@ export interface UnfinishedExecution {
   readonly session: string;
 }
 
-/** What a session is asked for with: `StartRequest` with an input that is an object. */
-export type SessionRequest = Omit<StartRequest, 'input'> & { readonly input: { readonly [key: string]: Json } };
+/** What a session is asked for with: `StartRequest` with an input that is an object, or a firing. */
+export type SessionRequest =
+  | (Omit<StartRequest, 'input'> & { readonly input: { readonly [key: string]: Json } })
+  | FiringRequest;
 
 export interface PlatformBase {
   readonly names: PlatformNames;

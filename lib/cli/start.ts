@@ -2,12 +2,13 @@
 import { BunsuiError } from '../errors.ts';
 import type { LocalClient } from '../local/client.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
+import { policyOf } from '../ir/policy.ts';
 import type { StartedSession } from '../sessions/start-session.ts';
 import type { SessionRequest } from './platform.ts';
 import { startError } from './start-errors.ts';
 import { ensureOwnPlatform, type LocalPlatform, ownFunctions } from './local-platform.ts';
 
-/** Functions, state machine and the pipeline's record. Doing it again changes only what has changed. */
+/** Functions, state machine, the pipeline's record, its schedules and triggers. Doing it again changes only what has changed. */
 export async function deploy(platform: LocalPlatform, artifact: PipelineArtifact): Promise<void> {
   const [{ deployLocally }, { registerPipeline }, clients] = await Promise.all([
     import('../local/deploy.ts'),
@@ -19,6 +20,9 @@ export async function deploy(platform: LocalPlatform, artifact: PipelineArtifact
     ensureOwnPlatform(platform),
   ]);
   await registerPipeline({ ...clients, now: Date.now }, { artifact, stateMachineArn });
+  const { schedules = [], triggers = [] } = policyOf(artifact.pipeline) ?? {};
+  const firings = { functionName: ownFunctions.startSession, schedules, triggers };
+  await platform.local.private('PUT', `firings/${encodeURIComponent(artifact.pipeline.id)}`, firings);
 }
 
 /**

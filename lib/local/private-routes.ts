@@ -5,6 +5,7 @@
 import { isAbsolute } from 'node:path';
 import { type AwsAnswer, AwsFault } from './aws-fault.ts';
 import type { Executions } from './executions.ts';
+import type { Firings, PipelineFirings } from './firings.ts';
 import type { FunctionConfig } from './function-process.ts';
 import type { FunctionPool } from './function-pool.ts';
 import type { NoticeQueue, Notices } from './notices.ts';
@@ -28,6 +29,7 @@ export interface PrivateParts {
   readonly executions: Executions;
   readonly statusEvents: StatusEvents;
   readonly notices: Notices;
+  readonly firings: Firings;
 }
 
 /** The private service. */
@@ -78,6 +80,19 @@ const routes: Readonly<Record<string, Route>> = {
         return name;
       }),
     });
+    return {};
+  },
+
+  async 'PUT firings/*'({ firings, pool }, { body }, pipeline) {
+    const input = readJson(body);
+    refuseOthers(input, ['functionName', 'schedules', 'triggers']);
+    const functionName = requiredString(input, 'functionName');
+    if (pool.find(functionName) === undefined) {
+      throw new AwsFault('ResourceNotFoundException', `no such function: ${functionName}`, 404);
+    }
+    // Taken as they stand in a compiled pipeline, which was checked: only our own command line calls this.
+    const { schedules, triggers } = input as unknown as Pick<PipelineFirings, 'schedules' | 'triggers'>;
+    await firings.deploy({ pipeline, functionName, schedules, triggers });
     return {};
   },
 

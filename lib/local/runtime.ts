@@ -13,13 +13,16 @@ import { BunsuiError } from '../errors.ts';
 import { localClient } from './client.ts';
 import { dynamodbService } from './dynamodb.ts';
 import { errnoOf, makeFolder, readIfThere, storageError, writeFileAtomic } from './durable-files.ts';
+import { eventsService, tellingStore } from './events.ts';
 import { type Executions, openExecutions } from './executions.ts';
+import { type Firings, openFirings } from './firings.ts';
 import { openFunctionPool } from './function-pool.ts';
 import { type Endpoint, listen, type Service } from './http.ts';
 import { lambdaService } from './lambda.ts';
 import { openLogStore } from './log-store.ts';
 import { logsService } from './logs.ts';
 import { openMachineStore } from './machines.ts';
+import { mapObjects } from './map-objects.ts';
 import { mailService } from './mail.ts';
 import { openNotices } from './notices.ts';
 import { openObjectStore } from './object-store.ts';
@@ -33,7 +36,7 @@ import { secretsService } from './secrets.ts';
 import type { Credentials } from './signature.ts';
 import { snsService } from './sns.ts';
 import { sqsService } from './sqs.ts';
-import { openStatusEvents } from './status-events.ts';
+import { openStatusEvents, statusChangeEvent } from './status-events.ts';
 import { stepFunctionsService } from './step-functions.ts';
 import { localTaskRunner } from './task-runner.ts';
 
@@ -60,6 +63,8 @@ export interface Runtime {
    * @returns the ARNs of those that run again now.
    */
   resumeExecutions(executionArns?: readonly string[]): Promise<readonly string[]>;
+  /** From now on schedules fire and triggers hear of events. Does nothing in a runtime of another process. */
+  startFiring(): void;
   /** Stops serving. What runs stays unfinished and can be resumed. Does nothing to a runtime of another process. */
   close(): Promise<void>;
 }
@@ -125,7 +130,7 @@ async function openOwner(stateDir: string, options: OpenRuntimeOptions, lock: Ow
       accessKeyId: `BUNSUI${randomBytes(7).toString('hex').toUpperCase()}`,
       secretAccessKey: randomBytes(30).toString('base64url'),
     };
-    const { endpoint, executions } = await startServices(stateDir, options, credentials, log, ends);
+    const { endpoint, executions, firings } = await startServices(stateDir, options, credentials, log, ends);
     const published: Published = { pid: process.pid, port: endpoint.port, ...credentials };
     await writeFileAtomic(join(stateDir, 'runtime.json'), JSON.stringify(published));
     return {
@@ -136,6 +141,7 @@ async function openOwner(stateDir: string, options: OpenRuntimeOptions, lock: Ow
       owner: true,
       pid: process.pid,
       resumeExecutions: (executionArns) => executions.resume(executionArns),
+      startFiring: () => firings.start(),
       close,
     };
   } catch (error) {
@@ -150,7 +156,7 @@ async function startServices(
   credentials: Credentials,
   log: RuntimeLog,
   ends: (() => Promise<void>)[],
-): Promise<{ readonly endpoint: Endpoint; readonly executions: Executions }> {
+): Promise<{ readonly endpoint: Endpoint; readonly executions: Executions; readonly firings: Firings }> {
   const arnOf = (name: string) => `arn:aws:lambda:${localRegion}:${localAccountId}:function:${name}`;
   // The functions need the port, the services the functions: the address is filled in before anything can run.
   const environment: Record<string, string> = {
@@ -174,14 +180,19 @@ async function startServices(
   const queues = await openQueues(stateDir, log);
   const queueEvents = openQueueEvents(place, pool, log);
   const notices = await openNotices(stateDir, queues, queueEvents);
+  const firings = await openFirings(stateDir, place, pool, log);
   const machines = openMachineStore(stateDir);
   const executions = await openExecutions({
     stateDir,
     machines,
     tasks: localTaskRunner(pool, place, log),
+    objects: mapObjects(openObjectStore(stateDir)),
     log,
     checkFunctions: (names) => pool.check(names),
-    announce: (record) => statusEvents.announce(record),
+    async announce(record) {
+      await statusEvents.announce(record);
+      firings.hear(statusChangeEvent(record, place));
+    },
   });
   const dynamodb = dynamodbService(stateDir, log);
   // In the order in which they were made, and called in the opposite one: ends that are being announced may finish,
@@ -192,21 +203,24 @@ async function startServices(
     () => endpoint.close(),
     () => queueEvents.close(),
     () => statusEvents.close(),
+    () => firings.close(),
   );
   Object.assign(services, {
     states: stepFunctionsService({ machines, executions, place, log }),
     lambda: lambdaService(pool, place, log),
-    s3: s3Service(openObjectStore(stateDir), place, log),
+    s3: s3Service(tellingStore(openObjectStore(stateDir), place, firings.hear), place, log),
     dynamodb,
     sns: snsService(stateDir, place, notices, log),
     sqs: sqsService(queues, place, log),
     secretsmanager: secretsService(notices.isNamedSecret, log),
     ses: mailService(stateDir, log),
     logs: logsService(logs, log),
-    bunsui: privateService({ pool, executions, statusEvents, notices }),
+    scheduler: firings.service,
+    events: eventsService(place, firings.hear, log),
+    bunsui: privateService({ pool, executions, statusEvents, notices, firings }),
   });
   opened.resolve();
-  return { endpoint, executions };
+  return { endpoint, executions, firings };
 }
 
 async function openClient(stateDir: string, pid: number): Promise<Runtime | undefined> {
@@ -236,6 +250,7 @@ async function openClient(stateDir: string, pid: number): Promise<Runtime | unde
       const each = executionArns.map((executionArn) => client.private('POST', 'resume', { executionArn }));
       return (await Promise.all(each)).flatMap(readResumed);
     },
+    startFiring: () => {},
     close: async () => {},
   };
 }

@@ -6,6 +6,7 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { join } from 'node:path';
+import type { Json } from '../ir/expressions.ts';
 import { readIfThere, writeFileAtomic } from './durable-files.ts';
 import type { ExecutionRecord } from './executions.ts';
 import type { FunctionPool } from './function-pool.ts';
@@ -99,10 +100,11 @@ async function deliver(
   return result.ok ? undefined : `${result.error.errorType}: ${result.error.errorMessage}`;
 }
 
-function statusChangeEvent(
+/** The event that says that an execution has ended. */
+export function statusChangeEvent(
   record: ExecutionRecord,
   place: { readonly region: string; readonly accountId: string },
-): object {
+): { readonly [field: string]: Json } {
   const { header, status, stoppedAtMs = 0, output, error, cause } = record;
   const { executionArn, stateMachineArn, name, input, startedAtMs } = header;
   return {

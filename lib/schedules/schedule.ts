@@ -3,7 +3,7 @@
  * the expression, its time zone, its bounds. Out: instants, or why the expression is none.
  */
 import { type Cron, cronDays, type Problem, parseCron } from './cron.ts';
-import { instantOf, localTimeAt, steadyOffset, zoneProblem } from './zone.ts';
+import { instantsOf, localTimeAt, steadyOffset, zoneProblem } from './zone.ts';
 
 export type { Problem } from './cron.ts';
 
@@ -74,7 +74,7 @@ export function timingProblem(timing: Omit<Timing, 'createdAtMs'>): Problem | un
   if (isProblem(schedule)) return schedule;
   const zone = zoneProblem(timing.timezone);
   if (zone !== undefined) return zone;
-  if (schedule.kind === 'at' && instantOf(timing.timezone, schedule.localMs) === undefined) {
+  if (schedule.kind === 'at' && instantsOf(timing.timezone, schedule.localMs).length === 0) {
     return {
       message: `clocks in ${timing.timezone} never show ${timing.expression.slice(3, -1)}: they are put forward over it`,
       hint: 'give another time',
@@ -92,8 +92,10 @@ export function timingProblem(timing: Omit<Timing, 'createdAtMs'>): Problem | un
 export function* dueTimes(timing: Timing, afterMs: number): Generator<number> {
   const schedule = parseSchedule(timing.expression);
   if (isProblem(schedule)) throw new RangeError(schedule.message);
-  const startMs = timing.start === undefined ? Number.NEGATIVE_INFINITY : Date.parse(timing.start);
-  const endMs = timing.end === undefined ? Number.POSITIVE_INFINITY : Date.parse(timing.end);
+  // AWS passes over start and end of a schedule that is due once.
+  const { start, end } = schedule.kind === 'at' ? {} : timing;
+  const startMs = start === undefined ? Number.NEGATIVE_INFINITY : Date.parse(start);
+  const endMs = end === undefined ? Number.POSITIVE_INFINITY : Date.parse(end);
   const isLate = (instant: number) => instant > endMs;
   const isEarly = (instant: number) => instant <= afterMs || instant < startMs;
   for (const instant of candidates(schedule, timing, Math.max(afterMs, startMs - 1))) {
@@ -105,7 +107,7 @@ export function* dueTimes(timing: Timing, afterMs: number): Generator<number> {
 /** Due times in order, from some moment before `afterMs` on. */
 function* candidates(schedule: Schedule, { timezone, start, createdAtMs }: Timing, afterMs: number): Generator<number> {
   if (schedule.kind === 'at') {
-    const instant = instantOf(timezone, schedule.localMs);
+    const [instant] = instantsOf(timezone, schedule.localMs);
     if (instant !== undefined) yield instant;
     return;
   }
@@ -122,7 +124,7 @@ function* candidates(schedule: Schedule, { timezone, start, createdAtMs }: Timin
   for (const { dayMs, timesMs } of cronDays(schedule.cron, fromDayMs)) {
     const offset = steadyOffset(timezone, dayMs);
     for (const timeMs of timesMs) {
-      const instant = offset === undefined ? instantOf(timezone, dayMs + timeMs) : dayMs + timeMs - offset;
+      const instant = offset === undefined ? instantsOf(timezone, dayMs + timeMs)[0] : dayMs + timeMs - offset;
       // A change that skips a whole day may bring its two sides out of order, or together.
       if (instant === undefined || instant <= latest) continue;
       latest = instant;
@@ -155,4 +157,33 @@ export function dueTimesBetween(
     times.push(instant);
   }
   return times;
+}
+
+/** A local time of a cron schedule that clocks skip, or show twice. */
+export interface ClockChange {
+  /** `2026-03-29T02:30` */
+  readonly localTime: string;
+  readonly kind: 'skipped' | 'twice';
+}
+
+/** The local times of a schedule that clocks skip or show twice in a span of time. Rates know no clocks. */
+export function clockChanges(
+  { expression, timezone }: Timing,
+  fromMs: number,
+  untilMs: number,
+): readonly ClockChange[] {
+  const schedule = parseSchedule(expression);
+  if (isProblem(schedule) || schedule.kind !== 'cron') return [];
+  const found: ClockChange[] = [];
+  const from = localTimeAt(timezone, fromMs);
+  for (const { dayMs, timesMs } of cronDays(schedule.cron, from - (from % 86_400_000))) {
+    if (dayMs > untilMs) break;
+    if (steadyOffset(timezone, dayMs) !== undefined) continue;
+    for (const timeMs of timesMs) {
+      const { length } = instantsOf(timezone, dayMs + timeMs);
+      const localTime = new Date(dayMs + timeMs).toISOString().slice(0, 16);
+      if (length !== 1) found.push({ localTime, kind: length === 0 ? 'skipped' : 'twice' });
+    }
+  }
+  return found;
 }

@@ -60,11 +60,11 @@ export function steadyOffset(zone: string, localDayMs: number): number | undefin
   return before === offsetAt(zone, localDayMs + dayMs + 15 * hourMs) ? before : undefined;
 }
 
-/** The first instant at which clocks of the zone show a local time; `undefined` for one that they skip. */
-export function instantOf(zone: string, localMs: number): number | undefined {
-  const offsets = [offsetAt(zone, localMs - dayMs), offsetAt(zone, localMs + dayMs)];
-  const instants = offsets
+/** The instants at which clocks of the zone show a local time, in order: none when they skip it, two when they show it twice. */
+export function instantsOf(zone: string, localMs: number): readonly number[] {
+  const offsets = new Set([offsetAt(zone, localMs - dayMs), offsetAt(zone, localMs + dayMs)]);
+  return [...offsets]
     .map((offset) => localMs - offset)
-    .filter((instant) => localTimeAt(zone, instant) === localMs);
-  return instants.length === 0 ? undefined : Math.min(...instants);
+    .filter((instant) => localTimeAt(zone, instant) === localMs)
+    .sort((a, b) => a - b);
 }
