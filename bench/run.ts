@@ -12,6 +12,7 @@ const benches: {
 } = {
   start: { file: 'start.ts', what: 'from exec to the first job, and to the end of --help' },
   lambdas: { file: 'lambdas.ts', what: "size of bunsui's own functions, and the time to import them" },
+  synth: { file: 'synth.ts', what: 'cdk synth of a thousand jobs, beside the same machine written by hand' },
   wrapper: { file: 'wrapper.ts', what: "what the wrapper adds to an author's function" },
   conformance: {
     file: 'conformance.ts',
