@@ -113,6 +113,10 @@ export const startedSession = z.strictObject({
   created_at: instant(),
   execution_arn: z.string(),
   outcome: described(z.enum(['created', 'exists']), '"exists": an earlier request with the same key made the session'),
+  overlap: described(
+    z.optional(z.enum(['waiting', 'skipped'])),
+    'what the overlap policy of the pipeline did with it: it waits for others to end, or was dropped; absent when it was started',
+  ),
 });
 
 export const jobQuery = z.strictObject({

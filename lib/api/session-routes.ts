@@ -75,7 +75,7 @@ const start = route({
     const { session_id, created_at, execution_arn, outcome } = started;
     return {
       status: outcome === 'created' ? 201 : 200,
-      body: { session_id, created_at, execution_arn, outcome },
+      body: { session_id, created_at, execution_arn, outcome, ...optional(started, 'overlap') },
       headers: { location: `/v1/sessions/${session_id}` },
     };
   },

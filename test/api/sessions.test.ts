@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { endSession } from '../../lib/sessions/end-session.ts';
+import { registerPipeline } from '../../lib/sessions/pipelines.ts';
 import type { SessionItem } from '../../lib/sessions/items.ts';
 import type { StartedSession } from '../../lib/sessions/start-session.ts';
 import { createItem } from '../../lib/sessions/store.ts';
 import { sessionIdOf } from '../../lib/storage-layout.ts';
-import { nowMs } from '../sessions/cloud.ts';
-import { failureHistory } from '../sessions/history-fixture.ts';
+import { machineArn, nowMs } from '../sessions/cloud.ts';
+import { artifact, failureHistory } from '../sessions/history-fixture.ts';
 import { type ApiWorld, apiWorld, refused, user } from './api.ts';
 
 let world: ApiWorld;
@@ -73,6 +74,29 @@ describe('POST /v1/pipelines/{pipeline}/sessions', () => {
       `the key "api#monday" was used before for session ${first?.body.session_id} with another pipeline, version or input`,
     ]);
     expect(world.cloud.executions.size).toBe(1);
+  });
+
+  it('says when the overlap policy of the pipeline keeps it from running', async () => {
+    const ids: unknown[] = [];
+    for (const overlap of ['queue', 'skip'] as const) {
+      const id = `one-${overlap}`;
+      await registerPipeline(world.cloud.deps, {
+        artifact: { ...artifact, pipeline: { ...artifact.pipeline, id, overlap } },
+        stateMachineArn: machineArn.replace('flow', id),
+      });
+      for (let count = 0; count < 2; count += 1) {
+        const { status, body } = await world.call<StartedSession>('POST', `/v1/pipelines/${id}/sessions`, {
+          body: { input: { day: 'mon' } },
+        });
+        ids.push([status, body.overlap]);
+      }
+    }
+    expect(ids).toStrictEqual([
+      [201, undefined],
+      [201, 'waiting'],
+      [201, undefined],
+      [201, 'skipped'],
+    ]);
   });
 
   it('keeps keys of callers apart from those that bunsui makes itself', async () => {
