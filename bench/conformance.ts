@@ -11,7 +11,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { type Case, readCases } from './conformance/cases.ts';
 import { below, type Floor, raised, type Tally } from './conformance/floor.ts';
 import { failed, hasHistory, replay, replayTable, type Score } from './conformance/replay.ts';
-import { validate } from './conformance/validate.ts';
+import { references, validate } from './conformance/validate.ts';
 
 const usage = 'conformance: name a folder that holds cases, as in: conformance DIR';
 
@@ -46,6 +46,7 @@ const runners: { readonly [kind: string]: (recorded: Case) => Score | Promise<Sc
   execution: replay,
   table: replayTable,
   validation: validate,
+  'variable-references': references,
 };
 
 async function main(): Promise<number> {

@@ -51,6 +51,8 @@ export interface Case {
     readonly events?: readonly JsonObject[];
     readonly unordered?: string;
     readonly response?: JsonObject;
+    readonly accepted?: boolean;
+    readonly variableReferences?: JsonObject;
   };
 }
 /** All cases of a folder, in the order of its files. Throws when it cannot be read. */

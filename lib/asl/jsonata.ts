@@ -79,6 +79,25 @@ export function syntaxErrorOf(expression: string): string | undefined {
   }
 }
 
+/** The variables that an expression reads: not `$states`, not what it binds itself, not functions that it calls. */
+export function variablesOf(expression: string): readonly string[] {
+  const read = new Set<string>();
+  const bound = new Set<string>(['', '$', 'states']);
+  const visit = (node: unknown): void => {
+    if (typeof node !== 'object' || node === null) return;
+    const { type, value, lhs, procedure, arguments: given } = node as { readonly [field: string]: unknown };
+    if (type === 'variable' && typeof value === 'string') read.add(value);
+    if (type === 'bind') bound.add(String((lhs as { readonly value?: unknown }).value));
+    if (type === 'lambda') for (const each of given as readonly { value: string }[]) bound.add(each.value);
+    for (const [field, part] of Object.entries(node)) {
+      const isName = field === 'procedure' && (procedure as { readonly type?: unknown }).type === 'variable';
+      if (!isName) visit(part);
+    }
+  };
+  visit(compile(expression).expression.ast());
+  return [...read].filter((name) => !bound.has(name));
+}
+
 /** True when some string of the template is an expression. */
 export function hasExpressions(template: Template): boolean {
   if (typeof template === 'string') return expressionIn(template) !== undefined;

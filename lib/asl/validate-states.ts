@@ -194,7 +194,6 @@ export function itemReader(own: Fields): Check {
 const label: Check = (value, location, report) => {
   if (typeof value !== 'string') report(location, 'Expected value of type String');
   else if (value.length === 0 || value.length > 40) report(location, 'A Label has 1 to 40 characters');
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
   else if (/[\s?*<>{}[\]:;,\\|^~$#%&`"\u0000-\u001f\u007f-\u009f]/.test(value)) {
     report(
       location,

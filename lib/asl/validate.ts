@@ -7,12 +7,20 @@
  */
 import type { Definition, StateType } from './definition.ts';
 import { type Check, type Fields, isObject, type Report, walkFields } from './validate-fields.ts';
+import { parseResource } from './resources.ts';
 import { checkExclusions, pathStateFields } from './validate-paths.ts';
 import { checkEnding, stateFields } from './validate-states.ts';
 
-export type ValidationCode = 'SCHEMA_VALIDATION_FAILED' | 'MISSING_TRANSITION_TARGET' | 'UNSUPPORTED';
+export type ValidationCode =
+  | 'INVALID_JSON_DESCRIPTION'
+  | 'SCHEMA_VALIDATION_FAILED'
+  | 'MISSING_TRANSITION_TARGET'
+  | 'UNSUPPORTED';
 
-/** One thing that is wrong. `location` is a path from the root: `/States/Load/Retry[0]/MaxAttempts`. */
+/** An EXPRESS machine does not wait for jobs, tokens and activities. */
+export type MachineType = 'STANDARD' | 'EXPRESS';
+
+/** One thing that is wrong. `location` is a path from the root: `/States/Load/Retry[0]/MaxAttempts`; empty for none. */
 export interface ValidationDiagnostic {
   readonly code: ValidationCode;
   readonly message: string;
@@ -34,28 +42,54 @@ interface Surroundings {
   readonly language: unknown;
   readonly hasVariable: (name: string) => boolean;
   readonly names: Map<string, string>;
+  readonly type: MachineType;
 }
 
-export function validateDefinition(input: unknown): ValidationResult {
+/** Checks the text of a definition. */
+export function validateDefinitionText(text: string, type: MachineType = 'STANDARD'): ValidationResult {
+  let input: unknown;
+  try {
+    // As on AWS, an empty text is a missing object and not broken JSON.
+    input = text.trim() === '' ? undefined : JSON.parse(text);
+  } catch (thrown) {
+    return { ok: false, diagnostics: [brokenJson(text, thrown)] };
+  }
+  return validateDefinition(input, type);
+}
+
+function brokenJson(text: string, thrown: unknown): ValidationDiagnostic {
+  const code = 'INVALID_JSON_DESCRIPTION';
+  const token = /^\s*([\p{ID_Start}$_][\p{ID_Continue}$]*)/u.exec(text);
+  const [before = '', word = ''] = token ?? [];
+  if (token === null || ['true', 'false', 'null'].includes(word)) {
+    return { code, message: thrown instanceof Error ? thrown.message : String(thrown), location: '' };
+  }
+  const lines = before.split('\n');
+  const location = `[Source: (String)"${text}"; line: ${lines.length}, column: ${(lines.at(-1) ?? '').length + 1}]`;
+  const expected = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
+  return { code, message: `Unrecognized token '${word}': was expecting ${expected}\n at ${location}`, location };
+}
+
+export function validateDefinition(input: unknown, type: MachineType = 'STANDARD'): ValidationResult {
   const diagnostics: ValidationDiagnostic[] = [];
   const report: Report = (location, message, code = 'SCHEMA_VALIDATION_FAILED') => {
     diagnostics.push({ code, message, location });
   };
-  if (!isObject(input)) report('/', 'Definition must be a valid JSON object');
+  if (!isObject(input)) report('', 'Definition must be a valid JSON object');
   else if (deeperThan(input, maxDepth)) report('/', `The definition is nested deeper than ${maxDepth} levels`);
-  else checkMachine(input, report);
+  else checkMachine(input, type, report);
   return diagnostics.length === 0
     ? { ok: true, definition: input as unknown as Definition }
     : { ok: false, diagnostics };
 }
 
-function checkMachine(machine: Raw, report: Report): void {
+function checkMachine(machine: Raw, type: MachineType, report: Report): void {
   const language = machine['QueryLanguage'];
   if (language !== undefined && language !== 'JSONata' && language !== 'JSONPath') {
     report('/QueryLanguage', "The value of 'QueryLanguage' must be one of [JSONPath, JSONata]");
   }
   walkFields(machine, machineFields, '', report);
-  checkScope(machine, '', { language, hasVariable: () => false, names: new Map() }, report);
+  checkScope(machine, '', { language, hasVariable: () => false, names: new Map(), type }, report);
 }
 
 const text: Check = (value, location, report) => {
@@ -135,7 +169,17 @@ function checkState(name: string, state: Raw, location: string, around: Surround
     checkExclusions(state, location, report);
     checkEnding(state, location, report);
   }
+  if (type === 'Task' && around.type === 'EXPRESS') checkExpress(state['Resource'], `${location}/Resource`, report);
   for (const [scope, at] of innerScopes(state, location)) checkScope(scope, at, around, report);
+}
+
+function checkExpress(resource: unknown, location: string, report: Report): void {
+  const pattern = typeof resource === 'string' ? parseResource(resource)?.pattern : undefined;
+  if (pattern === 'sync' || pattern === 'waitForTaskToken') {
+    report(location, `Express state machine does not support '.${pattern}' service integration `);
+  } else if (pattern === 'activity') {
+    report(location, 'Express state machine does not support Activity ARN');
+  }
 }
 
 function innerScopes(state: Raw, location: string): readonly (readonly [Raw, string])[] {
@@ -230,7 +274,8 @@ function checkTransitions(startAt: unknown, states: Raw, location: string, repor
     for (const [part, at] of assigningParts(state)) reach(part['Next'], `${location}/States/${name}${at}/Next`, 'Next');
     reach(state['Default'], `${location}/States/${name}/Default`, 'Default');
   }
-  for (const name of Object.keys(states)) {
+  // Without a start nothing is reached, and saying so of every state would not help.
+  for (const name of reached.size === 0 ? [] : Object.keys(states)) {
     if (!reached.has(name)) {
       report(`${location}/States/${name}`, `State "${name}" is not reachable.`, 'MISSING_TRANSITION_TARGET');
     }

@@ -50,7 +50,10 @@ export async function startMap(turn: Turn, thread: Thread, state: MapState): Pro
 
 /** Goes on with a Parallel or Map whose children run: starts the next ones, or ends it when all have ended. */
 export function continueFan(turn: Turn, thread: Thread, fan: Fan): void {
-  if (fan.run !== undefined) return continueMapRun(turn, thread, fan, fan.run);
+  if (fan.run !== undefined) {
+    continueMapRun(turn, thread, fan, fan.run);
+    return;
+  }
   const { Type: type } = stateOf(thread);
   while (type === 'Map' && hasRoom(fan)) {
     record(

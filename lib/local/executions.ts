@@ -8,7 +8,7 @@ import { appendFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
 import { systemClock } from '../engine/clock.ts';
-import type { EnginePorts, Journal, JournalRecord, TaskRunner } from '../engine/ports.ts';
+import type { EnginePorts, Journal, JournalRecord, ObjectSource, TaskRunner } from '../engine/ports.ts';
 import { type ExecutionHandle, resumeExecution, startExecution } from '../engine/run.ts';
 import { BunsuiError } from '../errors.ts';
 import { makeFolder, readIfThere, safeFileName } from './durable-files.ts';
@@ -76,6 +76,8 @@ export interface ExecutionsOptions {
   readonly stateDir: string;
   readonly machines: MachineStore;
   readonly tasks: TaskRunner;
+  /** What distributed Maps read. */
+  readonly objects?: ObjectSource;
   readonly log: RuntimeLog;
   /** Rejects with BS4003 when a function of that name is not whole on the disk. */
   readonly checkFunctions: (names: readonly string[]) => Promise<void>;
@@ -151,7 +153,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     const definition = await machines.definition(entry.header.definition);
     const { content, journal } = await openJournal(entry.path);
     if (closing) return journal.close();
-    const ports = portsOf(options.tasks, journal);
+    const ports = portsOf(options, journal);
     track(drive(entry, resumeExecution(ports, { ...identityOf(entry.header), definition }, content.records), journal));
   };
   const resumed = (entry: Entry): Promise<void> => {
@@ -168,7 +170,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     const { input, startedAtMs } = entry.header;
     const start = { ...identityOf(entry.header), definition, input, startedAtMs };
     try {
-      const handle = startExecution(portsOf(options.tasks, journal), start);
+      const handle = startExecution(portsOf(options, journal), start);
       const begun = firstEvents(handle);
       track(drive(entry, handle, journal));
       await begun;
@@ -391,8 +393,15 @@ function nextNews(entry: Entry, signal: AbortSignal): Promise<void> {
   });
 }
 
-function portsOf(tasks: TaskRunner, journal: Journal): EnginePorts {
-  return { clock: systemClock(), random: Math.random, uuid: randomUUID, tasks, journal };
+function portsOf({ tasks, objects }: ExecutionsOptions, journal: Journal): EnginePorts {
+  return {
+    clock: systemClock(),
+    random: Math.random,
+    uuid: randomUUID,
+    tasks,
+    journal,
+    ...(objects === undefined ? {} : { objects }),
+  };
 }
 
 function identityOf(header: JournalHeader) {

@@ -4,7 +4,8 @@
  * @see https://docs.aws.amazon.com/step-functions/latest/apireference/API_Operations.html
  */
 import { randomUUID } from 'node:crypto';
-import { validateDefinition } from '../asl/validate.ts';
+import { validateDefinitionText } from '../asl/validate.ts';
+import { variableReferences } from '../asl/variable-references.ts';
 import { BunsuiError } from '../errors.ts';
 import { type AwsAnswer, AwsFault, jsonAnswer } from './aws-fault.ts';
 import type { Executions } from './executions.ts';
@@ -27,6 +28,8 @@ import { describeExecution, historyEvent, seconds } from './step-functions-shape
 
 const protocol = 'json-1.0';
 const maxDefinitionBytes = 1_048_576;
+/** ValidateStateMachineDefinition tells of at most this many mistakes. */
+const maxDiagnostics = 100;
 const statuses = ['RUNNING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'];
 
 export interface StepFunctionsParts {
@@ -137,10 +140,34 @@ const operations: Readonly<Record<string, Operation>> = {
   async DescribeStateMachine(parts, input) {
     refuseOthers(input, ['stateMachineArn']);
     const machine = await existingMachine(parts, input);
+    const references = variableReferences(await parts.machines.definition(machine.definition));
     return {
       ...(await describeMachine(parts.machines, machine)),
+      ...(Object.keys(references).length === 0 ? {} : { variableReferences: references }),
       status: 'ACTIVE',
       creationDate: seconds(machine.createdAtMs),
+    };
+  },
+
+  async ValidateStateMachineDefinition(_parts, input) {
+    refuseOthers(input, ['definition', 'type', 'severity', 'maxResults']);
+    const type = optionalString(input, 'type') ?? 'STANDARD';
+    if (type !== 'STANDARD' && type !== 'EXPRESS') {
+      throw new AwsFault('ValidationException', 'the type must be STANDARD or EXPRESS');
+    }
+    const checked = validateDefinitionText(requiredString(input, 'definition'), type);
+    const most = optionalNumber(input, 'maxResults') ?? 0;
+    const all = checked.ok ? [] : checked.diagnostics;
+    const diagnostics = all.slice(0, most === 0 ? maxDiagnostics : Math.min(most, maxDiagnostics));
+    return {
+      result: checked.ok ? 'OK' : 'FAIL',
+      diagnostics: diagnostics.map(({ code, message, location }) => ({
+        severity: 'ERROR',
+        code,
+        message,
+        ...(location === '' ? {} : { location }),
+      })),
+      truncated: diagnostics.length < all.length,
     };
   },
 
@@ -332,15 +359,12 @@ function refuseVersions(input: JsonInput): void {
 function checkDefinition(text: string): void {
   const refuse = (why: string) => new AwsFault('InvalidDefinition', `Invalid State Machine Definition: '${why}'`);
   if (Buffer.byteLength(text) > maxDefinitionBytes) throw refuse(`larger than ${maxDefinitionBytes} bytes`);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw refuse(`INVALID_JSON_DESCRIPTION: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  const result = validateDefinition(value);
+  const result = validateDefinitionText(text);
   if (result.ok) return;
+  const where = (location: string) => (location === '' ? '' : ` at ${location}`);
   throw refuse(
-    result.diagnostics.map(({ code, message, location }) => `${code}: ${message} at ${location}`).join(', '),
+    result.diagnostics
+      .map(({ code, message, location }) => `${code}: ${message.trimEnd()}${where(location)}`)
+      .join(', '),
   );
 }

@@ -86,7 +86,7 @@ describe('accepted', () => {
 
 describe('refused', () => {
   test.each<[string, unknown, readonly string[]]>([
-    ['no object', 'text', ['/: Definition must be a valid JSON object']],
+    ['no object', 'text', [': Definition must be a valid JSON object']],
     ['an empty machine', { QueryLanguage: 'JSONata' }, ['/: These fields are required: [States, StartAt]']],
     [
       'no states',
