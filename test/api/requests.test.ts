@@ -113,6 +113,29 @@ describe('an address', () => {
     ]);
   });
 
+  it.each([
+    '/v1/sessions/%',
+    '/v1/sessions/%E0%A4%A',
+    '/v1/sessions/%00',
+    '/v1/sessions/a%2Fb',
+    '/v1/sessions/..%2F..%2Fx',
+    `/v1/sessions/${'x'.repeat(5_000)}`,
+    '/v1/sessions/dedup%23x',
+    '/v1/sessions/a%20b/jobs',
+    '/v1/sessions/x/jobs?%00=%',
+    '/v1/pipelines/__proto__/sessions',
+    '/',
+    '/v1',
+    '/v1/',
+    '/v2/sessions',
+  ])('that is odd is refused: %s', async (path) => {
+    for (const method of ['GET', 'POST']) {
+      const { status } = await world.call(method, path);
+      expect([400, 404, 405]).toContain(status);
+    }
+    expect(world.failures).toStrictEqual([]);
+  });
+
   it('says which methods it takes', async () => {
     const { status, headers, body } = await world.call<Refused>('POST', '/v1/sessions/x');
     expect([status, headers.get('allow'), body.error.code, body.error.message]).toStrictEqual([

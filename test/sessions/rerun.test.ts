@@ -11,6 +11,7 @@ import { endSession } from '../../lib/sessions/end-session.ts';
 import { registerPipeline } from '../../lib/sessions/pipelines.ts';
 import { planRerun, type RerunDeps } from '../../lib/sessions/plan-rerun.ts';
 import { rerunSession } from '../../lib/sessions/rerun.ts';
+import { continueQueued } from '../../lib/sessions/overlap.ts';
 import { startSession } from '../../lib/sessions/start-session.ts';
 import { getSession } from '../../lib/sessions/store.ts';
 import { type Cloud, cloudOn, machineArn } from './cloud.ts';
@@ -345,5 +346,52 @@ describe('a rerun by a new execution', () => {
     expect(await refusal(rerunSession(deps, { session }))).toBe(
       `BS3008 the input of session ${session} is not kept any more`,
     );
+  });
+});
+
+describe('a crash at any call of a rerun', () => {
+  /** The clients, of which the n-th call is cut off, before it reaches AWS or before its answer is heard. */
+  function crashing(at: number, when: 'before' | 'after'): RerunDeps & { readonly calls: () => number } {
+    let calls = 0;
+    const cut = async (call: () => Promise<unknown>): Promise<unknown> => {
+      calls += 1;
+      const crashes = calls === at;
+      if (crashes && when === 'before') throw new Error('crash');
+      const answered = await call();
+      if (crashes) throw new Error('crash');
+      return answered;
+    };
+    return {
+      ...deps,
+      db: { send: ((command: never) => cut(() => deps.db.send(command))) as RerunDeps['db']['send'] },
+      s3: { send: ((command: never) => cut(() => deps.s3.send(command))) as RerunDeps['s3']['send'] },
+      sfn: { send: ((command: never) => cut(() => deps.sfn.send(command))) as RerunDeps['sfn']['send'] },
+      calls: () => calls,
+    };
+  }
+
+  it.each(['redrive', 'new-execution'] as const)('by %s leaves one run, which the next one finds', async (road) => {
+    await failed();
+    const whole = crashing(0, 'before');
+    await rerunSession(whole, { session, road });
+    const ends: string[] = [];
+    for (let at = 1; at <= whole.calls(); at += 1) {
+      for (const when of ['before', 'after'] as const) {
+        const started = await startSession(deps, { pipeline: 'flow', input: { day: 'mon' }, trigger: { kind: 'api' } });
+        ({ session_id: session, execution_arn: arn } = started);
+        await failed();
+        await refusal(rerunSession(crashing(at, when), { session, road }));
+        // Whoever asks again; and the reconciler, for what is queued.
+        await refusal(rerunSession(deps, { session, road }));
+        const item = await getSession(deps, session);
+        if (item?.status === 'queued') await continueQueued(deps, item);
+        const executions = [...cloud.executions.values()].filter(({ name }) => name.includes(session));
+        const running = executions.filter(({ status }) => status === 'RUNNING');
+        const redriven = executions.map(({ redriveCount = 0 }) => redriveCount).join();
+        ends.push(`${await statusNow()} ${running.length} runs, redriven ${redriven}`);
+      }
+    }
+    const want = road === 'redrive' ? 'running,1,1 1 runs, redriven 1' : 'running,2, 1 runs, redriven 0,0';
+    expect([whole.calls(), [...new Set(ends)]]).toStrictEqual([road === 'redrive' ? 8 : 7, [want]]);
   });
 });
