@@ -116,7 +116,7 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
     reconcile: [
       ...end,
       byIndex(tables.sessions.byStatusIndex.name),
-      machines('ListExecutions'),
+      machines('ListExecutions', 'ListStateMachineVersions', 'DeleteStateMachineVersion'),
       { actions: ['states:ListStateMachines'], resources: ['*'], wildcard: 'delivery' },
     ],
     'record-events': [

@@ -17,6 +17,7 @@ import { executionsOf, type ListedExecution, machinesOf } from './executions-of.
 import type { PipelineItem, SessionItem } from './items.ts';
 import { findLiveSession } from './live-session.ts';
 import { reopenSession } from './live-store.ts';
+import { isPruningTime, pruneVersions } from './machine-versions.ts';
 import type { Notice } from './notice.ts';
 import { isInOutbox, leaveOutbox, listOutbox, noticeOf, publishNotice } from './notices.ts';
 import { readOpenSessions } from './open-sessions.ts';
@@ -131,6 +132,7 @@ async function listExecutions(sweep: Sweep): Promise<ReadonlyMap<string, ListedE
     for (const machine of await machinesOf(deps.sfn, deps.deployments?.machines ?? '')) {
       try {
         for (const one of await executionsOf(deps.sfn, machine, since, maxPages)) found.set(one.executionArn, one);
+        if (deps.deployments !== undefined && isPruningTime(deps.now())) await pruneVersions(deps.sfn, machine, deps.now());
       } catch (error) {
         problems.push({ execution_arn: machine.replace(':stateMachine:', ':execution:'), error });
       }
