@@ -132,7 +132,8 @@ async function listExecutions(sweep: Sweep): Promise<ReadonlyMap<string, ListedE
     for (const machine of await machinesOf(deps.sfn, deps.deployments?.machines ?? '')) {
       try {
         for (const one of await executionsOf(deps.sfn, machine, since, maxPages)) found.set(one.executionArn, one);
-        if (deps.deployments !== undefined && isPruningTime(deps.now())) await pruneVersions(deps.sfn, machine, deps.now());
+        if (deps.deployments !== undefined && isPruningTime(deps.now()))
+          await pruneVersions(deps.sfn, machine, deps.now());
       } catch (error) {
         problems.push({ execution_arn: machine.replace(':stateMachine:', ':execution:'), error });
       }
