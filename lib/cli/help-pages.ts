@@ -1,6 +1,7 @@
 /** Examples first, then notes: what each command's page says beyond its options. */
 import type { HelpPage } from './help.ts';
 import { notifyPages } from './notify-commands.ts';
+import { schedulePages } from './schedule-commands.ts';
 
 const sessionNote = 'SESSION is an id, its beginning or end as long as only one session has it, or "latest".';
 const runNote =
@@ -9,6 +10,7 @@ const runNote =
 
 export const pages: { readonly [command: string]: HelpPage } = {
   ...notifyPages,
+  ...schedulePages,
   run: {
     examples: [
       ['bunsui run pipelines/flights/pipeline.ts', 'run with the defaults of its input'],

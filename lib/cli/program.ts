@@ -5,6 +5,7 @@ import { Command, Option } from 'commander';
 import type { CommandContext } from './context.ts';
 import { addDeployCommands } from './deploy-commands.ts';
 import { helpText } from './help.ts';
+import { addScheduleCommands } from './schedule-commands.ts';
 import { addSessionCommands } from './session-commands.ts';
 import { overview } from './overview.ts';
 import { pages } from './help-pages.ts';
@@ -101,6 +102,7 @@ export function buildProgram(
   });
   addRun(program, context, run);
   addSessionCommands(program, context, run);
+  addScheduleCommands(program, context, run);
   addNotify(program, context, run);
   addRest(program, context, run);
   addDeployCommands(program, context, run);

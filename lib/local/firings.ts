@@ -106,7 +106,8 @@ export async function openFirings(
         const why = silentTrigger(trigger);
         if (why !== undefined) log('warn', `trigger ${trigger.id} of ${firings.pipeline} hears nothing here: ${why}`);
       }
-      const nowMs = Date.now();
+      // Whole seconds, as AWS tells them: due times of a rate are counted from here.
+      const nowMs = Math.floor(Date.now() / 1000) * 1000;
       await store.change((before) => {
         const others = before.schedules.filter(({ owner }) => owner?.pipeline !== firings.pipeline);
         const own = firings.schedules.map((spec) => {

@@ -54,7 +54,7 @@ export function schedulerService(store: ScheduleStore, place: Place, log: Runtim
 
 const operations: { readonly [route: string]: (call: Call) => Promise<object> } = {
   async 'POST schedules/*'({ store, place, request, name }) {
-    const schedule = readSchedule(name, readJson(request.body), Date.now());
+    const schedule = readSchedule(name, readJson(request.body), wholeSecond());
     await store.change((before) => {
       requireGroup(store, schedule.group);
       if (before.schedules.some((one) => isSame(one, schedule))) {
@@ -66,7 +66,7 @@ const operations: { readonly [route: string]: (call: Call) => Promise<object> } 
   },
 
   async 'PUT schedules/*'({ store, place, request, name }) {
-    const schedule = readSchedule(name, readJson(request.body), Date.now());
+    const schedule = readSchedule(name, readJson(request.body), wholeSecond());
     requireSchedule(store, schedule);
     await store.change((before) => withSchedule(before, schedule, (old) => updated(old, schedule)));
     return { ScheduleArn: arnOf(place, schedule) };
@@ -250,6 +250,11 @@ const served = [
   'ClientToken',
   'Target',
 ];
+
+/** As AWS tells times: due times of a rate are counted from the schedule's creation. */
+function wholeSecond(): number {
+  return Math.floor(Date.now() / 1000) * 1000;
+}
 
 function readSchedule(name: string, input: JsonInput, nowMs: number): StoredSchedule {
   refuseOthers(input, served);

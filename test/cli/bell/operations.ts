@@ -1,0 +1,9 @@
+import { lambda } from 'bunsui';
+import * as z from 'zod';
+
+/** Gives back what it is given. */
+export const ring = lambda('ring', {
+  entry: './ring.ts',
+  input: z.object({ what: z.string() }),
+  output: z.object({ rung: z.string() }),
+});

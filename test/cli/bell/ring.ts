@@ -1,0 +1,3 @@
+import { ring } from './operations.ts';
+
+export const handler = ring.handler(async ({ what }) => ({ rung: what }));
