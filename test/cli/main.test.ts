@@ -14,10 +14,17 @@ const commands = [
   'session watch',
   'session list',
   'session show',
+  'session cancel',
+  'session rerun',
   'session resume',
   'logs',
   'graph',
   'compile',
+  'deploy',
+  'bootstrap',
+  'stack',
+  'stack list',
+  'stack destroy',
 ];
 
 describe('help', () => {
@@ -28,9 +35,13 @@ describe('help', () => {
     const lines = first?.out.trimEnd().split('\n') ?? [];
     expect(lines.length).toBeLessThanOrEqual(24);
     expect(lines.filter((line) => line.length > 80)).toStrictEqual([]);
-    for (const command of commands.filter((name) => name !== 'session')) {
-      expect(lines.some((line) => line.startsWith(`  ${command} `))).toBe(true);
-    }
+    // Of a group its commands stand there, several on one line: `stack list|destroy`.
+    const shown = lines.flatMap((line) => {
+      const [, group = '', names = ''] = /^(?:[A-Z]\w+)? {2,}([a-z]+ )?([a-z]+(?:\|[a-z]+)*)(?: |$)/.exec(line) ?? [];
+      return names.split('|').map((name) => `${group}${name}`);
+    });
+    const groups = commands.filter((name) => commands.some((other) => other.startsWith(`${name} `)));
+    for (const command of commands.filter((name) => !groups.includes(name))) expect(shown).toContain(command);
     for (const code of Object.values(exitCodes)) expect(first?.out).toContain(String(code));
   });
 
@@ -88,13 +99,18 @@ describe('help', () => {
     expect([...new Set(names.filter((name) => name !== undefined))].toSorted()).toStrictEqual([
       'bunsui.ts',
       'cli/context.ts',
+      'cli/deploy-commands.ts',
       'cli/exit-codes.ts',
       'cli/help-pages.ts',
       'cli/help.ts',
       'cli/main.ts',
+      'cli/notify-commands.ts',
       'cli/options.ts',
+      'cli/overview.ts',
       'cli/platform-target.ts',
       'cli/program.ts',
+      'cli/schedule-commands.ts',
+      'cli/session-commands.ts',
       'cli/suggest.ts',
       'cli/terminal.ts',
       'commander',

@@ -1,6 +1,9 @@
 /** Commands against a deployed platform: the code that runs against AWS, with this machine's runtime at the other end. */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Deployed, deployed } from './deployed.ts';
 
 const shop = fileURLToPath(new URL('./shop/shop.ts', import.meta.url));
@@ -80,6 +83,53 @@ describe('a session on a platform', () => {
         expect.stringMatching(/^ {4}job at .*shop\.ts:26:\d+$/),
         '    last log lines',
       ],
+    ]);
+  });
+
+  it('is run again from its failure, after a plan', async () => {
+    const line = ['session', 'start', 'shop', '-p', 'orders=1', '-p', 'flaw=broken', '--wait', '--json', ...on];
+    const failed = await there.bunsui(line);
+    const { session } = JSON.parse(failed.out.trimEnd().split('\n').at(-1) ?? '{}');
+    const plan = await there.bunsui(['session', 'rerun', session, '--plan', ...on]);
+    const planJson = await there.bunsui(['session', 'rerun', session, '--plan', '--json', ...on]);
+    const again = await there.bunsui(['session', 'rerun', session, ...on]);
+    const watched = await there.bunsui(['session', 'watch', session, '--json', ...on]);
+    const running = await there.bunsui(['session', 'cancel', session, ...on]);
+    const rerun = await there.bunsui(['session', 'rerun', session, '--json', ...on]);
+    const followed = await there.bunsui(['session', 'watch', session, ...on]);
+    const said = [
+      expect.stringMatching(/^session ID of shop [0-9a-f]{12}, by a new execution: it cannot be redriven/),
+      '  runs   count, hold, price, recount',
+      '  keeps  nothing',
+    ];
+    expect([plan.code, fixed(plan.out, session)]).toStrictEqual([0, [...said, '']]);
+    expect(JSON.parse(planJson.out)).toMatchObject({ type: 'rerun.plan', road: 'new-execution', keeps: [] });
+    expect(again.err).toBe('');
+    expect([again.code, fixed(again.out, session)]).toStrictEqual([
+      0,
+      [...said, '', '  bunsui session watch ID --platform bunsuidev  follow it to its end', ''],
+    ]);
+    expect([watched.code, watched.out.includes('"status":"failed"')]).toStrictEqual([1, true]);
+    expect([running.code, running.err.split('\n')[0]]).toStrictEqual([
+      6,
+      `error[BS3005]: session ${session} has ended as failed`,
+    ]);
+    expect([JSON.parse(rerun.out), followed.code]).toMatchObject([{ type: 'session.resumed', generation: 3 }, 1]);
+  });
+
+  it('is cancelled while it runs', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'bunsui-held-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const line = ['session', 'start', 'shop', '-p', 'orders=1', '-p', `folder=${folder}`, '--json', ...on];
+    const { session } = JSON.parse((await there.bunsui(line)).out);
+    await expect.poll(() => existsSync(join(folder, 'began.txt')), { timeout: 20_000 }).toBe(true);
+    const cancelled = await there.bunsui(['session', 'cancel', session, '--reason', 'enough', ...on]);
+    const watched = await there.bunsui(['session', 'watch', session, '--json', ...on]);
+    const again = await there.bunsui(['session', 'cancel', session, '--json', ...on]);
+    expect([cancelled.out, watched.code, JSON.parse(again.out).outcome]).toStrictEqual([
+      `session ${session} is being stopped\n`,
+      1,
+      'exists',
     ]);
   });
 

@@ -1,11 +1,11 @@
 /** CDK on LocalStack: the command line that people use, against the endpoint of the tests. */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { inject } from 'vitest';
+import { expect, inject } from 'vitest';
 import { clientEnvironment } from '../../localstack/server.ts';
 import { allowedTypes } from './allowed-types.ts';
 
@@ -34,7 +34,7 @@ export function cdkApp(entry: string): CdkApp {
   const assembly = mkdtempSync(join(tmpdir(), 'bunsui-assembly-'));
   const deployed = ['--app', assembly, '--all'];
   return {
-    bootstrap: () => run(['bootstrap', 'aws://000000000000/us-east-1']).then(requireSuccess),
+    bootstrap: () => bootstrapOnce(() => run(['bootstrap', 'aws://000000000000/us-east-1']).then(requireSuccess)),
     synth: (context = {}) =>
       run([
         'synth',
@@ -52,6 +52,25 @@ export function cdkApp(entry: string): CdkApp {
     destroy: () => run(['destroy', ...deployed, '--force']).then(requireSuccess),
     close: () => rm(assembly, { recursive: true, force: true }),
   };
+}
+
+/**
+ * Makes LocalStack ready for deployments, or waits until another test file has: two that do it at once would meet in
+ * one stack.
+ */
+export async function bootstrapOnce(bootstrap: () => Promise<void>): Promise<void> {
+  // Goes with the run's other temporary files.
+  const place = join(inject('localstack').temporary, 'bootstrap');
+  const isMine = await mkdir(place).then(
+    () => true,
+    () => false,
+  );
+  if (isMine) {
+    await bootstrap();
+    await writeFile(join(place, 'done'), '');
+    return;
+  }
+  await expect.poll(() => existsSync(join(place, 'done')), { timeout: 60_000, interval: 100 }).toBe(true);
 }
 
 interface Ended {

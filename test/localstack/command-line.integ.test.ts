@@ -1,0 +1,229 @@
+/** The command line from bootstrap to destroy: what somebody types who knows no CDK, each command a process of its own. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { clientEnvironment } from '../../localstack/server.ts';
+import { bunsui, type Ran } from '../cli/command-line.ts';
+import { bootstrapOnce, requireNothingLeftOut } from './harness.ts';
+import { installBunsui, runScript, scriptOf } from './workflow.ts';
+
+const shop = fileURLToPath(new URL('../cli/shop/shop.ts', import.meta.url));
+const { AWS_ENDPOINT_URL: endpoint = '', ...environment } = clientEnvironment(inject('localstack'));
+const at = ['--endpoint-url', endpoint];
+const on = ['--platform', 'bunsuicli', ...at];
+
+type Line = { readonly type: string; readonly [field: string]: unknown };
+const linesOf = ({ out }: Ran): readonly Line[] =>
+  out
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Line);
+const last = (ran: Ran) => linesOf(ran).at(-1);
+
+let folder = '';
+const type = (...args: readonly string[]) => bunsui(args, { cwd: folder, environment });
+
+/** Runs a command that is to succeed. */
+async function typed(...args: readonly string[]): Promise<Ran> {
+  const ran = await type(...args);
+  if (ran.code !== 0) throw new Error(`bunsui ${args.join(' ')} ended with ${ran.code}:\n${ran.err}${ran.out}`);
+  return ran;
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'bunsui-command-line-'));
+  writeFileSync(
+    join(folder, 'bunsui.json'),
+    JSON.stringify({
+      pipelines: [shop],
+      params: { removal: 'retain' },
+      stages: { cli: { params: { removal: 'destroy', 'env.GREETING': 'hello' } }, other: {} },
+    }),
+  );
+  await bootstrapOnce(async () => void (await typed('bootstrap', ...at)));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('a pipeline', () => {
+  it('is planned, and deployed only when somebody agrees', async () => {
+    const asked = await type('deploy', '--stage', 'cli', '--json', ...at);
+    const stacks = linesOf(asked).filter((line) => line.type === 'plan');
+    expect([asked.code, stacks.map(({ stack, is_new }) => [stack, is_new]), asked.err.split('\n')]).toStrictEqual([
+      2,
+      [
+        ['bunsuicli', true],
+        ['bunsuicli-shop', true],
+      ],
+      ['error[BS2001]: this has to be confirmed, and there is no terminal to ask on', '  = help: give --yes', ''],
+    ]);
+
+    const deployed = await typed('deploy', '--stage', 'cli', '--yes', '--json', ...at);
+    requireNothingLeftOut(readFileSync(inject('localstack').log, 'utf8'));
+    const events = linesOf(deployed).filter((line) => line.type === 'stack.event');
+    expect([last(deployed), events.length > 20]).toStrictEqual([
+      {
+        v: 1,
+        type: 'deployed',
+        at: expect.any(String),
+        platform: 'bunsuicli',
+        pipelines: ['shop'],
+        changed: ['bunsuicli', 'bunsuicli-shop'],
+        duration_ms: expect.any(Number),
+      },
+      true,
+    ]);
+    const again = await type('deploy', '--stage', 'cli', '--plan', ...at);
+    expect([again.code, again.out]).toStrictEqual([0, '\nbunsuicli  no changes\n\nbunsuicli-shop  no changes\n\n']);
+    const listed = linesOf(await typed('stack', 'list', '--json', ...at)).filter(
+      ({ platform }) => platform === 'bunsuicli',
+    );
+    expect(listed.map(({ name, kind, pipeline, status }) => [name, kind, pipeline, status])).toStrictEqual([
+      ['bunsuicli', 'platform', undefined, 'CREATE_COMPLETE'],
+      ['bunsuicli-shop', 'pipeline', 'shop', 'CREATE_COMPLETE'],
+    ]);
+  }, 200_000);
+
+  it('runs there as it runs here', async () => {
+    const started = await typed('session', 'start', 'shop', '-p', 'orders=2', '--wait', '--json', ...on);
+    const { session, output, jobs } = last(started) as Line & { readonly session: string };
+    expect([linesOf(started).map((line) => line.type)[0], output, jobs]).toStrictEqual([
+      'session.started',
+      {
+        total: 30,
+        prices: [
+          { order: 1, total: 10 },
+          { order: 2, total: 20 },
+        ],
+        held: false,
+      },
+      { completed: 4, skipped: 1 },
+    ]);
+
+    const [list, page, logs, watched] = await Promise.all([
+      typed('session', 'list', '--json', '--pipeline', 'shop', ...on),
+      typed('session', 'show', session, '--json', ...on),
+      typed('logs', session, '--job', 'prices', '--json', ...on),
+      typed('session', 'watch', session, '--json', ...on),
+    ]);
+    const shown = last(page) as Line & {
+      readonly jobs: readonly { readonly job_id: string; readonly job_status: string }[];
+    };
+    expect(linesOf(list).map(({ session_id, status, interrupted }) => [session_id, status, interrupted])).toStrictEqual(
+      [[session, 'completed', false]],
+    );
+    expect([shown['status'], shown.jobs.map((job) => `${job.job_id} ${job.job_status}`)]).toStrictEqual([
+      'completed',
+      [
+        'count completed',
+        'hold completed',
+        'prices completed',
+        'prices[0]/price completed',
+        'prices[1]/price completed',
+        'recount skipped',
+      ],
+    ]);
+    const told = linesOf(logs).map(({ job_id: job }) => job);
+    expect([...new Set(told)].toSorted()).toStrictEqual(['prices[0]/price', 'prices[1]/price']);
+    expect(last(watched)).toMatchObject({ type: 'session.ended', session, status: 'completed', output });
+  });
+
+  it('that fails ends with 1, and is run again from there', async () => {
+    const failed = await type(
+      'session',
+      'start',
+      'shop',
+      '-p',
+      'orders=1',
+      '-p',
+      'flaw=broken',
+      '--wait',
+      '--json',
+      ...on,
+    );
+    const { session, error } = last(failed) as Line & { readonly session: string };
+    expect([failed.code, error]).toMatchObject([1, { name: 'RangeError', job: 'prices[0]/price' }]);
+
+    const plan = await typed('session', 'rerun', session, '--plan', '--json', ...on);
+    // LocalStack has no redrive: the road is another one than on AWS.
+    const again = await type('session', 'rerun', session, '--wait', '--json', ...on);
+    expect([last(plan)?.['runs'], again.code, last(again)]).toMatchObject([
+      expect.arrayContaining(['price']),
+      1,
+      { type: 'session.ended', session, status: 'failed' },
+    ]);
+  });
+
+  it('is cancelled', async () => {
+    const held = mkdtempSync(join(folder, 'held-'));
+    const started = await typed('session', 'start', 'shop', '-p', 'orders=1', '-p', `folder=${held}`, '--json', ...on);
+    const { session } = last(started) as Line & { readonly session: string };
+    await expect.poll(() => existsSync(join(held, 'began.txt')), { timeout: 30_000, interval: 100 }).toBe(true);
+    const cancelled = await typed('session', 'cancel', session, '--reason', 'enough', '--json', ...on);
+    // LocalStack lets the function that runs come to its end.
+    writeFileSync(join(held, 'go'), '');
+    const watched = await type('session', 'watch', session, '--json', ...on);
+    const shown = await typed('session', 'show', session, '--json', ...on);
+    expect([last(cancelled)?.['outcome'], watched.code, last(watched)?.['status'], last(shown)]).toMatchObject([
+      'stopping',
+      1,
+      'cancelled',
+      { status: 'cancelled', session_id: session },
+    ]);
+  });
+
+  it('is not found where it is not', async () => {
+    const tries = await Promise.all([
+      type('session', 'list', '--platform', 'absent', ...at),
+      type('session', 'list', ...on, '--region', 'eu-west-1'),
+      type('session', 'start', 'absent', ...on),
+      type('deploy', '--stage', 'nightly', ...at),
+      bunsui(['session', 'list', ...on], {
+        cwd: folder,
+        environment: { AWS_REGION: 'us-east-1', AWS_EC2_METADATA_DISABLED: 'true', HOME: folder },
+      }),
+    ]);
+    expect(tries.map(({ code, err }) => [code, err.split('\n')[0]])).toStrictEqual([
+      [5, 'error[BS2003]: no platform "absent" is deployed in us-east-1'],
+      [5, 'error[BS2003]: no platform "bunsuicli" is deployed in eu-west-1'],
+      [5, 'error[BS3003]: pipeline "absent" is not deployed'],
+      [2, expect.stringMatching(/bunsui\.json has no stage "nightly"$/)],
+      [4, 'error[BS5001]: there are no credentials for AWS'],
+    ]);
+  });
+
+  it('is deployed by the workflow of GitHub: planned first, deployed when something changes', async () => {
+    const project = { pipelines: [shop], params: { removal: 'destroy', 'env.GREETING': 'hi' }, stages: { cli: {} } };
+    writeFileSync(join(folder, 'bunsui.json'), JSON.stringify(project));
+    installBunsui(folder);
+    const script = scriptOf('Plan and deploy');
+    const run = (more: { readonly [name: string]: string }) =>
+      runScript(script, folder, { ...environment, AWS_ENDPOINT_URL: endpoint, STAGE: 'cli', FILES: '', ...more });
+
+    const planned = await run({ PLAN_ONLY: 'true' });
+    expect([planned.code, planned.summary.split('\n').slice(0, 5)]).toStrictEqual([
+      0,
+      ['## Deployment plan', '', '```', '', 'bunsuicli  no changes'],
+    ]);
+    expect(planned.summary).toContain('~ AWS::Lambda::Function Pipeline/Operation-count/Function: Environment');
+    const deployed = await run({ PLAN_ONLY: 'false' });
+    const ended = deployed.printed.split('\n').find((line) => line.includes('"type":"deployed"')) ?? '{}';
+    expect([deployed.code, JSON.parse(ended).changed]).toStrictEqual([0, ['bunsuicli-shop']]);
+    const again = await run({ PLAN_ONLY: 'false' });
+    expect([again.code, again.printed.trim().split('\n')]).toStrictEqual([
+      0,
+      expect.arrayContaining(['bunsuicli  no changes', 'bunsuicli-shop  no changes']),
+    ]);
+    const wrong = await run({ PLAN_ONLY: 'false', STAGE: 'nightly' });
+    expect([wrong.code, wrong.printed.includes('has no stage "nightly"')]).toStrictEqual([2, true]);
+  }, 200_000);
+
+  it('goes with its platform, and what is to be kept is said', async () => {
+    const destroyed = await typed('stack', 'destroy', 'bunsuicli', '--yes', ...at);
+    const left = linesOf(await typed('stack', 'list', '--json', ...at)).filter(
+      ({ platform }) => platform === 'bunsuicli',
+    );
+    expect([destroyed.out, left]).toStrictEqual(['destroyed bunsuicli-shop, bunsuicli\n', []]);
+  });
+});
