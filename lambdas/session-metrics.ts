@@ -11,8 +11,8 @@ import { metrics as names } from '../lib/storage-layout.ts';
 
 /** Most jobs of one session that have metrics of their own: those that failed, then those that took longest. */
 export const maxMeasuredJobs = 100;
-/** The format takes no more values of a metric in one line. */
-const maxValues = 100;
+/** The format takes 100 values of a metric in one line; at that many Powertools writes the line by itself, and forgets what it is about. */
+const maxValues = 99;
 
 type Line = Pick<Console, 'log'>;
 type Values = { readonly [metric: string]: readonly number[] };

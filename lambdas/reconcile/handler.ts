@@ -1,25 +1,32 @@
 /**
- * Puts the books right, every minute: takes any event. Calls what `session-ended` calls, and Step Functions
+ * Puts the books right, every minute: takes any event. `{"graceSeconds": 0}` puts right at once what is otherwise left
+ * for a minute to whoever is told of it. Calls what `session-ended` calls, and Step Functions
  * (ListStateMachines, ListExecutions, StartExecution).
  */
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
+import * as z from 'zod/mini';
 import type { EndDeps } from '../../lib/sessions/deps.ts';
 import { reconcile } from '../../lib/sessions/reconcile.ts';
-import { functionLogger } from '../function-setup.ts';
+import { functionLogger, parseEvent } from '../function-setup.ts';
 import { lazyReport } from '../lazy-report.ts';
 import { liveDeps } from '../live-setup.ts';
 import { emitSessionMetrics } from '../session-metrics.ts';
 
+/** What is no number of seconds, such as the events of rules, asks for nothing special. */
+const eventSchema = z.object({ graceSeconds: z.optional(z.number().check(z.minimum(0), z.maximum(3_600))) });
+
 const deps: EndDeps = { ...liveDeps(process.env), logs: new CloudWatchLogsClient({}) };
 const logger = functionLogger();
 
-export const handler = middy(async (_event: unknown, context: Context) => {
+export const handler = middy(async (event: unknown, context: Context) => {
+  const { graceSeconds } = parseEvent(eventSchema, event, 'request to put the books right');
   const { problems, ...done } = await reconcile(deps, {
     renderReport: lazyReport,
     onEnded: emitSessionMetrics,
+    ...(graceSeconds === undefined ? {} : { graceMs: graceSeconds * 1_000 }),
     remainingMs: () => context.getRemainingTimeInMillis(),
   });
   for (const { error, ...about } of problems) logger.error('not reconciled', { ...about, error: error as Error });
