@@ -80,6 +80,7 @@ export async function prepareRerun(deps: RerunDeps, request: RerunRequest): Prom
   }
   if (!failedEnds.some((end) => end === item.status)) throw notFailed(item);
   const [execution, pipeline] = await Promise.all([describe(deps, item), currentPipeline(deps, item)]);
+  if (execution?.status === 'RUNNING') requireRedriven(item, execution, request.road);
   const { road, reason } = chooseRoad(item, execution, pipeline, request.road);
   if (road === 'new-execution' && pipeline === undefined) {
     throw new BunsuiError('PipelineError', 'BS3003', `pipeline "${item.pipeline_id}" is not deployed any more`, {
@@ -110,6 +111,22 @@ export function notFailed({ session_id, status }: Pick<SessionItem, 'session_id'
       hint,
     },
   );
+}
+
+/**
+ * An execution that runs, of a session that has ended on record, was redriven a moment ago: the record of it is still to
+ * come, and may be made by us. Or it is being stopped.
+ */
+function requireRedriven(item: SessionItem, execution: DescribeExecutionOutput, road: RerunRoad | undefined): void {
+  const redriven = (execution.redriveCount ?? 0) > (item.redrive_count ?? 0);
+  if (redriven && road !== 'new-execution') return;
+  const { session_id } = item;
+  const what = redriven ? 'runs again already' : 'is still being stopped';
+  throw new BunsuiError('SessionError', 'BS3008', `the execution of session ${session_id} ${what}`, {
+    context: { session_id },
+    hint: 'wait until it has ended',
+    recoverable: true,
+  });
 }
 
 async function describe(deps: RerunDeps, item: SessionItem): Promise<DescribeExecutionOutput | undefined> {
@@ -149,8 +166,8 @@ function chooseRoad(
   wanted: RerunRoad | undefined,
 ): Choice {
   if (wanted === 'new-execution') return { road: wanted, reason: 'as asked for: every job runs' };
-  // One that runs was redriven a moment ago, by somebody whose record of it is still to come.
-  const open = execution?.redriveStatus === 'REDRIVABLE' || execution?.status === 'RUNNING';
+  const runs = execution?.status === 'RUNNING';
+  const open = runs || execution?.redriveStatus === 'REDRIVABLE';
   if (wanted === 'redrive') {
     if (open) return { road: wanted, reason: 'as asked for: jobs that have completed are kept' };
     const message = `session ${item.session_id} cannot be redriven: ${closedTo(execution)}`;
@@ -160,7 +177,7 @@ function chooseRoad(
     });
   }
   if (!open) return { road: 'new-execution', reason: `it cannot be redriven: ${closedTo(execution)}` };
-  const changed = pipeline === undefined ? undefined : changeSince(item, execution, pipeline);
+  const changed = runs || pipeline === undefined ? undefined : changeSince(item, execution, pipeline);
   if (changed !== undefined) return { road: 'new-execution', reason: `${changed}; a redrive would run the old one` };
   return { road: 'redrive', reason: 'its execution can be redriven: jobs that have completed are kept' };
 }

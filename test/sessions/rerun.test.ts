@@ -175,6 +175,26 @@ describe('a plan of a rerun', () => {
     );
   });
 
+  it('refuses what is still being stopped, and a new execution beside one that was redriven in the console', async () => {
+    await failed();
+    const execution = cloud.executions.get(arn);
+    if (execution === undefined) throw new Error('no execution');
+    execution.status = 'RUNNING';
+    expect(await refusal(planRerun(deps, { session }))).toBe(
+      `BS3008 the execution of session ${session} is still being stopped`,
+    );
+    execution.redriveCount = 1;
+    expect(await refusal(rerunSession(deps, { session, road: 'new-execution' }))).toBe(
+      `BS3008 the execution of session ${session} runs again already`,
+    );
+    // What is deployed since changes nothing about what runs.
+    cloud.deps.nowMs += 1_000;
+    const next = { ...artifact, version: 'ffffffffffff' };
+    await registerPipeline(cloud.deps, { artifact: next, stateMachineArn: machineArn });
+    expect(await rerunSession(deps, { session })).toMatchObject({ road: 'redrive', redrive_count: 1 });
+    expect([await statusNow(), tokens]).toStrictEqual([['running', 1, 1], []]);
+  });
+
   it('refuses a session that is none', async () => {
     expect(await refusal(planRerun(deps, { session: 'nobody' }))).toBe('BS3002 no session has the id "nobody"');
   });
@@ -245,9 +265,8 @@ describe('a rerun by redrive', () => {
       ...deps,
       sfn: {
         send: (async (command: unknown) => {
-          const sent = await send(command);
           if (command instanceof RedriveExecutionCommand) await rerunSession(deps, { session, road: 'new-execution' });
-          return sent;
+          return send(command);
         }) as Cloud['deps']['sfn']['send'],
       },
     };
