@@ -3,6 +3,8 @@
  * wrappers and bookkeeping must agree on. Table and key names are the ones users know.
  */
 
+import { gateAttributes } from './gate-layout.ts';
+
 /** Physical names for one platform. `prefix` defaults to `bunsui`. */
 export interface PlatformNames {
   readonly sessionsTable: string;
@@ -26,7 +28,12 @@ export function platformNames(options: {
   };
 }
 
-/** Key attribute names and index names of the three tables. All keys are strings. */
+/** The table of gates: nobody but machines, functions of jobs and deployments has to do with it. */
+export function gatesTableName(prefix = 'bunsui'): string {
+  return `${prefix}-gates`;
+}
+
+/** Key attribute names and index names of the tables. All keys are strings. */
 export const tables = {
   sessions: {
     partitionKey: 'session_id',
@@ -41,6 +48,11 @@ export const tables = {
     byStatusIndex: { name: 'job-history-by-status-index', partitionKey: 'job_status', sortKey: 'job_timestamp' },
   },
   pipelines: { partitionKey: 'pipeline_id', sortKey: 'version' },
+  gates: {
+    partitionKey: gateAttributes.partitionKey,
+    sortKey: gateAttributes.sortKey,
+    timeToLive: gateAttributes.expires,
+  },
 } as const;
 
 /** Environment variables that operation wrappers and bookkeeping functions read. */
@@ -48,6 +60,7 @@ export const environment = {
   sessionsTable: 'BUNSUI_SESSIONS_TABLE',
   jobHistoryTable: 'BUNSUI_JOB_HISTORY_TABLE',
   pipelinesTable: 'BUNSUI_PIPELINES_TABLE',
+  gatesTable: 'BUNSUI_GATES_TABLE',
   bucket: 'BUNSUI_BUCKET',
   /** ARN of state machines up to the name, where CloudFormation deploys pipelines; not set where nobody does. */
   machines: 'BUNSUI_MACHINES',
@@ -86,6 +99,7 @@ export const platformParameters = [
   'bucket',
   'channels',
   'dead-letter-queue',
+  'gates-table',
   'job-history-table',
   'log-group',
   'machines',

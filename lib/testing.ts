@@ -9,7 +9,9 @@ import { virtualClock } from './engine/clock.ts';
 import { startExecution } from './engine/run.ts';
 import { BunsuiError } from './errors.ts';
 import type { Json } from './ir/expressions.ts';
+import type { GateWork } from './gate-layout.ts';
 import { nearest } from './ir/spelling.ts';
+import { type GatesInMemory, gatesInMemory } from './testing/gates.ts';
 import { runHandler } from './wrapper/wrap-handler.ts';
 
 /** What a function in place of an operation is told beside its input. */
@@ -93,6 +95,7 @@ export async function runPipeline(pipeline: Pipeline, options: TestOptions): Pro
   const startMs = (options.startAt ?? new Date('2026-01-01T00:00:00Z')).getTime();
   const clock = virtualClock(startMs);
   const attempts: TestAttempt[] = [];
+  const gates = gatesInMemory();
   let ids = 0;
   const machine = `arn:aws:states:us-east-1:000000000000:stateMachine:${pipeline.id}`;
   const handle = startExecution(
@@ -101,7 +104,11 @@ export async function runPipeline(pipeline: Pipeline, options: TestOptions): Pro
       random: options.random ?? (() => 0.5),
       uuid: () => `00000000-0000-4000-8000-${String(ids++).padStart(12, '0')}`,
       journal: { append: async () => {} },
-      tasks: { run: (task) => runOperation(pipeline, options.operations, clock, startMs, attempts, task.arguments) },
+      tasks: {
+        run: (task, signal) =>
+          gates.run(task, signal) ??
+          runOperation(pipeline, options.operations, clock, startMs, attempts, gates, task.arguments),
+      },
     },
     {
       executionArn: machine.replace(':stateMachine:', ':execution:').concat(':test'),
@@ -169,7 +176,12 @@ function checkFunctions(pipeline: Pipeline, given: TestOptions['operations']): v
 type Call = {
   readonly FunctionName: string;
   readonly Payload: {
-    readonly bunsui: { readonly job: string; readonly operation: string; readonly attempt: number };
+    readonly bunsui: {
+      readonly job: string;
+      readonly operation: string;
+      readonly attempt: number;
+      readonly gates?: GateWork;
+    };
     readonly input: Json;
   };
 };
@@ -181,9 +193,11 @@ async function runOperation(
   clock: VirtualTime,
   startMs: number,
   attempts: TestAttempt[],
+  gates: GatesInMemory,
   given: Json,
 ) {
-  const { bunsui: called, input } = (given as unknown as Call).Payload;
+  const { bunsui: called, input: sent } = (given as unknown as Call).Payload;
+  const input = gates.fill(sent, called.gates?.inputs);
   const attempt = called.attempt + 1;
   const begun = { job: called.job, attempt, startedAtMs: clock.now() - startMs, input };
   // The function works in real time; virtual time stands still meanwhile, but for what it sleeps.
@@ -202,6 +216,7 @@ async function runOperation(
     const returned = await runHandler(contract, (value) => run(value, { job: called.job, attempt, sleep }), input);
     const output = JSON.parse(JSON.stringify(returned)) as Json;
     attempts.push({ ...begun, endedAtMs: clock.now() - startMs, output });
+    gates.complete(called.job, output, called.gates);
     return { ok: true, output: { ExecutedVersion: '$LATEST', Payload: output, StatusCode: 200 } } as const;
   } catch (thrown) {
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));

@@ -30,7 +30,7 @@ export interface CompileOptions {
 export function compilePipeline(pipeline: PipelineIr, options: CompileOptions): CompileResult {
   const mistakes = checkPipeline(pipeline);
   if (mistakes.some(({ severity }) => severity === 'error')) return { ok: false, diagnostics: mistakes };
-  const { definition, states, barriers } = emitMachine(pipeline);
+  const { definition, states, barriers, gates } = emitMachine(pipeline);
   const text = JSON.stringify(definition);
   const notes = [...mistakes, ...barriers.map((scope) => barrierNote(pipeline, scope))];
   const bytes = new TextEncoder().encode(text).length;
@@ -60,7 +60,7 @@ export function compilePipeline(pipeline: PipelineIr, options: CompileOptions): 
   const version = options.sha256(JSON.stringify({ text, input: pipeline.input, contracts, policy })).slice(0, 12);
   return {
     ok: true,
-    artifact: freeze({ artifactVersion: 1, pipeline, version, definition, states }),
+    artifact: freeze({ artifactVersion: 1, pipeline, version, definition, states, ...(gates && { gates }) }),
     diagnostics: notes,
   };
 }
@@ -69,7 +69,8 @@ export function compilePipeline(pipeline: PipelineIr, options: CompileOptions): 
 function barrierNote(pipeline: PipelineIr, { scope, barriers, longestPath }: ScopeBarriers): Diagnostic {
   const added = barriers.flatMap((barrier) => barrier.added);
   const shown = added.slice(0, 3).map(([waiting, on]) => `"${waiting}" waits for "${on}"`);
-  const more = added.length > shown.length ? ` and ${added.length - shown.length} more` : '';
+  const others = barriers.reduce((sum, barrier) => sum + barrier.addedAtMost, 0) - shown.length;
+  const more = others > 0 ? ` and up to ${others} more` : '';
   const cost = `the longest path stays ${longestPath} jobs, and each of them may now wait for a slower one`;
   const count = barriers.length === 1 ? 'a barrier was' : `${barriers.length} barriers were`;
   return {

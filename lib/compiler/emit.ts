@@ -8,16 +8,27 @@
  */
 import type { SourcePosition } from '../errors.ts';
 import { jobErrors } from '../errors.ts';
-import { functionPlaceholder, type StateOrigin } from '../ir/artifact.ts';
-import type { Expression, Json, RefTarget } from '../ir/expressions.ts';
+import { functionPlaceholder, type PipelineArtifact, type StateOrigin } from '../ir/artifact.ts';
+import type { Expression, Json, RefExpression, RefTarget } from '../ir/expressions.ts';
 import type { BranchIr, JobIr, MapIr, NodeIr, PipelineIr, RetryIr, ScopeIr } from '../ir/nodes.ts';
 import { transitiveReduction } from '../ir/reduction.ts';
 import { shapeOf } from '../ir/shapes.ts';
 import { dependenciesOf, nodeIndex, refsWithin } from '../ir/walk.ts';
 import { reservedInputKey } from '../storage-layout.ts';
-import { access, type PrintScope, print, quoted, template, text } from './jsonata.ts';
-import { conditionState, forkState, skipState, variableNames } from './names.ts';
-import { itemReads, projection, type Reads, readByOutput, readByResult, readersTargets, readsOf } from './reads.ts';
+import { gatesOf, type ScopeGates } from './behind-gates.ts';
+import { type Gate, keepFields, openingFields, readFields, type ScopePath, valueKey, waitFields } from './gates.ts';
+import { access, literal, type PrintScope, print, quoted, template, text } from './jsonata.ts';
+import { conditionState, forkState, gateState, skipState, variableNames } from './names.ts';
+import {
+  itemReads,
+  keptOf,
+  projection,
+  type Reads,
+  readByOutput,
+  readByResult,
+  readersTargets,
+  readsOf,
+} from './reads.ts';
 import { type Barrier, buildSkeleton, type Skeleton } from './skeleton.ts';
 
 type State = { readonly [field: string]: Json };
@@ -56,6 +67,27 @@ export interface Emitted {
   readonly definition: { readonly [key: string]: Json };
   readonly states: { readonly [stateName: string]: StateOrigin };
   readonly barriers: readonly ScopeBarriers[];
+  readonly gates: PipelineArtifact['gates'];
+}
+
+/** A state before a node: it waits at a gate, or fetches a value from behind one. */
+type Waiting = { readonly name: string } & ({ readonly gate: Gate } | { readonly from: string });
+
+/** A state after a node that opens a gate; without one it leaves the node's value. */
+interface Step {
+  readonly name: string;
+  readonly gate?: Gate;
+}
+
+/** The gates of the scope that a node is in, and the path of its iteration. */
+interface Around {
+  readonly gates: ScopeGates;
+  readonly path: ScopePath;
+}
+
+interface JobAround extends Around {
+  /** The state that goes on when the job is skipped, where its gates are to be opened then. */
+  readonly skipped?: string;
 }
 
 const noOverrides: Overrides = new Map();
@@ -83,6 +115,7 @@ export function emitMachine(pipeline: PipelineIr): Emitted {
     },
     states: emitter.origins,
     barriers: emitter.barriers,
+    gates: emitter.gateUse(),
   };
 }
 
@@ -92,8 +125,13 @@ function newEmitter(pipeline: PipelineIr) {
   const nodes = nodeIndex(pipeline);
   const origins: { [name: string]: StateOrigin } = {};
   const barriers: ScopeBarriers[] = [];
+  const openedBy = new Set<string>();
+  let gated = false;
+  let openedByStates = false;
   /** Where each node's value is, as JSONata, at the place being emitted. Grows as emission goes forward. */
   const home = new Map<string, string>();
+  /** Nodes whose output functions read for themselves where is being emitted; and how many maps are around them. */
+  const behind = new Map<string, number>();
 
   function base(overrides: Overrides, target: RefTarget): string {
     switch (target.kind) {
@@ -110,6 +148,31 @@ function newEmitter(pipeline: PipelineIr) {
 
   function printScope(overrides: Overrides, known: readonly Expression[] = []): PrintScope {
     return { base: (target) => base(overrides, target), shapes: { pipeline, nodes, known } };
+  }
+
+  /** A job's input. Values behind gates are left out of it and listed: the job's function fetches them. */
+  function inputOf(
+    node: JobIr,
+    frame: Frame,
+    known: readonly Expression[],
+  ): { readonly template: Json; readonly fetched: readonly string[] } {
+    const fetched: string[] = [];
+    const fetches = ({ target, path }: RefExpression, at: readonly (string | number)[]): boolean => {
+      const maps = target.kind === 'node' ? behind.get(target.id) : undefined;
+      if (maps === undefined || target.kind !== 'node') return false;
+      const job = pathTo(target.id, maps, frame);
+      fetched.push(`{"at": ${literal([...at])}, "job": ${job}, "path": ${literal([...path])}}`);
+      return true;
+    };
+    return { template: template({ ...printScope(noOverrides, known), fetches }, node.input), fetched };
+  }
+
+  /** The path of a job that has so many maps around it, as JSONata, seen from a frame inside the innermost of them. */
+  function pathTo(job: string, maps: number, frame: Frame): string {
+    if (maps === 0) return text(job);
+    const own = '$states.input.path';
+    const outer = `$join($filter($split(${own}, "/"), function($part, $index){ $index < ${maps} }), "/")`;
+    return `${maps === frame.maps.length ? own : outer} & ${text(`/${job}`)}`;
   }
 
   function readsFor(id: string): Reads {
@@ -193,9 +256,13 @@ function newEmitter(pipeline: PipelineIr) {
     exit: Exit,
   ): string | undefined {
     const own = new Map(scope.nodes.map((node) => [node.id, node]));
-    const { skeleton, barriers: added, longestPath } = buildSkeleton(transitiveReduction(dependenciesOf(scope)));
+    const built = buildSkeleton(transitiveReduction(dependenciesOf(scope)), { mode: pipeline.mode ?? 'exact' });
+    const { skeleton, barriers: added, longestPath } = built;
     if (added.length > 0) barriers.push({ scope: name, barriers: added, longestPath });
     if (!skeleton) return undefined;
+    const gates = gatesOf({ pipeline, nodes, scope, skeleton, edges: built.gates, known: frame.known });
+    gated ||= built.gates.length > 0;
+    const scopePath: ScopePath = frame.maps.length === 0 ? undefined : '$states.input.path';
     const readers = new Map<string, string[]>();
     for (const node of scope.nodes)
       for (const id of readersTargets(node)) if (own.has(id)) readers.set(id, [...(readers.get(id) ?? []), node.id]);
@@ -205,14 +272,44 @@ function newEmitter(pipeline: PipelineIr) {
       const [first] = part.kind === 'sequence' ? part.parts : [];
       if (first) return entryOf(first);
       const node = own.get(part.kind === 'leaf' ? part.id : '');
-      return node?.kind === 'job' && node.when ? conditionState(node.id) : (node?.id ?? '');
+      return node === undefined ? '' : (before(node)[0]?.name ?? startOf(node));
+    };
+    const startOf = (node: NodeIr) => (node.kind === 'job' && node.when ? conditionState(node.id) : node.id);
+    /** The states before a node: where it waits at gates, and where it fetches what stands behind them. */
+    const before = (node: NodeIr): readonly Waiting[] => [
+      ...(gates.waits.get(node.id) ?? []).map((gate, index) => ({ name: gateState(node.id, 'waits', index), gate })),
+      ...(gates.fetched.get(node.id) ?? []).map((from) => ({ name: gateState(node.id, `reads ${from}`), from })),
+    ];
+    const emitBefore = (node: NodeIr, within: Frame, into: States): void => {
+      const states = before(node);
+      for (const [index, waiting] of states.entries()) {
+        const on = { next: states[index + 1]?.name ?? startOf(node), output: handedOn(within) };
+        if ('gate' in waiting) into[waiting.name] = waitFields(waiting.gate, scopePath, on);
+        else {
+          const to = variable(`${waiting.from}-for-${node.id}`, within.depth);
+          into[waiting.name] = readFields(waiting.from, scopePath, to, on);
+          home.set(waiting.from, `$${to}`);
+        }
+        origin(waiting.name, 'gate', node.id, node.source);
+      }
+      for (const from of gates.pointed.get(node.id) ?? []) behind.set(from, frame.maps.length);
     };
 
     const emitPart = (part: Skeleton, within: Frame, into: States, leave: Exit): void => {
       switch (part.kind) {
         case 'leaf': {
           const node = own.get(part.id);
-          if (node) emitters[node.kind](node as never, within, into, leave);
+          if (!node) return;
+          const seen = [...(gates.fetched.get(node.id) ?? [])].map((from) => [from, home.get(from)] as const);
+          const pointed = (gates.pointed.get(node.id) ?? []).filter((from) => !behind.has(from));
+          emitBefore(node, within, into);
+          emitNode(node, within, into, leave, { gates, path: scopePath });
+          // What this node has fetched or points to is nothing to another.
+          for (const [from, where] of seen) {
+            if (where === undefined) home.delete(from);
+            else home.set(from, where);
+          }
+          for (const from of pointed) behind.delete(from);
           return;
         }
         case 'sequence':
@@ -235,7 +332,9 @@ function newEmitter(pipeline: PipelineIr) {
       const forkName = forkState(parts.map(entryOf));
       const all = new Set(parts.flatMap(leavesOf));
       const lives = (id: string) =>
-        reads.has(id) && (readOutside.has(id) || (readers.get(id) ?? []).some((reader) => !all.has(reader)));
+        reads.has(id) &&
+        (readOutside.has(id) ||
+          (readers.get(id) ?? []).some((reader) => !all.has(reader) && gates.isBefore(id, reader)));
       const inner: Frame = { ...within, depth: within.depth + 1 };
       const ended = new Map<string, string>();
       const branches = parts.map((part, index) => {
@@ -278,12 +377,69 @@ function newEmitter(pipeline: PipelineIr) {
     return entryOf(skeleton);
   }
 
-  function emitJob(node: JobIr, frame: Frame, states: States, exit: Exit): void {
+  /** A node, and after it the states that open its gates, where it has no function that does. */
+  function emitNode(node: NodeIr, frame: Frame, states: States, exit: Exit, around: Around): void {
+    const steps = openingSteps(node, around.gates);
+    const [first] = steps;
+    if (node.kind === 'job') {
+      emitJob(node, frame, states, exit, { ...around, ...(first === undefined ? {} : { skipped: first.name }) });
+      if (node.when) emitSteps(node, steps, frame, states, exit, around.path, new Map([[node.id, 'null']]));
+      return;
+    }
+    const leave: Exit = first === undefined ? exit : { next: first.name, assign: () => ({}), output: () => ({}) };
+    if (node.kind === 'branch') emitBranch(node, frame, states, leave);
+    else emitMap(node, frame, states, leave);
+    emitSteps(node, steps, frame, states, exit, around.path, noOverrides);
+  }
+
+  function openingSteps(node: NodeIr, gates: ScopeGates): readonly Step[] {
+    const opens = gates.opens.get(node.id) ?? [];
+    const steps: Step[] = opens.map((gate) => ({ name: gateState(node.id, `opens ${gate.key}`), gate }));
+    const keeps = node.kind !== 'job' && gates.kept.has(node.id);
+    return keeps ? [{ name: gateState(node.id, 'is kept') }, ...steps] : steps;
+  }
+
+  function emitSteps(
+    node: NodeIr,
+    steps: readonly Step[],
+    frame: Frame,
+    states: States,
+    exit: Exit,
+    path: ScopePath,
+    ended: Overrides,
+  ): void {
+    for (const [index, { name, gate }] of steps.entries()) {
+      const following = steps[index + 1];
+      const on: State =
+        following === undefined ? leaving(exit, frame, ended) : { Output: handedOn(frame), Next: following.name };
+      origin(name, 'gate', node.id, node.source);
+      if (gate === undefined) {
+        states[name] = { ...keepFields(node.id, path, value(noOverrides, node.id)), ...on };
+        continue;
+      }
+      const told = (what: string) => gateState(node.id, `${what} ${gate.key}`);
+      openedByStates = true;
+      const names = { take: told('finds who waits at'), send: told('wakes who waits at'), done: told('has opened') };
+      const one = told('wakes one at');
+      const dead = told('wakes nobody at');
+      const { open, take, send } = openingFields(gate, node.id, path, { take: names.take, one, dead });
+      states[name] = { ...open, ...on };
+      states[names.take] = { ...take, Next: names.send };
+      states[names.send] = { ...send, Output: quoted('$states.input.given'), Next: names.done };
+      states[names.done] = { Type: 'Pass', ...on };
+      for (const other of [...Object.values(names), one, dead]) origin(other, 'gate', node.id, node.source);
+    }
+  }
+
+  function emitJob(node: JobIr, frame: Frame, states: States, exit: Exit, around: JobAround): void {
     const operation = pipeline.operations[node.operation];
     if (!operation) return;
     const here = printScope(noOverrides, frame.known);
     if (node.when) {
-      const { next, assign } = skipTo(exit, frame, states, skipState(node.id), node, new Map([[node.id, 'null']]));
+      const { next, assign } =
+        around.skipped === undefined
+          ? skipTo(exit, frame, states, skipState(node.id), node, new Map([[node.id, 'null']]))
+          : { next: around.skipped, assign: {} };
       states[conditionState(node.id)] = {
         Type: 'Choice',
         Choices: [{ Condition: quoted(print(here, node.when)), Next: node.id }],
@@ -293,22 +449,24 @@ function newEmitter(pipeline: PipelineIr) {
       origin(conditionState(node.id), 'condition', node.id, node.source);
     }
     const jobPath = frame.maps.length === 0 ? text(node.id) : `$states.input.path & ${text(`/${node.id}`)}`;
+    const input = inputOf(node, frame, node.when ? [...frame.known, node.when] : frame.known);
     const envelope = [
       `"job": ${jobPath}`,
       `"operation": ${text(operation.id)}`,
-      '"attempt": $states.context.State.RetryCount',
-      '"redrive": $states.context.Execution.RedriveCount',
-      '"execution": $states.context.Execution.Id',
-      '"startedAt": $states.context.Execution.StartTime',
-      `"block": ${access('$states.context.Execution.Input', [reservedInputKey])}`,
+      '"attempt": State.RetryCount',
+      '"redrive": Execution.RedriveCount',
+      '"execution": Execution.Id',
+      '"startedAt": Execution.StartTime',
+      `"block": ${access('Execution.Input', [reservedInputKey])}`,
+      ...gateWork(node, around, input.fetched),
     ];
-    const withWhen = node.when ? printScope(noOverrides, [...frame.known, node.when]) : here;
     states[node.id] = {
       Type: 'Task',
       Resource: 'arn:aws:states:::lambda:invoke',
       Arguments: {
         FunctionName: functionPlaceholder(operation.id),
-        Payload: { bunsui: quoted(`{${envelope.join(', ')}}`), input: template(withWhen, node.input) },
+        // A step of a path into the context: every definition holds this once for each job.
+        Payload: { bunsui: quoted(`$states.context.{${envelope.join(', ')}}`), input: input.template },
       },
       ...(node.timeoutSeconds === undefined ? {} : { TimeoutSeconds: node.timeoutSeconds }),
       Retry: retriers(node.retry ?? operation.retry),
@@ -316,6 +474,23 @@ function newEmitter(pipeline: PipelineIr) {
     };
     origin(node.id, 'job', node.id, node.source, operation.id);
     home.set(node.id, `$${variable(node.id, frame.depth)}`);
+  }
+
+  /** What the job's function has to do for gates, as a field of the envelope: a `GateWork`. */
+  function gateWork(node: JobIr, { gates, path }: Around, fetched: readonly string[]): readonly string[] {
+    const opens = (gates.opens.get(node.id) ?? []).map(({ kind, key, producers }) =>
+      kind === 'flag' ? { flag: key } : { latch: key, all: producers.length, self: node.id },
+    );
+    const keeps = gates.kept.has(node.id);
+    if (opens.length > 0 || keeps) openedBy.add(node.operation);
+    const keep = { key: valueKey(node.id), fields: keptOf(readsFor(node.id)) };
+    const fields = [
+      ...(path === undefined || (opens.length === 0 && !keeps) ? [] : [`"path": ${path}`]),
+      ...(fetched.length === 0 ? [] : [`"inputs": [${fetched.join(', ')}]`]),
+      ...(opens.length === 0 ? [] : [`"open": ${literal(opens)}`]),
+      ...(keeps ? [`"keep": ${literal(keep as unknown as Json)}`] : []),
+    ];
+    return fields.length === 0 ? [] : [`"gates": {${fields.join(', ')}}`];
   }
 
   function emitBranch(node: BranchIr, frame: Frame, states: States, exit: Exit): void {
@@ -418,12 +593,12 @@ function newEmitter(pipeline: PipelineIr) {
     home.set(node.id, `$${variable(node.id, frame.depth)}`);
   }
 
-  const emitters = { job: emitJob, branch: emitBranch, map: emitMap };
   /** Nodes that only `leaving` must not assign: branches assign theirs on the way out of their sides. */
   const innerOnly = new Set(
     [...nodes.values()].filter(({ node }) => node.kind === 'branch').map(({ node }) => node.id),
   );
-  return { scope: emitScope, print: printScope, origins, barriers };
+  const gateUse = () => (gated ? { openedBy: [...openedBy].sort(), openedByStates } : undefined);
+  return { scope: emitScope, print: printScope, origins, barriers, gateUse };
 }
 
 function leavesOf(part: Skeleton): readonly string[] {

@@ -16,6 +16,8 @@ import { reservedInputKey } from '../storage-layout.ts';
 export interface PrintScope {
   /** JSONata of a target's whole value, such as `$load` or `$states.result.Payload`. */
   readonly base: (target: RefExpression['target']) => string;
+  /** In a job's input: notes that the job's function fetches this value for itself, if it does. */
+  readonly fetches?: (ref: RefExpression, at: readonly (string | number)[]) => boolean;
   readonly shapes: ShapeContext;
 }
 
@@ -42,7 +44,8 @@ export function text(value: string): string {
     .replaceAll(/[\u2028\u2029\u007f]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-function literal(value: Json): string {
+/** A constant, as JSONata. */
+export function literal(value: Json): string {
   if (typeof value === 'string') return text(value);
   if (Array.isArray(value)) return `[${value.map(literal).join(', ')}]`;
   if (typeof value === 'object' && value !== null) {
@@ -222,17 +225,19 @@ export function quoted(jsonata: string): string {
  * An expression as a template: constants as they are, structures as structures, the rest as `{% … %}`. Where a value
  * may be absent the structure around it is one object constructor, which leaves such fields out.
  */
-export function template(scope: PrintScope, expression: Expression): Json {
+export function template(scope: PrintScope, expression: Expression, at: readonly (string | number)[] = []): Json {
   switch (expression.kind) {
     case 'literal':
       return literalTemplate(expression.value);
     case 'array':
-      return expression.items.map((item) => template(scope, item));
+      return expression.items.map((item, index) => template(scope, item, [...at, index]));
     case 'object': {
       const fields = Object.entries(expression.fields);
       if (fields.some(([, value]) => shapeOf(scope.shapes, value).absent)) return quoted(print(scope, expression));
-      return Object.fromEntries(fields.map(([key, value]) => [key, template(scope, value)]));
+      return Object.fromEntries(fields.map(([key, value]) => [key, template(scope, value, [...at, key])]));
     }
+    case 'ref':
+      return scope.fetches?.(expression, at) ? null : quoted(print(scope, expression));
     default:
       return quoted(print(scope, expression));
   }

@@ -12,7 +12,8 @@ export function variableNames(): (id: string, depth: number) => string {
     const key = `${depth} ${id}`;
     const known = given.get(key);
     if (known !== undefined) return known;
-    const wanted = `${id.replaceAll('-', '_')}${depth === 0 ? '' : `_${depth}`}`;
+    const whole = `${id.replaceAll('-', '_')}${depth === 0 ? '' : `_${depth}`}`;
+    const wanted = whole.length <= longestVariable ? whole : `${whole.slice(0, longestVariable - 9)}_${shortHash(key)}`;
     let name = reservedVariables.has(wanted) ? `${wanted}_` : wanted;
     while (taken.has(name)) name = `${name}_`;
     taken.add(name);
@@ -20,6 +21,9 @@ export function variableNames(): (id: string, depth: number) => string {
     return name;
   };
 }
+
+/** Longest name of a variable; a few characters stay free for making it unique. */
+const longestVariable = 76;
 
 /** Longest state name that Step Functions accepts, in characters. */
 const longestStateName = 80;
@@ -32,6 +36,12 @@ export function conditionState(id: string): string {
 /** The state that ends a scope when its last job is skipped, or a side that has no jobs. */
 export function skipState(id: string): string {
   return `${id} skipped`;
+}
+
+/** A state that serves gates: before its node, or after it. */
+export function gateState(id: string, what: string, index = 0): string {
+  const whole = `${id} ${what}${index === 0 ? '' : ` ${index + 1}`}`;
+  return whole.length <= longestStateName ? whole : `${whole.slice(0, longestStateName - 10)} #${shortHash(whole)}`;
 }
 
 /** The Parallel state over branches that begin with these states. Unique, because no two forks begin with the same two. */

@@ -2,6 +2,7 @@
  * What is read of each node's output, over the whole pipeline: the fields that its variable must hold. Known at
  * synth, so variables and Parallel outputs carry nothing else.
  */
+import type { Kept } from '../gate-layout.ts';
 import type { Expression, RefExpression } from '../ir/expressions.ts';
 import type { NodeIr, PipelineIr, ScopeIr } from '../ir/nodes.ts';
 import { innerScopes, ownExpressions, placedNodes } from '../ir/walk.ts';
@@ -27,7 +28,7 @@ function addPath(reads: Reads, path: Path): Reads {
 }
 
 /** Reads of nodes inside an expression: node id and path. `ok` reads no field, only whether there is a value. */
-function readsIn(expression: Expression): readonly { readonly id: string; readonly path: Path | undefined }[] {
+export function readsIn(expression: Expression): readonly { readonly id: string; readonly path: Path | undefined }[] {
   switch (expression.kind) {
     case 'literal':
       return [];
@@ -85,6 +86,12 @@ export function projection(base: string, reads: Reads): string {
   if (reads.whole || reads.fields.has('*')) return base;
   const fields = [...reads.fields].sort(([a], [b]) => (a < b ? -1 : 1));
   return `{${fields.map(([key, inner]) => `${text(key)}: ${inner.fields.size === 0 ? access(base, [key]) : projection(access(base, [key]), inner)}`).join(', ')}}`;
+}
+
+/** The part of a value that is read, as a tree of fields. Lists are kept whole. */
+export function keptOf(reads: Reads): Kept {
+  if (reads.whole || reads.fields.has('*')) return true;
+  return Object.fromEntries([...reads.fields].map(([key, inner]) => [key, keptOf(inner)]));
 }
 
 /** The reads of a map's items: what of each item's result. */

@@ -71,6 +71,7 @@ function namedBy(scope: Construct, prefix: string) {
     sessionsTable: table('SessionsTable', 'sessions-table'),
     jobHistoryTable: table('JobHistoryTable', 'job-history-table'),
     pipelinesTable: table('PipelinesTable', 'pipelines-table'),
+    gatesTable: table('GatesTable', 'gates-table'),
     bucket: once((): BucketRef => Bucket.fromBucketName(scope, 'Bucket', read('bucket'))),
     startSession: once(() =>
       LambdaFunction.fromFunctionAttributes(scope, 'StartSession', {
@@ -124,6 +125,9 @@ export class ImportedPlatform extends PlatformBase {
   }
   get pipelinesTable(): TableRef {
     return this.named.pipelinesTable();
+  }
+  get gatesTable(): TableRef {
+    return this.named.gatesTable();
   }
   get bucket(): BucketRef {
     return this.named.bucket();

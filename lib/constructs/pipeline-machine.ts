@@ -42,18 +42,29 @@ export function pipelineMachine(
   const operations = Object.entries(functions);
   const keyOf = (index: number) => `function${index}`;
   const keys = Object.fromEntries(operations.map(([operation], index) => [operation, `\${${keyOf(index)}}`]));
-  const placed = placeFunctions(artifact.definition, keys, '${artifact}');
+  const placed = placeFunctions(artifact.definition, keys, { comment: '${artifact}', gatesTable: '${gates}' });
   requireRoom(artifact, placed, keys);
   const versions = operations.map(([, made], index) => [keyOf(index), made.currentVersion.functionArn] as const);
-  const substitutions = { artifact: markOf(artifact, artifactAsset(scope, artifact)), ...Object.fromEntries(versions) };
+  const substitutions = {
+    artifact: markOf(artifact, artifactAsset(scope, artifact)),
+    ...(artifact.gates === undefined ? {} : { gates: platform.gatesTable.tableName }),
+    ...Object.fromEntries(versions),
+  };
   // Bookkeeping knows by this name whose execution it is that somebody started in the console.
   const stateMachineName = `${platform.prefix}-${id}`;
+  const role = machineRole(
+    scope,
+    stateMachineName,
+    Object.values(functions),
+    gateStatements(scope, platform, artifact),
+  );
+  if (artifact.gates !== undefined) platform.encryptionKey?.grantEncryptDecrypt(role);
   const stateMachine = new StateMachine(scope, 'StateMachine', {
     stateMachineName,
     stateMachineType: StateMachineType.STANDARD,
     definitionBody: DefinitionBody.fromFile(assemblyFile(scope, `${id}.asl.json`, placed.text)),
     definitionSubstitutions: substitutions,
-    role: machineRole(scope, stateMachineName, Object.values(functions)),
+    role,
     logs: { destination: platform.logGroup, level: LogLevel.ALL, includeExecutionData: true },
     tracingEnabled: true,
   });
@@ -76,15 +87,38 @@ function requireRoom(
   );
 }
 
-/** A role that only this machine may take, and that may call exactly these functions. */
-function machineRole(scope: Construct, machine: string, functions: readonly LambdaFunction[]): Role {
-  const stack = Stack.of(scope);
-  const arn = stack.formatArn({
+/** By name, so that roles do not wait for the machine that waits for them. */
+export function machineArn(scope: Construct, machine: string): string {
+  return Stack.of(scope).formatArn({
     service: 'states',
     resource: 'stateMachine',
     resourceName: machine,
     arnFormat: ArnFormat.COLON_RESOURCE_NAME,
   });
+}
+
+/** What the machine itself does at gates: it waits, reads what stands behind them, and opens some. */
+function gateStatements(scope: Construct, platform: IPlatform, artifact: PipelineArtifact): readonly PolicyStatement[] {
+  const { gates, pipeline } = artifact;
+  if (gates === undefined) return [];
+  const table = new PolicyStatement({
+    actions: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
+    resources: [platform.gatesTable.tableArn],
+  });
+  const arn = machineArn(scope, `${platform.prefix}-${pipeline.id}`);
+  const wake = new PolicyStatement({ actions: ['states:SendTaskSuccess'], resources: [arn] });
+  return gates.openedByStates ? [table, wake] : [table];
+}
+
+/** A role that only this machine may take, and that may call exactly these functions. */
+function machineRole(
+  scope: Construct,
+  machine: string,
+  functions: readonly LambdaFunction[],
+  statements: readonly PolicyStatement[],
+): Role {
+  const stack = Stack.of(scope);
+  const arn = machineArn(scope, machine);
   const role = new Role(scope, 'Role', {
     assumedBy: new ServicePrincipal('states.amazonaws.com', {
       conditions: {
@@ -100,6 +134,7 @@ function machineRole(scope: Construct, machine: string, functions: readonly Lamb
     const resources = invoked.slice(first, first + 25);
     role.addToPolicy(new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources }));
   }
+  for (const statement of statements) role.addToPolicy(statement);
   acknowledgeWildcards(role, 'versions', invoked);
   acknowledgeWildcards(role, 'delivery', ['*']);
   return role;

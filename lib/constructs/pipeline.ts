@@ -22,7 +22,7 @@ import { functionName } from './function-name.ts';
 import { LoggedFunction } from './logged-function.ts';
 import { pipelineSchedule, pipelineTrigger } from './pipeline-firings.ts';
 import { requireRoom } from './pipeline-limits.ts';
-import { pipelineMachine } from './pipeline-machine.ts';
+import { machineArn, pipelineMachine } from './pipeline-machine.ts';
 import type { IPlatform, NetworkPlace } from './platform-interface.ts';
 
 /** Properties of a `Pipeline`. `vpc`, `vpcSubnets` and `securityGroups` say where its functions stand. */
@@ -163,6 +163,7 @@ export class Pipeline extends Construct {
   private newOperation(operation: LambdaOperationIr, { platform, vpc, ...network }: PipelineProps): LambdaFunction {
     const { vpcSubnets, securityGroups } = network;
     const { encryptionKey } = platform;
+    const opens = this.artifact.gates?.openedBy.includes(operation.id) === true;
     const { function: made } = new LoggedFunction(this, `Operation-${operation.id}`, {
       code: operationCode(operation),
       description: `bunsui: ${this.artifact.pipeline.id}/${operation.id}`,
@@ -174,6 +175,7 @@ export class Pipeline extends Construct {
         ...operation.environment,
         [environment.jobHistoryTable]: platform.jobHistoryTable.tableName,
         [environment.bucket]: platform.bucket.bucketName,
+        ...(opens ? { [environment.gatesTable]: platform.gatesTable.tableName } : {}),
       },
       platformTagValue: platform.tagValue,
       logRetention: platform.logRetention,
@@ -195,11 +197,21 @@ export class Pipeline extends Construct {
             actions: ['dynamodb:GetItem', 'dynamodb:PutItem'],
             resources: [platform.jobHistoryTable.tableArn],
           }),
+          ...(opens ? this.gateStatements(platform) : []),
         ],
       },
     });
     encryptionKey?.grantEncryptDecrypt(made);
     return made;
+  }
+
+  /** What a function does whose jobs open gates. */
+  private gateStatements({ gatesTable, prefix }: IPlatform): PolicyStatement[] {
+    const machine = machineArn(this, `${prefix}-${this.artifact.pipeline.id}`);
+    return [
+      new PolicyStatement({ actions: ['dynamodb:UpdateItem'], resources: [gatesTable.tableArn] }),
+      new PolicyStatement({ actions: ['states:SendTaskSuccess'], resources: [machine] }),
+    ];
   }
 
   private grant(grantee: IGrantable, resourceArns: string[], ...actions: readonly string[]): Grant {

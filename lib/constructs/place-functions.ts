@@ -1,4 +1,5 @@
-/** Puts functions into a state machine's definition, where the compiler has left their operations' placeholders. */
+/** Puts functions and the table of gates into a definition, where the compiler has left placeholders. */
+import { gatesTablePlaceholder } from '../gate-layout.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 
 /** A definition as text, with all that is filled in. */
@@ -14,15 +15,16 @@ function inert(value: unknown): string {
 }
 
 /**
- * The definition with `functions[operation]` as the `FunctionName` of every task that calls the operation, and
- * `comment` at the end of its comment. Nothing else is touched: an author's text that happens to look like a
+ * The definition with `functions[operation]` as the `FunctionName` of every task that calls the operation, `gatesTable`
+ * as the `TableName` of every task at a gate, and `comment` at the end of its comment. Nothing else is touched: an author's text that happens to look like a
  * placeholder stays a text, for us and for CloudFormation.
  */
 export function placeFunctions(
   definition: PipelineArtifact['definition'],
   functions: { readonly [operation: string]: string },
-  comment = '',
+  options: { readonly comment?: string; readonly gatesTable?: string } = {},
 ): PlacedDefinition {
+  const { comment = '', gatesTable } = options;
   const { Comment: own, ...rest } = definition;
   const called: string[] = [];
   // Within a text of the author's the quotation marks would be escaped: what this finds are fields.
@@ -33,7 +35,10 @@ export function placeFunctions(
     called.push(id);
     return JSON.stringify(name);
   });
+  const table = `"TableName":${inert(gatesTablePlaceholder)}`;
+  const whole =
+    gatesTable === undefined ? placed : placed.replaceAll(table, () => `"TableName":${JSON.stringify(gatesTable)}`);
   const words = [typeof own === 'string' ? inert(own).slice(1, -1) : '', comment].filter((word) => word !== '');
-  const text = words.length === 0 ? placed : `{"Comment":"${words.join(' ')}",${placed.slice(1)}`;
+  const text = words.length === 0 ? whole : `{"Comment":"${words.join(' ')}",${whole.slice(1)}`;
   return { text, called };
 }

@@ -41,6 +41,8 @@ export interface IPlatform extends IConstruct {
   readonly sessionsTable: TableRef;
   readonly jobHistoryTable: TableRef;
   readonly pipelinesTable: TableRef;
+  /** Where jobs wait for jobs that no sequence of states puts before them. */
+  readonly gatesTable: TableRef;
   readonly bucket: BucketRef;
   /** Starts a session: the one way for schedules, events, the API and the command line. */
   readonly startSession: IFunction;
@@ -77,6 +79,7 @@ export abstract class PlatformBase extends Construct implements IPlatform {
   abstract readonly sessionsTable: TableRef;
   abstract readonly jobHistoryTable: TableRef;
   abstract readonly pipelinesTable: TableRef;
+  abstract readonly gatesTable: TableRef;
   abstract readonly bucket: BucketRef;
   abstract readonly startSession: IFunction;
   abstract readonly machinesArn: string;

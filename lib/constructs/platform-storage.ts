@@ -15,6 +15,7 @@ interface KeyNames {
 interface TableLayout extends KeyNames {
   readonly byPipelineIndex?: KeyNames & { readonly name: string };
   readonly byStatusIndex?: KeyNames & { readonly name: string };
+  readonly timeToLive?: string;
 }
 
 export interface StorageProps {
@@ -44,6 +45,7 @@ export function platformTable(
     pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
     deletionProtection: props.removalPolicy === RemovalPolicy.RETAIN,
     removalPolicy: props.removalPolicy,
+    ...(layout.timeToLive === undefined ? {} : { timeToLiveAttribute: layout.timeToLive }),
     ...(props.encryptionKey === undefined
       ? {}
       : { encryption: TableEncryption.CUSTOMER_MANAGED, encryptionKey: props.encryptionKey }),

@@ -19,7 +19,7 @@ import type { Topic } from 'aws-cdk-lib/aws-sns';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import { type Channels, channelQueue } from '../notify/channels.ts';
-import { environment, platformNames } from '../storage-layout.ts';
+import { environment, gatesTableName, platformNames } from '../storage-layout.ts';
 import { assetsBucketName } from './bookkeeping-code.ts';
 import type { Permission, PlatformSetting } from './bookkeeping-function.ts';
 import { bookkeepingFunction } from './bookkeeping-function.ts';
@@ -56,6 +56,7 @@ export class Platform extends PlatformBase {
   readonly sessionsTable: Table;
   readonly jobHistoryTable: Table;
   readonly pipelinesTable: Table;
+  readonly gatesTable: Table;
   readonly bucket: Bucket;
   /** Starts a session: the one way for schedules, events, the API and the command line. */
   readonly startSession: LambdaFunction;
@@ -114,6 +115,8 @@ export class Platform extends PlatformBase {
     this.sessionsTable = platformTable(this, 'SessionsTable', 'sessions', named(names?.sessionsTable));
     this.jobHistoryTable = platformTable(this, 'JobHistoryTable', 'jobHistory', named(names?.jobHistoryTable));
     this.pipelinesTable = platformTable(this, 'PipelinesTable', 'pipelines', named(names?.pipelinesTable));
+    const gatesName = names === undefined ? undefined : gatesTableName(props.prefix);
+    this.gatesTable = platformTable(this, 'GatesTable', 'gates', named(gatesName));
     this.bucket = platformBucket(this, 'Bucket', {
       ...storage,
       ...(names === undefined ? {} : { bucketName: names.bucket }),
@@ -190,6 +193,7 @@ export class Platform extends PlatformBase {
       'log-group': this.logGroup.logGroupName,
       machines: this.machinesArn,
       'pipelines-table': this.pipelinesTable.tableName,
+      'gates-table': this.gatesTable.tableName,
       'schedule-group': this.scheduleGroupName,
       'scheduler-role': this.schedulerRoleArn,
       'session-ended': this.sessionEnded.functionArn,

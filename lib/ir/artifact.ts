@@ -16,6 +16,8 @@ export interface PipelineArtifact {
    * function's ARN in its place.
    */
   readonly definition: { readonly [key: string]: Json };
+  /** Who works at gates, where the machine has some: the operations whose jobs open them, and whether states do. */
+  readonly gates?: { readonly openedBy: readonly string[]; readonly openedByStates: boolean };
   /** Where each state comes from, by state name. */
   readonly states: { readonly [stateName: string]: StateOrigin };
 }
@@ -24,7 +26,7 @@ export interface PipelineArtifact {
 export interface StateOrigin {
   /** The node that the state serves; for a fork the first node it forks to. */
   readonly node: string;
-  readonly role: 'job' | 'map' | 'condition' | 'skip' | 'fork' | 'output';
+  readonly role: 'job' | 'map' | 'condition' | 'skip' | 'fork' | 'gate' | 'output';
   readonly source: SourcePosition;
   /** For jobs: the operation. */
   readonly operation?: string;

@@ -33,6 +33,11 @@ export interface PipelineIr {
   readonly overlap?: OverlapPolicy;
   /** Who is told of what, beyond what the platform says. @default nobody */
   readonly notify?: readonly NotifyIr[];
+  /**
+   * How orders are kept that nested sequences and parallels cannot express: `exact` by gates, so that every job starts
+   * when its own inputs are there; `barrier` by making jobs wait for more than that. @default "exact"
+   */
+  readonly mode?: 'exact' | 'barrier';
   /** Operations by id; jobs name them. */
   readonly operations: { readonly [id: string]: OperationIr };
   readonly body: ScopeIr;

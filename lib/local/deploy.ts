@@ -6,7 +6,8 @@ import { handlerExport } from '../handler-bundle.ts';
 import { functionPlaceholder, type PipelineArtifact } from '../ir/artifact.ts';
 import type { Json } from '../ir/expressions.ts';
 import { BunsuiError } from '../errors.ts';
-import { environment, platformNames } from '../storage-layout.ts';
+import { gatesTablePlaceholder } from '../gate-layout.ts';
+import { environment, gatesTableName, platformNames } from '../storage-layout.ts';
 import { bundleHandlers } from './bundle.ts';
 import { localClient, type JsonResult, type LocalClient } from './client.ts';
 import type { Runtime } from './runtime.ts';
@@ -37,8 +38,9 @@ export async function deployLocally(
       }),
     ),
   );
-  const arns = new Map(operations.map(({ id }) => [functionPlaceholder(id), functionArn(runtime, pipeline.id, id)]));
-  const definition = JSON.stringify(withArns(artifact.definition, arns));
+  const arns = operations.map(({ id }) => [functionPlaceholder(id), functionArn(runtime, pipeline.id, id)] as const);
+  const placed = new Map([...arns, [gatesTablePlaceholder, gatesTableName()]]);
+  const definition = JSON.stringify(withPlaced(artifact.definition, placed));
   return { stateMachineArn: await putMachine(runtime, client, pipeline.id, definition) };
 }
 
@@ -52,6 +54,7 @@ export function platformEnvironment(place: {
     [environment.sessionsTable]: names.sessionsTable,
     [environment.jobHistoryTable]: names.jobHistoryTable,
     [environment.pipelinesTable]: names.pipelinesTable,
+    [environment.gatesTable]: gatesTableName(),
     [environment.bucket]: names.bucket,
   };
 }
@@ -65,11 +68,11 @@ function functionArn(runtime: Runtime, pipeline: string, operation: string): str
 }
 
 // A placeholder is always a whole string, so nothing that an author wrote is taken for one by a part of it.
-function withArns(value: Json, arns: ReadonlyMap<string, string>): Json {
-  if (typeof value === 'string') return arns.get(value) ?? value;
+function withPlaced(value: Json, placed: ReadonlyMap<string, string>): Json {
+  if (typeof value === 'string') return placed.get(value) ?? value;
   if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map((item: Json) => withArns(item, arns));
-  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, withArns(field, arns)]));
+  if (Array.isArray(value)) return value.map((item: Json) => withPlaced(item, placed));
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, withPlaced(field, placed)]));
 }
 
 async function putMachine(runtime: Runtime, client: LocalClient, name: string, definition: string): Promise<string> {

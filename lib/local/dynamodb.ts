@@ -6,12 +6,14 @@ import { readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import type { Json } from '../engine/ports.ts';
 import { BunsuiError } from '../errors.ts';
 import { type AwsAnswer, AwsFault, jsonAnswer } from './aws-fault.ts';
 import { errnoOf, makeFolder, storageError } from './durable-files.ts';
 import { type JsonInput, readJson } from './json-input.ts';
 import type { Service } from './http.ts';
 import type { RuntimeLog } from './runtime-log.ts';
+import type { CallDynamodb } from './service-tasks.ts';
 
 const protocol = 'json-1.0';
 const operations = [
@@ -68,7 +70,7 @@ const defaults: Readonly<Record<string, unknown>> = {
 export function dynamodbService(
   stateDir: string,
   log: RuntimeLog,
-): Service & { close(): Promise<void>; open(): Promise<void> } {
+): Service & { call: CallDynamodb; close(): Promise<void>; open(): Promise<void> } {
   const folder = join(stateDir, 'dynamodb');
   let opened: Promise<Dynalite> | undefined;
   const running = new Set<Promise<unknown>>();
@@ -81,30 +83,32 @@ export function dynamodbService(
     });
     return opened;
   };
+  const serve = async (name: string, input: JsonInput): Promise<unknown> => {
+    if (!operations.includes(name)) {
+      log('warn', `unsupported DynamoDB call: ${name}`);
+      throw new AwsFault('UnknownOperationException', `the operation ${name} is not served here`);
+    }
+    const unserved = unservedFields(name, input);
+    if (unserved.length > 0) {
+      log('warn', `unsupported DynamoDB parameter: ${name} ${unserved.join(', ')}`);
+      throw new AwsFault('ValidationException', `${name}: not served here: ${unserved.join(', ')}`);
+    }
+    // SDKs repeat a call that is answered so; another process may own the folder by then.
+    if (closing) throw new AwsFault('InternalServerError', 'the runtime is closing', 503);
+    const call = openOnce().then((dynalite) => run(dynalite, name, input, folder));
+    running.add(call);
+    return call.finally(() => running.delete(call));
+  };
   return {
     protocol,
     async open() {
       await openOnce();
     },
     async handle({ headers, body }) {
-      const target = headers['x-amz-target'] ?? '';
-      const name = target.replace(/^DynamoDB_20120810\./, '');
-      if (!operations.includes(name)) {
-        log('warn', `unsupported DynamoDB call: ${target}`);
-        throw new AwsFault('UnknownOperationException', `the operation ${name} is not served here`);
-      }
-      const input = readJson(body);
-      const unserved = unservedFields(name, input);
-      if (unserved.length > 0) {
-        log('warn', `unsupported DynamoDB parameter: ${name} ${unserved.join(', ')}`);
-        throw new AwsFault('ValidationException', `${name}: not served here: ${unserved.join(', ')}`);
-      }
-      // SDKs repeat a call that is answered so; another process may own the folder by then.
-      if (closing) throw new AwsFault('InternalServerError', 'the runtime is closing', 503);
-      const call = openOnce().then((dynalite) => run(dynalite, name, input, folder));
-      running.add(call);
-      return call.finally(() => running.delete(call));
+      const name = (headers['x-amz-target'] ?? '').replace(/^DynamoDB_20120810\./, '');
+      return jsonAnswer(protocol, await serve(name, readJson(body)));
     },
+    call: async (name, input) => (await serve(name, input as JsonInput)) as Json,
     async close() {
       closing = true;
       // A call goes from step to step within dynalite, and one that finds the store closed throws into the event loop.
@@ -117,9 +121,9 @@ export function dynamodbService(
   };
 }
 
-async function run(dynalite: Dynalite, name: string, input: unknown, folder: string): Promise<AwsAnswer> {
+async function run(dynalite: Dynalite, name: string, input: unknown, folder: string): Promise<unknown> {
   try {
-    return jsonAnswer(protocol, await dynalite.run(name, input));
+    return await dynalite.run(name, input);
   } catch (error) {
     if (isDynaliteFault(error)) {
       const { __type: type, message, Message } = error.body;

@@ -1,9 +1,9 @@
 /**
- * The platform on a laptop: the three tables and the bucket that a deployment's stack would hold, the platform's own
+ * The platform on a laptop: the tables and the bucket that a deployment's stack would hold, the platform's own
  * functions, and who hears that an execution has ended.
  */
 import { BunsuiError } from '../errors.ts';
-import { platformNames, tables } from '../storage-layout.ts';
+import { gatesTableName, platformNames, tables } from '../storage-layout.ts';
 import { type LocalClient, localClient } from './client.ts';
 import { platformEnvironment } from './deploy.ts';
 import type { Runtime } from './runtime.ts';
@@ -40,6 +40,7 @@ export async function ensurePlatform(runtime: Runtime, options: PlatformOptions 
     ensureTable(client, names.sessionsTable, sessions, [sessions.byPipelineIndex, sessions.byStatusIndex]),
     ensureTable(client, names.jobHistoryTable, jobHistory, [jobHistory.byPipelineIndex, jobHistory.byStatusIndex]),
     ensureTable(client, names.pipelinesTable, pipelines, []),
+    ensureTable(client, gatesTableName(), tables.gates, []),
     ensureBucket(client, names.bucket),
     ensureFunctions(client, runtime, options),
   ]);

@@ -39,6 +39,7 @@ import { sqsService } from './sqs.ts';
 import { openStatusEvents, statusChangeEvent } from './status-events.ts';
 import { stepFunctionsService } from './step-functions.ts';
 import { localTaskRunner } from './task-runner.ts';
+import { taskTokens } from './task-tokens.ts';
 
 export const localRegion = 'us-east-1';
 export const localAccountId = '000000000000';
@@ -182,10 +183,12 @@ async function startServices(
   const notices = await openNotices(stateDir, queues, queueEvents);
   const firings = await openFirings(stateDir, place, pool, log);
   const machines = openMachineStore(stateDir);
+  const dynamodb = dynamodbService(stateDir, log);
+  const tokens = taskTokens();
   const executions = await openExecutions({
     stateDir,
     machines,
-    tasks: localTaskRunner(pool, place, log),
+    tasks: localTaskRunner({ pool, place, log, dynamodb: dynamodb.call, tokens }),
     objects: mapObjects(openObjectStore(stateDir)),
     log,
     checkFunctions: (names) => pool.check(names),
@@ -194,7 +197,6 @@ async function startServices(
       firings.hear(statusChangeEvent(record, place));
     },
   });
-  const dynamodb = dynamodbService(stateDir, log);
   // In the order in which they were made, and called in the opposite one: ends that are being announced may finish,
   // which needs the endpoint; then nothing new comes in; then what runs is suspended.
   ends.push(
@@ -206,7 +208,7 @@ async function startServices(
     () => firings.close(),
   );
   Object.assign(services, {
-    states: stepFunctionsService({ machines, executions, place, log }),
+    states: stepFunctionsService({ machines, executions, tokens, place, log }),
     lambda: lambdaService(pool, place, log),
     s3: s3Service(tellingStore(openObjectStore(stateDir), place, firings.hear), place, log),
     dynamodb,

@@ -25,6 +25,7 @@ import type { Machine, MachineStore } from './machines.ts';
 import { keyedTurns } from './object-store.ts';
 import type { RuntimeLog } from './runtime-log.ts';
 import { describeExecution, historyEvent, seconds } from './step-functions-shapes.ts';
+import { type TaskTokens, taskOutput } from './task-tokens.ts';
 
 const protocol = 'json-1.0';
 const maxDefinitionBytes = 1_048_576;
@@ -35,6 +36,7 @@ const statuses = ['RUNNING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'];
 export interface StepFunctionsParts {
   readonly machines: MachineStore;
   readonly executions: Executions;
+  readonly tokens: TaskTokens;
   readonly place: { readonly region: string; readonly accountId: string };
   readonly log: RuntimeLog;
 }
@@ -211,6 +213,28 @@ const operations: Readonly<Record<string, Operation>> = {
     }
     const executionArn = `${machine.arn.replace(':stateMachine:', ':execution:')}:${name}`;
     throw new AwsFault('ExecutionAlreadyExists', `Execution Already Exists: '${executionArn}'`);
+  },
+
+  async SendTaskSuccess({ tokens }, input) {
+    refuseOthers(input, ['taskToken', 'output']);
+    const token = requiredString(input, 'taskToken');
+    tokens.end(token, { ok: true, output: taskOutput(requiredString(input, 'output')) });
+    return {};
+  },
+
+  async SendTaskFailure({ tokens }, input) {
+    refuseOthers(input, ['taskToken', 'error', 'cause']);
+    const token = requiredString(input, 'taskToken');
+    const error = optionalString(input, 'error') ?? '';
+    tokens.end(token, { ok: false, error, cause: optionalString(input, 'cause') ?? '' });
+    return {};
+  },
+
+  // No state served here has a heartbeat that could be missed.
+  async SendTaskHeartbeat({ tokens }, input) {
+    refuseOthers(input, ['taskToken']);
+    tokens.requireWaiting(requiredString(input, 'taskToken'));
+    return {};
   },
 
   async StopExecution({ executions }, input) {

@@ -8,6 +8,8 @@ import type { FunctionConfig, FunctionErrorReport } from './function-process.ts'
 import type { FunctionPool } from './function-pool.ts';
 import { type LambdaPlace, referredFunction } from './lambda.ts';
 import type { RuntimeLog } from './runtime-log.ts';
+import { type CallDynamodb, optimisedDynamodb, sdkDynamodb, sdkSendTaskSuccess } from './service-tasks.ts';
+import type { TaskTokens } from './task-tokens.ts';
 
 /** Step Functions cuts a cause at 32,768 characters; a cause that is JSON is of use only while it is whole. */
 const maxMessageLength = 16_384;
@@ -15,6 +17,8 @@ const maxTraceLines = 40;
 
 /** What tasks reach. */
 interface Reach {
+  readonly dynamodb: CallDynamodb;
+  readonly tokens: TaskTokens;
   readonly pool: FunctionPool;
   readonly place: LambdaPlace;
   readonly log: RuntimeLog;
@@ -24,19 +28,51 @@ type Integration = (reach: Reach, task: TaskRequest, signal: AbortSignal) => Pro
 
 const integrations: readonly { readonly resource: RegExp; readonly run: Integration }[] = [
   { resource: /^arn:aws:states:::lambda:invoke$/, run: invokeIntegration },
+  {
+    resource: /^arn:aws:states:::aws-sdk:dynamodb:(updateItem|getItem)$/,
+    run: ({ dynamodb }, task) => sdkDynamodb(dynamodb, actionOf(task), task.arguments),
+  },
+  {
+    resource: /^arn:aws:states:::dynamodb:(updateItem|getItem)$/,
+    run: ({ dynamodb }, task) => optimisedDynamodb(dynamodb, actionOf(task), task.arguments),
+  },
+  {
+    resource: /^arn:aws:states:::aws-sdk:sfn:sendTaskSuccess$/,
+    run: ({ tokens }, task) => sdkSendTaskSuccess(tokens, task.arguments),
+  },
   { resource: /^arn:aws:lambda:[a-z0-9-]+:\d{12}:function:[\w-]+(:[\w$-]+)?$/, run: invokeDirectly },
 ];
 
-/** A task runner over the functions of this runtime. */
-export function localTaskRunner(pool: FunctionPool, place: LambdaPlace, log: RuntimeLog): TaskRunner {
+/** A task runner over the functions and tables of this runtime. */
+export function localTaskRunner(reach: Reach): TaskRunner {
+  const call = (task: TaskRequest, signal: AbortSignal): Promise<TaskOutcome> => {
+    const integration = integrations.find(({ resource }) => resource.test(task.resource));
+    if (integration !== undefined) return integration.run(reach, task, signal);
+    const cause = `The resource ${task.resource} of state ${task.stateName} is not served by the local runtime.`;
+    return Promise.resolve(refused(reach.log, task, 'States.TaskFailed', cause));
+  };
   return {
-    async run(task, signal) {
-      const integration = integrations.find(({ resource }) => resource.test(task.resource));
-      if (integration !== undefined) return integration.run({ pool, place, log }, task, signal);
-      const cause = `The resource ${task.resource} of state ${task.stateName} is not served by the local runtime.`;
-      return refused(log, task, 'States.TaskFailed', cause);
+    async run(task, signal, progress) {
+      const { token } = task;
+      if (token === undefined) return call(task, signal);
+      // Before the call: what it makes happen may use the token at once.
+      const waiting = new AbortController();
+      const ended = reach.tokens.wait(token, AbortSignal.any([signal, waiting.signal]));
+      // What a process that has ended had submitted is not called again; but a gate may have opened unseen.
+      if (task.submitted === true && !task.resource.includes(':dynamodb:')) return ended;
+      const answer = await call({ ...task, resource: task.resource.replace(/\.waitForTaskToken$/, '') }, signal);
+      if (!answer.ok) {
+        waiting.abort();
+        return answer;
+      }
+      progress.submitted(answer.output);
+      return ended;
     },
   };
+}
+
+function actionOf({ resource }: TaskRequest): string {
+  return resource.split(':').at(-1) ?? '';
 }
 
 function refused(log: RuntimeLog, { stateName }: TaskRequest, error: string, cause: string): TaskOutcome {
@@ -71,7 +107,7 @@ function invokeDirectly(reach: Reach, task: TaskRequest, signal: AbortSignal): P
 }
 
 async function callFunction(
-  { pool, place, log }: Reach,
+  { pool, place, log }: Pick<Reach, 'pool' | 'place' | 'log'>,
   task: TaskRequest,
   called: { readonly name: string; readonly payload: Json; readonly qualifier?: string },
   signal: AbortSignal,

@@ -1,5 +1,6 @@
 /** The envelope around a job's input, as the compiled state sends it. See wrap-handler.ts for its form. */
 import { jobErrors } from '../errors.ts';
+import type { GateWork } from '../gate-layout.ts';
 import {
   type ExecutionBlock,
   isGeneration,
@@ -18,6 +19,9 @@ export interface Envelope {
   readonly attempt: number;
   readonly execution: string;
   readonly block: ExecutionBlock;
+  readonly startedAtMs: number;
+  /** What there is to do at gates. */
+  readonly gates?: GateWork;
   readonly input: unknown;
 }
 
@@ -35,6 +39,26 @@ const isCount = (value: unknown): value is number =>
   Number.isInteger(value) && Number(value) >= 0 && Number(value) < 1e6;
 const isPath = (value: unknown): value is string => typeof value === 'string' && isJobPath(value);
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '' && value.length <= 2048;
+
+const isTextList = (value: unknown): boolean =>
+  Array.isArray(value) && value.every((part) => typeof part === 'string' || isCount(part));
+
+/** The lists and their fields; what they say is the compiler's. */
+const isGateWork = (value: unknown): value is GateWork => {
+  const { path, inputs = [], open = [], keep } = fields(value);
+  const isInput = ({ at, job, path: within }: { readonly [name: string]: unknown }) =>
+    isTextList(at) && isPath(job) && isTextList(within);
+  const isGate = ({ latch, all, self, flag }: { readonly [name: string]: unknown }) =>
+    isText(flag) || (isText(latch) && isCount(all) && isText(self));
+  return (
+    (path === undefined || isText(path)) &&
+    Array.isArray(inputs) &&
+    inputs.every((input) => isInput(fields(input))) &&
+    Array.isArray(open) &&
+    open.every((gate) => isGate(fields(gate))) &&
+    (keep === undefined || isText(fields(keep)['key']))
+  );
+};
 
 /**
  * How often the runtime has started this task again after it was stopped itself: nothing that the state sends can tell.
@@ -67,6 +91,7 @@ export function readEnvelope(event: unknown, clientContext: unknown, operation: 
   const retryCount = read('attempt', sent['attempt'], isCount, 'a whole number from 0');
   const execution = read('execution', sent['execution'], isText, 'an execution ARN');
   const startedAt = read('startedAt', sent['startedAt'], isInstant, 'a time in ISO 8601');
+  const gates = sent['gates'] === undefined ? undefined : read('gates', sent['gates'], isGateWork, 'work at gates');
   if (sent['redrive'] !== undefined) read('redrive', sent['redrive'], isCount, 'a whole number from 0');
 
   let given: ExecutionBlock | undefined;
@@ -91,5 +116,14 @@ export function readEnvelope(event: unknown, clientContext: unknown, operation: 
   }
   const input = fields(event)['input'];
   const attempt = retryCount + 1 + restartsOf(clientContext);
-  return { job, operation, attempt, execution, input, block: given ?? sessionOfExecution(execution, startedAt) };
+  return {
+    job,
+    operation,
+    attempt,
+    execution,
+    input,
+    block: given ?? sessionOfExecution(execution, startedAt),
+    startedAtMs: Date.parse(startedAt),
+    ...(gates === undefined ? {} : { gates }),
+  };
 }

@@ -6,10 +6,10 @@
  *
  *     { "bunsui": { "job": "convert[17]/one", "operation": "load", "attempt": 0, "redrive"?: 0,
  *                   "execution": "<execution ARN>", "startedAt": "<ISO 8601>",
- *                   "block"?: { "session", "createdAt", "generation" } },
+ *                   "block"?: { "session", "createdAt", "generation" }, "gates"?: … },
  *       "input": { … } }
  *
- * `attempt` is `State.RetryCount` (a runtime that was stopped and goes on adds `custom.bunsui.restarts` in the client
+ * `gates` (lib/gate-layout.ts) is there when the job takes values from behind gates or opens some. `attempt` is `State.RetryCount` (a runtime that was stopped and goes on adds `custom.bunsui.restarts` in the client
  * context: how often it has started this state's task again), `redrive` is `Execution.RedriveCount`, `startedAt` is `Execution.StartTime`. `block`
  * is absent when the execution was started without a session; the session is then derived from the execution.
  * The answer is the handler's output. The checkpoint (see checkpoint.ts) is written before it is given, and a job that
@@ -19,8 +19,10 @@ import { jobErrors } from '../errors.ts';
 import { captureConsole, type JobLog, jobLog } from './job-log.ts';
 import { checkpoints } from './checkpoint.ts';
 import { readEnvelope } from './envelope.ts';
+import { fillInput, openGates } from './gates.ts';
 import { asError, jobError } from './job-error.ts';
 import { functionPorts, type WrapperPorts } from './ports.ts';
+import { signedCalls } from './signed-calls.ts';
 import { checkOutput, checkValue, type Schema } from './values.ts';
 
 /** What is known of an operation where its handler runs. */
@@ -149,12 +151,16 @@ export function wrapHandler(contract: HandlerContract, run: Run, ports: WrapperP
       attempt,
       ...(awsRequestId === undefined ? {} : { request_id: awsRequestId }),
     });
-    const store = checkpoints(ports, remainingTimeMs);
+    const call = signedCalls(ports, remainingTimeMs);
+    const store = checkpoints(ports, call);
     const sinceStart = () => ({ duration_ms: ports.now() - startedAtMs });
-    const stored = (output: string | undefined): unknown => {
+    /** The recorded output counts. Whoever recorded it may have stopped before the gates were open. */
+    const stored = async (output: string | undefined): Promise<unknown> => {
       if (output === undefined) {
         throw jobError(jobErrors.recordFailed, `the checkpoint of ${job} was there and is gone`);
       }
+      await openGates(ports, call, envelope, output);
+      log.info('job completed', { ...sinceStart(), reused: true });
       return JSON.parse(output);
     };
 
@@ -163,20 +169,16 @@ export function wrapHandler(contract: HandlerContract, run: Run, ports: WrapperP
     const { signal, cancel } = abortBefore(remainingTimeMs());
     try {
       const before = await store?.find(envelope);
-      if (before !== undefined) {
-        log.info('job completed', { ...sinceStart(), reused: true });
-        return stored(before);
-      }
+      if (before !== undefined) return await stored(before);
       const idempotencyKey = `${block.session}/${block.generation}/${job}`;
       const { session, generation } = block;
       const context = { session, job, attempt, operation, generation, idempotencyKey, log, remainingTimeMs, signal };
-      const output = await runChecked(contract, run, envelope.input, context);
+      const output = await runChecked(contract, run, await fillInput(envelope, store), context);
       if ((await store?.record(envelope, output.text)) === 'exists') {
         // Another run of this job completed first, or an answer was lost: what is recorded counts.
-        const winner = stored(await store?.find(envelope));
-        log.info('job completed', { ...sinceStart(), reused: true });
-        return winner;
+        return await stored(await store?.find(envelope));
       }
+      await openGates(ports, call, envelope, output.text);
       log.info('job completed', sinceStart());
       return output.value;
     } catch (thrown) {

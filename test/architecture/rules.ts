@@ -17,18 +17,19 @@ const nothing: RoomRule = { rooms: [], packages: [], node: 'none' };
 
 export const rooms: { readonly [room: string]: RoomRule } = {
   errors: nothing,
-  'storage-layout': nothing,
+  'storage-layout': { ...nothing, rooms: ['gate-layout'] },
+  'gate-layout': nothing,
   'handler-bundle': nothing,
   ir: { rooms: ['schedules', 'errors'], packages: [], node: 'none' },
-  wrapper: { rooms: ['errors', 'storage-layout'], packages: ['aws4fetch'], node: 'any' },
+  wrapper: { rooms: ['errors', 'gate-layout', 'storage-layout'], packages: ['aws4fetch'], node: 'any' },
   dsl: { rooms: ['ir', 'schedules', 'wrapper', 'errors'], packages: ['zod'], node: ['call-site.ts'] },
   formats: { rooms: ['ir', 'errors'], packages: ['yaml', 'zod'], node: 'any' },
   asl: { rooms: ['errors'], packages: ['jsonata'], node: 'any' },
-  compiler: { rooms: ['ir', 'asl', 'storage-layout', 'errors'], packages: [], node: 'none' },
+  compiler: { rooms: ['ir', 'asl', 'gate-layout', 'storage-layout', 'errors'], packages: [], node: 'none' },
   engine: { rooms: ['asl', 'errors'], packages: [], node: 'none' },
   graph: { rooms: ['ir', 'errors'], packages: ['@dagrejs/dagre'], node: 'none' },
   local: {
-    rooms: ['engine', 'asl', 'ir', 'schedules', 'handler-bundle', 'storage-layout', 'errors'],
+    rooms: ['engine', 'asl', 'ir', 'schedules', 'gate-layout', 'handler-bundle', 'storage-layout', 'errors'],
     packages: ['dynalite', 'esbuild', 'aws4fetch'],
     node: 'any',
   },
@@ -38,7 +39,7 @@ export const rooms: { readonly [room: string]: RoomRule } = {
     node: 'any',
   },
   constructs: {
-    rooms: ['compiler', 'ir', 'notify', 'handler-bundle', 'storage-layout', 'errors'],
+    rooms: ['compiler', 'ir', 'notify', 'gate-layout', 'handler-bundle', 'storage-layout', 'errors'],
     packages: ['aws-cdk-lib', 'constructs', 'esbuild'],
     node: 'any',
   },
@@ -63,7 +64,11 @@ export const rooms: { readonly [room: string]: RoomRule } = {
     node: 'any',
   },
   index: { rooms: ['dsl', 'wrapper', 'ir', 'errors'], packages: [], node: 'none' },
-  testing: { rooms: ['dsl', 'ir', 'compiler', 'asl', 'engine', 'wrapper', 'errors'], packages: [], node: 'any' },
+  testing: {
+    rooms: ['dsl', 'ir', 'compiler', 'asl', 'engine', 'gate-layout', 'wrapper', 'errors'],
+    packages: [],
+    node: 'any',
+  },
   lambdas: {
     rooms: ['sessions', 'report', 'notify', 'api', 'ir', 'storage-layout', 'errors'],
     packages: ['@middy/*', '@aws-lambda-powertools/*', 'aws4fetch', 'zod', '@aws-sdk/*'],

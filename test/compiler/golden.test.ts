@@ -42,7 +42,8 @@ describe('the compiled machine', () => {
   });
 
   it('has a golden file for each pipeline and no other', () => {
-    expect(readdirSync(folder).sort()).toStrictEqual(pipelines.map(({ id }) => `${id}.asl.json`).sort());
+    const machines = readdirSync(folder).filter((file) => file.endsWith('.asl.json'));
+    expect(machines.sort()).toStrictEqual(pipelines.map(({ id }) => `${id}.asl.json`).sort());
   });
 
   it('says of every state where it comes from', () => {

@@ -7,6 +7,8 @@ import * as z from 'zod';
 import { validateDefinition } from '../../lib/asl/validate.ts';
 import { compilePipeline } from '../../lib/compiler/compile.ts';
 import { virtualClock } from '../../lib/engine/clock.ts';
+import type { GateWork } from '../../lib/gate-layout.ts';
+import { gatesInMemory } from '../../lib/testing/gates.ts';
 import { startExecution } from '../../lib/engine/run.ts';
 import type { Json } from '../../lib/ir/expressions.ts';
 import { type Meaning, meaningOf } from './structures-meaning.ts';
@@ -167,9 +169,11 @@ function shadowed({ States }: Machine, outer: readonly string[] = []): readonly 
   ];
 }
 
-/** The types of the events of entering a state. */
+/** The types of the events of entering a state that does not serve gates. */
 async function statesEntered(program: Program): Promise<readonly string[]> {
-  const validated = validateDefinition(compiled(program).artifact.definition);
+  const { definition, states } = compiled(program).artifact;
+  const gates = gatesInMemory();
+  const validated = validateDefinition(definition);
   if (!validated.ok) throw new Error('refused');
   let ids = 0;
   const handle = startExecution(
@@ -179,10 +183,15 @@ async function statesEntered(program: Program): Promise<readonly string[]> {
       uuid: () => String(ids++),
       journal: { append: async () => {} },
       tasks: {
-        run: async (task) => {
+        run: async (task, signal) => {
+          const ofGate = gates.run(task, signal);
+          if (ofGate !== undefined) return ofGate;
           const { bunsui, input } = (task.arguments as unknown as Call).Payload;
           try {
-            return { ok: true, output: { Payload: operate(bunsui.operation, input, bunsui.attempt + 1) } };
+            const given = gates.fill(input, bunsui.gates?.inputs);
+            const output = operate(bunsui.operation, given, bunsui.attempt + 1);
+            gates.complete(bunsui.job, output, bunsui.gates);
+            return { ok: true, output: { Payload: output } };
           } catch {
             return { ok: false, error: 'RangeError', cause: '' };
           }
@@ -199,11 +208,23 @@ async function statesEntered(program: Program): Promise<readonly string[]> {
     },
   );
   expect(await handle.done).toMatchObject({ status: 'SUCCEEDED' });
-  return handle.events.flatMap(({ type }) => (type.endsWith('StateEntered') ? [type] : []));
+  return handle.events.flatMap((event) =>
+    'stateEnteredEventDetails' in event && states[event.stateEnteredEventDetails.name]?.role !== 'gate'
+      ? [event.type]
+      : [],
+  );
 }
 
 interface Call {
-  readonly Payload: { readonly bunsui: { readonly operation: string; readonly attempt: number }; readonly input: Json };
+  readonly Payload: {
+    readonly bunsui: {
+      readonly job: string;
+      readonly operation: string;
+      readonly attempt: number;
+      readonly gates?: GateWork;
+    };
+    readonly input: Json;
+  };
 }
 
 describe('what generated pipelines have shown', () => {

@@ -13,7 +13,7 @@ describe('placing functions', () => {
       StartAt: 'a',
       States: { a: call(load, tricky), b: call(load, load) },
     };
-    const { text } = placeFunctions(definition, { load: '${function0}' }, '${artifact}');
+    const { text } = placeFunctions(definition, { load: '${function0}' }, { comment: '${artifact}' });
     expect(text.match(/\$\{\w+\}/g)).toStrictEqual(['${artifact}', '${function0}', '${function0}']);
     expect(JSON.parse(text)).toStrictEqual({
       Comment: `Says ${load} \${artifact}`,

@@ -10,7 +10,7 @@ import { CreateStateMachineCommand, SFNClient } from '@aws-sdk/client-sfn';
 import { bundleOperation } from '../../lib/constructs/bundle-operation.ts';
 import { placeFunctions } from '../../lib/constructs/place-functions.ts';
 import type { LambdaOperationIr } from '../../lib/ir/nodes.ts';
-import { environment, platformNames, tables } from '../../lib/storage-layout.ts';
+import { environment, gatesTableName, platformNames, tables } from '../../lib/storage-layout.ts';
 import type { PipelineTarget } from '../contract/pipelines.ts';
 import { clientConfig, freshName, type Target } from '../contract/target.ts';
 
@@ -27,13 +27,16 @@ export async function openTarget(target: Target): Promise<OpenTarget> {
   const config = clientConfig(target);
   const lambda = new LambdaClient(config);
   const sfn = new SFNClient(config);
-  const names = platformNames({ prefix: freshName('rows'), account: target.accountId, region: target.region });
-  const { partitionKey, sortKey } = tables.jobHistory;
-  await Promise.all([
-    new S3Client({ ...config, forcePathStyle: true }).send(new CreateBucketCommand({ Bucket: names.bucket })),
+  const prefix = freshName('rows');
+  const names = platformNames({ prefix, account: target.accountId, region: target.region });
+  const gatesTable = gatesTableName(prefix);
+  const createTable = (
+    TableName: string,
+    { partitionKey, sortKey }: Readonly<Record<'partitionKey' | 'sortKey', string>>,
+  ) =>
     new DynamoDBClient(config).send(
       new CreateTableCommand({
-        TableName: names.jobHistoryTable,
+        TableName,
         AttributeDefinitions: [partitionKey, sortKey].map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
         KeySchema: [
           { AttributeName: partitionKey, KeyType: 'HASH' },
@@ -41,7 +44,11 @@ export async function openTarget(target: Target): Promise<OpenTarget> {
         ],
         BillingMode: 'PAY_PER_REQUEST',
       }),
-    ),
+    );
+  await Promise.all([
+    new S3Client({ ...config, forcePathStyle: true }).send(new CreateBucketCommand({ Bucket: names.bucket })),
+    createTable(names.jobHistoryTable, tables.jobHistory),
+    createTable(gatesTable, tables.gates),
   ]);
   const folder = mkdtempSync(join(tmpdir(), 'bunsui-localstack-'));
   const role = `arn:aws:iam::${target.accountId}:role/rows`;
@@ -67,6 +74,7 @@ export async function openTarget(target: Target): Promise<OpenTarget> {
             ...operation.environment,
             [environment.jobHistoryTable]: names.jobHistoryTable,
             [environment.bucket]: names.bucket,
+            [environment.gatesTable]: gatesTable,
           },
         },
       }),
@@ -96,7 +104,7 @@ export async function openTarget(target: Target): Promise<OpenTarget> {
       const { stateMachineArn = '' } = await sfn.send(
         new CreateStateMachineCommand({
           name: freshName(pipeline.id),
-          definition: placeFunctions(definition, Object.fromEntries(arns)).text,
+          definition: placeFunctions(definition, Object.fromEntries(arns), { gatesTable }).text,
           roleArn: role,
         }),
       );

@@ -1,0 +1,77 @@
+/**
+ * Tasks that call DynamoDB and Step Functions: the calls that gates need. Arguments and answers are spelt as Step
+ * Functions spells them, and the errors have its names.
+ *
+ * @see https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
+ */
+import type { Json, TaskOutcome } from '../engine/ports.ts';
+import { AwsFault } from './aws-fault.ts';
+import { type TaskTokens, taskOutput } from './task-tokens.ts';
+
+/** One call of the DynamoDB service of this runtime. @throws {AwsFault} */
+export type CallDynamodb = (operation: string, input: Json) => Promise<Json>;
+
+type Fields = { readonly [name: string]: Json };
+
+/** How the SDK integration spells the types of attribute values that are spelt otherwise on the wire. */
+const sdkTypes: { readonly [sdk: string]: string } = { Bool: 'BOOL', Null: 'NULL', Ss: 'SS', Ns: 'NS', Bs: 'BS' };
+const wireTypes = Object.fromEntries(Object.entries(sdkTypes).map(([sdk, wire]) => [wire, sdk]));
+
+/** Fields that hold attribute values by name. */
+const ofAttributes = new Set(['Key', 'Item', 'Attributes', 'ExpressionAttributeValues']);
+
+function spelt(value: Json, types: { readonly [from: string]: string }): Json {
+  return mapFields(value, (type, inner) => {
+    const to = types[type] ?? type;
+    if (type === 'M') return [to, mapFields(inner, (name, attribute) => [name, spelt(attribute, types)])];
+    if (type === 'L' && Array.isArray(inner)) return [to, inner.map((item: Json) => spelt(item, types))];
+    return [to, inner];
+  });
+}
+
+function mapFields(value: Json, change: (name: string, inner: Json) => readonly [string, Json]): Json {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value as Fields).map(([name, inner]) => change(name, inner)));
+}
+
+function respelt(value: Json, types: { readonly [from: string]: string }): Json {
+  return mapFields(value, (name, inner) => [
+    name,
+    ofAttributes.has(name) ? mapFields(inner, (attribute, of) => [attribute, spelt(of, types)]) : inner,
+  ]);
+}
+
+/** `aws-sdk:dynamodb:updateItem`: names in camel case, answers and errors of the SDK. */
+export async function sdkDynamodb(call: CallDynamodb, action: string, given: Json): Promise<TaskOutcome> {
+  const operation = action.charAt(0).toUpperCase() + action.slice(1);
+  return answered('DynamoDb', async () => respelt(await call(operation, respelt(given, sdkTypes)), wireTypes));
+}
+
+/** `dynamodb:updateItem`, the older integration: names as on the wire. */
+export async function optimisedDynamodb(call: CallDynamodb, action: string, given: Json): Promise<TaskOutcome> {
+  const operation = action.charAt(0).toUpperCase() + action.slice(1);
+  return answered('DynamoDB', () => call(operation, given));
+}
+
+/** `aws-sdk:sfn:sendTaskSuccess`. */
+export async function sdkSendTaskSuccess(tokens: TaskTokens, given: Json): Promise<TaskOutcome> {
+  return answered('Sfn', async () => {
+    const { TaskToken: token, Output: output } = given as Fields;
+    if (typeof token !== 'string' || typeof output !== 'string')
+      throw new AwsFault('ValidationException', 'TaskToken and Output must be given as text');
+    tokens.end(token, { ok: true, output: taskOutput(output) });
+    return {};
+  });
+}
+
+async function answered(service: string, call: () => Promise<Json>): Promise<TaskOutcome> {
+  try {
+    return { ok: true, output: await call() };
+  } catch (error) {
+    if (!(error instanceof AwsFault)) throw error;
+    // On the wire DynamoDB puts a namespace before the name.
+    const code = error.code.split('#').at(-1) ?? '';
+    const name = code.endsWith('Exception') ? code : `${code}Exception`;
+    return { ok: false, error: `${service}.${name}`, cause: `${error.message} (Status Code: ${error.status})` };
+  }
+}
