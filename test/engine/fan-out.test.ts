@@ -78,8 +78,9 @@ describe('parallel', () => {
       },
     };
     const signals: boolean[] = [];
-    const { events, outcome, clock } = await run(machine, {}, (request, at, signal) => {
-      if (request.stateName === 'bad') return answersAfter({ bad: [3, failed('Boom', 'why')] })(request, at, signal);
+    const { events, outcome, clock } = await run(machine, {}, (request, at, signal, progress) => {
+      if (request.stateName === 'bad')
+        return answersAfter({ bad: [3, failed('Boom', 'why')] })(request, at, signal, progress);
       signal.addEventListener('abort', () => signals.push(true));
       return new Promise(() => undefined);
     });
@@ -246,9 +247,9 @@ describe('map', () => {
     const { events, outcome } = await run(
       each(body, { Items: [1, 2, 3], MaxConcurrency: 2 }),
       {},
-      (request, clock, signal) =>
+      (request, clock, signal, progress) =>
         request.arguments === 2
-          ? answersAfter({ one: [1, failed('Boom')] })(request, clock, signal)
+          ? answersAfter({ one: [1, failed('Boom')] })(request, clock, signal, progress)
           : new Promise(() => undefined),
     );
     expect(lines(events).slice(11)).toStrictEqual([

@@ -4,7 +4,14 @@ import type { HistoryEvent } from '../../lib/asl/history.ts';
 import { validateDefinition } from '../../lib/asl/validate.ts';
 import { type VirtualClock, virtualClock } from '../../lib/engine/clock.ts';
 import type { ExecutionIdentity, Outcome } from '../../lib/engine/execution.ts';
-import type { EnginePorts, JournalRecord, TaskOutcome, TaskRequest } from '../../lib/engine/ports.ts';
+import type {
+  EnginePorts,
+  JournalRecord,
+  ObjectSource,
+  TaskOutcome,
+  TaskProgress,
+  TaskRequest,
+} from '../../lib/engine/ports.ts';
 import { type ExecutionHandle, resumeExecution, startExecution } from '../../lib/engine/run.ts';
 
 export const startMs = Date.parse('2026-03-01T12:00:00Z');
@@ -14,6 +21,7 @@ export type Answer = (
   task: TaskRequest,
   clock: VirtualClock,
   signal: AbortSignal,
+  progress: TaskProgress,
 ) => TaskOutcome | Promise<TaskOutcome>;
 
 export const ok = (output: Extract<TaskOutcome, { ok: true }>['output']): TaskOutcome => ({ ok: true, output });
@@ -48,6 +56,7 @@ export function identityOf(definition: Definition): ExecutionIdentity {
 export function portsOf(
   answer: Answer,
   atMs: number,
+  objects?: ObjectSource,
 ): {
   readonly ports: EnginePorts;
   readonly records: JournalRecord[];
@@ -63,11 +72,13 @@ export function portsOf(
     random: () => ((drawn++ * 7) % 10) / 10,
     uuid: () => `00000000-0000-4000-8000-${String(drawn++).padStart(12, '0')}`,
     tasks: {
-      run: async (task, signal) => {
+      run: async (task, signal, progress) => {
         tasks.push(task);
-        return answer(task, clock, signal);
+        return answer(task, clock, signal, progress);
       },
+      hasActivity: (arn) => !arn.endsWith(':missing'),
     },
+    ...(objects === undefined ? {} : { objects }),
     journal: {
       append: async (appended) => {
         records.push(...appended);
@@ -78,17 +89,27 @@ export function portsOf(
 }
 
 /** Runs a machine to its end, or until nothing can happen any more. */
-export async function run(machine: object, input: unknown = {}, answer: Answer = () => ok(null)): Promise<Run> {
+export async function run(
+  machine: object,
+  input: unknown = {},
+  answer: Answer = () => ok(null),
+  objects?: ObjectSource,
+): Promise<Run> {
   const definition = definitionOf(machine);
-  const made = portsOf(answer, startMs);
+  const made = portsOf(answer, startMs, objects);
   const handle = startExecution(made.ports, { ...identityOf(definition), input: JSON.stringify(input) });
   return ended(handle, made);
 }
 
 /** Resumes a machine from records, the clock standing at the last event's time. */
-export async function resume(machine: object, records: readonly JournalRecord[], answer: Answer): Promise<Run> {
+export async function resume(
+  machine: object,
+  records: readonly JournalRecord[],
+  answer: Answer,
+  objects?: ObjectSource,
+): Promise<Run> {
   const lastMs = Math.max(startMs, ...records.map((record) => (record.kind === 'event' ? record.event.timestamp : 0)));
-  const made = portsOf(answer, lastMs);
+  const made = portsOf(answer, lastMs, objects);
   const handle = resumeExecution(made.ports, identityOf(definitionOf(machine)), records);
   return ended(handle, made);
 }

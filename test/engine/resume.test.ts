@@ -4,10 +4,9 @@
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { newExecution } from '../../lib/engine/execution.ts';
-import { applyRecord } from '../../lib/engine/fold.ts';
 import type { JournalRecord, TaskRequest } from '../../lib/engine/ports.ts';
 import { resumeExecution } from '../../lib/engine/run.ts';
+import { checkEveryCut, foldWhole, happened, restartIds } from './cuts.ts';
 import {
   type Answer,
   definitionOf,
@@ -16,108 +15,11 @@ import {
   lines,
   ok,
   portsOf,
-  type Run,
   resume,
   run,
   startMs,
   task,
 } from './machine.ts';
-
-/** The ends of tries in the records, each as the thread and the arguments (which hold the number of the try). */
-function endsByThread(records: readonly JournalRecord[]): readonly string[] {
-  const ends = records.flatMap((record) =>
-    record.kind === 'event' && /^Task(Succeeded|Failed|TimedOut)$/.test(record.event.type) ? [record.thread] : [],
-  );
-  return endedTasks(records).map((parameters, index) => `${ends[index]} ${parameters}`);
-}
-
-/** The arguments of the tries whose end stands in the records, once per end. */
-function endedTasks(records: readonly JournalRecord[]): readonly string[] {
-  const parameters = new Map<number, string>();
-  return records.flatMap((record) => {
-    if (record.kind !== 'event') return [];
-    const { event } = record;
-    if (event.type === 'TaskScheduled') parameters.set(event.id, event.taskScheduledEventDetails.parameters);
-    // A start refers to its scheduling, or to the start before it; an end to its start.
-    if (event.type === 'TaskStarted') parameters.set(event.id, parameters.get(event.previousEventId) ?? '');
-    const isEnd = event.type === 'TaskSucceeded' || event.type === 'TaskFailed' || event.type === 'TaskTimedOut';
-    return isEnd ? [parameters.get(event.previousEventId) ?? ''] : [];
-  });
-}
-
-/** What is in `taken` and no longer there once `left` has been taken out of `all`. */
-function beyond(all: readonly string[], left: readonly string[], taken: readonly string[]): readonly string[] {
-  const rest = [...all];
-  for (const key of left) rest.splice(rest.indexOf(key), 1);
-  return taken.filter((key) => {
-    const at = rest.indexOf(key);
-    if (at >= 0) rest.splice(at, 1);
-    return at < 0;
-  });
-}
-
-function foldWhole(machine: object, records: readonly JournalRecord[]): string {
-  const execution = newExecution(identityOf(definitionOf(machine)));
-  for (const record of records) applyRecord(execution, record);
-  return execution.outcome.status;
-}
-
-/** Ids of the starts that repeat another one. */
-function restartIds(records: readonly JournalRecord[]): ReadonlySet<number> {
-  const starts = records.flatMap((record) =>
-    record.kind === 'event' && record.event.type === 'TaskStarted' ? [record.event] : [],
-  );
-  const ids = new Set(starts.map(({ id }) => id));
-  return new Set(starts.filter(({ previousEventId }) => ids.has(previousEventId)).map(({ id }) => id));
-}
-
-/** How many tasks have been started, and nothing has followed. */
-function inFlight(records: readonly JournalRecord[]): number {
-  const events = records.flatMap((record) => (record.kind === 'event' ? [record.event] : []));
-  const followed = new Set(events.map(({ previousEventId }) => previousEventId));
-  return events.filter(({ type, id }) => type === 'TaskStarted' && !followed.has(id)).length;
-}
-
-/** Events without ids and times, sorted: what happened, whatever the order between branches; restarts left out. */
-const happened = (records: readonly JournalRecord[]) => {
-  const restarts = restartIds(records);
-  return records
-    .flatMap((record) => {
-      if (record.kind !== 'event' || restarts.has(record.event.id)) return [];
-      const { id: _, previousEventId: __, timestamp: ___, ...rest } = record.event;
-      return [JSON.stringify(rest)];
-    })
-    .sort();
-};
-
-async function checkEveryCut(machine: object, input: unknown, answer: Answer, steady: boolean): Promise<Run> {
-  const whole = await run(machine, input, answer);
-  const argumentsOf = (tasks: readonly TaskRequest[]) => tasks.map((request) => JSON.stringify(request.arguments));
-  for (let cut = 1; cut <= whole.records.length; cut += 1) {
-    const kept = whole.records.slice(0, cut);
-    const rest = await resume(machine, kept, answer);
-    const joined = [...kept, ...rest.records];
-    expect({
-      cut,
-      outcome: rest.outcome,
-      status: foldWhole(machine, joined),
-      // Which branch fails first is a race, so that a resumed run may get to tries the whole one never started.
-      repeated: steady ? beyond(argumentsOf(whole.tasks), endedTasks(kept), argumentsOf(rest.tasks)) : [],
-      endedTwice: endsByThread(joined).filter((end, index, all) => all.indexOf(end) !== index),
-      happened: steady ? happened(joined) : [],
-      restarts: steady ? restartIds(joined).size : 0,
-    }).toStrictEqual({
-      cut,
-      outcome: whole.outcome,
-      status: whole.outcome.status,
-      repeated: [],
-      endedTwice: [],
-      happened: steady ? happened(whole.records) : [],
-      restarts: steady ? inFlight(kept) : 0,
-    });
-  }
-  return whole;
-}
 
 /** Machines out of every kind of state; each state named once, each task call told apart by its arguments. */
 function machines(options: { readonly mayFail: boolean }) {
@@ -228,9 +130,9 @@ describe('a run cut after any record', () => {
         end: { Type: 'Pass', End: true },
       },
     };
-    const answer: Answer = (request, clock, signal) => {
+    const answer: Answer = (request, ...rest) => {
       const { behaviour } = request.arguments as { behaviour: string };
-      return behaviour === 'hangs' ? new Promise(() => undefined) : behave(request, clock, signal);
+      return behaviour === 'hangs' ? new Promise(() => undefined) : behave(request, ...rest);
     };
     const whole = await checkEveryCut(machine, {}, answer, false);
     const cut =
