@@ -8,6 +8,7 @@ import { loadCompiled, reportDiagnostics } from '../checked-pipeline.ts';
 import type { CommandContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { readInput } from '../input.ts';
+import { untilItsTurn } from '../its-turn.ts';
 import { hearEndRecords } from '../late-records.ts';
 import { openLocalPlatform } from '../local-platform.ts';
 import { deploy } from '../start.ts';
@@ -60,6 +61,7 @@ async function work(context: CommandContext, file: string, options: RunOptions, 
       user: userName(),
     });
   });
+  await untilItsTurn(attendance.platform, started, progress.note);
   const isNew = started.outcome === 'created' || options.key === undefined;
   if (!isNew) await attendance.platform.runtime.resumeExecutions([started.execution_arn]);
   const session = {

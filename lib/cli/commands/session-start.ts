@@ -10,6 +10,7 @@ import type { CommandContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { artifactOf, openForSession, sessionNamed } from '../find-session.ts';
 import { readInput } from '../input.ts';
+import { untilItsTurn } from '../its-turn.ts';
 import { jsonLine } from '../json-lines.ts';
 import { hearEndRecords } from '../late-records.ts';
 import { ensureOwnPlatform, isUnusedFolder, type LocalPlatform } from '../local-platform.ts';
@@ -98,7 +99,8 @@ async function startOnAws(
   const request = await requestOf(context, platform, pipeline, options);
   if (request === undefined) return exitCodes.invalid;
   const started = await platform.start(request);
-  if (options.wait) {
+  if (options.wait || started.overlap === 'skipped') {
+    await untilItsTurn(platform, started, (text) => context.terminal.err.write(`${text}\n`));
     const { watchOnAws } = await import('../watch-on-aws.ts');
     const origin = started.outcome === 'created' ? 'started' : 'existing';
     return watchOnAws(context, options, platform, { session: started.session_id, origin });
@@ -132,6 +134,7 @@ async function startHere(
     sayStarted(context, options, pipeline, started);
     return exitCodes.ok;
   }
+  await untilItsTurn(platform, started, run.progress.note);
   if (started.outcome === 'exists') await platform.runtime.resumeExecutions([started.execution_arn]);
   const item = await sessionNamed(platform, started.session_id);
   const session = {

@@ -1,0 +1,33 @@
+/** Sessions of pipelines that do not run twice at once: those that were dropped, and those that wait for others. */
+import { setTimeout as wait } from 'node:timers/promises';
+import { BunsuiError } from '../errors.ts';
+import type { StartedSession } from '../sessions/start-session.ts';
+import { getSession } from '../sessions/store.ts';
+import type { Platform } from './platform.ts';
+
+/** How often the record of a session that waits is looked at. */
+const lookMs = 300;
+
+/**
+ * Resolves when a session that was started runs, or has ended.
+ *
+ * @param note says that it waits
+ * @throws {BunsuiError} BS3005 when it was dropped, because another session of its pipeline runs
+ */
+export async function untilItsTurn(
+  platform: Platform,
+  { session_id: id, overlap }: StartedSession,
+  note: (text: string) => void,
+): Promise<void> {
+  if (overlap === undefined) return;
+  const clients = await platform.clients();
+  if (overlap === 'skipped') {
+    const why = (await getSession(clients, id))?.error_message ?? 'another one runs';
+    throw new BunsuiError('SessionError', 'BS3005', `session ${id} was dropped: ${why}`, {
+      context: { session: id },
+      hint: 'the pipeline says overlap: "skip". Wait for the end of the other one, cancel it, or resume it if it was interrupted',
+    });
+  }
+  note(`session ${id} waits until no other session of its pipeline runs`);
+  while ((await getSession(clients, id))?.status === 'queued') await wait(lookMs);
+}
