@@ -126,6 +126,8 @@ function settings({ fileSystem, calls }: RunPlaces, temporary: string, port: num
     SKIP_SSL_CERT_DOWNLOAD: '1',
     DISABLE_EVENTS: '1',
     DNS_ADDRESS: '0',
+    // Lambda asks queues without a pause; LocalStack would let one wait for ten seconds that was empty for a while.
+    LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_EMPTY_POLL_SEC: '1',
     LAMBDA_RUNTIME_EXECUTOR: 'host',
     LAMBDA_HOST_NODE: process.execPath,
     LAMBDA_HOST_CALLS: calls,
