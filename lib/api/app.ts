@@ -7,12 +7,11 @@ import { Hono } from 'hono/tiny';
 import { BunsuiError } from '../errors.ts';
 import { refusalOf } from './answers.ts';
 import { authorise } from './authorise.ts';
-import type { ApiDeps } from './deps.ts';
 import { pipelineRoutes } from './pipeline-routes.ts';
 import { platformRoutes } from './platform-routes.ts';
 import { maxBodyBytes, readJson, tooLarge } from './read-json.ts';
 import { recordRoutes } from './record-routes.ts';
-import type { Answer, Caller, RawRequest, Route } from './route.ts';
+import type { Answer, ApiDeps, Caller, RawRequest, Route } from './route.ts';
 import { sessionRoutes } from './session-routes.ts';
 
 /** What comes with a request beside it. */

@@ -3,10 +3,9 @@ import { HeadObjectCommand } from '@aws-sdk/client-s3';
 import { BunsuiError } from '../errors.ts';
 import type { SessionItem } from '../sessions/items.ts';
 import { objectKeys } from '../storage-layout.ts';
-import type { ApiDeps } from './deps.ts';
 import { jobPage } from './job-pages.ts';
 import { logPage } from './log-pages.ts';
-import { noHeaders, nothing, type Route, route } from './route.ts';
+import { type ApiDeps, noHeaders, nothing, type Route, route } from './route.ts';
 import { jobPageSchema, jobQuery, logPageSchema, logQuery, reportAt, sessionParams } from './schemas.ts';
 import { requireSession } from './session-routes.ts';
 

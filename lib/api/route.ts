@@ -2,8 +2,16 @@
 import * as z from 'zod/mini';
 import { BunsuiError } from '../errors.ts';
 import type { Json } from '../ir/expressions.ts';
-import type { ApiDeps } from './deps.ts';
+import type { EndDeps } from '../sessions/deps.ts';
 import { issueText } from './issue-text.ts';
+
+/** What the API is handed. */
+export interface ApiDeps extends EndDeps {
+  /** An address under which an object of the bucket can be read for some minutes, without credentials. */
+  readonly objectUrl: (key: string) => Promise<{ readonly url: string; readonly expiresAt: string }>;
+  /** Hears of every request that ended with a status from 500 on: the answer says nothing about it. */
+  readonly onFailure: (requestId: string, thrown: unknown) => void;
+}
 
 /** Who may call a route, from the one who may least. Each may what those before it may. */
 export const roles = ['viewer', 'operator', 'admin'] as const;
