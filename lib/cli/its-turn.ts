@@ -1,6 +1,7 @@
 /** Sessions of pipelines that do not run twice at once: those that were dropped, and those that wait for others. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { BunsuiError } from '../errors.ts';
+import { continueQueued } from '../sessions/overlap.ts';
 import type { StartedSession } from '../sessions/start-session.ts';
 import { getSession } from '../sessions/store.ts';
 import type { Platform } from './platform.ts';
@@ -29,5 +30,11 @@ export async function untilItsTurn(
     });
   }
   note(`session ${id} waits until no other session of its pipeline runs`);
-  while ((await getSession(clients, id))?.status === 'queued') await wait(lookMs);
+  for (;;) {
+    const item = await getSession(clients, id);
+    if (item?.status !== 'queued') return;
+    // On AWS the end of the other one, or the reconciler, starts it. Here the process that was to may be gone.
+    if (platform.kind === 'local') await continueQueued({ ...clients, now: Date.now }, item);
+    await wait(lookMs);
+  }
 }

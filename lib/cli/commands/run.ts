@@ -61,9 +61,11 @@ async function work(context: CommandContext, file: string, options: RunOptions, 
       user: userName(),
     });
   });
-  await untilItsTurn(attendance.platform, started, progress.note);
+  await onAnyPlatform(attendance, (platform) => untilItsTurn(platform, started, progress.note));
   const isNew = started.outcome === 'created' || options.key === undefined;
-  if (!isNew) await attendance.platform.runtime.resumeExecutions([started.execution_arn]);
+  // What waited may have been begun by a process that has gone since.
+  if (!isNew || started.overlap === 'waiting')
+    await attendance.platform.runtime.resumeExecutions([started.execution_arn]);
   const session = {
     session: started.session_id,
     createdAt: started.created_at,

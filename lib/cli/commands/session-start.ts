@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { BunsuiError } from '../../errors.ts';
 import type { JsonSchema } from '../../ir/nodes.ts';
 import type { StartedSession } from '../../sessions/start-session.ts';
+import { onAnyPlatform } from '../attend.ts';
 import { attended, attendToEnd, type AttendedRun } from '../attended-run.ts';
 import { inputMistakes } from '../checked-input.ts';
 import { reportDiagnostics } from '../checked-pipeline.ts';
@@ -134,7 +135,7 @@ async function startHere(
     sayStarted(context, options, pipeline, started);
     return exitCodes.ok;
   }
-  await untilItsTurn(platform, started, run.progress.note);
+  await onAnyPlatform(attendance, (open) => untilItsTurn(open, started, run.progress.note));
   if (started.outcome === 'exists') await platform.runtime.resumeExecutions([started.execution_arn]);
   const item = await sessionNamed(platform, started.session_id);
   const session = {
