@@ -6,7 +6,6 @@
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import middy from '@middy/core';
-import type { Context } from 'aws-lambda';
 import * as z from 'zod/mini';
 import type { EndDeps } from '../../lib/sessions/deps.ts';
 import { reconcile } from '../../lib/sessions/reconcile.ts';
@@ -21,7 +20,7 @@ const eventSchema = z.object({ graceSeconds: z.optional(z.number().check(z.minim
 const deps: EndDeps = { ...liveDeps(process.env), logs: new CloudWatchLogsClient({}) };
 const logger = functionLogger();
 
-export const handler = middy(async (event: unknown, context: Context) => {
+export const handler = middy(async (event: unknown, context) => {
   const { graceSeconds } = parseEvent(eventSchema, event, 'request to put the books right');
   const { problems, ...done } = await reconcile(deps, {
     renderReport: lazyReport,
