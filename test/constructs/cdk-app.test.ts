@@ -1,14 +1,18 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Stack, Validations } from 'aws-cdk-lib';
+import { type App, Stack, Validations } from 'aws-cdk-lib';
+import { type IVpc, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Key } from 'aws-cdk-lib/aws-kms';
+import { Topic } from 'aws-cdk-lib/aws-sns';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import type { IConstruct } from 'constructs';
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { buildAll } from '../../build.ts';
+import type { PlatformProps } from '../../lib/constructs/index.ts';
+import { type Template, weaknessesOf } from './security.ts';
 import { ensureLambdas, newApp, newStack } from './synth.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -55,30 +59,75 @@ function acknowledgementsIn(construct: IConstruct): ReadonlyMap<string, string> 
   return new Map(entries);
 }
 
+/** All that a platform can be asked for. */
+function everything(app: App): PlatformProps {
+  const network = new Stack(app, 'Network');
+  const vpc = new Vpc(network, 'Vpc', { restrictDefaultSecurityGroup: false });
+  // Whoever makes a network says what flows in it.
+  vpc.addFlowLog('Flow');
+  return {
+    vpc: vpc as IVpc,
+    channels: {
+      ops: { kind: 'slack', secret: 'slack-ops' },
+      hook: { kind: 'webhook', url: 'https://example.com/x', secret: ['hook-old', 'hook-new'] },
+      post: { kind: 'email', from: 'Bunsui <a@example.com>', to: ['b@example.com'] },
+      team: { kind: 'mail', to: ['c@example.com'] },
+    },
+    environmentName: 'prod',
+    alarmTopic: new Topic(network, 'Pager', { enforceSSL: true }),
+  };
+}
+
 beforeAll(async () => {
   // The example imports `bunsui` as its users do: from what is built.
   if (!existsSync(join(root, 'dist/lib/index.js'))) await buildAll(join(root, 'dist'));
   await ensureLambdas();
 });
 
+/** The example app, synthesised as people do it. */
+function synthesise(outdir: string, env: { readonly [name: string]: string } = {}) {
+  const { context } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8')) as { readonly context: unknown };
+  const ended = run(['bin/cdk-app.ts'], { CDK_OUTDIR: outdir, CDK_CONTEXT_JSON: JSON.stringify(context), ...env });
+  return { ...ended, text: readFileSync(join(outdir, 'Bunsui.template.json'), 'utf8') };
+}
+
 describe('the example app', () => {
-  it('synthesises, and cdk-nag finds nothing in it', () => {
-    const outdir = temporaryFolder();
-    const { context } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8')) as { readonly context: unknown };
-    const { status, stderr } = run(['bin/cdk-app.ts'], {
-      CDK_OUTDIR: outdir,
-      CDK_CONTEXT_JSON: JSON.stringify(context),
-    });
+  const outdir = mkdtempSync(join(tmpdir(), 'bunsui-app-'));
+  let first: ReturnType<typeof synthesise>;
+  beforeAll(() => {
+    first = synthesise(outdir);
+  });
+  afterAll(() => rmSync(outdir, { recursive: true, force: true }));
+
+  it('synthesises, and nobody finds anything in it', () => {
+    const { status, stderr, text } = first;
     expect(stderr).not.toMatch(/error/i);
     expect(status).toBe(0);
     expect(findingsIn(outdir)).toStrictEqual([]);
-    const template = JSON.parse(readFileSync(join(outdir, 'Bunsui.template.json'), 'utf8')) as {
-      readonly Resources: { readonly [id: string]: { readonly Type: string } };
-    };
-    const machines = Object.values(template.Resources).filter(
+    const template = JSON.parse(text) as Template;
+    expect(weaknessesOf(template)).toStrictEqual([]);
+    const machines = Object.values(template.Resources ?? {}).filter(
       ({ Type }) => Type === 'AWS::StepFunctions::StateMachine',
     );
     expect(machines).toHaveLength(1);
+  });
+
+  it('is the same again, elsewhere and by another clock: `cdk diff` would show nothing', () => {
+    const again = synthesise(temporaryFolder(), { TZ: 'Asia/Tokyo', LANG: 'ja_JP.UTF-8' });
+    expect(again.text).toBe(first.text);
+  });
+
+  // A resource whose id changes is made anew, and its data is gone: see what changes before you accept it.
+  it('has the logical ids that it had before', () => {
+    const template = JSON.parse(first.text) as Template;
+    const ids = Object.entries(template.Resources ?? {}).map(([id, { Type }]): [string, string] => [
+      id.replace(/(?<=[0-9A-F]{8})[0-9a-f]{16,32}$/, '<content>'),
+      Type,
+    ]);
+    const written = `${JSON.stringify(Object.fromEntries(ids.sort()), null, 2)}\n`;
+    const golden = join(root, 'test/golden/logical-ids.json');
+    if (process.env['BUNSUI_UPDATE_GOLDEN'] === '1') writeFileSync(golden, written);
+    expect(written).toBe(readFileSync(golden, 'utf8'));
   });
 });
 
@@ -88,7 +137,7 @@ describe('cdk-nag', () => {
       const app = newApp();
       Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
       const key = withKey ? { encryptionKey: new Key(new Stack(app, 'Keys'), 'Key', { enableKeyRotation: true }) } : {};
-      const { platform, pipeline } = newStack(key, app);
+      const { platform, pipeline } = newStack({ ...key, ...everything(app) }, app);
       platform.grantData(pipeline.operation('load'), 'two-step');
       app.synth();
       expect(findingsIn(app.outdir)).toStrictEqual([]);
@@ -106,17 +155,18 @@ describe('cdk-nag', () => {
 
   it('is answered with at most eight reasons', () => {
     const app = newApp();
-    const key = new Key(new Stack(app, 'Keys'), 'Key');
-    const { platform, pipeline } = newStack({ encryptionKey: key }, app);
+    const encryptionKey = new Key(new Stack(app, 'Keys'), 'Key');
+    const { stack, platform, pipeline } = newStack({ encryptionKey, ...everything(app) }, app);
     platform.grantData(pipeline.operation('load'), 'two-step');
-    const reasons = new Set(acknowledgementsIn(app).values());
+    const reasons = new Set(acknowledgementsIn(stack).values());
     expect([...reasons].sort()).toStrictEqual([
+      'API Gateway accepts only a role that may write the logs of every API of the account',
       'CDK grants a key by the groups of actions that encryption needs, on this one key',
-      'executions are made as sessions start: the machine is as narrow as a policy can name them',
+      'every method asks for the signature of a principal of IAM, and the stage is throttled: who also wants a user pool or a firewall adds it to `platform.api`',
       'executions that began before a deployment, or are redriven after it, call the older versions of exactly these functions',
-      'log delivery and X-Ray take no resource: AWS documents "*" for them',
-      'objects have a key per session: the prefix is as narrow as a policy can name them',
+      'objects, pipelines and executions are made after the policy: the prefix of their names is as narrow as it can name them',
       'only log groups that carry the tag of this platform: see the condition',
+      'these actions take no resource, as log delivery and X-Ray: AWS documents "*" for them',
       'what is in the bucket is made by bunsui; who wants to know who read it turns on CloudTrail data events',
     ]);
   });
