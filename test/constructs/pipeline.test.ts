@@ -487,6 +487,41 @@ describe('a pipeline in a stack of its own', () => {
   });
 });
 
+describe('a pipeline on a platform that is deployed elsewhere', () => {
+  it('finds it by its parameters, and takes nothing of another stack', () => {
+    const app = newApp();
+    const stack = new Stack(app, 'Own');
+    const platform = Platform.fromAttributes(stack, 'Platform', { prefix: 'acme' });
+    const source = twoStep.ir.source;
+    const daily = { id: 'daily', expression: 'rate(1 day)', timezone: 'UTC', enabled: true, catchUp: 'none' } as const;
+    const definition = { ir: { ...twoStep.ir, schedules: [{ ...daily, input: { date: '' }, source }] } };
+    const pipeline = new Pipeline(stack, 'TwoStep', { platform, definition });
+    platform.grantData(pipeline.operation('load'), 'two-step');
+    app.synth();
+    expect(stack.dependencies).toStrictEqual([]);
+    const template = Template.fromStack(stack).toJSON();
+    const resources = resourcesOf(stack);
+    const parameters = Object.entries(template['Parameters'] as { [id: string]: { Type: string; Default: string } })
+      .map(([id, { Default }]) => [id, Default] as const)
+      .filter(([id]) => id !== 'BootstrapVersion');
+    for (const [, place] of parameters) expect(place).toMatch(/^\/bunsui\/acme\/[a-z-]+$/);
+    const [machine] = Object.values(propertiesOf(resources, 'AWS::StepFunctions::StateMachine'));
+    expect(machine).toMatchObject({ StateMachineName: 'acme-two-step' });
+    const [schedule] = Object.values(propertiesOf(resources, 'AWS::Scheduler::Schedule')) as {
+      GroupName: unknown;
+      Target: { Arn: unknown; RoleArn: unknown };
+    }[];
+    const read = JSON.stringify([schedule?.GroupName, schedule?.Target.Arn, schedule?.Target.RoleArn]);
+    for (const name of ['start-session', 'scheduler-role']) {
+      const id = parameters.find(([, place]) => place.endsWith(`/${name}`))?.[0];
+      expect(id).toBeDefined();
+      expect(read).toContain(`"Ref":"${id}`);
+    }
+    const foreign = Object.values(resources).filter(({ Type }) => !/Lambda|Logs|IAM|States?|Step|Scheduler/.test(Type));
+    expect(foreign).toStrictEqual([]);
+  });
+});
+
 describe('synthesis', () => {
   it('gives the same template again', () => {
     expect(resourcesOf(newStack().stack)).toStrictEqual(resourcesOf(newStack().stack));
