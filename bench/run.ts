@@ -14,6 +14,11 @@ const benches: {
   lambdas: { file: 'lambdas.ts', what: "size of bunsui's own functions, and the time to import them" },
   synth: { file: 'synth.ts', what: 'cdk synth of a thousand jobs, beside the same machine written by hand' },
   wrapper: { file: 'wrapper.ts', what: "what the wrapper adds to an author's function" },
+  dags: {
+    file: 'dags.ts',
+    what: 'real graphs in virtual time: starts, transitions, sizes; wants a folder of graphs',
+    wantsArguments: true,
+  },
   conformance: {
     file: 'conformance.ts',
     what: 'answers equal to those of AWS; wants a folder of cases',

@@ -110,6 +110,12 @@ export interface PipelineOptions<I extends Schema, O extends Schema> extends Fir
   readonly output?: O;
   /** Whole run. @default none */
   readonly timeout?: Duration;
+  /**
+   * How orders are kept that sequences and parallels, nested, cannot express. `exact`: at gates, so that every job starts
+   * when its own inputs are there. `barrier`: by making some jobs wait for more than that, which costs fewer transitions.
+   * @default "exact"
+   */
+  readonly mode?: 'exact' | 'barrier';
 }
 
 /** A recorded pipeline: what `export default pipeline(…)` exports. */
@@ -192,6 +198,7 @@ export function pipeline<I extends Schema, O extends Schema>(
     input,
     ...(output && outputSchema ? { output: { schema: outputSchema, value: output.value } } : {}),
     ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+    ...(options.mode === undefined ? {} : { mode: options.mode }),
     ...firings,
     operations: Object.fromEntries([...recording.operations].map(([key, { ir: operation }]) => [key, operation])),
     body: { nodes },
