@@ -17,10 +17,14 @@ import { emitSessionMetrics } from '../session-metrics.ts';
 /** What is no number of seconds, such as the events of rules, asks for nothing special. */
 const eventSchema = z.object({ graceSeconds: z.optional(z.number().check(z.minimum(0), z.maximum(3_600))) });
 
+interface TimeLeft {
+  readonly getRemainingTimeInMillis: () => number;
+}
+
 const deps: EndDeps = { ...liveDeps(process.env), logs: new CloudWatchLogsClient({}) };
 const logger = functionLogger();
 
-export const handler = middy(async (event: unknown, context) => {
+export const handler = middy(async (event: unknown, context: TimeLeft) => {
   const { graceSeconds } = parseEvent(eventSchema, event, 'request to put the books right');
   const { problems, ...done } = await reconcile(deps, {
     renderReport: lazyReport,
@@ -29,6 +33,11 @@ export const handler = middy(async (event: unknown, context) => {
     remainingMs: () => context.getRemainingTimeInMillis(),
   });
   for (const { error, ...about } of problems) logger.error('not reconciled', { ...about, error: error as Error });
-  logger.info('reconciled', { ...done, problems: problems.length });
+  for (const [outcome, sessions] of Object.entries(done)) {
+    for (const session_id of sessions === true || sessions === false ? [] : sessions) {
+      logger.info('session put right', { session_id, outcome });
+    }
+  }
+  logger.info('reconciled', { complete: done.complete, problems: problems.length });
   return { ...done, problems: problems.length };
 }).use(injectLambdaContext(logger, { resetKeys: true }));

@@ -12,6 +12,8 @@ type Sfn = Pick<SFNClient, 'send'>;
 export interface ListedExecution {
   readonly executionArn: string;
   readonly running: boolean;
+  /** ISO 8601. */
+  readonly startedAt: string;
   /** Milliseconds since the epoch. */
   readonly stoppedAt?: number;
   readonly redriveCount: number;
@@ -62,10 +64,11 @@ export async function executionsOf(
       );
       const items = page.executions ?? [];
       for (const item of items.filter(wanted)) {
-        const { executionArn = '', status, stopDate, redriveCount = 0 } = item;
+        const { executionArn = '', status, startDate, stopDate, redriveCount = 0 } = item;
         found.set(executionArn, {
           executionArn,
           running: status === 'RUNNING',
+          startedAt: (startDate ?? new Date(0)).toISOString(),
           ...(stopDate === undefined ? {} : { stoppedAt: stopDate.getTime() }),
           redriveCount,
         });

@@ -5,7 +5,7 @@
 import type { HistoryEvent } from '../asl/history.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import { type PipelinePolicy, policyOf } from '../ir/policy.ts';
-import { executionName } from '../storage-layout.ts';
+import { executionName, sessionOfExecution } from '../storage-layout.ts';
 import { adoptedItem, blockOf } from './adopt.ts';
 import { pipelineOfExecution } from './deployed.ts';
 import type { LiveDeps } from './deps.ts';
@@ -75,13 +75,16 @@ export async function openLive(
 /**
  * The session that an execution belongs to, recorded now if nobody knew it. It may be of another generation.
  *
+ * @param startedAt of the execution, ISO 8601; whoever knows it saves asking for it
  * @throws {BunsuiError} BS3003 when the execution is of no deployed pipeline
  */
 export async function findLiveSession(
   deps: LiveDeps,
   executionArn: string,
+  startedAt?: string,
 ): Promise<{ readonly session: SessionItem; readonly adopted: boolean }> {
-  const known = await sessionByName(deps, executionArn);
+  const derived = startedAt === undefined ? undefined : sessionOfExecution(executionArn, startedAt);
+  const known = (await sessionByName(deps, executionArn)) ?? (derived && (await getSession(deps, derived.session)));
   if (known !== undefined) return { session: known, adopted: false };
   const execution = await describeExecution(deps.sfn, executionArn);
   const found = await getSession(deps, blockOf(execution).session);

@@ -161,12 +161,13 @@ async function settle(
 }
 
 /** An execution that no open session has: one of an ended session as a rule. */
-async function meet(sweep: Sweep, { executionArn, running, stoppedAt, redriveCount }: ListedExecution): Promise<void> {
+async function meet(sweep: Sweep, execution: ListedExecution): Promise<void> {
+  const { executionArn, running, startedAt, stoppedAt, redriveCount } = execution;
   const { deps, done, graceMs } = sweep;
   if (!running && deps.now() - (stoppedAt ?? 0) < graceMs) return;
   let met: Awaited<ReturnType<typeof findLiveSession>>;
   try {
-    met = await findLiveSession(deps, executionArn);
+    met = await findLiveSession(deps, executionArn, startedAt);
   } catch (error) {
     // Named like a machine of the platform, and none.
     if (error instanceof BunsuiError && error.code === 'BS3003') return;
