@@ -7,3 +7,6 @@ export const ring = lambda('ring', {
   input: z.object({ what: z.string() }),
   output: z.object({ rung: z.string() }),
 });
+
+/** Takes its time. */
+export const nap = lambda('nap', { entry: './nap.ts', input: z.object({ ms: z.int() }), output: z.object({}) });

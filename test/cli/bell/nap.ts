@@ -1,0 +1,7 @@
+import { setTimeout } from 'node:timers/promises';
+import { nap } from './operations.ts';
+
+export const handler = nap.handler(async ({ ms }) => {
+  await setTimeout(ms);
+  return {};
+});
