@@ -28,7 +28,7 @@ export interface LocalChannels {
   /** For functions that publish, and the one that delivers. */
   readonly environment: Readonly<Record<string, string>>;
   /** Makes topic and queues, and hands what is in them to the function. */
-  connect(local: LocalClient, functionName: string): Promise<void>;
+  connect(local: LocalClient, functions: { readonly notify: string; readonly recordEvents: string }): Promise<void>;
 }
 
 /**
@@ -42,15 +42,19 @@ export function localChannels(runtime: Runtime, { path, folder, fields }: Projec
   return {
     channels,
     environment: { [environment.topic]: topicArn, [environment.channels]: JSON.stringify(channels) },
-    async connect(local, functionName) {
+    async connect(local, functions) {
       const form = new URLSearchParams({ Action: 'CreateTopic', Version: '2010-03-31', Name: topicName });
       await local.send('sns', 'POST', '/', form.toString());
-      await local.private('PUT', 'notices', routesOf(channels, topicArn, functionName));
+      await local.private('PUT', 'notices', routesOf(channels, topicArn, functions));
     },
   };
 }
 
-function routesOf(channels: Channels, topicArn: string, functionName: string): NoticeRoutes {
+function routesOf(
+  channels: Channels,
+  topicArn: string,
+  functions: { readonly notify: string; readonly recordEvents: string },
+): NoticeRoutes {
   const queues = Object.entries(channels).flatMap(([channel, config]) =>
     config.kind === 'mail'
       ? []
@@ -64,7 +68,13 @@ function routesOf(channels: Channels, topicArn: string, functionName: string): N
           },
         ],
   );
-  return { topicArn, functionName, queues, secrets: Object.values(channels).flatMap(secretsOf) };
+  return {
+    topicArn,
+    functionName: functions.notify,
+    recordFunctionName: functions.recordEvents,
+    queues,
+    secrets: Object.values(channels).flatMap(secretsOf),
+  };
 }
 
 /** Paths of secrets are relative to the file that names them. */

@@ -101,6 +101,7 @@ export const ownFunctions = {
   startSession: '_bunsui-start-session',
   sessionEnded: '_bunsui-session-ended',
   notify: '_bunsui-notify',
+  recordEvents: '_bunsui-record-events',
 } as const;
 
 /**
@@ -118,16 +119,21 @@ export async function ensureOwnPlatform({ runtime, local, cwd }: LocalPlatform):
   const channels =
     project !== undefined && isTold ? (await import('./local-channels.ts')).localChannels(runtime, project) : undefined;
   const { environment = {} } = channels ?? {};
-  const { startSession, sessionEnded, notify } = ownFunctions;
+  const { startSession, sessionEnded, notify, recordEvents } = ownFunctions;
   await ensurePlatform(runtime, {
     functions: [
       { name: startSession, handlerFile: functionBundle('start-session') },
       { name: sessionEnded, handlerFile: functionBundle('session-ended'), timeoutSeconds: 300, environment },
-      ...(channels === undefined ? [] : [{ name: notify, handlerFile: functionBundle('notify'), environment }]),
+      ...(channels === undefined
+        ? []
+        : [
+            { name: notify, handlerFile: functionBundle('notify'), environment },
+            { name: recordEvents, handlerFile: functionBundle('record-events'), environment },
+          ]),
     ],
     statusChangeTarget: sessionEnded,
   });
-  await channels?.connect(local, notify);
+  await channels?.connect(local, { notify, recordEvents });
   return channels?.channels ?? {};
 }
 

@@ -83,6 +83,8 @@ export interface ExecutionsOptions {
   readonly checkFunctions: (names: readonly string[]) => Promise<void>;
   /** Tells the world that an execution has ended; resolves when that has succeeded, rejects when the runtime closes. */
   readonly announce: (record: ExecutionRecord) => Promise<void>;
+  /** Hears of each execution that begins to run here, or goes on. */
+  readonly onDriven: (executionArn: string, resumed: boolean) => void;
 }
 
 /** An execution whose journal is in `open/`. */
@@ -155,6 +157,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     if (closing) return journal.close();
     const ports = portsOf(options, journal);
     track(drive(entry, resumeExecution(ports, { ...identityOf(entry.header), definition }, content.records), journal));
+    options.onDriven(entry.header.executionArn, true);
   };
   const resumed = (entry: Entry): Promise<void> => {
     if (entry.ended !== undefined || entry.handle !== undefined) return Promise.resolve();
@@ -174,6 +177,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       const begun = firstEvents(handle);
       track(drive(entry, handle, journal));
       await begun;
+      options.onDriven(entry.header.executionArn, false);
     } catch (error) {
       await journal.close().catch(() => {});
       await rm(entry.path, { force: true });

@@ -21,6 +21,8 @@ export interface NoticeRoutes {
   readonly topicArn: string;
   readonly functionName: string;
   readonly queues: readonly NoticeQueue[];
+  /** The function that records events of executions that run, and tells of starts and retries. */
+  readonly recordFunctionName: string;
   /** Secrets that may be read: `env:NAME`, `file:/absolute/path`. */
   readonly secrets: readonly string[];
 }
@@ -30,6 +32,8 @@ export interface Notices {
   /** Puts a published message into the queues of the channels that it is for. */
   publish(topicArn: string, message: string, attributes: MessageAttributes): Promise<void>;
   isNamedSecret(name: string): boolean;
+  /** The function that records events; `undefined` where no channel is declared. */
+  recordFunction(): string | undefined;
 }
 
 /** Opens the routes of a state folder, and goes on with what is in the queues. */
@@ -66,6 +70,7 @@ export async function openNotices(stateDir: string, queues: QueueStore, events: 
       await Promise.all(meant.map(({ queue }) => queues.find(queue)?.send(message, {})));
     },
     isNamedSecret: (name) => routes?.secrets.includes(name) ?? false,
+    recordFunction: () => ((routes?.queues.length ?? 0) > 0 ? routes?.recordFunctionName : undefined),
   };
 }
 

@@ -19,6 +19,7 @@ import { type Firings, openFirings } from './firings.ts';
 import { openFunctionPool } from './function-pool.ts';
 import { type Endpoint, listen, type Service } from './http.ts';
 import { lambdaService } from './lambda.ts';
+import { openLiveFeed } from './live-feed.ts';
 import { openLogStore } from './log-store.ts';
 import { logsService } from './logs.ts';
 import { openMachineStore } from './machines.ts';
@@ -181,6 +182,7 @@ async function startServices(
   const queues = await openQueues(stateDir, log);
   const queueEvents = openQueueEvents(place, pool, log);
   const notices = await openNotices(stateDir, queues, queueEvents);
+  const feed = openLiveFeed(notices.recordFunction, pool, log);
   const firings = await openFirings(stateDir, place, pool, log);
   const machines = openMachineStore(stateDir);
   const dynamodb = dynamodbService(stateDir, log);
@@ -192,6 +194,7 @@ async function startServices(
     objects: mapObjects(openObjectStore(stateDir)),
     log,
     checkFunctions: (names) => pool.check(names),
+    onDriven: (executionArn, resumed) => feed.follow(executions, executionArn, resumed),
     async announce(record) {
       await statusEvents.announce(record);
       firings.hear(statusChangeEvent(record, place));
@@ -204,6 +207,7 @@ async function startServices(
     () => executions.suspend(),
     () => endpoint.close(),
     () => queueEvents.close(),
+    () => feed.close(),
     () => statusEvents.close(),
     () => firings.close(),
   );

@@ -190,3 +190,26 @@ describe('a channel that does not answer', () => {
     expect(slack.received[1]?.body).toContain('shop failed');
   });
 });
+
+describe('a session on this machine', () => {
+  it('is told of when it starts, when a job is tried again, and when it has succeeded, as its pipeline or channel asks', async () => {
+    const webhook = await receiverForTest();
+    const events = ['started', 'retrying', 'succeeded'];
+    const folder = projectWith({ audit: { kind: 'webhook', url: webhook.url, events, allowPrivate: true } });
+    const ran = await bunsui(['run', shop, '-p', 'orders=1', '-p', 'flaw=flaky'], { cwd: folder });
+    expect([ran.code, ran.err]).toStrictEqual([0, '']);
+    const notices = webhook.received.map(({ body }) => JSON.parse(body) as Notice);
+    const ofEach = new Map(notices.map((notice) => [notice.delivery_id, notice]));
+    const session = notices[0]?.session_id ?? '?';
+    expect([...ofEach.keys()].sort()).toStrictEqual([
+      `${session}/1/0/retrying/prices[0]/price/1`,
+      `${session}/1/0/started`,
+      `${session}/1/0/succeeded`,
+    ]);
+    expect(ofEach.get(`${session}/1/0/retrying/prices[0]/price/1`)).toMatchObject({
+      status: 'running',
+      job: { job_id: 'prices[0]/price', attempt: 1, source: { file: shop } },
+      error: { error_code: 'RangeError', error_message: 'order 1 has no price' },
+    });
+  });
+});

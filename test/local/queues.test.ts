@@ -25,6 +25,7 @@ async function connect(runtime: Runtime, functionName: string, visibilityTimeout
   await localClient(runtime).private('PUT', 'notices', {
     topicArn: 'arn:aws:sns:us-east-1:000000000000:t',
     functionName,
+    recordFunctionName: 'none',
     queues: [{ channel: 'c', queue: 'q', deadLetters: 'q-dead', maxReceives: 3, visibilityTimeoutSeconds }],
     secrets: [],
   });
@@ -164,6 +165,7 @@ describe('a function', () => {
     await localClient(runtime).private('PUT', 'notices', {
       topicArn: 't',
       functionName: name,
+      recordFunctionName: 'none',
       queues: [queue('one'), queue('two')],
       secrets: [],
     });
@@ -232,6 +234,7 @@ describe('secrets on this machine', () => {
     await localClient(runtime).private('PUT', 'notices', {
       topicArn: 't',
       functionName: 'f',
+      recordFunctionName: 'none',
       queues: [],
       secrets: named,
     });

@@ -57,6 +57,7 @@ export async function delivering(
   await localClient(runtime).private('PUT', 'notices', {
     topicArn: 'none',
     functionName: 'none',
+    recordFunctionName: 'none',
     queues: [],
     secrets: Object.values(channels).flatMap(secretsOf),
   });
