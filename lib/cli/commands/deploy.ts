@@ -13,7 +13,7 @@ import { exitCodes } from '../exit-codes.ts';
 import { harmlessLine } from '../harmless.ts';
 import { isoTime, jsonLine } from '../json-lines.ts';
 import { planJson, planLines } from '../plan-page.ts';
-import { commandLine } from '../places.ts';
+import { commandLine, shortPath } from '../places.ts';
 import type { AwsTarget } from '../platform-target.ts';
 import { readProjectFile } from '../project-file.ts';
 import { changesOf, hasChanges, type StackChanges } from '../stack-changes.ts';
@@ -47,7 +47,7 @@ export async function deployCommand(
   const { deployment } = wanted;
   const cdk = findCdk(context.cwd);
   for (const file of deployment.files) {
-    const artifact = await loadCompiled(context, file, { json: options.json ?? false });
+    const artifact = await loadCompiled(context, shortPath(file, context.cwd), { json: options.json ?? false });
     if (artifact === undefined) return exitCodes.invalid;
   }
   const target = targetOf(wanted, options);
