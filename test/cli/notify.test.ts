@@ -76,6 +76,8 @@ const jsonLines = (text: string): readonly Line[] =>
     .filter((line) => line !== '')
     .map((line): Line => JSON.parse(line));
 
+const deliveryOf = (letter: Line | undefined) => (letter?.['notice'] as Notice | undefined)?.delivery_id;
+
 describe('bunsui notify', () => {
   it('tests channels, shows what they did not take and why, and sends it again', async () => {
     let working = false;
@@ -152,8 +154,8 @@ describe('bunsui notify', () => {
     expect((await run('redrive', 'audit')).out).toBe('1 notice is tried again\n');
     await webhook.until(2);
     expect(webhook.received.map(({ headers }) => headers['bunsui-delivery'])).toStrictEqual([
-      (letter?.['notice'] as Notice).delivery_id,
-      (letter?.['notice'] as Notice).delivery_id,
+      deliveryOf(letter),
+      deliveryOf(letter),
     ]);
     expect((await run('redrive', 'audit', '--json')).out).toBe(
       '{"v":1,"type":"notices.redriven","channel":"audit","count":0}\n',
