@@ -17,6 +17,7 @@ import { getSession, listJobRecords } from '../../lib/sessions/store.ts';
 import { objectKeys, platformNames, sessionOfExecution } from '../../lib/storage-layout.ts';
 import { clientConfig, refusal } from '../contract/target.ts';
 import { expectedFlights, expectedSummary } from '../pipelines/flights-oracle.ts';
+import { refusedByPolicy } from './granted.ts';
 import { cdkApp } from './harness.ts';
 import { localstackTarget } from './target.ts';
 
@@ -207,6 +208,12 @@ describe('the flights example, deployed', () => {
       trigger: { kind: 'manual', detail: 'started without bunsui' },
       total_jobs: jobs.length + 1,
     });
+  });
+
+  it('does nothing that its roles do not allow', async () => {
+    const { looked, refused: refusedCalls } = await refusedByPolicy('Bunsui');
+    expect(looked).toBeGreaterThan(40);
+    expect(refusedCalls).toStrictEqual([]);
   });
 
   it('goes with its stack, but for what is to be kept', async () => {

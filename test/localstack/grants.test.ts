@@ -15,6 +15,7 @@ describe('recorded calls', () => {
       call('s3', 'ListObjectsV2', { Bucket: 'b', Prefix: 'logs/' }),
       call('s3', 'HeadObject', { Bucket: 'b', Key: 'logs/x' }),
       call('stepfunctions', 'StartExecution', { stateMachineArn: 'arn:machine' }),
+      call('stepfunctions', 'SendTaskSuccess', {}),
       call('lambda', 'Invoke', { FunctionName: 'two' }),
       call('logs', 'FilterLogEvents', { logGroupName: '/aws/lambda/two' }),
       call('sqs', 'ChangeMessageVisibility', { QueueUrl: 'http://127.0.0.1:4566/000000000000/q' }),
@@ -29,6 +30,7 @@ describe('recorded calls', () => {
       's3:ListBucket arn:aws:s3:::b',
       's3:GetObject arn:aws:s3:::b/logs/x',
       'states:StartExecution arn:machine',
+      'states:SendTaskSuccess ?',
       'lambda:InvokeFunction arn:aws:lambda:us-east-1:000000000000:function:two',
       'logs:FilterLogEvents arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/two:*',
       'sqs:ChangeMessageVisibility arn:aws:sqs:us-east-1:000000000000:q',
@@ -49,6 +51,8 @@ describe('a statement', () => {
     const use = (action: string, resource: string) => allows(statement, { action, resource });
     expect(use('s3:GetObject', 'arn:aws:s3:::b/logs/2026/x')).toBe(true);
     expect(use('sns:Publish', 'arn:topic')).toBe(true);
+    expect(use('sns:Publish', '?')).toBe(true);
+    expect(use('sqs:SendMessage', '?')).toBe(false);
     expect(use('s3:GetObject', 'arn:aws:s3:::b/reports/x')).toBe(false);
     expect(use('s3:PutObject', 'arn:aws:s3:::b/logs/x')).toBe(false);
     expect(allows({ ...statement, Effect: 'Deny' }, { action: 'sns:Publish', resource: 'arn:topic' })).toBe(false);
