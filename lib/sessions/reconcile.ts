@@ -19,7 +19,7 @@ import { findLiveSession } from './live-session.ts';
 import { reopenSession } from './live-store.ts';
 import { isPruningTime, pruneVersions } from './machine-versions.ts';
 import type { Notice } from './notice.ts';
-import { isInOutbox, leaveOutbox, listOutbox, noticeOf, publishNotice } from './notices.ts';
+import { enterOutbox, isInOutbox, leaveOutbox, listOutbox, noticeOf, publishNotice } from './notices.ts';
 import { readOpenSessions } from './open-sessions.ts';
 import { continueQueued, sweepTurns } from './overlap.ts';
 import { requirePipeline } from './pipelines.ts';
@@ -193,10 +193,14 @@ async function endOne(sweep: Sweep, session: SessionItem): Promise<void> {
     const { session_id, outcome } = await endSession(deps, request, options.renderReport, options.onEnded);
     if (outcome === 'ended') done.ended.push(session_id);
   } catch (error) {
-    if (!(error instanceof ExecutionDoesNotExist)) throw error;
+    unlessGone(error);
     // Step Functions keeps executions for 90 days after their end: nobody will ever know more of this one.
     await giveUp(sweep, session, `execution ${session.execution_arn ?? ''} does not exist any more`);
   }
+}
+
+function unlessGone(error: unknown): void {
+  if (!(error instanceof ExecutionDoesNotExist)) throw error;
 }
 
 /** A session that is accepted and whose execution was not started: whoever was to do it has died, or it waits its turn. */
@@ -213,10 +217,22 @@ async function startOne(sweep: Sweep, session: SessionItem): Promise<void> {
   }
 }
 
-async function giveUp({ deps, done }: Sweep, session: SessionItem, why: string): Promise<void> {
+/** Ends a session that nothing will ever be heard of again. It is told of by the next run. */
+async function giveUp(sweep: Sweep, session: SessionItem, why: string): Promise<void> {
+  const { deps, done } = sweep;
+  const { notices } = deps;
   const at = iso(deps.now());
-  const patch = { error_code: lostError, error_message: why, completed_at: at, updated_at: at };
-  if ((await advanceSession(deps, session, 'failed', patch)) === 'ok') done.failed.push(session.session_id);
+  const error = { error_code: lostError, error_message: why };
+  const policy = await pipelineOf(sweep, session).then(
+    (pipeline) => readPolicy(pipeline.policy),
+    () => ({}),
+  );
+  const ended: SessionItem = { ...session, ...error, status: 'failed' };
+  const notice = notices && noticeOf(notices, ended, policy, { event: 'failed', at, error });
+  if (notice !== undefined) await enterOutbox(deps, notice, session.execution_arn ?? '', at);
+  const moved = await advanceSession(deps, session, 'failed', { ...error, completed_at: at, updated_at: at });
+  if (moved === 'ok') done.failed.push(session.session_id);
+  else if (notice !== undefined) await leaveOutbox(deps, notice.delivery_id);
 }
 
 function pipelineOf({ deps, policies }: Sweep, session: SessionItem): Promise<PipelineItem> {
@@ -252,21 +268,17 @@ async function emptyOutbox(sweep: Sweep): Promise<void> {
   const { deps, done, options, graceMs } = sweep;
   const { notices } = deps;
   if (notices === undefined) return;
-  const entries = await listOutbox(deps, 100);
+  const entries = await listOutbox(deps, 500);
   for (const { created_at: delivery, execution_arn, entered_at, notice } of entries) {
     if (options.remainingMs() <= reserveMs) return;
     if (deps.now() - Date.parse(entered_at) < graceMs) continue;
     await attempt(sweep, { execution_arn }, async () => {
-      const { session_id } = await endSession(
-        deps,
-        { executionArn: execution_arn },
-        options.renderReport,
-        options.onEnded,
-      );
-      // The session has gone on since, by a redrive or a rerun: that end is to be told of all the same.
-      if (await isInOutbox(deps, delivery)) await publishNotice(notices, JSON.parse(notice) as Notice);
+      const told = JSON.parse(notice) as Notice;
+      await endSession(deps, { executionArn: execution_arn }, options.renderReport, options.onEnded).catch(unlessGone);
+      // The session has gone on since, by a redrive or a rerun, or was given up: that is to be told of all the same.
+      if (await isInOutbox(deps, delivery)) await publishNotice(notices, told);
       await leaveOutbox(deps, delivery);
-      done.noticed.push(session_id);
+      done.noticed.push(told.session_id);
     });
   }
 }

@@ -158,7 +158,8 @@ describe('the reconciler', () => {
     expect(await sweep()).toStrictEqual(nothing);
   });
 
-  it('gives up on what can never run or end', async () => {
+  it('gives up on what can never run or end, and tells of it', async () => {
+    withChannels({ ops: {} });
     const { id, arn } = await started();
     cloud.executions.delete(arn);
     const gone = await started();
@@ -178,6 +179,10 @@ describe('the reconciler', () => {
       `failed Bunsui.ExecutionLost: execution ${arn} does not exist any more`,
       'failed Bunsui.ExecutionLost: version "ffffffffffff" of pipeline "flow" is not deployed',
     ]);
+    expect((await sweep()).noticed.toSorted()).toStrictEqual([id, gone.id].sort());
+    expect(cloud.published.map((notice) => notice.delivery_id).toSorted()).toStrictEqual(
+      [`${id}/1/0/failed`, `${gone.id}/1/0/failed`].sort(),
+    );
     expect(await sweep()).toStrictEqual(nothing);
   });
 
@@ -223,6 +228,34 @@ describe('the reconciler', () => {
       endedOnes.push(...ended);
     }
     expect(endedOnes.sort()).toStrictEqual(all.map(({ id }) => id).sort());
+  });
+
+  it('comes to the same whatever call of a run crashes before or after', async () => {
+    withChannels({ ops: { events: ['succeeded', 'failed'] } });
+    const finals = new Set<string>();
+    // A crash before a call leaves what one after the call before leaves.
+    for (let step = 1, reached = true; reached; step += 1) {
+      const { id, arn } = await started(failureHistory(), { status: 'FAILED', stoppedAt: cloud.deps.nowMs });
+      cloud.published.length = 0;
+      cloud.calls.length = 0;
+      reached = false;
+      cloud.around = (when, call) => {
+        if (when === 'before' || call !== step) return;
+        reached = true;
+        throw new Error('crash');
+      };
+      await sweep().catch(() => undefined);
+      cloud.around = undefined;
+      for (let time = 0; time < 2; time += 1) await sweep();
+      const { attempts } = await listJobRecords(cloud.deps, id);
+      const { updated_at: _, created_at: __, ...item } = { ...(await getSession(cloud.deps, id)) };
+      finals.add(JSON.stringify([attempts, item]).replaceAll(id, 'ID'));
+      const told = cloud.published.filter((notice) => notice.session_id === id).map((notice) => notice.delivery_id);
+      expect({ step, told: [...new Set(told)] }).toStrictEqual({ step, told: [`${id}/1/0/failed`] });
+      // What has ended is of no interest to the next round.
+      cloud.executions.delete(arn);
+    }
+    expect(finals.size).toBe(1);
   });
 
   it('goes on when machines cannot be listed', async () => {

@@ -303,6 +303,26 @@ describe('the live feed', () => {
     expect((await getSession(cloud.deps, id))?.error_code).toBeUndefined();
   });
 
+  it('comes to the same whatever call it crashes before or after, delivered again three times', async () => {
+    const channels: NoticeDeps['channels'] = { ops: { events: ['started', 'retrying'] } };
+    Object.assign(cloud.deps.notices, { channels });
+    const finals = new Set<string>();
+    for (const when of ['before', 'after'] as const) {
+      for (let step = 1, crashed = true; crashed; step += 1) {
+        const { id, arn } = await running(successHistory());
+        const batch = successHistory().slice(2, 30);
+        cloud.around = (now, call) => {
+          if (now === when && call === step) throw new Error('crash');
+        };
+        crashed = (await record(arn, batch)).failed.length > 0;
+        cloud.around = undefined;
+        for (let time = 0; time < 3; time += 1) expect((await record(arn, batch)).failed).toStrictEqual([]);
+        finals.add(JSON.stringify(await recordsOf(id)).replaceAll(id, 'ID'));
+      }
+    }
+    expect(finals.size).toBe(1);
+  });
+
   it('tells of starts and retries where somebody wants to know', async () => {
     const channels: NoticeDeps['channels'] = { ops: { events: ['started', 'retrying'] }, mail: {} };
     Object.assign(cloud.deps.notices, { channels });
