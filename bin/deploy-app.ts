@@ -40,7 +40,10 @@ async function synthesise({ deployment, outdir, withPlatform, emptyStacks }: Dep
   const newStack = (name: string, description: string, tags: { readonly [name: string]: string }) =>
     new Stack(app, name, { stackName: name, description, tags: { [stackTags.platform]: prefix, ...tags } });
   // What is destroyed needs no more than its name; a template must have a resource, and this one is nothing.
-  for (const name of emptyStacks) new CfnWaitConditionHandle(new Stack(app, name, { stackName: name }), 'Nothing');
+  const empty = emptyStacks.map((name) => new Stack(app, name, { stackName: name }));
+  for (const stack of empty) new CfnWaitConditionHandle(stack, 'Nothing');
+  // The last one goes last: CDK destroys what depends on a stack before the stack.
+  for (const stack of empty.slice(0, -1)) stack.addStackDependency(empty.at(-1) ?? stack);
   const shared = given({
     removalPolicy:
       settings.removal === undefined

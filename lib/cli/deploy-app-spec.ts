@@ -7,7 +7,7 @@ export interface DeployAppSpec {
   readonly outdir: string;
   /** Whether the platform's own stack is part of it: not where another app has deployed the platform. */
   readonly withPlatform: boolean;
-  /** Stacks that are only to be destroyed. */
+  /** Stacks that are only to be destroyed: a platform's comes after those of its pipelines. */
   readonly emptyStacks: readonly string[];
 }
 

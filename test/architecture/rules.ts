@@ -76,7 +76,7 @@ export const rooms: { readonly [room: string]: RoomRule } = {
   },
   pipelines: { rooms: ['index'], packages: 'any', node: 'any' },
   bin: {
-    rooms: ['constructs', 'cli', 'index', 'pipelines'],
+    rooms: ['constructs', 'cli', 'index', 'pipelines', 'errors'],
     packages: ['aws-cdk-lib', 'cdk-nag', 'constructs'],
     node: 'any',
   },

@@ -224,7 +224,7 @@ describe('stack', () => {
     expect([destroyed.code, linesOf(destroyed.out).map(({ stack }) => stack), asked()]).toStrictEqual([
       0,
       ['bunsuiqa-shop', 'bunsuiqa'],
-      ['destroy bunsuiqa-shop', 'destroy bunsuiqa'],
+      ['destroy --all'],
     ]);
     const absent = await bunsui('stack', 'destroy', 'CDKToolkit', '--yes');
     expect([absent.code, absent.err.split('\n')[0]]).toStrictEqual([

@@ -137,11 +137,22 @@ async function sayWhatComes(
   platform: LocalPlatform,
   artifacts: readonly PipelineArtifact[],
 ): Promise<void> {
-  if (options.json) return;
-  const { err } = context.terminal;
+  const { out, err } = context.terminal;
   const nowMs = Date.now();
-  for (const { id, timing, enabled } of await schedulesThere(platform)) {
+  const schedules = (await schedulesThere(platform)).map(({ id, timing, enabled }) => {
     const [next] = enabled ? nextDueTimes(timing, nowMs, 1) : [];
+    return { id, timing, enabled, next };
+  });
+  if (options.json) {
+    const times = schedules.map(({ id, enabled, next }) => ({
+      id,
+      enabled,
+      ...(next === undefined ? {} : { next: isoTime(next) }),
+    }));
+    out.write(jsonLine('schedules.firing', { at: isoTime(nowMs), schedules: times }));
+    return;
+  }
+  for (const { id, timing, enabled, next } of schedules) {
     const when = !enabled ? 'disabled' : next === undefined ? 'never again' : zonedTime(next, timing.timezone);
     err.write(`${id}  ${timing.expression}  next ${when}\n`);
   }

@@ -65,16 +65,9 @@ export async function destroyStackCommand(
     folder: context.cwd,
   };
   const assembly = await synthesise(context, { deployment, withPlatform: false, emptyStacks: names });
-  for (const one of names) {
-    if (!json) err.write(`destroying ${one}\n`);
-    await runCdk(context, {
-      cdk,
-      assembly: assembly.folder,
-      target,
-      args: ['destroy', one, '--exclusively', '--force'],
-    });
-    if (json) out.write(jsonLine('stack.destroyed', { at: isoTime(Date.now()), stack: one }));
-  }
+  if (!json) err.write(`destroying ${names.join(', ')}\n`);
+  await runCdk(context, { cdk, assembly: assembly.folder, target, args: ['destroy', '--all', '--force'] });
   if (!json) out.write(`destroyed ${names.join(', ')}\n`);
+  for (const one of json ? names : []) out.write(jsonLine('stack.destroyed', { at: isoTime(Date.now()), stack: one }));
   return exitCodes.ok;
 }
