@@ -11,6 +11,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { type Case, readCases } from './conformance/cases.ts';
 import { below, type Floor, raised, type Tally } from './conformance/floor.ts';
 import { failed, hasHistory, replay, replayTable, type Score } from './conformance/replay.ts';
+import { replayTest } from './conformance/test-state.ts';
 import { references, validate } from './conformance/validate.ts';
 
 const usage = 'conformance: name a folder that holds cases, as in: conformance DIR';
@@ -45,6 +46,7 @@ function casesIn(directory: string | undefined): readonly Case[] {
 const runners: { readonly [kind: string]: (recorded: Case) => Score | Promise<Score> } = {
   execution: replay,
   table: replayTable,
+  'test-state': replayTest,
   validation: validate,
   'variable-references': references,
 };

@@ -25,6 +25,8 @@ export interface Case {
   readonly clock?: string;
   readonly input?: Json;
   readonly api?: string;
+  readonly arguments?: JsonObject;
+  readonly hasRole?: boolean;
   readonly type?: string;
   readonly source: { readonly provenance: string; readonly file?: string };
   readonly resources?: {

@@ -100,7 +100,7 @@ function recordedObjects({ resources }: Case): ObjectSource {
 }
 
 /** What a function answers whose calls were not recorded: by the words that say what it does. */
-async function answerOfFunction(recorded: Case, task: TaskRequest): Promise<TaskOutcome> {
+export async function answerOfFunction(recorded: Case, task: TaskRequest): Promise<TaskOutcome> {
   const isDirect = task.resource.startsWith('arn:aws:lambda:');
   const given = (task.arguments ?? {}) as JsonObject;
   const name = isDirect ? task.resource : String(given['FunctionName']);

@@ -160,7 +160,7 @@ export function list(item: Check, options: { readonly nonEmpty?: boolean } = {})
       report(location, 'Expected value of type Array');
       return;
     }
-    if (options.nonEmpty === true && value.length === 0) report(location, 'Expected at least one item');
+    if (options.nonEmpty === true && value.length === 0) report(location, 'Value cannot be empty');
     for (const [index, part] of (value as readonly unknown[]).entries()) item(part, `${location}[${index}]`, report);
   };
 }

@@ -34,6 +34,8 @@ export type ValidationResult =
 /** Deeper nesting than this is refused: no checker or evaluator here may be overflowed by its input. */
 const maxDepth = 200;
 const maxStateName = 80;
+/** In the order in which AWS names them. */
+const types: readonly StateType[] = ['Task', 'Wait', 'Pass', 'Succeed', 'Fail', 'Choice', 'Parallel', 'Map'];
 
 type Raw = { readonly [field: string]: unknown };
 
@@ -151,10 +153,11 @@ function checkState(name: string, state: Raw, location: string, around: Surround
   }
   const type = state['Type'];
   if (typeof type !== 'string' || !Object.hasOwn(stateFields, type)) {
-    const known = Object.keys(stateFields).join(', ');
     report(
       `${location}/Type`,
-      type === undefined ? `The field 'Type' is required but was missing` : `Expected one of [${known}]`,
+      type === undefined
+        ? `The field 'Type' is required but was missing`
+        : `The field 'Type' should have one of these values: [${types.join(', ')}]`,
     );
     return;
   }

@@ -62,7 +62,9 @@ function collectPaths(value: Json, field: string, names: Set<string>): void {
 }
 
 function collectText(text: string, names: Set<string>): void {
-  const intrinsic: Intrinsic = text.startsWith('$') ? { kind: 'path', path: compilePath(text) } : compileIntrinsic(text);
+  const intrinsic: Intrinsic = text.startsWith('$')
+    ? { kind: 'path', path: compilePath(text) }
+    : compileIntrinsic(text);
   collectIntrinsic(intrinsic, names);
 }
 

@@ -55,6 +55,7 @@ export function errorOutput({ error, cause }: Failure): {
 /** @see https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html */
 function contextOf(execution: Execution, thread: Thread): Json {
   const { identity } = execution;
+  if (identity.context !== undefined) return identity.context;
   const child = childOf(thread);
   const item = itemOf(thread);
   return {

@@ -51,23 +51,33 @@ export function endByPaths(
     return { output: placed(thread, part.ResultPath, payloadOfValue(errorOutput)), assigned };
   }
   const state = stateOf(thread);
-  const result = resultOf(turn, thread, state, ending);
-  const assigned = assign(turn, thread, part.Assign, result.value);
-  const output = 'ResultPath' in state ? placed(thread, state.ResultPath, result) : result;
+  const { selected, placed: output } = endingParts(turn, thread, extras.result);
+  const assigned = assign(turn, thread, part.Assign, selected.value);
   const path = 'OutputPath' in state ? state.OutputPath : undefined;
   if (path === undefined || path === '$') return { output, assigned };
   return { output: payloadOfValue(selectPath(path, pathDataFor(turn, thread, output.value))), assigned };
 }
 
+/** The result as ResultSelector leaves it, and the state's output before OutputPath. @throws {PathFailure} */
+export function endingParts(
+  turn: Turn,
+  thread: Thread,
+  result: Payload | undefined,
+): { readonly selected: Payload; readonly placed: Payload } {
+  const state = stateOf(thread);
+  const selected = resultOf(turn, thread, state, result);
+  return { selected, placed: 'ResultPath' in state ? placed(thread, state.ResultPath, selected) : selected };
+}
+
 /** The result as ResultPath and Assign see it. A state that makes none hands on its effective input. */
-function resultOf(turn: Turn, thread: Thread, state: State, { extras }: Ending): Payload {
+function resultOf(turn: Turn, thread: Thread, state: State, result: Payload | undefined): Payload {
   if (state.Type === 'Pass') {
     return state.Result === undefined ? parametersOf(turn, thread) : payloadOfValue(state.Result);
   }
-  if (extras.result === undefined) return effectivePayload(turn, thread);
+  if (result === undefined) return effectivePayload(turn, thread);
   const selector = 'ResultSelector' in state ? state.ResultSelector : undefined;
-  if (selector === undefined) return extras.result;
-  return payloadOfValue(fillTemplate(selector, pathDataFor(turn, thread, extras.result.value)));
+  if (selector === undefined) return result;
+  return payloadOfValue(fillTemplate(selector, pathDataFor(turn, thread, result.value)));
 }
 
 function assign(

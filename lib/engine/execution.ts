@@ -17,6 +17,8 @@ export interface ExecutionIdentity {
   readonly definition: Definition;
   /** Of an EXPRESS machine, whether somebody waits for the answer. Absent: STANDARD. */
   readonly express?: 'sync' | 'async';
+  /** A context object in place of the execution's own, for a state that is tested. */
+  readonly context?: Json;
 }
 
 /** Error and cause as Retry, Catch and the history see them. */

@@ -13,7 +13,7 @@ export async function itemsOf(turn: Turn, thread: Thread, state: MapState): Prom
     const { ItemsPath: path = '$' } = state;
     const items = evaluateReference(path, dataOf(turn, thread));
     if (Array.isArray(items)) return items as readonly Json[];
-    throw new PathFailure(`Reference path "${path}" must point to array.`, 'States.ReferencePathConflict');
+    throw new PathFailure(`Reference path "${path.replace(/^\$\$/, '$')}" must point to array.`);
   }
   const items =
     state.Items === undefined

@@ -118,12 +118,16 @@ describe('refused', () => {
     [
       'an unknown type',
       one({ Type: 'Go', End: true }),
-      ['/States/a/Type: Expected one of [Pass, Task, Choice, Wait, Succeed, Fail, Parallel, Map]'],
+      [
+        "/States/a/Type: The field 'Type' should have one of these values: [Task, Wait, Pass, Succeed, Fail, Choice, Parallel, Map]",
+      ],
     ],
     [
       'a type of Object.prototype',
       one({ Type: 'constructor', End: true }),
-      ['/States/a/Type: Expected one of [Pass, Task, Choice, Wait, Succeed, Fail, Parallel, Map]'],
+      [
+        "/States/a/Type: The field 'Type' should have one of these values: [Task, Wait, Pass, Succeed, Fail, Choice, Parallel, Map]",
+      ],
     ],
     ['no type', one({ End: true }), ["/States/a/Type: The field 'Type' is required but was missing"]],
     [
@@ -223,7 +227,7 @@ describe('refused', () => {
         '/States/a/Retry[0]/ErrorEquals: States.ALL must stand alone in ErrorEquals',
         '/States/a/Retry[0]/MaxAttempts: Expected an integer from 0 to 99999999',
         '/States/a/Retry[0]/BackoffRate: Expected a number of at least 1',
-        '/States/a/Retry[1]/ErrorEquals: Expected at least one item',
+        '/States/a/Retry[1]/ErrorEquals: Value cannot be empty',
         '/States/a/Retry[1]/IntervalSeconds: Expected an integer from 1 to 99999999',
         '/States/a/Retry[1]/JitterStrategy: Expected one of [FULL, NONE]',
         '/States/a/Retry[0]: States.ALL must be in the last entry',
@@ -232,7 +236,7 @@ describe('refused', () => {
     [
       'odd choices',
       one({ Type: 'Choice', Choices: [], Default: 1 }),
-      ['/States/a/Choices: Expected at least one item', '/States/a/Default: Expected value of type String'],
+      ['/States/a/Choices: Value cannot be empty', '/States/a/Default: Expected value of type String'],
     ],
     [
       'a choice rule of JSONPath',

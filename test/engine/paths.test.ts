@@ -267,7 +267,7 @@ describe('a path that fails', () => {
       'States.ReferencePathConflict',
       'Unable to apply step "no" to input {"n":-1,"s":"x"}',
     ],
-    [{ ...map, ItemsPath: '$.n' }, 'States.ReferencePathConflict', 'Reference path "$.n" must point to array.'],
+    [{ ...map, ItemsPath: '$.n' }, 'States.Runtime', 'Reference path "$.n" must point to array.'],
     [
       { ...map, ItemsPath: '$$.Execution.Input.l', MaxConcurrencyPath: '$.n' },
       'States.ReferencePathConflict',

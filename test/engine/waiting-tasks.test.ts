@@ -12,7 +12,7 @@ const tokenTask = (more: object = {}) => ({
 const activityArn = 'arn:aws:states:us-east-1:000000000000:activity:work';
 const machine = (a: object, more: object = {}) => ({ QueryLanguage: 'JSONPath', StartAt: 'a', States: { a, ...more } });
 /** Ends a task after so many seconds of virtual time; `news` is told at once. */
-const after =
+const endsAfter =
   (seconds: number, end: ReturnType<typeof ok>): Answer =>
   (_task, clock, _signal, progress) => {
     progress.submitted({ id: 'm' });
@@ -22,7 +22,7 @@ const after =
 
 describe('a task that waits for its token', () => {
   test('is submitted, then ended by whoever has the token', async () => {
-    const { outcome, events, tasks } = await run(machine(tokenTask()), {}, after(60, ok({ done: true })));
+    const { outcome, events, tasks } = await run(machine(tokenTask()), {}, endsAfter(60, ok({ done: true })));
     expect(lines(events)).toStrictEqual([
       '1<-0 ExecutionStarted',
       '2<-0 TaskStateEntered a',
@@ -53,7 +53,7 @@ describe('a task that waits for its token', () => {
     const { outcome } = await run(
       machine(tokenTask({ Catch }), { b: { Type: 'Pass', End: true } }),
       {},
-      after(1, { ok: false }),
+      endsAfter(1, { ok: false }),
     );
     expect(outcome.output).toBe('{"Error":null,"Cause":null}');
   });
@@ -85,7 +85,7 @@ test.each(['states:startExecution.sync', 'states:startExecution.sync:2'])(
   'a job is waited for: %s',
   async (resource) => {
     const task = { Type: 'Task', Resource: `arn:aws:states:::${resource}`, End: true };
-    const { events } = await run(machine(task), {}, after(1, ok(1)));
+    const { events } = await run(machine(task), {}, endsAfter(1, ok(1)));
     const details = { resourceType: 'states', resource: resource.slice('states:'.length) };
     expect(events.slice(2, 6)).toMatchObject([
       { type: 'TaskScheduled', taskScheduledEventDetails: details },
@@ -100,7 +100,7 @@ test('a plain request has no TaskSubmitted, whatever its runner tells', async ()
   const { events } = await run(
     machine(tokenTask({ Resource: 'arn:aws:states:::sqs:sendMessage', Parameters: {} })),
     {},
-    after(1, ok(1)),
+    endsAfter(1, ok(1)),
   );
   expect(events.map(({ type }) => type)).not.toContain('TaskSubmitted');
 });
@@ -109,7 +109,7 @@ describe('an activity', () => {
   const task = (more: object = {}) => ({ Type: 'Task', Resource: activityArn, End: true, ...more });
 
   test('is taken by a worker, who ends it', async () => {
-    const { events, tasks } = await run(machine(task({ TimeoutSeconds: 60 })), { n: 1 }, after(5, ok(2)));
+    const { events, tasks } = await run(machine(task({ TimeoutSeconds: 60 })), { n: 1 }, endsAfter(5, ok(2)));
     expect(lines(events)).toStrictEqual([
       '1<-0 ExecutionStarted',
       '2<-0 TaskStateEntered a',
@@ -129,7 +129,7 @@ describe('an activity', () => {
   test('that nobody takes times out; one that fails, fails', async () => {
     const hang: Answer = () => new Promise(() => undefined);
     const late = await run(machine(task({ TimeoutSeconds: 60 })), {}, hang);
-    const broken = await run(machine(task()), {}, after(1, failed('Boom', 'why')));
+    const broken = await run(machine(task()), {}, endsAfter(1, failed('Boom', 'why')));
     expect([lines(late.events).slice(2), late.outcome, late.clock.now() - startMs]).toStrictEqual([
       ['3<-2 ActivityScheduled', '4<-3 ActivityTimedOut', '5<-4 ExecutionFailed'],
       { status: 'FAILED', error: 'States.Timeout' },
