@@ -5,11 +5,11 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
-import type { wildcardReasons } from './acknowledgements.ts';
 import { acknowledgeWildcards } from './acknowledgements.ts';
 import type { BookkeepingName } from './bookkeeping-code.ts';
 import { bookkeepingCode } from './bookkeeping-code.ts';
 import { LoggedFunction } from './logged-function.ts';
+import type { Permission } from './permission.ts';
 import type { NetworkPlace } from './platform-interface.ts';
 
 /** What all functions of a platform share. */
@@ -21,15 +21,6 @@ export interface PlatformSetting {
   readonly removalPolicy: RemovalPolicy;
   readonly encryptionKey: IKey | undefined;
   readonly network: NetworkPlace;
-}
-
-/** A statement of a function's policy. */
-export interface Permission {
-  readonly actions: readonly string[];
-  readonly resources: readonly string[];
-  readonly conditions?: { readonly [operator: string]: { readonly [key: string]: unknown } };
-  /** Why a wildcard stands in `resources`. @default - there is none */
-  readonly wildcard?: keyof typeof wildcardReasons;
 }
 
 export interface BookkeepingProps {

@@ -16,7 +16,7 @@ import type { PlatformParameter } from '../storage-layout.ts';
 import type { BucketRef, NetworkPlace, TableRef } from './platform-interface.ts';
 import { PlatformBase } from './platform-interface.ts';
 import { readParameter } from './platform-parameters.ts';
-import { machinesArnOf } from './platform-permissions.ts';
+import { machinesArnOf } from './permission.ts';
 import { requirePrefix } from './platform-props.ts';
 
 /** What has to be known of a platform that stands elsewhere; the rest is found by its prefix. */

@@ -11,10 +11,8 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { USE_CDK_MANAGED_LAMBDA_LOGGROUP } from 'aws-cdk-lib/cx-api';
 import { Construct } from 'constructs';
 import { acknowledgeKeyActions, acknowledgeWildcards } from './acknowledgements.ts';
+import { platformTag } from './permission.ts';
 import type { NetworkPlace } from './platform-interface.ts';
-
-/** The tag by which a platform's bookkeeping may read a log group: a list of names would outgrow a role's policy. */
-export const platformTag = 'bunsui:platform';
 
 export interface LoggedFunctionProps {
   readonly code: Code;

@@ -13,7 +13,7 @@ import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { ChannelConfig, Channels, QueuedChannelConfig } from '../notify/channels.ts';
 import { channelDeadLettersName, channelQueue, channelQueueName, secretsOf } from '../notify/channels.ts';
-import type { Permission } from './bookkeeping-function.ts';
+import type { Permission } from './permission.ts';
 import { encryptedQueue } from './platform-messages.ts';
 
 /** A channel with a queue. */

@@ -3,6 +3,7 @@
  * deployed long ago (`Platform.fromAttributes`), and what all of them can grant.
  */
 import type { RemovalPolicy } from 'aws-cdk-lib';
+import { Stack } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import type { IGrantable } from 'aws-cdk-lib/aws-iam';
@@ -16,8 +17,10 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IConstruct } from 'constructs';
 import { Construct } from 'constructs';
 import { BunsuiError } from '../errors.ts';
-import { isSafeId, tables } from '../storage-layout.ts';
+import { isSafeId, parameterPath, tables } from '../storage-layout.ts';
 import { acknowledgeWildcards } from './acknowledgements.ts';
+import type { Permission } from './permission.ts';
+import { executionsArnOf, logsPermission } from './permission.ts';
 
 /** Where functions stand in a network. */
 export interface NetworkPlace {
@@ -70,6 +73,7 @@ export interface IPlatform extends IConstruct {
   readonly network: NetworkPlace;
   grantStart(grantee: IGrantable): Grant;
   grantRead(grantee: IGrantable): Grant;
+  grantRerun(grantee: IGrantable): Grant;
   grantData(grantee: IGrantable, folder: string): Grant;
 }
 
@@ -97,24 +101,56 @@ export abstract class PlatformBase extends Construct implements IPlatform {
 
   /** Lets somebody start sessions of every pipeline on this platform. */
   grantStart(grantee: IGrantable): Grant {
-    return this.startSession.grantInvoke(grantee);
+    return this.startSession.grantInvoke(grantee).combine(this.grant(grantee, [this.parameters()]));
   }
 
-  /** Lets somebody read sessions, their jobs, logs and reports, and the pipelines. */
+  /** Lets somebody read sessions, their jobs, logs and reports, and the pipelines: as the command line does. */
   grantRead(grantee: IGrantable): Grant {
-    const grant = (actions: string[], resourceArns: string[]) =>
-      Grant.addToPrincipal({ grantee, actions, resourceArns });
-    const reads = grant(
-      ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:Scan'],
-      [
-        ...withIndexes(this.sessionsTable, [tables.sessions.byPipelineIndex, tables.sessions.byStatusIndex]),
-        ...withIndexes(this.jobHistoryTable, [tables.jobHistory.byPipelineIndex, tables.jobHistory.byStatusIndex]),
-        this.pipelinesTable.tableArn,
-      ],
+    const granted = this.grant(grantee, [
+      {
+        actions: ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:Scan'],
+        resources: [
+          ...withIndexes(this.sessionsTable, [tables.sessions.byPipelineIndex, tables.sessions.byStatusIndex]),
+          ...withIndexes(this.jobHistoryTable, [tables.jobHistory.byPipelineIndex, tables.jobHistory.byStatusIndex]),
+          this.pipelinesTable.tableArn,
+        ],
+      },
+      {
+        actions: ['s3:GetObject'],
+        resources: this.objectArns('logs/*', 'reports/*', 'configs/*'),
+        wildcard: 'objects',
+      },
+      { actions: ['s3:ListBucket'], resources: [this.bucket.bucketArn] },
+      {
+        actions: ['states:DescribeExecution', 'states:GetExecutionHistory', 'states:DescribeStateMachineForExecution'],
+        resources: [executionsArnOf(this, this.prefix)],
+        wildcard: 'executions',
+      },
+      {
+        actions: ['states:DescribeStateMachine', 'states:ListStateMachineVersions'],
+        resources: [`${this.machinesArn}*`],
+        wildcard: 'executions',
+      },
+      logsPermission(this, this.tagValue),
+      this.parameters(),
+    ]);
+    return this.encryptionKey === undefined ? granted : granted.combine(this.encryptionKey.grantDecrypt(grantee));
+  }
+
+  /** Lets somebody read, and rerun or cancel sessions. */
+  grantRerun(grantee: IGrantable): Grant {
+    const granted = this.grantRead(grantee).combine(
+      this.grant(grantee, [
+        { actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'], resources: [this.sessionsTable.tableArn] },
+        {
+          actions: ['states:RedriveExecution', 'states:StopExecution'],
+          resources: [executionsArnOf(this, this.prefix)],
+          wildcard: 'executions',
+        },
+        { actions: ['states:StartExecution'], resources: [`${this.machinesArn}*`], wildcard: 'executions' },
+      ]),
     );
-    const objects = grant(['s3:GetObject'], this.objectArns('logs/*', 'reports/*', 'configs/*'));
-    const both = reads.combine(objects).combine(grant(['s3:ListBucket'], [this.bucket.bucketArn]));
-    return this.encryptionKey === undefined ? both : both.combine(this.encryptionKey.grantDecrypt(grantee));
+    return this.encryptionKey === undefined ? granted : granted.combine(this.encryptionKey.grantEncrypt(grantee));
   }
 
   /**
@@ -131,11 +167,39 @@ export abstract class PlatformBase extends Construct implements IPlatform {
         `"${folder}" is no folder for data; give letters, digits, "-" and "_", beginning with a letter or digit`,
       );
     }
-    const resourceArns = this.objectArns(`data/${folder}/*`);
+    const actions = ['s3:GetObject', 's3:PutObject'];
+    const granted = this.grant(grantee, [
+      { actions, resources: this.objectArns(`data/${folder}/*`), wildcard: 'objects' },
+    ]);
+    return this.encryptionKey === undefined
+      ? granted
+      : granted.combine(this.encryptionKey.grantEncryptDecrypt(grantee));
+  }
+
+  /** Where the command line finds what the platform is made of. */
+  private parameters(): Permission {
+    const resourceName = `${parameterPath(this.prefix).slice(1)}/*`;
+    return {
+      actions: ['ssm:GetParameters'],
+      resources: [Stack.of(this).formatArn({ service: 'ssm', resource: 'parameter', resourceName })],
+      wildcard: 'objects',
+    };
+  }
+
+  private grant(grantee: IGrantable, permissions: readonly Permission[]): Grant {
     const { grantPrincipal } = grantee;
-    if (Construct.isConstruct(grantPrincipal)) acknowledgeWildcards(grantPrincipal, 'objects', resourceArns);
-    const grant = Grant.addToPrincipal({ grantee, actions: ['s3:GetObject', 's3:PutObject'], resourceArns });
-    return this.encryptionKey === undefined ? grant : grant.combine(this.encryptionKey.grantEncryptDecrypt(grantee));
+    const grants = permissions.map(({ actions, resources, conditions, wildcard }) => {
+      if (wildcard !== undefined && Construct.isConstruct(grantPrincipal)) {
+        acknowledgeWildcards(grantPrincipal, wildcard, resources);
+      }
+      return Grant.addToPrincipal({
+        grantee,
+        actions: [...actions],
+        resourceArns: [...resources],
+        ...(conditions === undefined ? {} : { conditions }),
+      });
+    });
+    return grants.reduce((all, one) => all.combine(one));
   }
 
   protected objectArns(...patterns: readonly string[]): string[] {

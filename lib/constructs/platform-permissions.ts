@@ -2,11 +2,11 @@
  * What each function of a platform may do: the calls that its code makes, on the platform's resources. Nothing here
  * names a pipeline, so no policy grows with them.
  */
-import { ArnFormat, Stack } from 'aws-cdk-lib';
+import { Stack } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 import { tables } from '../storage-layout.ts';
-import type { Permission } from './bookkeeping-function.ts';
-import { platformTag } from './logged-function.ts';
+import type { Permission } from './permission.ts';
+import { executionsArnOf, logsPermission, machinesArnOf } from './permission.ts';
 import type { BucketRef, TableRef } from './platform-interface.ts';
 
 /** What permissions name. */
@@ -20,16 +20,6 @@ export interface PermissionParts {
   readonly assetsBucketName: string;
   readonly tagValue: string;
   readonly topicArn: string;
-}
-
-/** ARN of a platform's state machines up to the pipeline's id. */
-export function machinesArnOf(scope: IConstruct, prefix: string): string {
-  return Stack.of(scope).formatArn({
-    service: 'states',
-    resource: 'stateMachine',
-    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-    resourceName: `${prefix}-`,
-  });
 }
 
 /** The statements of the functions, by the function's folder in `lambdas/`. */
@@ -52,14 +42,7 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
   });
   const executions = (...actions: readonly string[]): Permission => ({
     actions: actions.map((action) => `states:${action}`),
-    resources: [
-      stack.formatArn({
-        service: 'states',
-        resource: 'execution',
-        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-        resourceName: `${parts.prefix}-*:*`,
-      }),
-    ],
+    resources: [executionsArnOf(scope, parts.prefix)],
     wildcard: 'executions',
   });
   // Whoever first needs a deployed version registers it: see lib/sessions/deployed.ts.
@@ -80,13 +63,8 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
       wildcard: 'objects',
     },
   ];
-  const readLogs: Permission = {
-    actions: ['logs:FilterLogEvents'],
-    resources: [stack.formatArn({ service: 'logs', resource: 'log-group:/aws/lambda/*' })],
-    conditions: { StringEquals: { [`aws:ResourceTag/${platformTag}`]: parts.tagValue } },
-    wildcard: 'taggedLogs',
-  };
-  // Step Functions and the tables tell of one session; indexes of many.
+  const readLogs = logsPermission(scope, parts.tagValue);
+  // Lists of sessions are read by an index.
   const byIndex = (...names: readonly string[]): Permission => ({
     actions: ['dynamodb:Query'],
     resources: names.map((name) => `${sessionsTable.tableArn}/index/${name}`),

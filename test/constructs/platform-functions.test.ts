@@ -232,7 +232,7 @@ describe('the functions of a platform', () => {
         deadLetters,
         ...end,
         statement('dynamodb:Query', index('sessions-by-status-index')),
-        machines('ListExecutions'),
+        machines('ListExecutions', 'ListStateMachineVersions', 'DeleteStateMachineVersion'),
         anyMachine,
       ],
       PlatformApiHandlerRoleDefaultPolicy: [

@@ -66,6 +66,7 @@ describe('a platform', () => {
       'log-group': { Ref: 'PlatformLogGroup' },
       machines: arnOf('states', 'stateMachine:night-'),
       'pipelines-table': { Ref: 'PlatformPipelinesTable' },
+      'gates-table': { Ref: 'PlatformGatesTable' },
       'schedule-group': { Ref: 'PlatformSchedules' },
       'scheduler-role': arn('PlatformSchedulerRole'),
       'session-ended': arn('PlatformSessionEndedFunction'),
@@ -102,6 +103,7 @@ describe('a platform that is deployed elsewhere', () => {
       sessions: platform.sessionsTable.tableName,
       jobs: platform.jobHistoryTable.tableName,
       pipelines: platform.pipelinesTable.tableName,
+      gates: platform.gatesTable.tableName,
       bucket: platform.bucket.bucketName,
       startSession: platform.startSession.functionArn,
       machines: platform.machinesArn,
@@ -117,6 +119,7 @@ describe('a platform that is deployed elsewhere', () => {
       sessions: ref('sessions-table'),
       jobs: ref('job-history-table'),
       pipelines: ref('pipelines-table'),
+      gates: ref('gates-table'),
       bucket: ref('bucket'),
       startSession: ref('start-session'),
       machines: arnOf('states', 'stateMachine:night-'),
@@ -170,6 +173,7 @@ describe('a platform that is deployed elsewhere', () => {
     const role = new Role(stack, 'Somebody', { assumedBy: new ServicePrincipal('ecs.amazonaws.com') });
     platform.grantStart(role);
     platform.grantRead(role);
+    const parameters = statement('ssm:GetParameters', arnOf('ssm', 'parameter/bunsui/bunsui/*'));
     const ref = (name: string) => parameterRef(stack, `/bunsui/bunsui/${name}`);
     const start = ref('start-session');
     const table = (name: string, rest = '') => {
@@ -183,6 +187,7 @@ describe('a platform that is deployed elsewhere', () => {
     });
     expect(statementsByPolicy(resourcesOf(stack))['SomebodyDefaultPolicy']).toStrictEqual([
       statement('lambda:InvokeFunction', [start, { 'Fn::Join': ['', [start, ':*']] }]),
+      parameters,
       statement(
         ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:Scan'],
         [
@@ -197,6 +202,17 @@ describe('a platform that is deployed elsewhere', () => {
       ),
       statement('s3:GetObject', ['/logs/*', '/reports/*', '/configs/*'].map(object)),
       statement('s3:ListBucket', { 'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, ':s3:::', ref('bucket')]] }),
+      statement(
+        ['states:DescribeExecution', 'states:GetExecutionHistory', 'states:DescribeStateMachineForExecution'],
+        arnOf('states', 'execution:bunsui-*:*'),
+      ),
+      statement(
+        ['states:DescribeStateMachine', 'states:ListStateMachineVersions'],
+        arnOf('states', 'stateMachine:bunsui-*'),
+      ),
+      statement('logs:FilterLogEvents', arnOf('logs', 'log-group:/aws/lambda/*'), {
+        Condition: { StringEquals: { 'aws:ResourceTag/bunsui:platform': ref('tag-value') } },
+      }),
     ]);
   });
 });

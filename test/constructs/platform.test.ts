@@ -1,10 +1,10 @@
-import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack, Tags } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Platform, type PlatformProps } from '../../lib/constructs/index.ts';
 import { ensureLambdas, newApp, propertiesOf, resourcesOf } from './synth.ts';
-import { account, arn, arnOf, statement, under } from './template-parts.ts';
+import { account, arn, arnOf, statement, statementsByPolicy, under } from './template-parts.ts';
 
 beforeAll(ensureLambdas);
 
@@ -59,6 +59,13 @@ describe('the tables', () => {
         AttributeDefinitions: ['pipeline_id', 'version'].map(string),
         KeySchema: keys('pipeline_id', 'version'),
       },
+      PlatformGatesTable: {
+        ...kept,
+        TableName: 'bunsui-gates',
+        AttributeDefinitions: ['execution_arn', 'gate'].map(string),
+        KeySchema: keys('execution_arn', 'gate'),
+        TimeToLiveSpecification: { AttributeName: 'expires_at', Enabled: true },
+      },
     });
     expect(resources['PlatformSessionsTable']?.['DeletionPolicy']).toBe('Retain');
   });
@@ -74,9 +81,10 @@ describe('the tables', () => {
       'night-sessions',
       'night-job-history',
       'night-pipelines',
+      'night-gates',
       { 'Fn::Join': ['', ['night-', { Ref: 'AWS::AccountId' }, '-', { Ref: 'AWS::Region' }]] },
     ]);
-    expect(names({ generatedNames: true })).toStrictEqual([undefined, undefined, undefined, undefined]);
+    expect(names({ generatedNames: true })).toStrictEqual([undefined, undefined, undefined, undefined, undefined]);
   });
 
   it('can be made to go with the stack', () => {
@@ -84,11 +92,11 @@ describe('the tables', () => {
     const policies = Object.values(resources)
       .filter(({ Type }) => ['AWS::DynamoDB::Table', 'AWS::S3::Bucket', 'AWS::Logs::LogGroup'].includes(Type))
       .map((resource) => resource['DeletionPolicy']);
-    expect(policies).toStrictEqual(Array.from({ length: 11 }, () => 'Delete'));
+    expect(policies).toStrictEqual(Array.from({ length: 12 }, () => 'Delete'));
     const tables = Object.values(propertiesOf(resources, 'AWS::DynamoDB::Table')) as {
       DeletionProtectionEnabled: boolean;
     }[];
-    expect(tables.map((table) => table.DeletionProtectionEnabled)).toStrictEqual([false, false, false]);
+    expect(tables.map((table) => table.DeletionProtectionEnabled)).toStrictEqual([false, false, false, false]);
   });
 });
 
@@ -158,7 +166,7 @@ describe('a key of the customer', () => {
       'AWS::Lambda::Function',
     ];
     const expected = resources.filter(([, { Type }]) => types.includes(Type)).map(([id]) => id);
-    expect(expected).toHaveLength(22);
+    expect(expected).toHaveLength(23);
     expect(encrypted.map(([id]) => id)).toEqual(expect.arrayContaining(expected));
   });
 
@@ -199,35 +207,73 @@ describe('grants', () => {
     return policy?.PolicyDocument.Statement;
   };
 
-  it('grantStart lets somebody call the function that starts sessions', () => {
+  const parameters = statement('ssm:GetParameters', arnOf('ssm', 'parameter/bunsui/bunsui/*'));
+  const executions = (actions: string | string[]) => statement(actions, arnOf('states', 'execution:bunsui-*:*'));
+  const machines = (actions: string | string[]) => statement(actions, arnOf('states', 'stateMachine:bunsui-*'));
+  const read = [
+    statement(
+      ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:Scan'],
+      [
+        arn('PlatformSessionsTable'),
+        under('PlatformSessionsTable', '/index/sessions-by-pipeline-index'),
+        under('PlatformSessionsTable', '/index/sessions-by-status-index'),
+        arn('PlatformJobHistoryTable'),
+        under('PlatformJobHistoryTable', '/index/job-history-by-pipeline-index'),
+        under('PlatformJobHistoryTable', '/index/job-history-by-status-index'),
+        arn('PlatformPipelinesTable'),
+      ],
+    ),
+    statement(
+      's3:GetObject',
+      ['/logs/*', '/reports/*', '/configs/*'].map((path) => under('PlatformBucket', path)),
+    ),
+    statement('s3:ListBucket', arn('PlatformBucket')),
+    executions(['states:DescribeExecution', 'states:GetExecutionHistory', 'states:DescribeStateMachineForExecution']),
+    machines(['states:DescribeStateMachine', 'states:ListStateMachineVersions']),
+    statement('logs:FilterLogEvents', arnOf('logs', 'log-group:/aws/lambda/*'), {
+      Condition: { StringEquals: { 'aws:ResourceTag/bunsui:platform': expect.stringMatching(/^Test-Platform-/) } },
+    }),
+    parameters,
+  ];
+
+  it('grantStart lets somebody call the function that starts sessions, and find it', () => {
     expect(grantedTo((platform, role) => platform.grantStart(role))).toStrictEqual([
       statement('lambda:InvokeFunction', [
         arn('PlatformStartSessionFunction'),
         under('PlatformStartSessionFunction', ':*'),
       ]),
+      parameters,
     ]);
   });
 
-  it('grantRead lets somebody read tables with their indexes and what bunsui keeps in the bucket', () => {
-    expect(grantedTo((platform, role) => platform.grantRead(role))).toStrictEqual([
-      statement(
-        ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:Scan'],
-        [
-          arn('PlatformSessionsTable'),
-          under('PlatformSessionsTable', '/index/sessions-by-pipeline-index'),
-          under('PlatformSessionsTable', '/index/sessions-by-status-index'),
-          arn('PlatformJobHistoryTable'),
-          under('PlatformJobHistoryTable', '/index/job-history-by-pipeline-index'),
-          under('PlatformJobHistoryTable', '/index/job-history-by-status-index'),
-          arn('PlatformPipelinesTable'),
-        ],
-      ),
-      statement(
-        's3:GetObject',
-        ['/logs/*', '/reports/*', '/configs/*'].map((path) => under('PlatformBucket', path)),
-      ),
-      statement('s3:ListBucket', arn('PlatformBucket')),
+  it('grantRead lets somebody read tables with their indexes, what bunsui keeps in the bucket, executions and logs', () => {
+    expect(grantedTo((platform, role) => platform.grantRead(role))).toStrictEqual(read);
+  });
+
+  it('grantRerun lets somebody rerun and cancel, too', () => {
+    expect(grantedTo((platform, role) => platform.grantRerun(role))).toStrictEqual([
+      ...read,
+      statement(['dynamodb:PutItem', 'dynamodb:UpdateItem'], arn('PlatformSessionsTable')),
+      executions(['states:RedriveExecution', 'states:StopExecution']),
+      machines('states:StartExecution'),
     ]);
+  });
+
+  it('opens the key of the customer as far as it is needed', () => {
+    const stack = new Stack(newApp(), 'Test');
+    const platform = new Platform(stack, 'Platform', { encryptionKey: new Key(stack, 'Key') });
+    const assumedBy = new ServicePrincipal('ecs.amazonaws.com');
+    const [reader, operator, worker] = ['Reader', 'Operator', 'Worker'].map(
+      (name) => new Role(stack, name, { assumedBy }),
+    );
+    if (reader !== undefined) platform.grantRead(reader);
+    if (operator !== undefined) platform.grantRerun(operator);
+    if (worker !== undefined) platform.grantData(worker, 'flights');
+    const policies = statementsByPolicy(resourcesOf(stack)) as { [id: string]: { Action: string | string[] }[] };
+    const ofKey = (name: string) =>
+      policies[`${name}DefaultPolicy`]?.flatMap(({ Action }) => Action).filter((action) => action.startsWith('kms:'));
+    const both = ['kms:Decrypt', 'kms:Encrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*'];
+    expect(['Reader', 'Operator', 'Worker'].map(ofKey)).toStrictEqual([['kms:Decrypt'], both, both]);
   });
 
   it('grantData opens one folder under data/, and refuses what is no folder', () => {
@@ -273,5 +319,29 @@ describe('a prefix', () => {
       expect(() => platformStack({ prefix })).toThrow(/is no prefix of a platform; give 1 to 15 lower-case letters/);
     }
     expect(platformStack({ prefix: 'a2345678901234z' }).platform.prefix).toBe('a2345678901234z');
+  });
+});
+
+describe('tags', () => {
+  it('of a platform are those of what is in it', () => {
+    const { stack, platform } = platformStack();
+    Tags.of(platform).add('team', 'data');
+    const resources = Object.values(resourcesOf(stack));
+    const untagged = resources.filter(({ Properties }) => !JSON.stringify(Properties ?? {}).includes('"team"'));
+    const types = new Set(untagged.map(({ Type }) => Type));
+    // These take none.
+    expect([...types].sort()).toStrictEqual([
+      'AWS::ApiGateway::Account',
+      'AWS::ApiGateway::Deployment',
+      'AWS::ApiGateway::Method',
+      'AWS::ApiGateway::RequestValidator',
+      'AWS::ApiGateway::Resource',
+      'AWS::IAM::Policy',
+      'AWS::Lambda::Permission',
+      'AWS::Logs::SubscriptionFilter',
+      'AWS::S3::BucketPolicy',
+      'AWS::SNS::TopicPolicy',
+      'AWS::SQS::QueuePolicy',
+    ]);
   });
 });

@@ -1,0 +1,46 @@
+/** What somebody may do: a statement of a policy, and the ARNs of a platform that statements name. */
+import { ArnFormat, Stack } from 'aws-cdk-lib';
+import type { IConstruct } from 'constructs';
+import type { wildcardReasons } from './acknowledgements.ts';
+
+/** The tag by which a platform's bookkeeping may read a log group: a list of names would outgrow a role's policy. */
+export const platformTag = 'bunsui:platform';
+
+/** A statement of a policy. */
+export interface Permission {
+  readonly actions: readonly string[];
+  readonly resources: readonly string[];
+  readonly conditions?: { readonly [operator: string]: { readonly [key: string]: unknown } };
+  /** Why a wildcard stands in `resources`. @default - there is none */
+  readonly wildcard?: keyof typeof wildcardReasons;
+}
+
+/** ARN of a platform's state machines up to the pipeline's id. */
+export function machinesArnOf(scope: IConstruct, prefix: string): string {
+  return Stack.of(scope).formatArn({
+    service: 'states',
+    resource: 'stateMachine',
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    resourceName: `${prefix}-`,
+  });
+}
+
+/** ARN of all executions of a platform. */
+export function executionsArnOf(scope: IConstruct, prefix: string): string {
+  return Stack.of(scope).formatArn({
+    service: 'states',
+    resource: 'execution',
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    resourceName: `${prefix}-*:*`,
+  });
+}
+
+/** Reading the logs of a platform's functions, known by the tag on their log groups. */
+export function logsPermission(scope: IConstruct, tagValue: string): Permission {
+  return {
+    actions: ['logs:FilterLogEvents'],
+    resources: [Stack.of(scope).formatArn({ service: 'logs', resource: 'log-group:/aws/lambda/*' })],
+    conditions: { StringEquals: { [`aws:ResourceTag/${platformTag}`]: tagValue } },
+    wildcard: 'taggedLogs',
+  };
+}
