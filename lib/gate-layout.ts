@@ -69,3 +69,33 @@ export interface GatedInput {
 }
 
 export type Kept = true | { readonly [field: string]: Kept };
+
+/** A job's input with the values that it lacks. @param outputOf a job's output, by its path; null stands for what is not there */
+export function filledInput(
+  input: unknown,
+  inputs: readonly GatedInput[],
+  outputOf: (job: string) => unknown,
+): unknown {
+  if (inputs.length === 0) return input;
+  const filled: unknown = structuredClone(input);
+  for (const { at, job, path } of inputs) {
+    let value = outputOf(job);
+    for (const key of path) value = (value as { readonly [key: string]: unknown } | null | undefined)?.[key];
+    let inner = filled as { [key: string]: unknown };
+    for (const key of at.slice(0, -1)) inner = inner[key] as { [key: string]: unknown };
+    const last = at.at(-1);
+    if (last !== undefined) inner[last] = value ?? null;
+  }
+  return filled;
+}
+
+/** The part of an output that is read behind gates. */
+export function keptPart(value: unknown, fields: Kept): unknown {
+  if (fields === true || typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const object = value as { readonly [field: string]: unknown };
+  return Object.fromEntries(
+    Object.entries(fields)
+      .filter(([name]) => Object.hasOwn(object, name))
+      .map(([name, inner]) => [name, keptPart(object[name], inner)]),
+  );
+}

@@ -1,6 +1,7 @@
 /** One job's events, in order of their ids, turned into what is known of the job. */
 import type { HistoryEvent } from '../asl/history.ts';
 import { jobErrors } from '../errors.ts';
+import type { GatedInput, GateWork } from '../gate-layout.ts';
 import type { Json } from '../ir/expressions.ts';
 import { reservedInputKey } from '../storage-layout.ts';
 import { type StateShape, retriesAfter } from './machine-map.ts';
@@ -15,6 +16,8 @@ export interface JobFacts {
   readonly delivered: boolean;
   readonly attempts: readonly AttemptView[];
   readonly input?: Json;
+  /** Values that the input lacks in the history, because the job's function fetched them from behind gates. */
+  readonly fetched?: readonly GatedInput[];
   readonly output?: Json;
   readonly error?: FailureView;
   readonly startedAt: number;
@@ -38,11 +41,17 @@ function field(value: Json | undefined, name: string): Json | undefined {
 }
 
 /** The job's own input: what the wrapper hands to the handler, or all that the service was called with. */
-function inputOf(parameters: string): Json | undefined {
+function sentTo(parameters: string): Pick<JobFacts, 'input' | 'fetched'> {
   const called = parseJson(parameters);
   const payload = field(called, 'Payload');
-  if (payload === undefined) return called;
-  return field(payload, reservedInputKey) === undefined ? payload : field(payload, 'input');
+  const envelope = field(payload, reservedInputKey);
+  const input = payload === undefined ? called : envelope === undefined ? payload : field(payload, 'input');
+  // Written by the compiler, and by nobody else into a history.
+  const work = field(envelope, 'gates') as GateWork | undefined;
+  return {
+    ...(input === undefined ? {} : { input }),
+    ...(work?.inputs === undefined ? {} : { fetched: work.inputs }),
+  };
 }
 
 function outputOf(text: string, resourceType: string): Json | undefined {
@@ -88,10 +97,11 @@ function endingOf(event: HistoryEvent): Ending | undefined {
   }
 }
 
-function inputOfEvent(event: HistoryEvent): { readonly input: Json | undefined } | undefined {
-  if (event.type === 'TaskScheduled') return { input: inputOf(event.taskScheduledEventDetails.parameters) };
+function inputOfEvent(event: HistoryEvent): Pick<JobFacts, 'input' | 'fetched'> | undefined {
+  if (event.type === 'TaskScheduled') return sentTo(event.taskScheduledEventDetails.parameters);
   if (event.type === 'LambdaFunctionScheduled') {
-    return { input: parseJson(event.lambdaFunctionScheduledEventDetails.input) };
+    const input = parseJson(event.lambdaFunctionScheduledEventDetails.input);
+    return input === undefined ? {} : { input };
   }
   return undefined;
 }
@@ -108,7 +118,7 @@ export function jobFacts(state: StateShape, events: readonly HistoryEvent[]): Jo
   const attempts: AttemptView[] = [];
   const failures: string[] = [];
   let status = 'running' as JobFacts['status'];
-  let input: Json | undefined;
+  let sent: Pick<JobFacts, 'input' | 'fetched'> = {};
   let output: Json | undefined;
   let error: FailureView | undefined;
   let endedAt: number | undefined;
@@ -134,7 +144,7 @@ export function jobFacts(state: StateShape, events: readonly HistoryEvent[]): Jo
       status = 'running';
       endedAt = undefined;
     } else if (begun !== undefined) {
-      input = begun.input;
+      sent = begun;
       status = 'running';
       endedAt = undefined;
       delivered = false;
@@ -178,7 +188,7 @@ export function jobFacts(state: StateShape, events: readonly HistoryEvent[]): Jo
     status,
     delivered,
     attempts,
-    ...(input === undefined ? {} : { input }),
+    ...sent,
     ...(output === undefined ? {} : { output }),
     ...(error === undefined ? {} : { error }),
     startedAt: events[0]?.timestamp ?? 0,

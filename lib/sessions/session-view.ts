@@ -1,5 +1,6 @@
 /** Puts a session together from what the fold knows: every job of the pipeline, reached or not, in the order written. */
 import type { SourcePosition } from '../errors.ts';
+import { filledInput } from '../gate-layout.ts';
 import type { Json } from '../ir/expressions.ts';
 import type { JobIr, MapIr, NodeIr, ScopeIr } from '../ir/nodes.ts';
 import { reservedInputKey } from '../storage-layout.ts';
@@ -25,7 +26,19 @@ export function buildView(state: FoldState): SessionView {
   const input = started === undefined ? undefined : parseJson(started.executionStartedEventDetails.input);
   const jobs: JobView[] = [];
   walk(state, execution, state.artifact.pipeline.body, [], jobs);
-  return { ...execution, input: withoutReserved(input), jobs };
+  return { ...execution, input: withoutReserved(input), jobs: withFetched(state, jobs) };
+}
+
+/** Jobs with their whole inputs: what their functions have fetched from behind gates stands in outputs of other jobs. */
+function withFetched(state: FoldState, jobs: readonly JobView[]): readonly JobView[] {
+  if (state.artifact.gates === undefined) return jobs;
+  const outputs = new Map(jobs.map(({ job, output }) => [job, output]));
+  return jobs.map((job) => {
+    const fetched = state.jobs.get(job.job)?.facts?.fetched ?? [];
+    return fetched.length === 0 || job.input === undefined
+      ? job
+      : { ...job, input: filledInput(job.input, fetched, (of) => outputs.get(of)) as Json };
+  });
 }
 
 function withoutReserved(input: Json | undefined): Json {
@@ -118,7 +131,7 @@ function jobView(
   if (recorded === undefined) return { ...base, ...unreached(state, execution, node, iterations) };
   if (recorded.settled !== undefined) return recorded.settled;
   recorded.facts ??= jobFacts(recorded.state, recorded.events);
-  const { delivered, lastEventId, attempts: own, ...rest } = recorded.facts;
+  const { delivered, lastEventId, fetched: _, attempts: own, ...rest } = recorded.facts;
   const facts = { ...rest, attempts: own.map((attempt) => cutBefore(state, recorded.state, iterations, attempt)) };
   if (facts.status !== 'running' && facts.status !== 'retrying') {
     recorded.settled = { ...base, ...facts };

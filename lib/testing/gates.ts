@@ -3,7 +3,14 @@
  * does what a job's function does when its job has completed. What stands in the table is what would stand in DynamoDB.
  */
 import type { Json, TaskOutcome, TaskRequest } from '../engine/ports.ts';
-import { gateAttributes as at, gateErrors, type GatedInput, type GateWork, type Kept } from '../gate-layout.ts';
+import {
+  filledInput,
+  gateAttributes as at,
+  gateErrors,
+  type GatedInput,
+  type GateWork,
+  keptPart,
+} from '../gate-layout.ts';
 
 interface Item {
   arrived?: Set<string>;
@@ -118,36 +125,11 @@ export function gatesInMemory(): GatesInMemory {
       }
     },
     fill(input, inputs = []) {
-      const filled = structuredClone(input);
-      for (const { at: place, job, path } of inputs) setAt(filled, place, valueAt(outputs.get(job), path));
-      return filled;
+      return filledInput(input, inputs, (job) => outputs.get(job)) as Json;
     },
   };
 }
 
 function keyOf({ Key }: Update): string {
   return Key[at.sortKey]?.S ?? '';
-}
-
-/** The part of an output that is read behind gates. */
-function keptPart(value: Json | undefined, fields: Kept): Json | undefined {
-  if (fields === true || typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  const object = value as { readonly [field: string]: Json };
-  return Object.fromEntries(
-    Object.entries(fields)
-      .filter(([name]) => Object.hasOwn(object, name))
-      .map(([name, inner]) => [name, keptPart(object[name], inner) ?? null]),
-  );
-}
-
-function valueAt(output: Json | undefined, path: readonly (string | number)[]): Json {
-  let found: unknown = output;
-  for (const key of path) found = (found as { readonly [key: string]: unknown } | undefined)?.[key];
-  return (found ?? null) as Json;
-}
-
-function setAt(value: Json, place: readonly (string | number)[], part: Json): void {
-  let inner = value as { [key: string]: Json };
-  for (const key of place.slice(0, -1)) inner = inner[key] as { [key: string]: Json };
-  inner[place.at(-1) ?? ''] = part;
 }

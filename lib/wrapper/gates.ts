@@ -4,21 +4,13 @@
  * sets and flags stay as they are, and a token that was used is dead.
  */
 import { jobErrors } from '../errors.ts';
-import {
-  gateAttributes as at,
-  gateLifetimeSeconds,
-  type GatedInput,
-  type GateWork,
-  type Kept,
-} from '../gate-layout.ts';
+import { filledInput, gateAttributes as at, gateLifetimeSeconds, type GateWork, keptPart } from '../gate-layout.ts';
 import { environment } from '../storage-layout.ts';
 import type { Checkpoints } from './checkpoint.ts';
 import type { Envelope } from './envelope.ts';
 import { jobError } from './job-error.ts';
 import type { WrapperPorts } from './ports.ts';
 import { CallError, dynamodb, refusal, type SignedCall, stepFunctions } from './signed-calls.ts';
-
-type Key = string | number;
 
 /**
  * The job's input with what it lacks, read from the checkpoints of the jobs that made it. A job that is named here has
@@ -27,13 +19,11 @@ type Key = string | number;
 export async function fillInput(envelope: Envelope, store: Checkpoints | undefined): Promise<unknown> {
   const inputs = envelope.gates?.inputs ?? [];
   if (inputs.length === 0) return envelope.input;
-  const input = structuredClone(envelope.input);
   const jobs = [...new Set(inputs.map(({ job }) => job))];
   const outputs = new Map(
     await Promise.all(jobs.map(async (job) => [job, await outputOf(job, envelope, store)] as const)),
   );
-  for (const { at: place, job, path } of inputs) setAt(input, place, valueAt(outputs.get(job), path));
-  return input;
+  return filledInput(envelope.input, inputs, (job) => outputs.get(job));
 }
 
 async function outputOf(job: string, { block }: Envelope, store: Checkpoints | undefined): Promise<unknown> {
@@ -41,19 +31,6 @@ async function outputOf(job: string, { block }: Envelope, store: Checkpoints | u
   if (text === undefined)
     throw jobError(jobErrors.recordFailed, `the output of ${job}, which this job needs, is not recorded`);
   return JSON.parse(text);
-}
-
-function valueAt(output: unknown, path: readonly Key[]): unknown {
-  let found = output;
-  for (const key of path) found = (found as { readonly [key: string]: unknown } | null | undefined)?.[key];
-  return found ?? null;
-}
-
-function setAt(value: unknown, place: GatedInput['at'], part: unknown): void {
-  let inner = value as { [key: string]: unknown };
-  for (const key of place.slice(0, -1)) inner = inner[key] as { [key: string]: unknown };
-  const last = place.at(-1);
-  if (last !== undefined) inner[last] = part;
 }
 
 /** Leaves what is read behind gates and opens the job's gates. @param output JSON text */
@@ -126,14 +103,4 @@ async function wake(call: SignedCall, taskToken: string | undefined): Promise<vo
     if (thrown instanceof CallError && dead.has(thrown.type.replace(/Exception$/, ''))) return;
     throw refusal('SendTaskSuccess', thrown);
   }
-}
-
-function keptPart(value: unknown, fields: Kept): unknown {
-  if (fields === true || typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  const object = value as { readonly [field: string]: unknown };
-  return Object.fromEntries(
-    Object.entries(fields)
-      .filter(([name]) => Object.hasOwn(object, name))
-      .map(([name, inner]) => [name, keptPart(object[name], inner)]),
-  );
 }

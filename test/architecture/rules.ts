@@ -34,7 +34,7 @@ export const rooms: { readonly [room: string]: RoomRule } = {
     node: 'any',
   },
   sessions: {
-    rooms: ['ir', 'asl', 'schedules', 'storage-layout', 'errors'],
+    rooms: ['ir', 'asl', 'schedules', 'gate-layout', 'storage-layout', 'errors'],
     packages: ['@aws-sdk/*', 'zod'],
     node: 'any',
   },

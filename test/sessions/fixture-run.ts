@@ -5,7 +5,9 @@ import { compilePipeline } from '../../lib/compiler/compile.ts';
 import { virtualClock } from '../../lib/engine/clock.ts';
 import type { TaskOutcome, TaskRequest } from '../../lib/engine/ports.ts';
 import { startExecution } from '../../lib/engine/run.ts';
+import type { GateWork } from '../../lib/gate-layout.ts';
 import type { PipelineArtifact } from '../../lib/ir/artifact.ts';
+import { type GatesInMemory, gatesInMemory } from '../../lib/testing/gates.ts';
 import { operations } from '../fixtures/handlers.ts';
 import type { rows } from '../fixtures/pipelines.ts';
 
@@ -17,23 +19,30 @@ export interface Tried {
   readonly output?: unknown;
 }
 
-async function runOperation(task: TaskRequest, tried: Tried[]): Promise<TaskOutcome> {
+async function runOperation(task: TaskRequest, tried: Tried[], gates: GatesInMemory): Promise<TaskOutcome> {
   const { Payload: payload } = task.arguments as unknown as {
     readonly Payload: {
-      readonly bunsui: { readonly job: string; readonly operation: string; readonly attempt: number };
+      readonly bunsui: {
+        readonly job: string;
+        readonly operation: string;
+        readonly attempt: number;
+        readonly gates?: GateWork;
+      };
       readonly input: never;
     };
   };
-  const { job, operation, attempt } = payload.bunsui;
+  const { job, operation, attempt, gates: work } = payload.bunsui;
+  const input = gates.fill(payload.input, work?.inputs) as never;
   try {
     const run = operations[operation];
     if (run === undefined) throw new TypeError(operation);
-    const output = (await run(payload.input, { job, attempt: attempt + 1, sleep: async () => {} })) as never;
-    tried.push({ job, input: payload.input, status: 'completed', output });
+    const output = (await run(input, { job, attempt: attempt + 1, sleep: async () => {} })) as never;
+    tried.push({ job, input, status: 'completed', output });
+    gates.complete(job, output, work);
     return { ok: true, output: { ExecutedVersion: '$LATEST', Payload: output, StatusCode: 200 } };
   } catch (thrown) {
     const error = thrown as Error;
-    tried.push({ job, input: payload.input, status: 'failed' });
+    tried.push({ job, input, status: 'failed' });
     return { ok: false, error: error.name, cause: JSON.stringify({ errorMessage: error.message }) };
   }
 }
@@ -52,13 +61,15 @@ export async function runRow(row: (typeof rows)[number]): Promise<Ran> {
   if (!validated.ok) throw new Error(JSON.stringify(validated.diagnostics));
   const checked = await row.pipeline.input['~standard'].validate(row.input);
   const tried: Tried[] = [];
+  const gates = gatesInMemory();
+  let ids = 0;
   const handle = startExecution(
     {
       clock: virtualClock(1_000_000),
       random: () => 0.5,
-      uuid: () => '00000000-0000-4000-8000-000000000000',
+      uuid: () => `00000000-0000-4000-8000-${String(ids++).padStart(12, '0')}`,
       journal: { append: async () => {} },
-      tasks: { run: (task) => runOperation(task, tried) },
+      tasks: { run: (task, signal) => gates.run(task, signal) ?? runOperation(task, tried, gates) },
     },
     {
       executionArn: 'arn:aws:states:us-east-1:000000000000:execution:m:e',
