@@ -187,10 +187,11 @@ async function startServices(
   const machines = openMachineStore(stateDir);
   const dynamodb = dynamodbService(stateDir, log);
   const tokens = taskTokens();
+  const tasks = localTaskRunner({ pool, place, log, dynamodb: dynamodb.call, tokens });
   const executions = await openExecutions({
     stateDir,
     machines,
-    tasks: localTaskRunner({ pool, place, log, dynamodb: dynamodb.call, tokens }),
+    tasks,
     objects: mapObjects(openObjectStore(stateDir)),
     log,
     checkFunctions: (names) => pool.check(names),
@@ -212,7 +213,7 @@ async function startServices(
     () => firings.close(),
   );
   Object.assign(services, {
-    states: stepFunctionsService({ machines, executions, tokens, place, log }),
+    states: stepFunctionsService({ machines, executions, tasks, tokens, place, log }),
     lambda: lambdaService(pool, place, log),
     s3: s3Service(tellingStore(openObjectStore(stateDir), place, firings.hear), place, log),
     dynamodb,

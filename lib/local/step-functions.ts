@@ -6,6 +6,10 @@
 import { randomUUID } from 'node:crypto';
 import { validateDefinitionText } from '../asl/validate.ts';
 import { variableReferences } from '../asl/variable-references.ts';
+import { systemClock } from '../engine/clock.ts';
+import type { TaskRunner } from '../engine/ports.ts';
+import { testState } from '../engine/test-state.ts';
+import { TestStateRefusal, type TestStateRequest } from '../engine/test-state-request.ts';
 import { BunsuiError } from '../errors.ts';
 import { type AwsAnswer, AwsFault, jsonAnswer } from './aws-fault.ts';
 import type { Executions } from './executions.ts';
@@ -36,6 +40,7 @@ const statuses = ['RUNNING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'];
 export interface StepFunctionsParts {
   readonly machines: MachineStore;
   readonly executions: Executions;
+  readonly tasks: TaskRunner;
   readonly tokens: TaskTokens;
   readonly place: { readonly region: string; readonly accountId: string };
   readonly log: RuntimeLog;
@@ -171,6 +176,29 @@ const operations: Readonly<Record<string, Operation>> = {
       })),
       truncated: diagnostics.length < all.length,
     };
+  },
+
+  async TestState({ tasks, place }, input) {
+    refuseOthers(input, [
+      'definition',
+      'stateName',
+      'roleArn',
+      'input',
+      'inspectionLevel',
+      'revealSecrets',
+      'variables',
+      'context',
+      'mock',
+      'stateConfiguration',
+    ]);
+    requiredString(input, 'definition');
+    const ports = { clock: systemClock(), random: Math.random, uuid: randomUUID, tasks };
+    try {
+      return await testState(ports, input as unknown as TestStateRequest, place);
+    } catch (error) {
+      if (error instanceof TestStateRefusal) throw new AwsFault(error.name, error.message);
+      throw error;
+    }
   },
 
   async DescribeStateMachineForExecution(parts, input) {
