@@ -117,10 +117,20 @@ export async function unfinishedSessions(platform: Platform): Promise<readonly s
 
 const newestMs = ({ events }: EventsNow, item: SessionItem) => events.at(-1)?.timestamp ?? Date.parse(item.created_at);
 
-/** A session's state now, folded from its whole history. */
+async function viewOfRecords(platform: Platform, item: SessionItem, artifact: PipelineArtifact): Promise<SessionView> {
+  const [{ listJobRecords }, { recordedView }] = await Promise.all([
+    import('../sessions/store.ts'),
+    import('./recorded-view.ts'),
+  ]);
+  const { attempts } = await listJobRecords(await platform.clients(), item.session_id);
+  return recordedView(artifact, item, attempts);
+}
+
+/** A session's state now, folded from its whole history; from its records where that is not kept any more. */
 export async function viewNow(platform: Platform, item: SessionItem, artifact: PipelineArtifact): Promise<SessionNow> {
   const page = await history(platform, item);
-  const view = foldHistory(artifact, page.events);
+  const isKept = page.events.length > 0 || !isTerminal(item.status);
+  const view = isKept ? foldHistory(artifact, page.events) : await viewOfRecords(platform, item, artifact);
   return { view, interrupted: !page.driven && view.endedAt === undefined, lastEventMs: newestMs(page, item) };
 }
 

@@ -4,14 +4,16 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { BunsuiError } from '../errors.ts';
+import type { PipelineArtifact } from '../ir/artifact.ts';
 import type { SessionItem } from '../sessions/items.ts';
 import { isTerminal } from '../sessions/status.ts';
 import { getSession } from '../sessions/store.ts';
+import type { SessionView } from '../sessions/view.ts';
 import type { AwsPlatform } from './aws-platform.ts';
 import type { CommandContext } from './context.ts';
 import { type AttendedSession, failureLogs, progressFor, showEnd } from './ended-session.ts';
 import { exitCodes } from './exit-codes.ts';
-import { artifactOf, sessionNamed } from './find-session.ts';
+import { artifactOf, sessionNamed, viewNow } from './find-session.ts';
 import { type Feed, follow } from './follow.ts';
 import { listenForInterruption } from './interruption.ts';
 import { isoTime, jsonLine } from './json-lines.ts';
@@ -27,12 +29,14 @@ export interface WatchOptions {
 const recordPatienceMs = 180_000;
 const pauseMs = 500;
 
-function feedOf(platform: AwsPlatform, executionArn: string): Feed {
+function feedOf(platform: AwsPlatform, executionArn: string, session: string): Feed {
   return {
     async eventsAfter(eventId) {
       const page = await platform.readEvents(executionArn, eventId);
       if (page !== undefined) return page;
-      // Its session waits for its turn, or was recorded a moment before its execution is there.
+      // Its session waits for its turn, where it may be cancelled, or was recorded before its execution is there.
+      const item = await getSession(await platform.clients(), session);
+      if (item === undefined || isTerminal(item.status)) return { events: [], status: 'ABORTED' };
       await wait(pauseMs);
       return { events: [], status: 'RUNNING' };
     },
@@ -76,6 +80,21 @@ export async function watchOnAws(
   return ended;
 }
 
+async function seenToEnd(
+  platform: AwsPlatform,
+  item: SessionItem,
+  session: AttendedSession,
+  artifact: PipelineArtifact,
+  progress: ReturnType<typeof progressFor>,
+): Promise<SessionView> {
+  if (!isTerminal(item.status)) {
+    return follow(artifact, session, feedOf(platform, session.executionArn, session.session), progress);
+  }
+  const { view } = await viewNow(platform, item, artifact);
+  progress.began(session, view);
+  return view;
+}
+
 async function followed(
   context: CommandContext,
   options: WatchOptions,
@@ -99,8 +118,11 @@ async function followed(
     origin,
   };
   const artifact = await artifactOf(platform, item);
-  const view = await follow(artifact, session, feedOf(platform, executionArn), progress);
+  const seen = await seenToEnd(platform, item, session, artifact, progress);
   const recorded = await recordOf(platform, item.session_id);
+  // What never ran, or ran too long ago, has no history.
+  const isTold = seen.endedAt !== undefined || recorded === undefined;
+  const { view } = isTold ? { view: seen } : await viewNow(platform, recorded, artifact);
   progress.stop();
   const isRecorded = recorded === undefined || isTerminal(recorded.status);
   const logs = await failureLogs(view, session, async (one) => {

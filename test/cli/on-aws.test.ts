@@ -4,6 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { viewNow } from '../../lib/cli/find-session.ts';
+import { recordedView } from '../../lib/cli/recorded-view.ts';
+import { findSession } from '../../lib/sessions/list-sessions.ts';
+import { readArtifact } from '../../lib/sessions/pipelines.ts';
+import { listJobRecords } from '../../lib/sessions/store.ts';
+import type { JobView } from '../../lib/sessions/view.ts';
 import { type Deployed, deployed } from './deployed.ts';
 
 const shop = fileURLToPath(new URL('./shop/shop.ts', import.meta.url));
@@ -115,6 +121,31 @@ describe('a session on a platform', () => {
       `error[BS3005]: session ${session} has ended as failed`,
     ]);
     expect([JSON.parse(rerun.out), followed.code]).toMatchObject([{ type: 'session.resumed', generation: 3 }, 1]);
+  });
+
+  it('is told by its records when Step Functions has forgotten it', async () => {
+    const line = ['session', 'start', 'shop', '-p', 'orders=2', '-p', 'flaw=broken', '--wait', '--json', ...on];
+    const failed = await there.bunsui(line);
+    const { session } = JSON.parse(failed.out.trimEnd().split('\n').at(-1) ?? '{}');
+    const clients = await there.platform.clients();
+    const item = await findSession(clients, session);
+    const artifact = await readArtifact(clients, 'shop', item.pipeline_version);
+    const { view } = await viewNow(there.platform, item, artifact);
+    const { attempts } = await listJobRecords(clients, session);
+    const recorded = recordedView(artifact, item, attempts);
+    // What never ran has no record; of maps there is none.
+    const ran = view.jobs.filter(({ kind, attempts: tries }) => kind === 'job' && tries.length > 0);
+    const told = ({ job, status, attempts: tries, source, input, output }: JobView) => {
+      return { job, status, source, input, output, tries: tries.map(({ number, status: ended }) => [number, ended]) };
+    };
+    expect([recorded.status, recorded.input, recorded.jobs.map(told)]).toStrictEqual([
+      'failed',
+      view.input,
+      ran.map(told),
+    ]);
+    const forgotten = { ...there.platform, readEvents: async () => undefined };
+    expect((await viewNow(forgotten, item, artifact)).view).toStrictEqual(recorded);
+    expect((await there.bunsui(['session', 'watch', session, ...on])).code).toBe(1);
   });
 
   it('is cancelled while it runs', async () => {
