@@ -32,37 +32,35 @@ async function typed(...args: readonly string[]): Promise<Ran> {
   return ran;
 }
 
+/** Sessions of one busy morning, all at the same time. */
+let morning: { readonly completed: Ran; readonly failed: Ran; readonly held: Ran; readonly heldIn: string };
+let deployedBy: Ran;
+
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'bunsui-command-line-'));
+  const stages = { cli: { params: { removal: 'destroy', 'env.GREETING': 'hello' } }, other: {} };
   writeFileSync(
     join(folder, 'bunsui.json'),
-    JSON.stringify({
-      pipelines: [shop],
-      params: { removal: 'retain' },
-      stages: { cli: { params: { removal: 'destroy', 'env.GREETING': 'hello' } }, other: {} },
-    }),
+    JSON.stringify({ pipelines: [shop], params: { removal: 'retain' }, stages }),
   );
   await bootstrapOnce(async () => void (await typed('bootstrap', ...at)));
+  deployedBy = await typed('deploy', '--stage', 'cli', '--yes', '--json', ...at);
+  requireNothingLeftOut(readFileSync(inject('localstack').log, 'utf8'));
+  const heldIn = mkdtempSync(join(folder, 'held-'));
+  const start = ['session', 'start', 'shop', '--json', ...on];
+  const [completed, failed, held] = await Promise.all([
+    type(...start, '-p', 'orders=2', '--wait'),
+    type(...start, '-p', 'orders=1', '-p', 'flaw=broken', '--wait'),
+    type(...start, '-p', 'orders=1', '-p', `folder=${heldIn}`),
+  ]);
+  morning = { completed, failed, held, heldIn };
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('a pipeline', () => {
-  it('is planned, and deployed only when somebody agrees', async () => {
-    const asked = await type('deploy', '--stage', 'cli', '--json', ...at);
-    const stacks = linesOf(asked).filter((line) => line.type === 'plan');
-    expect([asked.code, stacks.map(({ stack, is_new }) => [stack, is_new]), asked.err.split('\n')]).toStrictEqual([
-      2,
-      [
-        ['bunsuicli', true],
-        ['bunsuicli-shop', true],
-      ],
-      ['error[BS2001]: this has to be confirmed, and there is no terminal to ask on', '  = help: give --yes', ''],
-    ]);
-
-    const deployed = await typed('deploy', '--stage', 'cli', '--yes', '--json', ...at);
-    requireNothingLeftOut(readFileSync(inject('localstack').log, 'utf8'));
-    const events = linesOf(deployed).filter((line) => line.type === 'stack.event');
-    expect([last(deployed), events.length > 20]).toStrictEqual([
+  it('is deployed, and listed with its platform', async () => {
+    const events = linesOf(deployedBy).filter((line) => line.type === 'stack.event');
+    expect([last(deployedBy), events.length > 20]).toStrictEqual([
       {
         v: 1,
         type: 'deployed',
@@ -74,8 +72,6 @@ describe('a pipeline', () => {
       },
       true,
     ]);
-    const again = await type('deploy', '--stage', 'cli', '--plan', ...at);
-    expect([again.code, again.out]).toStrictEqual([0, '\nbunsuicli  no changes\n\nbunsuicli-shop  no changes\n\n']);
     const listed = linesOf(await typed('stack', 'list', '--json', ...at)).filter(
       ({ platform }) => platform === 'bunsuicli',
     );
@@ -83,12 +79,12 @@ describe('a pipeline', () => {
       ['bunsuicli', 'platform', undefined, 'CREATE_COMPLETE'],
       ['bunsuicli-shop', 'pipeline', 'shop', 'CREATE_COMPLETE'],
     ]);
-  }, 200_000);
+  });
 
   it('runs there as it runs here', async () => {
-    const started = await typed('session', 'start', 'shop', '-p', 'orders=2', '--wait', '--json', ...on);
-    const { session, output, jobs } = last(started) as Line & { readonly session: string };
-    expect([linesOf(started).map((line) => line.type)[0], output, jobs]).toStrictEqual([
+    const { completed } = morning;
+    const { session, output, jobs } = last(completed) as Line & { readonly session: string };
+    expect([linesOf(completed).map((line) => line.type)[0], output, jobs]).toStrictEqual([
       'session.started',
       {
         total: 30,
@@ -102,7 +98,7 @@ describe('a pipeline', () => {
     ]);
 
     const [list, page, logs, watched] = await Promise.all([
-      typed('session', 'list', '--json', '--pipeline', 'shop', ...on),
+      typed('session', 'list', '--json', '--status', 'completed', ...on),
       typed('session', 'show', session, '--json', ...on),
       typed('logs', session, '--job', 'prices', '--json', ...on),
       typed('session', 'watch', session, '--json', ...on),
@@ -130,18 +126,7 @@ describe('a pipeline', () => {
   });
 
   it('that fails ends with 1, and is run again from there', async () => {
-    const failed = await type(
-      'session',
-      'start',
-      'shop',
-      '-p',
-      'orders=1',
-      '-p',
-      'flaw=broken',
-      '--wait',
-      '--json',
-      ...on,
-    );
+    const { failed } = morning;
     const { session, error } = last(failed) as Line & { readonly session: string };
     expect([failed.code, error]).toMatchObject([1, { name: 'RangeError', job: 'prices[0]/price' }]);
 
@@ -156,13 +141,12 @@ describe('a pipeline', () => {
   });
 
   it('is cancelled', async () => {
-    const held = mkdtempSync(join(folder, 'held-'));
-    const started = await typed('session', 'start', 'shop', '-p', 'orders=1', '-p', `folder=${held}`, '--json', ...on);
-    const { session } = last(started) as Line & { readonly session: string };
-    await expect.poll(() => existsSync(join(held, 'began.txt')), { timeout: 30_000, interval: 100 }).toBe(true);
+    const { held, heldIn } = morning;
+    const { session } = last(held) as Line & { readonly session: string };
+    await expect.poll(() => existsSync(join(heldIn, 'began.txt')), { timeout: 30_000, interval: 100 }).toBe(true);
     const cancelled = await typed('session', 'cancel', session, '--reason', 'enough', '--json', ...on);
     // LocalStack lets the function that runs come to its end.
-    writeFileSync(join(held, 'go'), '');
+    writeFileSync(join(heldIn, 'go'), '');
     const watched = await type('session', 'watch', session, '--json', ...on);
     const shown = await typed('session', 'show', session, '--json', ...on);
     expect([last(cancelled)?.['outcome'], watched.code, last(watched)?.['status'], last(shown)]).toMatchObject([
@@ -194,28 +178,30 @@ describe('a pipeline', () => {
   });
 
   it('is deployed by the workflow of GitHub: planned first, deployed when something changes', async () => {
-    const project = { pipelines: [shop], params: { removal: 'destroy', 'env.GREETING': 'hi' }, stages: { cli: {} } };
-    writeFileSync(join(folder, 'bunsui.json'), JSON.stringify(project));
     installBunsui(folder);
     const script = scriptOf('Plan and deploy');
     const run = (more: { readonly [name: string]: string }) =>
-      runScript(script, folder, { ...environment, AWS_ENDPOINT_URL: endpoint, STAGE: 'cli', FILES: '', ...more });
+      runScript(script, folder, {
+        ...environment,
+        AWS_ENDPOINT_URL: endpoint,
+        STAGE: 'cli',
+        FILES: '',
+        PLAN_ONLY: 'false',
+        ...more,
+      });
 
-    const planned = await run({ PLAN_ONLY: 'true' });
-    expect([planned.code, planned.summary.split('\n').slice(0, 5)]).toStrictEqual([
+    const same = await run({});
+    expect([same.code, same.summary.split('\n').slice(0, 7)]).toStrictEqual([
       0,
-      ['## Deployment plan', '', '```', '', 'bunsuicli  no changes'],
+      ['## Deployment plan', '', '```', '', 'bunsuicli  no changes', '', 'bunsuicli-shop  no changes'],
     ]);
-    expect(planned.summary).toContain('~ AWS::Lambda::Function Pipeline/Operation-count/Function: Environment');
-    const deployed = await run({ PLAN_ONLY: 'false' });
+    const stages = { cli: { params: { removal: 'destroy', 'env.GREETING': 'hi' } } };
+    writeFileSync(join(folder, 'bunsui.json'), JSON.stringify({ pipelines: [shop], stages }));
+    const deployed = await run({});
     const ended = deployed.printed.split('\n').find((line) => line.includes('"type":"deployed"')) ?? '{}';
+    expect(deployed.summary).toContain('~ AWS::Lambda::Function Pipeline/Operation-count/Function: Environment');
     expect([deployed.code, JSON.parse(ended).changed]).toStrictEqual([0, ['bunsuicli-shop']]);
-    const again = await run({ PLAN_ONLY: 'false' });
-    expect([again.code, again.printed.trim().split('\n')]).toStrictEqual([
-      0,
-      expect.arrayContaining(['bunsuicli  no changes', 'bunsuicli-shop  no changes']),
-    ]);
-    const wrong = await run({ PLAN_ONLY: 'false', STAGE: 'nightly' });
+    const wrong = await run({ STAGE: 'nightly' });
     expect([wrong.code, wrong.printed.includes('has no stage "nightly"')]).toStrictEqual([2, true]);
   }, 200_000);
 
