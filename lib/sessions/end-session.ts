@@ -5,26 +5,23 @@
 import { isDeepStrictEqual } from 'node:util';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import type { PipelineArtifact } from '../ir/artifact.ts';
-import { policyOf } from '../ir/policy.ts';
-import type { NoticeEvent } from '../ir/nodes.ts';
 import { type ExecutionBlock, objectKeys } from '../storage-layout.ts';
 import { adoptedItem, blockOf } from './adopt.ts';
 import { attemptItems, countsOf, iso, messageOf } from './attempt-items.ts';
 import { pipelineOfExecution } from './deployed.ts';
 import type { EndDeps } from './deps.ts';
+import { announceEnd } from './end-notices.ts';
 import { fitMessage, fitText } from './fit-text.ts';
 import { foldHistory } from './fold.ts';
 import { describeExecution, type ExecutionFacts, readHistory } from './history.ts';
 import type { AttemptItem, SessionItem } from './items.ts';
 import { endFields } from './live-store.ts';
 import { archiveLogs } from './logs.ts';
-import type { Notice } from './notice.ts';
-import { enterOutbox, leaveOutbox, type NoticeDeps, noticeOf, publishNotice } from './notices.ts';
 import { endTurn } from './overlap.ts';
 import { readArtifact } from './pipelines.ts';
 import type { ReportData } from './report-data.ts';
-import { isTerminal, type SessionStatus } from './status.ts';
-import { advanceSession, createItem, getSession, listJobRecords, putJobRecords, updateSession } from './store.ts';
+import type { SessionStatus } from './status.ts';
+import { advanceSession, createItem, getSession, listJobRecords, putJobRecords } from './store.ts';
 import type { SessionView } from './view.ts';
 
 export interface EndRequest {
@@ -86,12 +83,10 @@ export async function endSession(
       ContentType: 'text/html; charset=utf-8',
     }),
   );
-  const notice = deps.notices === undefined ? undefined : endNotice(deps.notices, artifact, view, session);
-  const told = notice === undefined || stored?.noticed === notice.delivery_id;
-  if (!told) await enterOutbox(deps, notice, executionArn, iso(deps.now()));
+  const tell = await announceEnd(deps, { artifact, view, session, stored });
   const written = await record(deps, session, stored === undefined);
   if (written) onEnded(session, view);
-  if (!told && deps.notices !== undefined) await tell(deps, deps.notices, artifact, view, session, written);
+  await tell(written);
   const { overlap = 'allow' } = artifact.pipeline;
   if (overlap !== 'allow') await endTurn(deps, item.pipeline_id);
   return { session_id: item.session_id, status: view.status, outcome: written ? 'ended' : 'exists' };
@@ -162,63 +157,4 @@ async function record(deps: EndDeps, session: SessionItem, adopt: boolean): Prom
   } = session;
   const gone = [...endFields, 'live_mark' as const].filter((field) => !Object.hasOwn(patch, field));
   return (await advanceSession(deps, session, status, patch, gone)) === 'ok';
-}
-
-const eventOf: { readonly [status in SessionStatus]?: NoticeEvent } = {
-  completed: 'succeeded',
-  failed: 'failed',
-  timeout: 'failed',
-  cancelled: 'cancelled',
-};
-
-/** What is to be told of a session that has ended; `undefined` when nobody is to be told. */
-function endNotice(
-  deps: NoticeDeps,
-  artifact: PipelineArtifact,
-  view: SessionView,
-  session: SessionItem,
-): Notice | undefined {
-  const event = eventOf[session.status];
-  if (event === undefined) return undefined;
-  const path = view.error?.job;
-  const job = path === undefined ? undefined : view.jobs.find((one) => one.job === path);
-  const source = view.error?.source ?? job?.source;
-  return noticeOf(deps, session, policyOf(artifact.pipeline) ?? {}, {
-    event,
-    at: session.completed_at ?? session.updated_at,
-    ...(path === undefined
-      ? {}
-      : { job: { job_id: path, attempt: job?.attempts.length ?? 1, ...(source === undefined ? {} : { source }) } }),
-    ...(session.error_code === undefined
-      ? {}
-      : { error: { error_code: session.error_code, error_message: session.error_message ?? '' } }),
-  });
-}
-
-/** Publishes the end that is on record, once it is, and notes that. */
-async function tell(
-  deps: EndDeps,
-  notices: NoticeDeps,
-  artifact: PipelineArtifact,
-  view: SessionView,
-  session: SessionItem,
-  written: boolean,
-): Promise<void> {
-  const intended = endNotice(notices, artifact, view, session);
-  // Somebody else may have recorded the end, another one even: a session that was cancelled has not succeeded.
-  const stored = written ? undefined : await getSession(deps, session.session_id);
-  const same = stored?.generation === session.generation && isTerminal(stored.status);
-  const recorded = same ? { ...session, status: stored.status } : session;
-  const notice = endNotice(notices, artifact, view, recorded);
-  if (notice !== undefined && stored?.noticed !== notice.delivery_id) {
-    await publishNotice(notices, notice);
-    const { generation, redrive_count: redrive = 0 } = session;
-    await updateSession(deps, session, {
-      set: { noticed: notice.delivery_id },
-      condition: '#generation = :generation AND (attribute_not_exists(#redrive) OR #redrive <= :redrive)',
-      names: { '#generation': 'generation', '#redrive': 'redrive_count' },
-      values: { ':generation': generation, ':redrive': redrive },
-    });
-  }
-  if (intended !== undefined) await leaveOutbox(deps, intended.delivery_id);
 }

@@ -303,6 +303,20 @@ describe('the live feed', () => {
     expect((await getSession(cloud.deps, id))?.error_code).toBeUndefined();
   });
 
+  it('remembers so many executions, and goes on with those that it has forgotten', async () => {
+    const all = [];
+    for (let count = 0; count < 42; count += 1) all.push(await running(successHistory()));
+    for (const { arn } of all) await record(arn, successHistory().slice(0, 4));
+    expect([sessions.size, sessions.has(all[0]?.arn ?? ''), sessions.has(all[2]?.arn ?? '')]).toStrictEqual([
+      40,
+      false,
+      true,
+    ]);
+    const [{ id, arn } = { id: '', arn: '' }] = all;
+    await record(arn, successHistory().slice(4, 6));
+    expect((await stateOf(id)).attempts).toStrictEqual(load);
+  });
+
   it('comes to the same whatever call it crashes before or after, delivered again three times', async () => {
     const channels: NoticeDeps['channels'] = { ops: { events: ['started', 'retrying'] } };
     Object.assign(cloud.deps.notices, { channels });
