@@ -43,6 +43,7 @@ const byErrorCode: { readonly [code in ErrorCode]?: ExitCode } = {
 const authErrorNames = new Set([
   'AccessDenied',
   'AccessDeniedException',
+  'AuthorizationError',
   'CredentialsProviderError',
   'ExpiredToken',
   'ExpiredTokenException',
@@ -50,7 +51,12 @@ const authErrorNames = new Set([
   'InvalidClientTokenId',
   'InvalidSignatureException',
   'MissingAuthenticationToken',
+  'MissingAuthenticationTokenException',
+  'RequestExpired',
   'SignatureDoesNotMatch',
+  'TokenProviderError',
+  'TokenRefreshRequired',
+  'UnauthorizedOperation',
   'UnrecognizedClientException',
 ]);
 
