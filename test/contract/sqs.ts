@@ -110,7 +110,9 @@ export function sqsContract(target: () => Target): void {
       const SourceArn = arnOf(`${name}-dead`);
       await sqs.send(new StartMessageMoveTaskCommand({ SourceArn, DestinationArn: arnOf(name) }));
       await expect
-        .poll(async () => (await sqs.send(new ListMessageMoveTasksCommand({ SourceArn }))).Results?.[0]?.Status)
+        .poll(async () => (await sqs.send(new ListMessageMoveTasksCommand({ SourceArn }))).Results?.[0]?.Status, {
+          timeout: 20_000,
+        })
         .toBe('COMPLETED');
       expect(await bodies(sqs, QueueUrl)).toStrictEqual(['m']);
       expect(await bodies(sqs, DeadUrl)).toStrictEqual([]);

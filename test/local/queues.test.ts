@@ -119,7 +119,9 @@ describe('a function', () => {
         },
       ],
     });
-    await expect.poll(() => readdirSync(join(runtime.stateDir, 'sqs', 'q'))).toStrictEqual(['queue.json']);
+    await expect
+      .poll(() => readdirSync(join(runtime.stateDir, 'sqs', 'q')), { timeout: 20_000 })
+      .toStrictEqual(['queue.json']);
   });
 
   it('gets again what it leaves, and what it dies of, until the queue gives it up', async () => {
@@ -133,7 +135,7 @@ describe('a function', () => {
     await json(runtime, 'SendMessage', { QueueUrl, MessageBody: 'hello' });
     const dead = join(runtime.stateDir, 'sqs', 'q-dead');
     await receiver.until(3);
-    await expect.poll(() => readdirSync(dead).length).toBe(2);
+    await expect.poll(() => readdirSync(dead).length, { timeout: 20_000 }).toBe(2);
     expect(receiver.received).toHaveLength(3);
     const file = readdirSync(dead).find((name) => /^\d/.test(name)) ?? '';
     expect(JSON.parse(readFileSync(join(dead, file), 'utf8'))).toMatchObject({

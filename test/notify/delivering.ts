@@ -4,6 +4,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SESv2Client } from '@aws-sdk/client-sesv2';
 import {
   CreateQueueCommand,
+  DeleteMessageCommand,
   GetQueueAttributesCommand,
   ReceiveMessageCommand,
   SendMessageCommand,
@@ -127,7 +128,13 @@ export async function delivering(
           attributes: { ApproximateReceiveCount: Attributes?.ApproximateReceiveCount ?? '' },
         })),
       );
-      return batchItemFailures.length;
+      const stay = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
+      // What Lambda does with the rest.
+      for (const { MessageId = '', ReceiptHandle } of messages) {
+        if (stay.has(MessageId)) continue;
+        await sqs.send(new DeleteMessageCommand({ QueueUrl: urls.get(channel), ReceiptHandle }));
+      }
+      return stay.size;
     },
     dead: async (channel) =>
       (await receive(`${channel}-dead`)).map(({ Body = '', MessageAttributes }) => ({
