@@ -108,7 +108,7 @@ export abstract class PlatformBase extends Construct implements IPlatform {
   grantRead(grantee: IGrantable): Grant {
     const granted = this.grant(grantee, [
       {
-        actions: ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:Scan'],
+        actions: ['dynamodb:GetItem', 'dynamodb:Query'],
         resources: [
           ...withIndexes(this.sessionsTable, [tables.sessions.byPipelineIndex, tables.sessions.byStatusIndex]),
           ...withIndexes(this.jobHistoryTable, [tables.jobHistory.byPipelineIndex, tables.jobHistory.byStatusIndex]),

@@ -189,7 +189,7 @@ describe('a platform that is deployed elsewhere', () => {
       statement('lambda:InvokeFunction', [start, { 'Fn::Join': ['', [start, ':*']] }]),
       parameters,
       statement(
-        ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:Scan'],
+        ['dynamodb:GetItem', 'dynamodb:Query'],
         [
           table('sessions-table'),
           table('sessions-table', '/index/sessions-by-pipeline-index'),

@@ -212,7 +212,7 @@ describe('grants', () => {
   const machines = (actions: string | string[]) => statement(actions, arnOf('states', 'stateMachine:bunsui-*'));
   const read = [
     statement(
-      ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:Scan'],
+      ['dynamodb:GetItem', 'dynamodb:Query'],
       [
         arn('PlatformSessionsTable'),
         under('PlatformSessionsTable', '/index/sessions-by-pipeline-index'),
