@@ -68,7 +68,8 @@ function parseDot(cursor: Cursor, steps: Step[]): void {
     steps.push({ kind: 'all' });
     return;
   }
-  const name = matchAt(cursor, /[^\s.[\](),'"=<>!&|~?@*$]+/uy);
+  // A placeholder that nobody has filled in is part of a name.
+  const name = matchAt(cursor, /(?:\$\{[^}]*\}|[^\s.[\](),'"=<>!&|~?@*$])+/uy);
   if (name === undefined) throw wrong(cursor, 'a name');
   if (matchAt(cursor, /\(\s*\)/y) === undefined) {
     steps.push({ kind: 'names', names: [name] });

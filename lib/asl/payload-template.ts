@@ -64,6 +64,9 @@ export function selectPath(text: string | null | undefined, data: PathData): Jso
 /** The value of a field such as CausePath or `name.$`: a path or an intrinsic function. @throws {PathFailure} */
 export function evaluateField(text: string, field: string, data: PathData): Json {
   if (!text.startsWith('$')) return evaluateIntrinsic(compileIntrinsic(text), text, data);
+  if (data.input === null && compilePath(text).root === '$') {
+    throw new PathFailure('Unable to apply Path transformation to null or empty input.');
+  }
   const found = lookUp(text, data);
   if (found !== undefined) return found;
   throw new PathFailure(

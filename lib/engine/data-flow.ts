@@ -47,12 +47,12 @@ export function endByPaths(
   const { part, extras } = ending;
   const { errorOutput } = extras;
   if (errorOutput !== undefined) {
-    const assigned = assign(turn, thread, part.Assign, errorOutput);
+    const assigned = assign(turn, thread, part.Assign, payloadOfValue(errorOutput));
     return { output: placed(thread, part.ResultPath, payloadOfValue(errorOutput)), assigned };
   }
   const state = stateOf(thread);
   const { selected, placed: output } = endingParts(turn, thread, extras.result);
-  const assigned = assign(turn, thread, part.Assign, selected.value);
+  const assigned = assign(turn, thread, part.Assign, selected);
   const path = 'OutputPath' in state ? state.OutputPath : undefined;
   if (path === undefined || path === '$') return { output, assigned };
   return { output: payloadOfValue(selectPath(path, pathDataFor(turn, thread, output.value))), assigned };
@@ -84,10 +84,12 @@ function assign(
   turn: Turn,
   thread: Thread,
   template: Assignments | undefined,
-  input: Json,
+  input: Payload,
 ): { readonly [name: string]: Json } {
   if (template === undefined) return {};
-  return fillTemplate(template as Template, pathDataFor(turn, thread, input)) as { readonly [name: string]: Json };
+  return fillTemplate(template as Template, pathDataFor(turn, thread, input.value)) as {
+    readonly [name: string]: Json;
+  };
 }
 
 /** The state's raw input with a result put into it. */

@@ -3,18 +3,16 @@
  * record and the definition, evaluates no expression and asks no clock, so that folding a journal again after a crash
  * gives the execution as it was.
  */
-import type { FailureDetails, HistoryEvent, HistoryEventOf, TaskScheduledDetails } from '../asl/history.ts';
+import type { HistoryEvent, HistoryEventOf } from '../asl/history.ts';
 import { payloadOfText } from '../asl/json.ts';
 import type { Json } from '../asl/definition.ts';
 import {
   childOf,
   damagedJournal,
   type Execution,
-  type Failure,
   joinedOutputs,
   rootThreadId,
   stateOf,
-  type TaskInFlight,
   type Thread,
 } from './execution.ts';
 import {
@@ -31,6 +29,7 @@ import {
   startMap,
   startParallel,
 } from './fold-threads.ts';
+import { beating, fail, failAt, failureOf, schedule, succeed, timeoutOf } from './fold-tasks.ts';
 import type { JournalRecord } from './ports.ts';
 import { asPrivateRecord, type PrivateRecord } from './records.ts';
 
@@ -331,59 +330,6 @@ function leave(execution: Execution, thread: Thread, event: ExitedEvent): void {
   if (parent?.phase.kind === 'children' && stateOf(parent).Type === 'Parallel') {
     endChild(execution, parent, parent.phase.fan, thread, left, event.id);
   }
-}
-
-function schedule(
-  thread: Thread,
-  event: HistoryEvent,
-  parameters: string,
-  details: Pick<TaskScheduledDetails, 'timeoutInSeconds' | 'heartbeatInSeconds' | 'taskCredentials'>,
-): void {
-  const { timeoutInSeconds: timeoutSeconds, heartbeatInSeconds: heartbeatSeconds, taskCredentials } = details;
-  thread.lastEventId = event.id;
-  thread.phase = {
-    kind: 'scheduled',
-    task: {
-      scheduledId: event.id,
-      arguments: payloadOfText(parameters),
-      ...(timeoutSeconds === undefined ? {} : { timeoutSeconds, deadlineMs: event.timestamp + timeoutSeconds * 1_000 }),
-      ...(heartbeatSeconds === undefined ? {} : { heartbeatSeconds }),
-      ...(taskCredentials === undefined ? {} : { credentialsRoleArn: taskCredentials.roleArn }),
-      ...(thread.token === undefined ? {} : { token: thread.token }),
-    },
-  };
-}
-
-/** The task after a sign of life: the next one is due a heartbeat later. */
-function beating(task: TaskInFlight, atMs: number): TaskInFlight {
-  return task.heartbeatSeconds === undefined ? task : { ...task, heartbeatDueMs: atMs + task.heartbeatSeconds * 1_000 };
-}
-
-function timeoutOf(thread: Thread, details: FailureDetails): Failure {
-  const { deadlineMs = Number.POSITIVE_INFINITY, heartbeatDueMs = Number.POSITIVE_INFINITY } =
-    thread.phase.kind === 'started' ? thread.phase.task : {};
-  return { ...failureOf(details), ...(heartbeatDueMs < deadlineMs ? { heartbeat: true } : {}) };
-}
-
-function succeed(thread: Thread, eventId: number, output: string): void {
-  thread.lastEventId = eventId;
-  thread.phase = { kind: 'result', result: payloadOfText(output) };
-}
-
-function fail(thread: Thread, failure: Failure, terminal = false, marked = false): void {
-  thread.phase = { kind: 'failed', failure: terminal ? { ...failure, terminal } : failure, marked };
-}
-
-function failAt(thread: Thread, eventId: number, failure: Failure, terminal = false): void {
-  thread.lastEventId = eventId;
-  fail(thread, failure, terminal);
-}
-
-function failureOf(details: { readonly error?: string | undefined; readonly cause?: string | undefined }): Failure {
-  return {
-    ...(details.error === undefined ? {} : { error: details.error }),
-    ...(details.cause === undefined ? {} : { cause: details.cause }),
-  };
 }
 
 function end(execution: Execution, outcome: Execution['outcome']): void {

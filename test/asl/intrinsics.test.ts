@@ -134,6 +134,14 @@ describe('a payload template', () => {
     );
   });
 
+  test('takes nothing from data that are null', () => {
+    const none = { ...data, input: null };
+    expect(() => fillTemplate({ 'a.$': '$' }, none)).toThrow(
+      'Unable to apply Path transformation to null or empty input.',
+    );
+    expect(fillTemplate({ 'a.$': '$n', 'b.$': '$$.State.Name' }, none)).toStrictEqual({ a: 5, b: 'here' });
+  });
+
   test('a selecting path is the data by default, an empty object for null, and must have a value', () => {
     expect([selectPath(undefined, data), selectPath(null, data), selectPath('$list', data)]).toStrictEqual([
       data.input,

@@ -108,6 +108,7 @@ describe('a path', () => {
     ['$$.Execution.Id', '$$'],
     ['$item.name', 'item'],
     ['$größe', 'größe'],
+    ['$.${Key}.x', '$'],
   ])('begins with data, context or a variable: %s', (text, root) => {
     expect(compilePath(text).root).toBe(root);
   });
