@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const cdk = join(root, 'node_modules/aws-cdk/bin/cdk');
 const apps = { ours: 'bench/synth/ours.ts', byHand: 'bench/synth/by-hand.ts' };
-const runs = 5;
+const runs = 3;
 const goal = 1.2;
 
 type App = keyof typeof apps;

@@ -39,13 +39,14 @@ export function pipelineMachine(
   functions: { readonly [operation: string]: LambdaFunction },
 ): PipelineMachine {
   const { id } = artifact.pipeline;
-  const operations = Object.entries(functions);
-  const keyOf = (index: number) => `function${index}`;
-  const keys = Object.fromEntries(operations.map(([operation], index) => [operation, `\${${keyOf(index)}}`]));
+  const keys = Object.fromEntries(Object.keys(functions).map((operation) => [operation, `\${${keyOf(operation)}}`]));
   const placed = placeFunctions(artifact.definition, keys, { comment: '${artifact}', gatesTable: '${gates}' });
   requireRoom(artifact, placed, keys);
-  const versions = operations.map(([, made], index) => [keyOf(index), made.currentVersion.functionArn] as const);
-  const substitutions = {
+  const versions = Object.entries(functions).map(([operation, { currentVersion }]) => [
+    keyOf(operation),
+    currentVersion.functionArn,
+  ]);
+  const substitutions: { readonly [key: string]: string } = {
     artifact: markOf(artifact, artifactAsset(scope, artifact)),
     ...(artifact.gates === undefined ? {} : { gates: platform.gatesTable.tableName }),
     ...Object.fromEntries(versions),
@@ -68,7 +69,15 @@ export function pipelineMachine(
     logs: { destination: platform.logGroup, level: LogLevel.ALL, includeExecutionData: true },
     tracingEnabled: true,
   });
-  return { stateMachine, ...published(scope, stateMachine, artifact, [placed.text, substitutions]) };
+  return {
+    stateMachine,
+    ...published(scope, stateMachine, artifact, [placed.text, Object.entries(substitutions).sort()]),
+  };
+}
+
+/** What stands for an operation's function until it is deployed: letters, digits and `_`, another one for each id. */
+function keyOf(operation: string): string {
+  return `of_${operation.replaceAll('_', '_u').replaceAll('-', '_d')}`;
 }
 
 /** The compiler has measured the definition without the ARNs. */
@@ -151,7 +160,8 @@ function published(scope: Construct, machine: StateMachine, { version: label }: 
     description: label,
   });
   // A version cannot be changed: another content is another resource, and the one before is left where it is. What
-  // the content is, is known when everything has been said about the functions.
+  // the content is, is known when everything has been said about the functions. The same content must not be another
+  // resource: CloudFormation refuses to publish a revision twice.
   const stack = Stack.of(scope);
   const base = stack.resolve(version.logicalId) as string;
   const hashed = () =>

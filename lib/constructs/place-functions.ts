@@ -9,15 +9,20 @@ export interface PlacedDefinition {
   readonly called: readonly string[];
 }
 
-/** JSON text in which no `${…}` is left, though it means the same: CloudFormation would take it for one to fill in. */
+/**
+ * JSON text that means the same, with no `${…}` left, which CloudFormation would take for one to fill in, and in ASCII:
+ * CloudFormation reads the file in whatever character set its own program has.
+ */
 function inert(value: unknown): string {
-  return JSON.stringify(value).replaceAll('${', '\\u0024{');
+  return JSON.stringify(value)
+    .replaceAll('${', '\\u0024{')
+    .replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /**
  * The definition with `functions[operation]` as the `FunctionName` of every task that calls the operation, `gatesTable`
- * as the `TableName` of every task at a gate, and `comment` at the end of its comment. Nothing else is touched: an author's text that happens to look like a
- * placeholder stays a text, for us and for CloudFormation.
+ * as the `TableName` of every task at a gate, and `comment` at the end of its comment. Nothing else is touched: an
+ * author's text that happens to look like a placeholder stays a text, for us and for CloudFormation.
  */
 export function placeFunctions(
   definition: PipelineArtifact['definition'],

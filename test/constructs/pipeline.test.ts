@@ -53,8 +53,8 @@ describe('the state machine', () => {
           artifact: {
             'Fn::Join': ['', [`[bunsui ${pipeline.artifact.version} s3://`, assets, '/<asset>.bunsui]']],
           },
-          function0: { Ref: 'TwoStepOperationloadFunctionVersion' },
-          function1: { Ref: 'TwoStepOperationtidyFunctionVersion' },
+          of_load: { Ref: 'TwoStepOperationloadFunctionVersion' },
+          of_tidy: { Ref: 'TwoStepOperationtidyFunctionVersion' },
         },
         LoggingConfiguration: {
           Destinations: [{ CloudWatchLogsLogGroup: { LogGroupArn: arn('PlatformLogGroup') } }],
@@ -75,8 +75,7 @@ describe('the state machine', () => {
     const [file = '', ...others] = readdirSync(directory).filter((name) => /^asset\.[0-9a-f]{64}\.json$/.test(name));
     expect(others).toStrictEqual([]);
     const text = readFileSync(join(directory, file), 'utf8');
-    const places = ['load', 'tidy'].map(functionPlaceholder);
-    const placed = text.replaceAll(/\$\{function(\d)\}/g, (_, index: string) => places[Number(index)] ?? '');
+    const placed = text.replaceAll(/\$\{of_(\w+)\}/g, (_, operation: string) => functionPlaceholder(operation));
     const { definition } = pipeline.artifact;
     expect(JSON.parse(placed)).toStrictEqual({ ...definition, Comment: `${definition['Comment']} \${artifact}` });
   });
@@ -195,7 +194,7 @@ describe('the state machine', () => {
     const [{ DefinitionSubstitutions: places } = { DefinitionSubstitutions: {} }] = Object.values(
       propertiesOf(resources, 'AWS::StepFunctions::StateMachine'),
     ) as { DefinitionSubstitutions: { [key: string]: unknown } }[];
-    expect(Object.keys(places).filter((key) => key.startsWith('function'))).toHaveLength(called.size);
+    expect(Object.keys(places).filter((key) => key.startsWith('of_'))).toHaveLength(called.size);
     const [invoke, ...others] = statementsOf(resources, 'RowRoleDefaultPolicy') as {
       Action: unknown;
       Resource: unknown;

@@ -27,6 +27,13 @@ describe('placing functions', () => {
     expect(JSON.parse(placeFunctions(definition, {}).text)).toStrictEqual(definition);
   });
 
+  it('is ASCII, because CloudFormation reads it in a character set of its own', () => {
+    const definition = { Comment: 'für 火', States: { 'fork a, … é': call('x', '🛫 \u2028') } };
+    const { text } = placeFunctions(definition, {});
+    expect(text).toMatch(/^[\0-\x7f]*$/);
+    expect(JSON.parse(text)).toStrictEqual(definition);
+  });
+
   it('says which operations are called', () => {
     const task = (id: string) => call(functionPlaceholder(id), '');
     const definition = { States: { a: task('load'), b: task('tidy'), c: task('load') } };
