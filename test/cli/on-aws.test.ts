@@ -1,5 +1,7 @@
 /** Commands against a deployed platform: the code that runs against AWS, with this machine's runtime at the other end. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +12,7 @@ import { findSession } from '../../lib/sessions/list-sessions.ts';
 import { readArtifact } from '../../lib/sessions/pipelines.ts';
 import { listJobRecords } from '../../lib/sessions/store.ts';
 import type { JobView } from '../../lib/sessions/view.ts';
+import { plainEnvironment, program } from './command-line.ts';
 import { type Deployed, deployed } from './deployed.ts';
 
 const shop = fileURLToPath(new URL('./shop/shop.ts', import.meta.url));
@@ -161,6 +164,34 @@ describe('a session on a platform', () => {
       `session ${session} is being stopped\n`,
       1,
       'exists',
+    ]);
+  });
+
+  it('goes on when nobody watches it any more', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'bunsui-held-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const line = ['session', 'start', 'shop', '-p', 'orders=1', '-p', `folder=${folder}`, '--json', ...on];
+    const { session } = JSON.parse((await there.bunsui(line)).out);
+    const aws = Object.entries(process.env).filter(([name]) => name.startsWith('AWS_'));
+    const watching = spawn(process.execPath, [program, 'session', 'watch', session, ...on], {
+      env: plainEnvironment(Object.fromEntries(aws) as { readonly [name: string]: string }),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    onTestFinished(() => void watching.kill('SIGKILL'));
+    let said = '';
+    watching.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    await once(watching.stdout, 'data');
+    const ended = once(watching, 'close');
+    watching.kill('SIGINT');
+    const [code] = await ended;
+    writeFileSync(join(folder, 'go'), '');
+    const after = await there.bunsui(['session', 'watch', session, ...on]);
+    expect([code, said.trim(), after.code]).toStrictEqual([
+      130,
+      `the session goes on. Watch it again: bunsui session watch ${session} --platform bunsuidev`,
+      0,
     ]);
   });
 

@@ -125,7 +125,10 @@ async function isThere(context: CommandContext, target: AwsTarget): Promise<bool
     await (await openPlatform(context, target)).close();
     return true;
   } catch (thrown) {
-    if (thrown instanceof BunsuiError && thrown.code === 'BS2003') return false;
+    // Who deploys need not be allowed to read parameters: CloudFormation tells then when names are taken.
+    const isDenied =
+      thrown instanceof BunsuiError && thrown.cause instanceof Error && /^AccessDenied/.test(thrown.cause.name);
+    if (isDenied || (thrown instanceof BunsuiError && thrown.code === 'BS2003')) return false;
     throw thrown;
   }
 }
