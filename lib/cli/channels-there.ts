@@ -14,6 +14,8 @@ import { usualPlatform } from './platform-target.ts';
 
 export interface ChannelsThere extends QueueDeps {
   readonly channels: Channels;
+  /** Names of channels that are declared, and not for this place. */
+  readonly elsewhere: readonly string[];
   publish(notice: Notice): Promise<void>;
 }
 
@@ -31,26 +33,39 @@ export async function channelsThere(platform: Platform): Promise<ChannelsThere> 
     await new SNSClient(clientConfig).send(new PublishCommand(noticeMessage(topicArn, notice)));
   };
   if (platform.kind === 'local') {
-    const channels = await ensureOwnPlatform(platform);
-    return { sqs, prefix: usualPlatform, channels, publish: publishTo(localTopic(localRegion, localAccountId)) };
+    const { channels = {}, onAwsOnly = [] } = (await ensureOwnPlatform(platform)) ?? {};
+    return {
+      sqs,
+      prefix: usualPlatform,
+      channels,
+      elsewhere: onAwsOnly,
+      publish: publishTo(localTopic(localRegion, localAccountId)),
+    };
   }
   return {
     sqs,
     prefix: platform.name,
     channels: channelsFromEnvironment(platform.parameter('channels')),
+    elsewhere: [],
     publish: publishTo(platform.parameter('topic')),
   };
 }
 
 /** A channel by its name. @throws {BunsuiError} BS3009 when there is none. */
-export function channelNamed({ channels }: ChannelsThere, name: string): ChannelConfig {
+export function channelNamed({ channels, elsewhere }: ChannelsThere, name: string): ChannelConfig {
   const channel = Object.hasOwn(channels, name) ? channels[name] : undefined;
   if (channel !== undefined) return channel;
   const names = Object.keys(channels);
+  if (elsewhere.includes(name)) {
+    throw new BunsuiError('ConfigError', 'BS3009', `the channel "${name}" is for AWS`, { hint: forAws });
+  }
   throw new BunsuiError('ConfigError', 'BS3009', `there is no channel "${name.slice(0, 60)}"`, {
     hint: names.length === 0 ? noChannels : `there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`,
   });
 }
 
+/** Why a channel of `bunsui.json` is not there. */
+export const forAws =
+  'on this machine a channel has its secrets in env:NAME or file:PATH, and mail goes by kind email, into a file';
 export const noChannels =
   'no channel is declared: on this machine "channels" in bunsui.json has them, on AWS the "channels" of the Platform';

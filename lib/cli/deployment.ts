@@ -209,7 +209,7 @@ export async function deploymentOf(request: DeployRequest, file: ProjectFile | u
       files: await filesOf(request, project, file),
       ...readParameters({ ...asTexts(project.params), ...asTexts(own?.params), ...typedParams }),
       context: { ...asTexts(project.context), ...asTexts(own?.context), ...typedContext },
-      channels: channels === undefined ? {} : readChannels(channels, file?.path ?? 'bunsui.json', 'aws'),
+      channels: channels === undefined ? {} : readChannels(channels, file?.path ?? 'bunsui.json'),
       folder: file?.folder ?? request.cwd,
     },
     ...(profile === undefined ? {} : { profile }),

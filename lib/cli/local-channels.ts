@@ -9,7 +9,7 @@ import {
   channelDeadLettersName,
   channelQueue,
   channelQueueName,
-  readChannels,
+  readLaptopChannels,
   secretsOf,
 } from '../notify/channels.ts';
 import { environment } from '../storage-layout.ts';
@@ -25,6 +25,8 @@ export function localTopic(region: string, accountId: string): string {
 
 export interface LocalChannels {
   readonly channels: Channels;
+  /** Names of channels that `bunsui.json` has for AWS. */
+  readonly onAwsOnly: readonly string[];
   /** For functions that publish, and the one that delivers. */
   readonly environment: Readonly<Record<string, string>>;
   /** Makes topic and queues, and hands what is in them to the function. */
@@ -37,10 +39,12 @@ export interface LocalChannels {
  * @throws {BunsuiError} BS2004 when they are not as they should be.
  */
 export function localChannels(runtime: Runtime, { path, folder, fields }: ProjectFile): LocalChannels {
-  const channels = withAbsolutePaths(readChannels(fields['channels'] ?? {}, path, 'laptop'), folder);
+  const { channels: here, onAwsOnly } = readLaptopChannels(fields['channels'] ?? {}, path);
+  const channels = withAbsolutePaths(here, folder);
   const topicArn = localTopic(runtime.region, runtime.accountId);
   return {
     channels,
+    onAwsOnly,
     environment: { [environment.topic]: topicArn, [environment.channels]: JSON.stringify(channels) },
     async connect(local, functions) {
       const form = new URLSearchParams({ Action: 'CreateTopic', Version: '2010-03-31', Name: topicName });

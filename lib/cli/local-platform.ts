@@ -9,9 +9,9 @@ import { BunsuiError } from '../errors.ts';
 import type { LocalClient } from '../local/client.ts';
 import type { Runtime } from '../local/runtime.ts';
 import type { RuntimeLog } from '../local/runtime-log.ts';
-import type { Channels } from '../notify/channels.ts';
 import { platformNames } from '../storage-layout.ts';
 import type { Clients } from './clients.ts';
+import type { LocalChannels } from './local-channels.ts';
 import { readEventsIfThere, unfinishedExecutions } from './execution-feed.ts';
 import { placesOf } from './places.ts';
 import type { Platform, PlatformBase } from './platform.ts';
@@ -107,9 +107,9 @@ export const ownFunctions = {
 /**
  * Makes tables, bucket, bunsui's own functions and the project's channels if they are missing.
  *
- * @returns the channels
+ * @returns the channels; `undefined` when the project declares none
  */
-export async function ensureOwnPlatform({ runtime, local, cwd }: LocalPlatform): Promise<Channels> {
+export async function ensureOwnPlatform({ runtime, local, cwd }: LocalPlatform): Promise<LocalChannels | undefined> {
   const [{ ensurePlatform }, project] = await Promise.all([
     import('../local/platform.ts'),
     readProjectFile(cwd, dirname(runtime.stateDir)),
@@ -134,7 +134,7 @@ export async function ensureOwnPlatform({ runtime, local, cwd }: LocalPlatform):
     statusChangeTarget: sessionEnded,
   });
   await channels?.connect(local, { notify, recordEvents });
-  return channels?.channels ?? {};
+  return channels;
 }
 
 /** The bundle of one of bunsui's own functions, as `npm run build` leaves it. */

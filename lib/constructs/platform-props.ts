@@ -129,7 +129,7 @@ const maxChannelsText = 2_500;
 
 /** @throws {BunsuiError} BS2004 with every mistake, and when they are too many for a function's environment. */
 export function requireChannels(channels: Channels): Channels {
-  const checked = readChannels(channels, 'the properties of the Platform', 'aws');
+  const checked = readChannels(channels, 'the properties of the Platform');
   const length = JSON.stringify(checked).length;
   if (length <= maxChannelsText) return checked;
   throw new BunsuiError(

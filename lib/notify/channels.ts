@@ -179,31 +179,58 @@ export const channelsSchema: z.ZodMiniType<Channels, unknown> = z
   .record(z.string().check(z.regex(names)), channelSchema)
   .check(z.refine((all) => Object.keys(all).length <= 20, 'more than 20 channels'));
 
-/** Where channels are to work: secrets are named otherwise on AWS than on a laptop. */
-export type ChannelPlace = 'aws' | 'laptop';
-
 /**
- * Checks channels that somebody wrote.
+ * Checks channels of AWS that somebody wrote.
  *
  * @param where what they stand in, for messages: `bunsui.json`, `channels of the Platform`
  * @throws {BunsuiError} BS2004 with path and reason of every mistake. Secrets that were given are not in it.
  */
-export function readChannels(value: unknown, where: string, place: ChannelPlace): Channels {
-  return read(value, where, place);
+export function readChannels(value: unknown, where: string): Channels {
+  const channels = read(value, where);
+  const mistakes = Object.entries(channels).flatMap(([name, channel]) =>
+    secretsOf(channel)
+      .filter((secret) => localSecret.test(secret))
+      .map(
+        (secret) => `channels.${name}: ${secret} is there on a laptop only; on AWS it is a secret in Secrets Manager`,
+      ),
+  );
+  if (mistakes.length > 0) throw wrongChannels(where, mistakes);
+  return channels;
+}
+
+/** The channels of a laptop, and the names of those that are for AWS: their secrets, or their topic, are not here. */
+export interface LaptopChannels {
+  readonly channels: Channels;
+  readonly onAwsOnly: readonly string[];
+}
+
+/** Checks the channels of `bunsui.json`, where those of AWS may stand too. @throws {BunsuiError} BS2004 as `readChannels` */
+export function readLaptopChannels(value: unknown, where: string): LaptopChannels {
+  const all = Object.entries(read(value, where));
+  const isHere = (channel: ChannelConfig) =>
+    channel.kind !== 'mail' && secretsOf(channel).every((secret) => localSecret.test(secret));
+  return {
+    channels: Object.fromEntries(all.filter(([, channel]) => isHere(channel))),
+    onAwsOnly: all.flatMap(([name, channel]) => (isHere(channel) ? [] : [name])),
+  };
 }
 
 /** The text of `BUNSUI_CHANNELS`, which CDK or the command line has checked before; none when it is not set. */
 export function channelsFromEnvironment(text: string | undefined): Channels {
-  return text === undefined || text === '' ? {} : read(JSON.parse(text), 'BUNSUI_CHANNELS', undefined);
+  return text === undefined || text === '' ? {} : read(JSON.parse(text), 'BUNSUI_CHANNELS');
 }
 
-function read(value: unknown, where: string, place: ChannelPlace | undefined): Channels {
+function read(value: unknown, where: string): Channels {
   const parsed = channelsSchema.safeParse(value);
-  const mistakes = parsed.success
-    ? Object.entries(parsed.data).flatMap(([name, channel]) => misplaced(name, channel, place))
-    : parsed.error.issues.flatMap((issue) => mistakesOf(issue, []));
-  if (parsed.success && mistakes.length === 0) return parsed.data;
-  throw new BunsuiError('ConfigError', 'BS2004', `in ${where}: ${mistakes.join('; ')}`, {
+  if (parsed.success) return parsed.data;
+  throw wrongChannels(
+    where,
+    parsed.error.issues.flatMap((issue) => mistakesOf(issue, [])),
+  );
+}
+
+function wrongChannels(where: string, mistakes: readonly string[]): BunsuiError {
+  return new BunsuiError('ConfigError', 'BS2004', `in ${where}: ${mistakes.join('; ')}`, {
     hint: 'a channel is slack { secret }, webhook { url, secret }, email { from, to } or mail { to }, each with "kind" and, if need be, "events"',
   });
 }
@@ -242,20 +269,6 @@ function reasonOf(issue: Issue): string {
     default:
       return issue.message;
   }
-}
-
-function misplaced(name: string, channel: ChannelConfig, place: ChannelPlace | undefined): readonly string[] {
-  if (place === undefined) return [];
-  if (channel.kind === 'mail' && place === 'laptop') {
-    return [`channels.${name}: mail by the topic exists on AWS only; email { from, to } lands in a file on a laptop`];
-  }
-  const isLocal = (secret: SecretName) => localSecret.test(secret);
-  return secretsOf(channel).flatMap((secret) => {
-    if (isLocal(secret) === (place === 'laptop')) return [];
-    return place === 'laptop'
-      ? [`channels.${name}.secret: ${secret} is a secret of AWS; on a laptop it is env:NAME or file:PATH`]
-      : [`channels.${name}.secret: ${secret} is there on a laptop only; on AWS it is a secret in Secrets Manager`];
-  });
 }
 
 /** The secrets that a channel names. */

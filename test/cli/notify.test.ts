@@ -178,6 +178,25 @@ describe('bunsui notify', () => {
   });
 });
 
+describe('channels for AWS', () => {
+  it('keep nobody from running on this machine, and are said to be for AWS', async () => {
+    const folder = projectWith({
+      ops: { kind: 'slack', secret: 'bunsui/slack' },
+      plain: { kind: 'mail', to: ['a@b.c'] },
+    });
+    const ran = await bunsui(['run', shop, '-p', 'flaw=broken'], { cwd: folder });
+    expect([ran.code, ran.err]).toStrictEqual([1, '']);
+    const listed = await bunsui(['notify', 'list'], { cwd: folder });
+    expect([listed.code, listed.out, listed.err.split(' (')[0]]).toStrictEqual([
+      0,
+      '',
+      'not on this machine: ops, plain',
+    ]);
+    const tested = await bunsui(['notify', 'test', 'ops'], { cwd: folder });
+    expect([tested.code, tested.err.split('\n')[0]]).toStrictEqual([5, 'error[BS3009]: the channel "ops" is for AWS']);
+  });
+});
+
 describe('a channel that does not answer', () => {
   it('holds the end of a run up for two seconds at most, and gets its notice when the runtime is next open', async () => {
     let silent = true;

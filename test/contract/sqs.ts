@@ -45,7 +45,7 @@ export function sqsContract(target: () => Target): void {
       const { sqs, name, QueueUrl } = await queueWithDeadLetters(3);
       expect((await sqs.send(new GetQueueUrlCommand({ QueueName: name }))).QueueUrl).toBe(QueueUrl);
       const listed = await sqs.send(new ListQueuesCommand({ QueueNamePrefix: name }));
-      expect(listed.QueueUrls).toStrictEqual([QueueUrl, `${QueueUrl}-dead`]);
+      expect(listed.QueueUrls?.toSorted()).toStrictEqual([QueueUrl, `${QueueUrl}-dead`]);
       const { Attributes } = await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] }));
       expect(Attributes).toMatchObject({
         QueueArn: arnOf(name),

@@ -7,6 +7,7 @@ import {
   channelsFromEnvironment,
   eventsOf,
   readChannels,
+  readLaptopChannels,
   secretsOf,
 } from '../../lib/notify/channels.ts';
 import { channelEventsFrom, channelsFor } from '../../lib/sessions/notice-rules.ts';
@@ -28,9 +29,9 @@ const onLaptop: Channels = {
   audit: { kind: 'webhook', url: 'http://127.0.0.1:8080/', secret: 'file:../hook.secret', allowPrivate: true },
 };
 
-function mistake(channels: unknown, place: 'aws' | 'laptop' = 'aws'): string {
+function mistake(channels: unknown): string {
   try {
-    readChannels(channels, 'bunsui.json', place);
+    readChannels(channels, 'bunsui.json');
     return 'nothing wrong';
   } catch (error) {
     return error instanceof Error ? `${'code' in error ? error.code : ''} ${error.message}` : '';
@@ -39,8 +40,8 @@ function mistake(channels: unknown, place: 'aws' | 'laptop' = 'aws'): string {
 
 describe('channels', () => {
   it('of all kinds are read as they are', () => {
-    expect(readChannels(onAws, 'here', 'aws')).toStrictEqual(onAws);
-    expect(readChannels(onLaptop, 'here', 'laptop')).toStrictEqual(onLaptop);
+    expect(readChannels(onAws, 'here')).toStrictEqual(onAws);
+    expect(readLaptopChannels(onLaptop, 'here')).toStrictEqual({ channels: onLaptop, onAwsOnly: [] });
     expect(channelsFromEnvironment(JSON.stringify(onAws))).toStrictEqual(onAws);
     expect([channelsFromEnvironment(undefined), channelsFromEnvironment('')]).toStrictEqual([{}, {}]);
   });
@@ -109,18 +110,20 @@ describe('channels', () => {
     ],
     [
       { o: { kind: 'slack', secret: 'env:HOOK' }, p: { kind: 'webhook', url: 'https://a.b/', secret: 'file:x' } },
-      'channels.o.secret: env:HOOK is there on a laptop only; on AWS it is a secret in Secrets Manager; ' +
-        'channels.p.secret: file:x is there on a laptop only; on AWS it is a secret in Secrets Manager',
+      'channels.o: env:HOOK is there on a laptop only; on AWS it is a secret in Secrets Manager; ' +
+        'channels.p: file:x is there on a laptop only; on AWS it is a secret in Secrets Manager',
     ],
   ])('that are wrong are refused, with place and reason: %j', (channels, reason) => {
     expect(mistake(channels)).toBe(`BS2004 in bunsui.json: ${reason}`);
   });
 
-  it('for AWS are not taken on a laptop', () => {
-    expect(mistake({ ops: onAws['ops'], plain: onAws['plain'] }, 'laptop')).toBe(
-      'BS2004 in bunsui.json: channels.ops.secret: bunsui/slack-ops is a secret of AWS; on a laptop it is env:NAME or file:PATH; ' +
-        'channels.plain: mail by the topic exists on AWS only; email { from, to } lands in a file on a laptop',
-    );
+  it('for AWS are passed over on a laptop, those that need nothing of AWS are not', () => {
+    const { audit = onAws['ops'] } = onLaptop;
+    expect(readLaptopChannels({ ...onAws, here: audit }, 'here')).toStrictEqual({
+      channels: { people: onAws['people'], here: audit },
+      onAwsOnly: ['ops', 'audit', 'plain'],
+    });
+    expect(() => readLaptopChannels({ o: { kind: 'slack' } }, 'bunsui.json')).toThrow(/channels\.o\.secret/);
   });
 
   it('have queues whose names fit, also those of the longest platform and channel', () => {

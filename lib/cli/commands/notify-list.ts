@@ -1,7 +1,7 @@
 /** `bunsui notify list`: channels, what they hear, and what waits in them. */
 import { type ChannelConfig, eventsOf } from '../../notify/channels.ts';
 import { channelCounts } from '../../notify/dead-letters.ts';
-import { type ChannelsThere, channelsThere, noChannels } from '../channels-there.ts';
+import { type ChannelsThere, channelsThere, forAws, noChannels } from '../channels-there.ts';
 import type { CommandContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { harmlessLine } from '../harmless.ts';
@@ -44,16 +44,20 @@ async function listed(there: ChannelsThere): Promise<readonly ListedChannel[]> {
 export async function listChannels(context: CommandContext, options: PlatformOptions): Promise<number> {
   const { out, err } = context.terminal;
   const { target } = options;
-  const channels = await readFromPlatform(
+  const { channels, elsewhere } = await readFromPlatform(
     () => openPlatform(context, target),
-    async (platform) => listed(await channelsThere(platform)),
+    async (platform) => {
+      const there = await channelsThere(platform);
+      return { channels: await listed(there), elsewhere: there.elsewhere };
+    },
   );
   if (options.json) {
     for (const channel of channels) out.write(jsonLine('channel', { ...channel }));
     return exitCodes.ok;
   }
+  if (elsewhere.length > 0) err.write(`not on this machine: ${elsewhere.join(', ')} (${forAws})\n`);
   if (channels.length === 0) {
-    err.write(`${noChannels}\n`);
+    if (elsewhere.length === 0) err.write(`${noChannels}\n`);
     return exitCodes.ok;
   }
   const columns = [
