@@ -11,9 +11,11 @@ import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { DeleteObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { GetScheduleCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
 import { DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { SessionItem } from '../../lib/sessions/items.ts';
 import { platformNames, tables } from '../../lib/storage-layout.ts';
+import { clientEnvironment } from '../../localstack/server.ts';
+import { bunsui } from '../cli/command-line.ts';
 import { clientConfig } from '../contract/target.ts';
 import { bucketName } from './firings-app/pipelines.ts';
 import { cdkApp } from './harness.ts';
@@ -130,6 +132,36 @@ describe('a schedule', () => {
     await sessionFor('2026-11-21');
     const scheduled = (await sessionsOf('collect')).filter(({ trigger }) => trigger.kind === 'schedule');
     expect(scheduled).toHaveLength(1);
+  });
+
+  it('is listed, disabled, enabled and backfilled by the command line', async () => {
+    const { AWS_ENDPOINT_URL: endpoint = '', ...environment } = clientEnvironment(inject('localstack'));
+    const typed = async (...args: readonly string[]) => {
+      const ran = await bunsui(['schedule', ...args, '--platform', 'firings', '--endpoint-url', endpoint, '--json'], {
+        environment,
+      });
+      return {
+        ...ran,
+        lines: ran.out
+          .trim()
+          .split('\n')
+          .map((line) => JSON.parse(line) as unknown),
+      };
+    };
+    const listed = async () => (await typed('list', '--next', '1')).lines;
+    const daily = { type: 'schedule', id: 'collect.daily', expression: 'cron(0 6 * * ? *)', timezone: 'Asia/Tokyo' };
+    expect(await listed()).toMatchObject([
+      { ...daily, enabled: true, next: [expect.stringMatching(/T21:00:00\.000Z$/)] },
+    ]);
+    expect((await typed('disable', 'collect')).lines).toMatchObject([{ type: 'schedule.disabled', changed: true }]);
+    expect(await listed()).toMatchObject([{ ...daily, enabled: false, next: [] }]);
+    expect((await typed('enable', 'collect.daily')).lines).toMatchObject([{ type: 'schedule.enabled', changed: true }]);
+    // The twenty-first was fired above.
+    const filled = await typed('backfill', 'collect', '--from', '2026-11-20', '--to', '2026-11-21', '--parallel', '2');
+    expect([filled.code, filled.lines.at(-1)]).toStrictEqual([
+      0,
+      { v: 1, type: 'backfill.ended', due: 2, completed: 2, not_completed: 0, existed: 1 },
+    ]);
   });
 });
 

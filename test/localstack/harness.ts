@@ -34,7 +34,13 @@ export function cdkApp(entry: string): CdkApp {
   const assembly = mkdtempSync(join(tmpdir(), 'bunsui-assembly-'));
   const deployed = ['--app', assembly, '--all'];
   return {
-    bootstrap: () => bootstrapOnce(() => run(['bootstrap', 'aws://000000000000/us-east-1']).then(requireSuccess)),
+    // Not in the project's own folder, where somebody may be at work with the app of cdk.json.
+    bootstrap: () =>
+      bootstrapOnce(() =>
+        run(['bootstrap', 'aws://000000000000/us-east-1', '--output', join(assembly, 'bootstrap')]).then(
+          requireSuccess,
+        ),
+      ),
     synth: (context = {}) =>
       run([
         'synth',
