@@ -27,6 +27,14 @@ describe('the README', () => {
     expect(typeCheck(contracts + blockWith("pipeline('files'")).errors).toStrictEqual([]);
   });
 
+  it('shows schedules, triggers and notices that type-check', () => {
+    const code = blockWith("pipeline('days'").replace('{ … }', '{ void [p, input]; }');
+    expect(typeCheck(code).errors).toStrictEqual([]);
+    expect(
+      typeCheck(code.replace("date: logical('yyyy-MM-dd')", "day: logical('yyyy-MM-dd')")).errors,
+    ).not.toStrictEqual([]);
+  });
+
   it('would not pass with a field that is not there', () => {
     expect(typeCheck(blockWith("pipeline('daily'").replace('e.out.key', 'e.out.kee')).errors).not.toStrictEqual([]);
   });
