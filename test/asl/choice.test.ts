@@ -43,6 +43,7 @@ describe('a choice rule', () => {
     ['*', '', true],
     ['a*a', 'a', false],
     ['*b*', 'abc', true],
+    ['*b*b*', 'abc', false],
     ['a*b*c', 'a-b-b-c', true],
     ['a\\*', 'a*', true],
     ['a\\*', 'ab', false],

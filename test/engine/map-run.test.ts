@@ -78,6 +78,18 @@ describe('a map run', () => {
     });
   });
 
+  test('hides the variables of the execution around from its children, but not from the selector', async () => {
+    const states = { p: { Type: 'Pass', Parameters: { 'v.$': '$v' }, End: true } };
+    const machine = map(states, { ItemSelector: { 'v.$': '$v' } });
+    const set = { Type: 'Pass', Assign: { v: 5 }, Next: 'm' };
+    const seen = (inner: object) => run({ ...machine, StartAt: 's', States: { s: set, ...inner } }, [1]);
+    const selected = map(pass, { ItemSelector: { 'v.$': '$v' } });
+    expect([(await seen(machine.States)).outcome.status, (await seen(selected.States)).outcome.output]).toStrictEqual([
+      'FAILED',
+      '[{"v":5}]',
+    ]);
+  });
+
   test('keeps within MaxConcurrency', async () => {
     let running = 0;
     let most = 0;
