@@ -124,6 +124,8 @@ describe('the live feed', () => {
     expect([again.attempts, again.session_writes]).toStrictEqual([[], 0]);
     // A process that remembers nothing tries, and changes nothing.
     await record(arn, successHistory().slice(5, 20), {}, new Map());
+    // Not even when it hears only now of what was long ago.
+    await record(arn, successHistory().slice(0, 4), {}, new Map());
     expect(await recordsOf(id)).toStrictEqual(before);
   });
 
@@ -301,6 +303,12 @@ describe('the live feed', () => {
       session: 'cancelled 1/5 failed 0',
     });
     expect((await getSession(cloud.deps, id))?.error_code).toBeUndefined();
+
+    const second = h.add('ExecutionRedriven', h.events.length, { executionRedrivenEventDetails: { redriveCount: 2 } });
+    progress(arn, { history: h.events, status: 'RUNNING', redriveCount: 2 });
+    await record(arn, h.events.slice(second - 1), { redrive_count: '2' });
+    const third = await getSession(cloud.deps, id);
+    expect([third?.status, third?.redrive_count]).toStrictEqual(['running', 2]);
   });
 
   it('remembers so many executions, and goes on with those that it has forgotten', async () => {
