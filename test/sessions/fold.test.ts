@@ -328,6 +328,38 @@ describe('what ends a job otherwise', () => {
     expect(foldHistory(artifact, [...events, redriven]).status).toBe('running');
   });
 
+  it('goes on after a redrive with what the failure had cut off', () => {
+    const h = historyOf();
+    const load = h.ran('load', 0);
+    const fork = h.add('ParallelStateStarted', h.entered('Parallel', 'fork', load), {});
+    const check = h.schedule('check', h.entered('Task', 'check', fork), 0);
+    const map = h.add('EvaluationFailed', h.entered('Map', 'convert', fork), {
+      evaluationFailedEventDetails: { state: 'convert', error: 'States.QueryEvaluationError', cause: 'why' },
+    });
+    const failed = h.add('ParallelStateFailed', map, {});
+    const end = h.add('ExecutionFailed', failed, { executionFailedEventDetails: { error: 'E', cause: 'why' } });
+    const before = foldHistory(artifact, h.events);
+    const redriven = h.add('ExecutionRedriven', end, { executionRedrivenEventDetails: { redriveCount: 1 } });
+    h.schedule('check', h.entered('Task', 'check', redriven), 0);
+    const after = foldHistory(artifact, h.events);
+    const told = (seen: typeof after) =>
+      seen.jobs
+        .filter(({ job }) => ['check', 'publish', 'close'].includes(job))
+        .map(({ job, status, attempts }) => [job, status, ...attempts.map((one) => [one.status, one.endedAt])]);
+    const cut = ['cancelled', failed * 1000];
+    expect(told(before)).toStrictEqual([
+      ['check', 'cancelled', cut],
+      ['publish', 'cancelled'],
+      ['close', 'cancelled'],
+    ]);
+    expect(told(after)).toStrictEqual([
+      ['check', 'running', cut, ['running', undefined]],
+      ['publish', 'pending'],
+      ['close', 'pending'],
+    ]);
+    expect([after.status, check < failed]).toStrictEqual(['running', true]);
+  });
+
   it('bears states that the artifact does not know and texts that are no JSON', () => {
     const h = historyOf();
     const load = h.ran('load', h.exited('Pass', 'stranger', h.entered('Pass', 'stranger', 0)));
