@@ -190,11 +190,6 @@ describe('a pipeline', () => {
         ...more,
       });
 
-    const same = await run({});
-    expect([same.code, same.summary.split('\n').slice(0, 7)]).toStrictEqual([
-      0,
-      ['## Deployment plan', '', '```', '', 'bunsuicli  no changes', '', 'bunsuicli-shop  no changes'],
-    ]);
     const stages = { cli: { params: { removal: 'destroy', 'env.GREETING': 'hi' } } };
     writeFileSync(join(folder, 'bunsui.json'), JSON.stringify({ pipelines: [shop], stages }));
     const deployed = await run({});

@@ -1,0 +1,100 @@
+/** Sessions started, followed and run again on this machine: beside a process that owns the runtime, and without one. */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { main } from '../../lib/cli/main.ts';
+import { type Deployed, deployed } from './deployed.ts';
+import { recordedTerminal } from './outputs.ts';
+
+const shop = fileURLToPath(new URL('./shop/shop.ts', import.meta.url));
+const lines = (text: string) =>
+  text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { readonly [field: string]: unknown });
+
+describe('with the runtime in another process', () => {
+  let there: Deployed;
+  beforeAll(async () => {
+    there = await deployed('bunsui', shop);
+  });
+  afterAll(() => there.close());
+
+  it('a session is started without being followed, cancelled, and run again', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'bunsui-held-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const started = await there.bunsui([
+      'session',
+      'start',
+      'shop',
+      '-p',
+      'orders=1',
+      '-p',
+      `folder=${folder}`,
+      '--json',
+    ]);
+    const { session, type } = lines(started.out)[0] ?? {};
+    await expect.poll(() => existsSync(join(folder, 'began.txt')), { timeout: 20_000 }).toBe(true);
+    const cancelled = await there.bunsui(['session', 'cancel', String(session)]);
+    const watched = await there.bunsui(['session', 'watch', String(session), '--json']);
+    writeFileSync(join(folder, 'go'), '');
+    const again = await there.bunsui(['session', 'rerun', String(session), '--json']);
+    const followed = await there.bunsui(['session', 'watch', 'latest', '--json']);
+    expect([type, cancelled.out, watched.code, lines(watched.out).at(-1)]).toMatchObject([
+      'session.started',
+      `session ${session} is being stopped\n`,
+      1,
+      { type: 'session.ended', session, status: 'cancelled' },
+    ]);
+    expect([lines(again.out)[0], followed.code, lines(followed.out).at(-1)]).toMatchObject([
+      { type: 'session.resumed', session, road: 'new-execution', generation: 2 },
+      0,
+      { type: 'session.ended', session, status: 'completed' },
+    ]);
+  });
+});
+
+describe('without one', () => {
+  let folder = '';
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'bunsui-here-'));
+    const ran = await run('run', shop, '-p', 'orders=1', '-p', 'flaw=broken');
+    if (ran.code !== 1) throw new Error(ran.err);
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  async function run(...args: readonly string[]) {
+    const terminal = recordedTerminal({ columns: 120 });
+    const code = await main(args, terminal, { cwd: folder, environment: {} });
+    return { code, out: terminal.out.text(), err: terminal.err.text() };
+  }
+
+  it('a session is followed where it runs: in this process', async () => {
+    const again = await run('session', 'rerun', 'latest', '--json');
+    expect([again.code, lines(again.out).at(-1)]).toMatchObject([1, { type: 'session.ended', status: 'failed' }]);
+    const started = await run('session', 'start', 'shop', '-p', 'orders=1', '--json', '--key', 'k');
+    const { session } = lines(started.out).at(-1) ?? {};
+    const repeated = await run('session', 'start', 'shop', '-p', 'orders=1', '--json', '--key', 'k');
+    const watched = await run('session', 'watch', String(session));
+    expect([started.code, lines(repeated.out).at(-1)?.['session'], watched.code]).toStrictEqual([0, session, 0]);
+    expect(watched.out).toMatch(/✓ completed {2}shop/);
+  });
+
+  it('a start that cannot be is refused before anything is made', async () => {
+    const tries = [
+      await run('session', 'start', 'shop', '-p', 'orders=1000'),
+      await run('session', 'start', 'shp'),
+      await run('session', 'start', 'shop', '--state-dir', 'never-used'),
+      await run('session', 'start', 'shop', '--state-dir', '.bunsui', '--region', 'eu-west-1'),
+    ];
+    expect(tries.map(({ code, err }) => [code, err.split('\n')[0]])).toStrictEqual([
+      [3, 'error[BS3001]: input "orders" is 1000, not at most 50'],
+      [5, 'error[BS3003]: pipeline "shp" is not deployed'],
+      [5, 'error[BS3003]: pipeline "shop" is not deployed on this machine'],
+      [2, 'error[BS2001]: --state-dir is for this machine, --region for AWS'],
+    ]);
+    expect(existsSync(join(folder, 'never-used'))).toBe(false);
+  });
+});
