@@ -191,6 +191,38 @@ describe('schedules on this machine', { timeout: 60_000 }, () => {
   });
 });
 
+describe('a pipeline that never runs twice at once', { timeout: 60_000 }, () => {
+  const state = ['--state-dir', join(folder, 'overlap')];
+  const run = (file: string, ms: number) => bunsui(['run', file, '-p', `ms=${ms}`, '--json', ...state], { cwd });
+  const typesOf = (out: string) =>
+    out
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as Line).type);
+  /** The second is started while the first one runs. */
+  async function both(file: string) {
+    const first = run(file, 3000);
+    for (let running = ''; !running.includes('running'); ) {
+      running = (await bunsui(['session', 'list', '--json', '--status', 'running', ...state], { cwd })).out;
+    }
+    return [await run(file, 0), await first] as const;
+  }
+
+  it('makes the next run wait', async () => {
+    const [second, first] = await both('queued.ts');
+    expect([first.code, second.code, typesOf(second.out).at(-1)]).toStrictEqual([0, 0, 'session.ended']);
+    expect(second.err).toMatch(/^session \w{26} waits until no other session of its pipeline runs$/m);
+  });
+
+  it('or drops it, and says so', async () => {
+    const [second, first] = await both('skipping.ts');
+    expect([first.code, second.code]).toStrictEqual([0, 6]);
+    expect(second.err).toMatch(
+      /error\[BS3005\]: session \w{26} was dropped: session \w{26} of this pipeline ran already/,
+    );
+  });
+});
+
 describe('the span of a backfill', () => {
   const span = (from: string, to: string, zone = 'UTC') => {
     const { fromMs, untilMs } = dueRange(from, to, zone);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type LogicalOffset, logicalProblem, writeLogical } from '../../lib/schedules/logical.ts';
 import {
+  clockChanges,
   dueTimesBetween,
   nextDueTimes,
   parseSchedule,
@@ -38,6 +39,9 @@ describe('due times', () => {
       '2026-11-30T21:00',
     ]);
     expect(next('at(2026-12-01T06:00:00)', '2026-12-01T06:00:00Z')).toStrictEqual([]);
+    // AWS passes over start and end of what is due once.
+    const bounds = { start: '2027-01-01T00:00:00Z', end: '2026-01-01T00:00:00Z' };
+    expect(next('at(2026-12-01T06:00:00)', '2026-01-01T00:00:00Z', bounds)).toStrictEqual(['2026-12-01T06:00']);
     // Shown twice: the first time.
     expect(next('at(2026-11-01T01:30:00)', '2026-01-01T00:00:00Z', { timezone: 'America/New_York' })).toStrictEqual([
       '2026-11-01T05:30',
@@ -79,6 +83,20 @@ describe('due times', () => {
     expect(between(2)).toBeUndefined();
     expect(nextDueTimes(every, 0, 0)).toStrictEqual([]);
     expect(() => nextDueTimes(timing('often'), 0, 1)).toThrow(RangeError);
+  });
+});
+
+describe('changes of clocks', () => {
+  const changes = (expression: string, timezone: string) =>
+    clockChanges(timing(expression, { timezone }), ms('2026-03-01T00:00:00Z'), ms('2027-03-01T00:00:00Z'));
+  it('are told where a schedule meets them', () => {
+    expect(changes('cron(30 1,2 * * ? *)', 'Europe/Berlin')).toStrictEqual([
+      { localTime: '2026-03-29T02:30', kind: 'skipped' },
+      { localTime: '2026-10-25T02:30', kind: 'twice' },
+    ]);
+    expect(changes('cron(30 2 ? * MON *)', 'Europe/Berlin')).toStrictEqual([]);
+    expect(changes('cron(30 2 * * ? *)', 'Asia/Tokyo')).toStrictEqual([]);
+    expect([changes('rate(1 hour)', 'Europe/Berlin'), changes('never', 'Europe/Berlin')]).toStrictEqual([[], []]);
   });
 });
 

@@ -137,6 +137,15 @@ describe('a firing of a schedule', () => {
     ]);
   });
 
+  it('starts a thousand for a thousand times', { timeout: 120_000 }, async () => {
+    const times = Array.from({ length: 1000 }, (_, day) => new Date(Date.UTC(2027, 0, 1 + day, 21)).toISOString());
+    while (times.length > 0) await Promise.all(times.splice(0, 50).map((time) => fire(daily(time))));
+    const all = await facts();
+    expect([all.length, new Set(all.map(({ input }) => input)).size, world.executions.size]).toStrictEqual([
+      1000, 1000, 1000,
+    ]);
+  });
+
   it('stays the same session when it comes again after another version was deployed', async () => {
     const before = await fire(daily());
     const [first] = policy.schedules ?? [];

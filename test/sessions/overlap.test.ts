@@ -1,3 +1,4 @@
+import { StartExecutionCommand, StateMachineDoesNotExist } from '@aws-sdk/client-sfn';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { OverlapPolicy } from '../../lib/ir/nodes.ts';
 import { cancelSession } from '../../lib/sessions/cancel.ts';
@@ -94,6 +95,30 @@ describe('a pipeline that is to start while a session of it runs', () => {
     expect((await world.sessions()).map(({ pipeline_version: version, status }) => [version, status])).toStrictEqual([
       ['0123456789ab', 'completed'],
       ['bbbbbbbbbbbb', 'running'],
+    ]);
+  });
+
+  it('queue: one whose machine is gone is dropped, on record, and holds up nobody', async () => {
+    await world.deploy({ overlap: 'queue' });
+    await arrive();
+    await arrive();
+    await arrive();
+    const { send } = world.start.sfn;
+    let gone = 1;
+    Object.assign(world.start.sfn, {
+      send: async (command: unknown) => {
+        if (command instanceof StartExecutionCommand && gone > 0) {
+          gone -= 1;
+          throw new StateMachineDoesNotExist({ message: 'gone', $metadata: {} });
+        }
+        return send(command as never);
+      },
+    });
+    await end(0);
+    expect((await world.sessions()).map(({ status, error_code: code }) => [status, code])).toStrictEqual([
+      ['completed', undefined],
+      ['cancelled', 'BS3003'],
+      ['running', undefined],
     ]);
   });
 
