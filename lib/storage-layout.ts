@@ -41,12 +41,8 @@ export const tables = {
     byPipelineIndex: { name: 'sessions-by-pipeline-index', partitionKey: 'pipeline_id', sortKey: 'created_at' },
     byStatusIndex: { name: 'sessions-by-status-index', partitionKey: 'status', sortKey: 'created_at' },
   },
-  jobHistory: {
-    partitionKey: 'session_id',
-    sortKey: 'job_timestamp',
-    byPipelineIndex: { name: 'job-history-by-pipeline-index', partitionKey: 'pipeline_id', sortKey: 'job_timestamp' },
-    byStatusIndex: { name: 'job-history-by-status-index', partitionKey: 'job_status', sortKey: 'job_timestamp' },
-  },
+  // Without indexes: they would cost more than the records, and a session is asked for its jobs, not a pipeline.
+  jobHistory: { partitionKey: 'session_id', sortKey: 'job_timestamp' },
   pipelines: { partitionKey: 'pipeline_id', sortKey: 'version' },
   gates: {
     partitionKey: gateAttributes.partitionKey,

@@ -111,7 +111,7 @@ export abstract class PlatformBase extends Construct implements IPlatform {
         actions: ['dynamodb:GetItem', 'dynamodb:Query'],
         resources: [
           ...withIndexes(this.sessionsTable, [tables.sessions.byPipelineIndex, tables.sessions.byStatusIndex]),
-          ...withIndexes(this.jobHistoryTable, [tables.jobHistory.byPipelineIndex, tables.jobHistory.byStatusIndex]),
+          this.jobHistoryTable.tableArn,
           this.pipelinesTable.tableArn,
         ],
       },

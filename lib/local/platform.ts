@@ -38,7 +38,7 @@ export async function ensurePlatform(runtime: Runtime, options: PlatformOptions 
   const { sessions, jobHistory, pipelines } = tables;
   await Promise.all([
     ensureTable(client, names.sessionsTable, sessions, [sessions.byPipelineIndex, sessions.byStatusIndex]),
-    ensureTable(client, names.jobHistoryTable, jobHistory, [jobHistory.byPipelineIndex, jobHistory.byStatusIndex]),
+    ensureTable(client, names.jobHistoryTable, jobHistory, []),
     ensureTable(client, names.pipelinesTable, pipelines, []),
     ensureTable(client, gatesTableName(), tables.gates, []),
     ensureBucket(client, names.bucket),

@@ -195,8 +195,6 @@ describe('a platform that is deployed elsewhere', () => {
           table('sessions-table', '/index/sessions-by-pipeline-index'),
           table('sessions-table', '/index/sessions-by-status-index'),
           table('job-history-table'),
-          table('job-history-table', '/index/job-history-by-pipeline-index'),
-          table('job-history-table', '/index/job-history-by-status-index'),
           table('pipelines-table'),
         ],
       ),

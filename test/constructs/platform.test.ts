@@ -46,12 +46,8 @@ describe('the tables', () => {
       PlatformJobHistoryTable: {
         ...kept,
         TableName: 'bunsui-job-history',
-        AttributeDefinitions: ['session_id', 'job_timestamp', 'pipeline_id', 'job_status'].map(string),
+        AttributeDefinitions: ['session_id', 'job_timestamp'].map(string),
         KeySchema: keys('session_id', 'job_timestamp'),
-        GlobalSecondaryIndexes: [
-          index('job-history-by-pipeline-index', 'pipeline_id', 'job_timestamp'),
-          index('job-history-by-status-index', 'job_status', 'job_timestamp'),
-        ],
       },
       PlatformPipelinesTable: {
         ...kept,
@@ -218,8 +214,6 @@ describe('grants', () => {
         under('PlatformSessionsTable', '/index/sessions-by-pipeline-index'),
         under('PlatformSessionsTable', '/index/sessions-by-status-index'),
         arn('PlatformJobHistoryTable'),
-        under('PlatformJobHistoryTable', '/index/job-history-by-pipeline-index'),
-        under('PlatformJobHistoryTable', '/index/job-history-by-status-index'),
         arn('PlatformPipelinesTable'),
       ],
     ),

@@ -243,12 +243,7 @@ describe('the platform', () => {
         'sessions-by-pipeline-index: pipeline_id created_at',
         'sessions-by-status-index: status created_at',
       ],
-      [
-        'ACTIVE',
-        'session_id job_timestamp',
-        'job-history-by-pipeline-index: pipeline_id job_timestamp',
-        'job-history-by-status-index: job_status job_timestamp',
-      ],
+      ['ACTIVE', 'session_id job_timestamp'],
       ['ACTIVE', 'pipeline_id version'],
     ]);
     expect((await client.send('s3', 'HEAD', '/bunsui-000000000000-us-east-1')).status).toBe(200);
