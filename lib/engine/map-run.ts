@@ -9,7 +9,8 @@
 import type { ItemReader, Json, MapState } from '../asl/definition.ts';
 import { fitsBytes, payloadOfValue } from '../asl/json.ts';
 import { type ItemFormat, ItemsUnreadable, itemsOfFile } from '../asl/item-formats.ts';
-import { type Fan, type MapRun, speaksJsonPath, stateOf, type Thread } from './execution.ts';
+import { type Fan, joinedOutputs, type MapRun, speaksJsonPath, stateOf, type Thread } from './execution.ts';
+import { failsBySize } from './finish.ts';
 import { filled, itemsOf, mapNumber, numberIn, selectItem } from './map-fields.ts';
 import { note, record, type Turn } from './turn.ts';
 
@@ -93,6 +94,7 @@ export function continueMapRun(turn: Turn, thread: Thread, fan: Fan, run: MapRun
   }
   if (fan.next < fan.inputs.length || fan.running > 0) return;
   record(turn, thread, { type: 'MapRunSucceeded' });
+  if (failsBySize(turn, thread, thread.state, joinedOutputs(fan).text)) return;
   record(turn, thread, { type: 'MapStateSucceeded' });
 }
 

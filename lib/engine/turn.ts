@@ -91,10 +91,14 @@ export async function evaluating(
   } catch (thrown) {
     if (thrown instanceof QueryEvaluationError) recordEvaluationFailure(turn, thread, thrown, named);
     else if (thrown instanceof PathFailure) notePathFailure(turn, thread, thrown, named);
+    // The stack is full: no data may end the engine.
+    else if (thrown instanceof RangeError) notePathFailure(turn, thread, tooDeep, named);
     else throw thrown;
     return false;
   }
 }
+
+const tooDeep = new PathFailure('The data of the state are nested too deeply.');
 
 /** A path that fails has no event of its own. */
 function notePathFailure(turn: Turn, thread: Thread, failed: PathFailure, named: Thread): void {

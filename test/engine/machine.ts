@@ -94,10 +94,11 @@ export async function run(
   input: unknown = {},
   answer: Answer = () => ok(null),
   objects?: ObjectSource,
+  inputText = JSON.stringify(input),
 ): Promise<Run> {
   const definition = definitionOf(machine);
   const made = portsOf(answer, startMs, objects);
-  const handle = startExecution(made.ports, { ...identityOf(definition), input: JSON.stringify(input) });
+  const handle = startExecution(made.ports, { ...identityOf(definition), input: inputText });
   return ended(handle, made);
 }
 

@@ -115,6 +115,14 @@ describe('a map run', () => {
     expect([events.length, JSON.parse(outcome.output ?? '').length]).toStrictEqual([8, 3_000]);
   });
 
+  test('whose children give more than a state may hold fails the Map', async () => {
+    const { outcome, events } = await run(map(call), [1, 2], () => ok('x'.repeat(200_000)));
+    expect([outcome.error, lines(events).slice(4)]).toStrictEqual([
+      'States.DataLimitExceeded',
+      ['5<-4 MapRunSucceeded', '6<-5 MapStateFailed', '7<-6 ExecutionFailed'],
+    ]);
+  });
+
   test('runs within another', async () => {
     const inner = { m2: { Type: 'Map', ItemProcessor: body(pass), End: true } };
     expect((await run(map(inner), [[1, 2], [3]])).outcome.output).toBe('[[1,2],[3]]');

@@ -298,6 +298,24 @@ describe('a path that fails', () => {
     expect(outcome.output).toBe('"States.ReferencePathConflict"');
   });
 
+  test.each([{ InputPath: '$..x' }, { Parameters: { 'a.$': '$' } }])(
+    'or that leads too deep ends the execution, not the engine: %j',
+    async (fields) => {
+      const handle = await run(
+        machine({ a: { Type: 'Pass', ...fields, End: true } }),
+        0,
+        undefined,
+        undefined,
+        `${'['.repeat(100_000)}${']'.repeat(100_000)}`,
+      );
+      expect(handle.outcome).toStrictEqual({
+        status: 'FAILED',
+        error: 'States.Runtime',
+        cause: `${where} The data of the state are nested too deeply.`,
+      });
+    },
+  );
+
   test('in a Catch fails for good', async () => {
     const { outcome } = await run(
       machine({
