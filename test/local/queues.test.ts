@@ -145,6 +145,30 @@ describe('a function', () => {
     });
   });
 
+  it('that dies with the runtime is handed its message again by the next one, once for the crash', async () => {
+    let answering = false;
+    const receiver = await receiverForTest(() => (answering ? { status: 200, body: 'null' } : 'hang'));
+    const stateDir = join(temporaryFolder(), 'state');
+    const first = await ownerProcess(stateDir);
+    const opened = first.opened as Runtime;
+    const QueueUrl = await connect(opened, await registerFunction(opened, telling(receiver.url)));
+    await json(opened, 'SendMessage', { QueueUrl, MessageBody: 'hello' });
+    await receiver.until(1);
+    await first.kill();
+    answering = true;
+    const second = await openForTest({ stateDir });
+    await receiver.until(2);
+    await expect
+      .poll(() => readdirSync(join(second.stateDir, 'sqs', 'q')), { timeout: 20_000 })
+      .toStrictEqual(['queue.json']);
+    const records = receiver.received.map(({ body }) => JSON.parse(body).Records[0]);
+    expect(records.map(({ body, attributes }) => [body, attributes.ApproximateReceiveCount])).toStrictEqual([
+      ['hello', '1'],
+      ['hello', '2'],
+    ]);
+    expect(records[0].messageId).toBe(records[1].messageId);
+  });
+
   it('that hangs holds up its own two messages and no other queue', async () => {
     const silent = await receiverForTest(() => 'hang');
     const fine = await receiverForTest(() => ({ status: 200, body: 'null' }));
