@@ -88,14 +88,7 @@ async function recordExecution(
   });
   const seen = view(live.fold);
   const touched = touchedAttempts(live, seen, fresh);
-  for (const { job, attempt } of touched) {
-    const item = attemptItem(job, attempt, live.session, executionArn);
-    if (live.written.get(item.job_timestamp) === item.job_status) continue;
-    await putLiveAttempt(deps, item);
-    const { session_id, job_id, attempt: number, job_status } = item;
-    written.attempts.push({ session_id, job_id, attempt: number, job_status });
-    live.written.set(item.job_timestamp, item.job_status);
-  }
+  await writeAttempts(deps, live, touched, written);
   if (complete) await writeProgress(deps, live, seen, written);
   await tell(deps, live, seen, touched, fresh);
   live.open = fresh.filter(({ id }) => !live.fold.positions.has(id));
@@ -125,6 +118,28 @@ function touchedAttempts(live: LiveSession, seen: SessionView, events: readonly 
     if (job !== undefined && attempt !== undefined) touched.set(`${job.job} ${attempt.eventId}`, { job, attempt });
   }
   return [...touched.values()];
+}
+
+/** So many at once: a batch may hold hundreds, and each is a write of its own. */
+const writesAtOnce = 8;
+
+async function writeAttempts(
+  deps: LiveDeps,
+  live: LiveSession,
+  touched: readonly Touched[],
+  written: Written,
+): Promise<void> {
+  const news = touched
+    .map(({ job, attempt }) => attemptItem(job, attempt, live.session, live.session.execution_arn ?? ''))
+    .filter((item) => live.written.get(item.job_timestamp) !== item.job_status);
+  for (let from = 0; from < news.length; from += writesAtOnce) {
+    const part = news.slice(from, from + writesAtOnce);
+    await Promise.all(part.map((item) => putLiveAttempt(deps, item)));
+    for (const { session_id, job_id, attempt, job_status, job_timestamp } of part) {
+      written.attempts.push({ session_id, job_id, attempt, job_status });
+      live.written.set(job_timestamp, job_status);
+    }
+  }
 }
 
 async function writeProgress(deps: LiveDeps, live: LiveSession, seen: SessionView, written: Written): Promise<void> {

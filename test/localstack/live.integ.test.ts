@@ -81,14 +81,14 @@ const half = { status: 'running', jobs: '1 of 2', attempts: ['first 1 completed'
 const whole = { status: 'completed', jobs: '2 of 2', attempts: ['first 1 completed', 'second 1 completed'] };
 
 describe('the books of a deployed platform', () => {
-  it('tell how far a session is while it runs, and each attempt once when it has ended', async () => {
+  it.concurrent('tell how far a session is while it runs, and each attempt once when it has ended', async () => {
     const { session_id: session } = await start({ seconds: 8 });
     await expect.poll(() => stateOf(session), { timeout: 30_000 }).toStrictEqual(half);
     await come(session, 'completed');
     expect(await stateOf(session)).toStrictEqual(whole);
   });
 
-  it('have an execution that Step Functions itself has started, while it runs', async () => {
+  it.concurrent('have an execution that Step Functions itself has started, while it runs', async () => {
     const { executionArn = '', startDate = new Date(0) } = await sfn.send(
       new StartExecutionCommand({ stateMachineArn, input: '{"seconds":8,"fail":false}' }),
     );
