@@ -39,8 +39,13 @@ function appFile(): string {
   return fileURLToPath(new URL(`../../bin/deploy-app.${ending}`, import.meta.url));
 }
 
-/** The app prints one of our errors as a line of JSON. */
+/** What CDK makes of an error while it bundles: text, which holds ours. */
+const unbundled = /PipelineError: (the handler of operation .* cannot be bundled: .*)$/;
+
+/** The app prints one of our errors as a line of JSON; CDK puts what bundling threw into a text of its own. */
 function ownError(lines: readonly string[]): BunsuiError | undefined {
+  const [, bundling] = lines.map((one) => unbundled.exec(one)).find((match) => match !== null) ?? [];
+  if (bundling !== undefined) return new BunsuiError('PipelineError', 'BS4004', bundling);
   const line = lines.findLast((one) => one.startsWith('{"bunsuiError":'));
   if (line === undefined) return undefined;
   const { bunsuiError } = JSON.parse(line) as {
@@ -72,7 +77,16 @@ export async function synthesise(context: CommandContext, spec: Omit<DeployAppSp
   // Places of source files are recorded relative to where the app runs.
   const ended = await runNode([appFile(), file], { cwd: deployment.folder, env: awsEnvironment(context, {}) });
   if (ended.status !== 0 || !existsSync(join(folder, 'manifest.json'))) {
-    const message = `the templates could not be made:\n${lastWords(ended)}`;
+    // CDK heads an error with its name, and ends it with the place in its own code.
+    const begin = Math.max(
+      0,
+      ended.lines.findLastIndex((line) => line.startsWith('«')),
+    );
+    const said = {
+      ...ended,
+      lines: ended.lines.slice(begin).filter((line) => !/^\s+(at |\.\.\.)|^Node\.js v/.test(line)),
+    };
+    const message = `the templates could not be made:\n${lastWords(said)}`;
     throw ownError(ended.lines) ?? new BunsuiError('ConfigError', 'BS2005', message);
   }
   return { folder, stacks: await stacksOf(folder) };

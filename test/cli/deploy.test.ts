@@ -1,5 +1,5 @@
 /** `bunsui deploy` and what belongs to it, with the app of CDK as it is; CDK's command line and CloudFormation stand in. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -161,6 +161,22 @@ describe('deploy', () => {
     ]);
   });
 });
+
+it('deploy names what only its bundles show', async () => {
+  writeFileSync(join(folder, 'broken.ts'), 'export const handler = (;');
+  const own = [
+    `import { lambda, pipeline } from 'bunsui';`,
+    `import * as z from '${import.meta.resolve('zod')}';`,
+    `const op = lambda('op', { entry: './broken.ts', input: z.object({}), output: z.object({}) });`,
+    `export default pipeline('own', { input: z.object({}) }, (p) => { p.job('op', op, {}); });`,
+  ];
+  writeFileSync(join(folder, 'own.mjs'), own.join('\n'));
+  const { code, err } = await bunsui('deploy', 'own.mjs', '--platform', 'acme', '--yes');
+  expect([code, err.split('\n').at(-2)]).toStrictEqual([
+    3,
+    expect.stringMatching(/^error\[BS4004\]: the handler of operation op cannot be bundled: .*broken\.ts:1:25/),
+  ]);
+}, 120_000);
 
 describe('stack', () => {
   const template = (policy: string) =>
