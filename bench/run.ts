@@ -13,6 +13,7 @@ const benches: {
   start: { file: 'start.ts', what: 'from exec to the first job, and to the end of --help' },
   lambdas: { file: 'lambdas.ts', what: "size of bunsui's own functions, and the time to import them" },
   synth: { file: 'synth.ts', what: 'cdk synth of a thousand jobs, beside the same machine written by hand' },
+  cost: { file: 'cost.ts', what: 'what a platform costs, idle and at work, by the price list' },
   wrapper: { file: 'wrapper.ts', what: "what the wrapper adds to an author's function" },
   dags: {
     file: 'dags.ts',
