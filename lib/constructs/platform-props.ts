@@ -26,7 +26,8 @@ export interface PlatformProps extends NetworkPlace {
    */
   readonly generatedNames?: boolean;
   /**
-   * One key for tables, bucket, topic, queues, log groups and functions' environments.
+   * One key for tables, bucket, topic, queues, log groups and functions' environments. The policy of a key that CDK makes
+   * is completed; that of an imported one must let this account's CloudWatch Logs, EventBridge and SNS use it.
    *
    * @default - keys of the services
    */
