@@ -10,6 +10,7 @@ import {
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { DeleteObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { GetScheduleCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
+import { DescribeExecutionCommand, PublishStateMachineVersionCommand, SFNClient } from '@aws-sdk/client-sfn';
 import { DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { SessionItem } from '../../lib/sessions/items.ts';
@@ -161,6 +162,26 @@ describe('a schedule', () => {
     expect([filled.code, filled.lines.at(-1)]).toStrictEqual([
       0,
       { v: 1, type: 'backfill.ended', due: 2, completed: 2, not_completed: 0, existed: 1 },
+    ]);
+  });
+});
+
+describe('a published machine', () => {
+  it('is started in the version that was published, and its executions are known as before', async () => {
+    const sfn = new SFNClient(config);
+    const stateMachineArn = `arn:aws:states:${target.region}:${target.accountId}:stateMachine:firings-after`;
+    // As CloudFormation does on AWS.
+    const { stateMachineVersionArn } = await sfn.send(new PublishStateMachineVersionCommand({ stateMachineArn }));
+    const { Target } = await new SchedulerClient(config).send(
+      new GetScheduleCommand({ GroupName: 'firings', Name: 'collect.daily' }),
+    );
+    const Payload = JSON.stringify({ pipeline: 'after', input: { what: 'published' } });
+    await lambda.send(new InvokeCommand({ FunctionName: Target?.Arn ?? '', Payload }));
+    const { execution_arn: executionArn = '' } = (await sessionFor('published', 'after')) ?? {};
+    const execution = await sfn.send(new DescribeExecutionCommand({ executionArn }));
+    expect([execution.stateMachineArn, execution.stateMachineVersionArn]).toStrictEqual([
+      stateMachineArn,
+      stateMachineVersionArn,
     ]);
   });
 });
