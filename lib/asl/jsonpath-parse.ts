@@ -1,6 +1,7 @@
 /** The syntax of JSONPath: text in, steps out. */
-import type { Comparison, Filter, Operand } from './jsonpath-filter.ts';
+
 import type { PathFunction, Step } from './jsonpath.ts';
+import type { Comparison, Filter, Operand } from './jsonpath-filter.ts';
 
 interface Parsed {
   readonly root: string;

@@ -6,8 +6,8 @@
  * @see https://docs.aws.amazon.com/step-functions/latest/apireference/API_ValidateStateMachineDefinition.html
  */
 import type { Definition, StateType } from './definition.ts';
-import { type Check, type Fields, isObject, type Report, walkFields } from './validate-fields.ts';
 import { parseResource } from './resources.ts';
+import { type Check, type Fields, isObject, type Report, walkFields } from './validate-fields.ts';
 import { checkExclusions, pathStateFields } from './validate-paths.ts';
 import { checkEnding, stateFields } from './validate-states.ts';
 

@@ -1,6 +1,6 @@
 /** The part of the fold that makes, ends and removes threads: the children of a Parallel or Map. */
 import type { Json, Scope } from '../asl/definition.ts';
-import { payloadOfText, type Payload } from '../asl/json.ts';
+import { type Payload, payloadOfText } from '../asl/json.ts';
 import {
   bodyOf,
   type ChildExecution,

@@ -3,9 +3,10 @@
  * record and the definition, evaluates no expression and asks no clock, so that folding a journal again after a crash
  * gives the execution as it was.
  */
+
+import type { Json } from '../asl/definition.ts';
 import type { HistoryEvent, HistoryEventOf } from '../asl/history.ts';
 import { payloadOfText } from '../asl/json.ts';
-import type { Json } from '../asl/definition.ts';
 import {
   childOf,
   damagedJournal,
@@ -15,6 +16,7 @@ import {
   stateOf,
   type Thread,
 } from './execution.ts';
+import { beating, fail, failAt, failureOf, schedule, succeed, timeoutOf } from './fold-tasks.ts';
 import {
   addThread,
   endChild,
@@ -29,7 +31,6 @@ import {
   startMap,
   startParallel,
 } from './fold-threads.ts';
-import { beating, fail, failAt, failureOf, schedule, succeed, timeoutOf } from './fold-tasks.ts';
 import type { JournalRecord } from './ports.ts';
 import { asPrivateRecord, type PrivateRecord } from './records.ts';
 

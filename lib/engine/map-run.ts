@@ -7,8 +7,8 @@
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html
  */
 import type { ItemReader, Json, MapState } from '../asl/definition.ts';
-import { fitsBytes, payloadOfValue } from '../asl/json.ts';
 import { type ItemFormat, ItemsUnreadable, itemsOfFile } from '../asl/item-formats.ts';
+import { fitsBytes, payloadOfValue } from '../asl/json.ts';
 import { type Fan, joinedOutputs, type MapRun, speaksJsonPath, stateOf, type Thread } from './execution.ts';
 import { failsBySize } from './finish.ts';
 import { filled, itemsOf, mapNumber, numberIn, selectItem } from './map-fields.ts';

@@ -2,7 +2,7 @@
  * The private records of the journal: what a history does not hold and a resumed execution needs. They stand before
  * the event they belong to, so that a journal cut between the two decides again and contradicts nothing.
  */
-import type { Json, JournalRecord } from './ports.ts';
+import type { JournalRecord, Json } from './ports.ts';
 
 export type PrivateRecord = { readonly kind: 'private'; readonly thread: string } & PrivateFields;
 

@@ -23,7 +23,7 @@ import {
 import { applyRecord } from './fold.ts';
 import type { EnginePorts, JournalRecord } from './ports.ts';
 import { isRunnable, step } from './step.ts';
-import { limitedFailure, recordProgress, recordTaskOutcome, startsAnew, recordTaskStarted } from './task.ts';
+import { limitedFailure, recordProgress, recordTaskOutcome, recordTaskStarted, startsAnew } from './task.ts';
 import { historyFull, place, type Turn } from './turn.ts';
 
 /** A running (or ended) execution. */

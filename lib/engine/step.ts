@@ -21,8 +21,8 @@ import { dataOf } from './data-flow.ts';
 import { speaksJsonPath, stateOf, type Thread } from './execution.ts';
 import { handleFailure } from './failure.ts';
 import { canContinue, continueFan, iterationInput, startMap, startParallel } from './fan-out.ts';
-import { openMapRun, readMapRun } from './map-run.ts';
 import { type Ending, failsBySize, finish } from './finish.ts';
+import { openMapRun, readMapRun } from './map-run.ts';
 import { isActivity, recordTaskStarted, recordTaskTimedOut, scheduleTask } from './task.ts';
 import { evaluating, note, record, type Turn, whereIn } from './turn.ts';
 

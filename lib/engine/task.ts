@@ -6,9 +6,9 @@ import { evaluateTemplate, evaluateTyped, QueryEvaluationError } from '../asl/js
 import { fillTemplate, PathFailure, selectPath } from '../asl/payload-template.ts';
 import { bindingsFor } from './bindings.ts';
 import { dataOf, parametersOf } from './data-flow.ts';
+import type { TaskNews } from './effects.ts';
 import { type Execution, retryCount, speaksJsonPath, stateOf, type TaskInFlight, type Thread } from './execution.ts';
 import { oversizeCause } from './finish.ts';
-import type { TaskNews } from './effects.ts';
 import type { TaskOutcome, TaskRequest } from './ports.ts';
 import { note, record, type Turn } from './turn.ts';
 

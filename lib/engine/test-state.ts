@@ -7,7 +7,7 @@
 import type { Json, MapState, State } from '../asl/definition.ts';
 import { type Payload, payloadOfValue } from '../asl/json.ts';
 import { PathFailure } from '../asl/payload-template.ts';
-import { endingParts, effectiveInput, parametersOf } from './data-flow.ts';
+import { effectiveInput, endingParts, parametersOf } from './data-flow.ts';
 import {
   type Execution,
   type Failure,

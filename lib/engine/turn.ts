@@ -4,7 +4,7 @@ import { type EvaluationSources, QueryEvaluationError } from '../asl/jsonata.ts'
 import { PathFailure } from '../asl/payload-template.ts';
 import { childOf, type Execution, type Thread } from './execution.ts';
 import { applyRecord } from './fold.ts';
-import type { Json, JournalRecord, ObjectSource } from './ports.ts';
+import type { JournalRecord, Json, ObjectSource } from './ports.ts';
 import type { PrivateBody } from './records.ts';
 
 /**
