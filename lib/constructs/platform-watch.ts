@@ -12,7 +12,7 @@ import {
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
-import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
@@ -49,7 +49,8 @@ function depth(queue: Queue): IMetric {
 function alarmRules(parts: WatchedParts): readonly (readonly [id: string, rule: AlarmRule])[] {
   const { prefix, functions, channelQueues } = parts;
   const errors = overFunctions(functions, (one) => one.metricErrors({ period }), 'errors');
-  const throttles = overFunctions(functions, (one) => one.metricThrottles({ period }), 'throttles');
+  // Of the whole account: its functions share what there is, and one metric costs a sixth of six.
+  const throttles = LambdaFunction.metricAllThrottles({ period });
   return [
     [
       'DeadLetters',
@@ -62,7 +63,12 @@ function alarmRules(parts: WatchedParts): readonly (readonly [id: string, rule: 
     ['Errors', { metric: errors, threshold: 1, periods: 3, says: 'functions keep failing: see their logs' }],
     [
       'Throttles',
-      { metric: throttles, threshold: 1, periods: 3, says: 'functions want more concurrency than there is' },
+      {
+        metric: throttles,
+        threshold: 1,
+        periods: 3,
+        says: 'functions of this account want more concurrency than there is',
+      },
     ],
     [
       'Reconciler',

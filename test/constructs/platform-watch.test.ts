@@ -58,7 +58,7 @@ const depth = (id: string) =>
     'Maximum',
   );
 
-function overFunctions(metricName: string, label: string) {
+function errorsOfFunctions() {
   const all = Object.entries(functions);
   return {
     EvaluationPeriods: 3,
@@ -66,7 +66,7 @@ function overFunctions(metricName: string, label: string) {
       {
         Expression: all.map((_, index) => `FILL(m${index}, 0)`).join(' + '),
         Id: 'expr_1',
-        Label: label,
+        Label: 'errors',
         ReturnData: true,
       },
       ...all.map(([name, id], index) => ({
@@ -75,7 +75,7 @@ function overFunctions(metricName: string, label: string) {
         MetricStat: {
           Metric: {
             Dimensions: [{ Name: 'FunctionName', Value: { Ref: `Platform${id}Function` } }],
-            MetricName: metricName,
+            MetricName: 'Errors',
             Namespace: 'AWS/Lambda',
           },
           Period: minutes * 60,
@@ -95,11 +95,14 @@ describe('alarms', () => {
         'events could not be handled: see the dead letters and the logs of the functions; sessions are put right by the reconciler',
         depth('PlatformDeadLetters'),
       ),
-      PlatformAlarmsErrors: alarm('functions keep failing: see their logs', overFunctions('Errors', 'errors')),
-      PlatformAlarmsThrottles: alarm(
-        'functions want more concurrency than there is',
-        overFunctions('Throttles', 'throttles'),
-      ),
+      PlatformAlarmsErrors: alarm('functions keep failing: see their logs', errorsOfFunctions()),
+      PlatformAlarmsThrottles: alarm('functions of this account want more concurrency than there is', {
+        EvaluationPeriods: 3,
+        MetricName: 'Throttles',
+        Namespace: 'AWS/Lambda',
+        Period: minutes * 60,
+        Statistic: 'Sum',
+      }),
       PlatformAlarmsReconciler: alarm(
         'the reconciler does not run: what events do not tell stays unknown; see the rule that runs every minute',
         {
