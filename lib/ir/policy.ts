@@ -1,7 +1,8 @@
 /** What of a pipeline its starts and its notices need, apart from what runs. */
 import type { NotifyIr, OverlapPolicy, PipelineIr, ScheduleIr, TriggerIr } from './nodes.ts';
 
-type Unplaced<T> = T extends unknown ? Omit<T, 'source'> : never;
+/** A part of a pipeline without its place in a file. */
+export type Unplaced<T> = T extends unknown ? Omit<T, 'source'> : never;
 
 /** JSON text of this stands in the record of a deployed version (`PipelineItem.policy`). Without places in files. */
 export interface PipelinePolicy {

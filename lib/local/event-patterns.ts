@@ -5,11 +5,10 @@
  * @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
  */
 import type { TriggerIr } from '../ir/nodes.ts';
+import type { Unplaced } from '../ir/policy.ts';
 import type { Json } from '../ir/expressions.ts';
 
 export type JsonObject = { readonly [field: string]: Json };
-type Unplaced<T> = T extends unknown ? Omit<T, 'source'> : never;
-
 function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Json } from '../ir/expressions.ts';
 import type { ScheduleIr, TriggerIr } from '../ir/nodes.ts';
+import type { Unplaced } from '../ir/policy.ts';
 import { fitsTrigger, type JsonObject, unservedOperator } from './event-patterns.ts';
 import type { FunctionPool } from './function-pool.ts';
 import type { Service } from './http.ts';
@@ -13,8 +14,6 @@ import type { RuntimeLog } from './runtime-log.ts';
 import { type ScheduleLoop, startScheduleLoop } from './schedule-loop.ts';
 import { openScheduleStore, type StoredSchedule } from './schedule-store.ts';
 import { functionOf, scheduleArn, schedulerService, updated } from './scheduler.ts';
-
-type Unplaced<T> = T extends unknown ? Omit<T, 'source'> : never;
 
 /** What a pipeline starts by. */
 export interface PipelineFirings {

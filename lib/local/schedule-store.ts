@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import type { TriggerIr } from '../ir/nodes.ts';
+import type { Unplaced } from '../ir/policy.ts';
 import type { Timing } from '../schedules/schedule.ts';
 import { parseStored, readIfThere, writeFileAtomic } from './durable-files.ts';
 
@@ -34,8 +35,6 @@ export interface StoredSchedule extends Timing {
   /** Whose it is, and whether its definition has it enabled: deploying the same again leaves an operator's word. */
   readonly owner?: { readonly pipeline: string; readonly schedule: string; readonly enabled: boolean };
 }
-
-type Unplaced<T> = T extends unknown ? Omit<T, 'source'> : never;
 
 /** A trigger of a pipeline. */
 export interface StoredTrigger {

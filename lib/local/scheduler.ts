@@ -62,21 +62,21 @@ const operations: { readonly [route: string]: (call: Call) => Promise<object> } 
       }
       return { ...before, schedules: [...before.schedules, schedule] };
     });
-    return { ScheduleArn: arnOf(place, schedule) };
+    return { ScheduleArn: scheduleArn(place, schedule) };
   },
 
   async 'PUT schedules/*'({ store, place, request, name }) {
     const schedule = readSchedule(name, readJson(request.body), wholeSecond());
     requireSchedule(store, schedule);
     await store.change((before) => withSchedule(before, schedule, (old) => updated(old, schedule)));
-    return { ScheduleArn: arnOf(place, schedule) };
+    return { ScheduleArn: scheduleArn(place, schedule) };
   },
 
   async 'GET schedules/*'({ store, place, request, name }) {
     const schedule = requireSchedule(store, { name, group: groupOf(request) });
     const { group, expression, timezone, description, start, end, flexibleWindowMinutes: window, target } = schedule;
     return {
-      Arn: arnOf(place, schedule),
+      Arn: scheduleArn(place, schedule),
       GroupName: group,
       Name: name,
       ScheduleExpression: expression,
@@ -114,7 +114,7 @@ const operations: { readonly [route: string]: (call: Call) => Promise<object> } 
       .filter((one) => one.name.startsWith(prefix))
       .filter((one) => state === undefined || one.enabled === (state === 'ENABLED'))
       .map((one) => ({
-        Arn: arnOf(place, one),
+        Arn: scheduleArn(place, one),
         Name: one.name,
         GroupName: one.group,
         State: one.enabled ? 'ENABLED' : 'DISABLED',
@@ -191,12 +191,13 @@ function requireSchedule(store: ScheduleStore, wanted: Pick<StoredSchedule, 'gro
   throw new AwsFault('ResourceNotFoundException', `Schedule ${wanted.name} does not exist.`, 404);
 }
 
-function arnOf({ region, accountId }: Place, { group, name }: Pick<StoredSchedule, 'group' | 'name'>): string {
+/** The ARN of a schedule. */
+export function scheduleArn(
+  { region, accountId }: Place,
+  { group, name }: Pick<StoredSchedule, 'group' | 'name'>,
+): string {
   return `arn:aws:scheduler:${region}:${accountId}:schedule/${group}/${name}`;
 }
-
-/** The ARN of a schedule, as a firing tells it. */
-export const scheduleArn = arnOf;
 
 function groupArn({ region, accountId }: Place, name: string): string {
   return `arn:aws:scheduler:${region}:${accountId}:schedule-group/${name}`;

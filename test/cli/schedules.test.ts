@@ -18,8 +18,8 @@ interface Line {
 }
 
 /** `schedule start` in a process of its own, whose lines can be awaited. */
-function foreground(args: readonly string[]) {
-  const child = spawn(process.execPath, [program, 'schedule', 'start', ...args, '--json', ...here], {
+function foreground(args: readonly string[], place: readonly string[] = here) {
+  const child = spawn(process.execPath, [program, 'schedule', 'start', ...args, '--json', ...place], {
     cwd,
     env: plainEnvironment(),
   });
@@ -212,6 +212,24 @@ describe('a pipeline that never runs twice at once', { timeout: 60_000 }, () => 
     const [second, first] = await both('queued.ts');
     expect([first.code, second.code, typesOf(second.out).at(-1)]).toStrictEqual([0, 0, 'session.ended']);
     expect(second.err).toMatch(/^session \w{26} waits until no other session of its pipeline runs$/m);
+  });
+
+  it('goes on with what was interrupted before it fires', async () => {
+    const bare = ['--state-dir', join(folder, 'interrupted')];
+    const child = spawn(process.execPath, [program, 'run', 'queued.ts', '-p', 'ms=2000', '--json', ...bare], {
+      cwd,
+      env: plainEnvironment(),
+    });
+    await new Promise<void>((resolve) => {
+      child.stdout.on('data', (text: Buffer) => {
+        if (text.toString().includes('job.started')) resolve();
+      });
+    });
+    child.kill('SIGKILL');
+    const next = foreground(['queued.ts'], bare);
+    const { session } = await next.line(({ type }) => type === 'session.resumed');
+    expect(await next.line(({ type }) => type === 'session.ended')).toMatchObject({ session, status: 'completed' });
+    expect(await next.end('SIGINT')).toBe(130);
   });
 
   it('or drops it, and says so', async () => {

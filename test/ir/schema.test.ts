@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { Ajv } from 'ajv';
 import { createGenerator } from 'ts-json-schema-generator';
 import { describe, expect, it } from 'vitest';
+import bell from '../cli/bell/bell.ts';
+import queued from '../cli/bell/queued.ts';
 import { rows } from '../fixtures/pipelines.ts';
 
 /** The IR's JSON Schema is made from its types. `npm run golden:update` writes it anew. */
@@ -30,6 +32,14 @@ describe('the schema of the IR', () => {
     ),
   )('accepts %s', (_id, { ir }) => {
     expect(validate(JSON.parse(JSON.stringify(ir))), JSON.stringify(validate.errors)).toBe(true);
+  });
+
+  it('accepts schedules, triggers and policies', () => {
+    for (const { ir } of [bell, queued]) {
+      expect(validate(JSON.parse(JSON.stringify(ir))), JSON.stringify(validate.errors)).toBe(true);
+    }
+    const { schedules, ...ir } = JSON.parse(JSON.stringify(bell.ir));
+    expect(validate({ ...ir, schedules: [{ ...schedules[0], catchUp: 'some' }] })).toBe(false);
   });
 
   it('refuses a node of a kind that is not known, and a field too many', () => {

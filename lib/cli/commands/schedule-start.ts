@@ -7,6 +7,7 @@ import type { PipelineArtifact } from '../../ir/artifact.ts';
 import { fired, notFired } from '../../local/firings.ts';
 import type { RuntimeLog } from '../../local/runtime-log.ts';
 import { nextDueTimes } from '../../schedules/schedule.ts';
+import { sweepTurns } from '../../sessions/overlap.ts';
 import { isTerminal } from '../../sessions/status.ts';
 import { getSession } from '../../sessions/store.ts';
 import { loadCompiled } from '../checked-pipeline.ts';
@@ -54,6 +55,7 @@ export async function startSchedules(
   try {
     for (const artifact of artifacts) await deploy(platform, artifact);
     await sayWhatComes(work, platform, artifacts);
+    await goOn(work, platform);
     platform.runtime.startFiring();
     await tellEnds(work, platform);
     const code = await interruption.asked;
@@ -160,6 +162,23 @@ async function sayWhatComes(
     for (const trigger of pipeline.triggers ?? []) err.write(`${pipeline.id}.${trigger.id}  waits for events\n`);
   }
   err.write('Ctrl-C ends it\n');
+}
+
+/**
+ * Goes on with what an earlier process left unfinished, as a deployed platform's reconciler does: where a pipeline never
+ * runs twice at once, what was interrupted would hold up every firing to come.
+ */
+async function goOn({ context, options, open }: Foreground, platform: LocalPlatform): Promise<void> {
+  const { out, err } = context.terminal;
+  for (const executionArn of await platform.runtime.resumeExecutions()) {
+    const [pipeline = '', name = ''] = executionArn.split(':').slice(-2);
+    const session = /^session-(\w{26})-\d+$/.exec(name)?.[1];
+    if (session === undefined) continue;
+    open.set(session, pipeline);
+    if (options.json) out.write(jsonLine('session.resumed', { at: isoTime(Date.now()), session, pipeline }));
+    else err.write(`session ${session} of ${pipeline} was interrupted and goes on\n`);
+  }
+  await sweepTurns({ ...(await platform.clients()), now: Date.now });
 }
 
 /** Says how sessions have ended, until it is to stop. */
