@@ -5,7 +5,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, inject } from 'vitest';
+import { inject, vi } from 'vitest';
 import { clientEnvironment } from '../../localstack/server.ts';
 import { allowedTypes } from './allowed-types.ts';
 
@@ -76,7 +76,8 @@ export async function bootstrapOnce(bootstrap: () => Promise<void>): Promise<voi
     await writeFile(join(place, 'done'), '');
     return;
   }
-  await expect.poll(() => existsSync(join(place, 'done')), { timeout: 60_000, interval: 100 }).toBe(true);
+  // Vitest's own polling is for tests, and this runs before them.
+  await vi.waitUntil(() => existsSync(join(place, 'done')), { timeout: 120_000, interval: 100 });
 }
 
 interface Ended {
