@@ -187,7 +187,8 @@ describe('the state machine', () => {
 
   it.each(rows)('of fixture $name may call what its definition calls, and nothing else', ({ pipeline: definition }) => {
     const stack = new Stack(newApp({ 'aws:cdk:bundling-stacks': [] }), 'Test');
-    const platform = new Platform(stack, 'Platform');
+    // One that is deployed elsewhere: it makes nothing, so that the rows take little time.
+    const platform = Platform.fromAttributes(stack, 'Platform');
     const pipeline = new Pipeline(stack, 'Row', { platform, definition });
     const resources = resourcesOf(stack);
     const called = new Set(JSON.stringify(pipeline.artifact.definition).match(/(?<=\$\{operation:)[^}]+/g));
