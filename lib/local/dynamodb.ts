@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Json } from '../engine/ports.ts';
 import { BunsuiError } from '../errors.ts';
-import { type AwsAnswer, AwsFault, jsonAnswer } from './aws-fault.ts';
+import { AwsFault, jsonAnswer } from './aws-fault.ts';
 import { errnoOf, makeFolder, storageError } from './durable-files.ts';
 import { type JsonInput, readJson } from './json-input.ts';
 import type { Service } from './http.ts';

@@ -258,10 +258,9 @@ const operations: Readonly<Record<string, Operation>> = {
     return {};
   },
 
-  // No state served here has a heartbeat that could be missed.
   async SendTaskHeartbeat({ tokens }, input) {
     refuseOthers(input, ['taskToken']);
-    tokens.requireWaiting(requiredString(input, 'taskToken'));
+    tokens.beat(requiredString(input, 'taskToken'));
     return {};
   },
 

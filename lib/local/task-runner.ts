@@ -57,7 +57,8 @@ export function localTaskRunner(reach: Reach): TaskRunner {
       if (token === undefined) return call(task, signal);
       // Before the call: what it makes happen may use the token at once.
       const waiting = new AbortController();
-      const ended = reach.tokens.wait(token, AbortSignal.any([signal, waiting.signal]));
+      const stop = AbortSignal.any([signal, waiting.signal]);
+      const ended = reach.tokens.wait(token, stop, () => progress.heartbeat());
       // What a process that has ended had submitted is not called again; but a gate may have opened unseen.
       if (task.submitted === true && !task.resource.includes(':dynamodb:')) return ended;
       const answer = await call({ ...task, resource: task.resource.replace(/\.waitForTaskToken$/, '') }, signal);

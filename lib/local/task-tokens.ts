@@ -7,33 +7,39 @@ import { AwsFault } from './aws-fault.ts';
 
 export interface TaskTokens {
   /** Settles when somebody ends the task; never when `signal` is aborted before. */
-  wait(token: string, signal: AbortSignal): Promise<TaskOutcome>;
+  wait(token: string, signal: AbortSignal, heartbeat: () => void): Promise<TaskOutcome>;
   /** @throws {AwsFault} TaskTimedOut when no task waits for this token (any more) */
   end(token: string, outcome: TaskOutcome): void;
   /** @throws {AwsFault} TaskTimedOut, as `end` */
-  requireWaiting(token: string): void;
+  beat(token: string): void;
+}
+
+interface Waiting {
+  readonly settle: (outcome: TaskOutcome) => void;
+  readonly heartbeat: () => void;
 }
 
 export function taskTokens(): TaskTokens {
-  const waiting = new Map<string, (outcome: TaskOutcome) => void>();
-  const find = (token: string) => {
-    const settle = waiting.get(token);
-    if (settle === undefined) throw new AwsFault('TaskTimedOut', 'Task Timed Out: no task waits for this token');
-    return settle;
+  const waiting = new Map<string, Waiting>();
+  const find = (token: string): Waiting => {
+    const found = waiting.get(token);
+    if (found === undefined) throw new AwsFault('TaskTimedOut', 'Task Timed Out: no task waits for this token');
+    return found;
   };
   return {
-    wait: (token, signal) =>
+    wait: (token, signal, heartbeat) =>
       new Promise((settle) => {
-        waiting.set(token, settle);
-        const forget = () => waiting.get(token) === settle && waiting.delete(token);
+        const own: Waiting = { settle, heartbeat };
+        waiting.set(token, own);
+        const forget = () => waiting.get(token) === own && waiting.delete(token);
         signal.addEventListener('abort', forget, { once: true });
       }),
     end(token, outcome) {
-      const settle = find(token);
+      const { settle } = find(token);
       waiting.delete(token);
       settle(outcome);
     },
-    requireWaiting: (token) => void find(token),
+    beat: (token) => find(token).heartbeat(),
   };
 }
 

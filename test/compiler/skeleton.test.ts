@@ -236,7 +236,7 @@ describe('a compiled graph', () => {
         for (const [id, parents] of dependencies)
           expect(started.get(id)).toBe(Math.max(0, ...[...parents].map((parent) => ended.get(parent) ?? Number.NaN)));
       }),
-      { numRuns: 150 },
+      { numRuns: 1_000 },
     );
   });
 
