@@ -54,8 +54,9 @@ export function addDeployCommands(program: Command, context: CommandContext, run
     program
       .command('bootstrap')
       .description('Prepares an account and region for deployments: the bucket and roles that CDK deploys with. Once.')
-      .option('--stage <name>', 'the stage in bunsui.json that says where'),
-  ).action((options: WhereOptions & { readonly stage?: string }) =>
+      .option('--stage <name>', 'the stage in bunsui.json that says where')
+      .addOption(jsonOption('print that it is ready as a JSON line')),
+  ).action((options: WhereOptions & { readonly stage?: string; readonly json?: true }) =>
     run(async () => (await import('./commands/bootstrap.ts')).bootstrapCommand(context, options)),
   );
   const stack = program.command('stack').description('Lists and destroys what "bunsui deploy" has deployed.');

@@ -4,6 +4,9 @@ import { notifyPages } from './notify-commands.ts';
 import { schedulePages } from './schedule-commands.ts';
 
 const sessionNote = 'SESSION is an id, its beginning or end as long as only one session has it, or "latest".';
+const platformNote =
+  'On this machine, unless --platform NAME or BUNSUI_PLATFORM names a platform on AWS. Credentials and region are found ' +
+  'as the AWS CLI finds them, where --profile and --region do not say.';
 const runNote =
   'Exit codes: 0 completed, 1 failed, 2 usage, 3 invalid definition or input, 5 no such file, 6 key used with another ' +
   'input, 7 runtime failure, 130 and 143 interrupted (the session can be resumed).';
@@ -30,12 +33,14 @@ export const pages: { readonly [command: string]: HelpPage } = {
     examples: [
       ['bunsui session list', 'what has run'],
       ['bunsui session show latest', 'the newest session, job by job'],
+      ['bunsui session list --platform bunsuidev', 'what has run on AWS'],
     ],
-    notes: [sessionNote],
+    notes: [sessionNote, platformNote],
   },
   'session list': {
     examples: [
       ['bunsui session list --status failed', 'what went wrong lately'],
+      ['bunsui session list --platform bunsuidev --region eu-west-1', 'on AWS'],
       ['bunsui session list --pipeline flights --limit 5', 'the last five sessions of a pipeline'],
       ['bunsui session list --json | jq -r .session_id', 'ids for a script'],
     ],

@@ -255,6 +255,8 @@ it('bootstrap prepares an account', async () => {
   expect([code, out, asked()]).toStrictEqual([
     0,
     'this account and region are ready. Now: bunsui deploy\n',
-    [expect.stringMatching(/^bootstrap --app$/)],
+    ['bootstrap --app'],
   ]);
+  const json = await bunsui('bootstrap', '--json');
+  expect([linesOf(json.out)[0]?.type, json.err]).toStrictEqual(['bootstrapped', '']);
 });

@@ -3,12 +3,14 @@ import { findCdk, runCdk } from '../cdk.ts';
 import type { CommandContext } from '../context.ts';
 import { deploymentOf } from '../deployment.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { isoTime, jsonLine } from '../json-lines.ts';
 import { usualPlatform } from '../platform-target.ts';
 import { readProjectFile } from '../project-file.ts';
 import type { StackTarget } from '../stacks.ts';
 
 export interface BootstrapOptions extends StackTarget {
   readonly stage?: string;
+  readonly json?: true;
 }
 
 export async function bootstrapCommand(context: CommandContext, options: BootstrapOptions): Promise<number> {
@@ -19,14 +21,15 @@ export async function bootstrapCommand(context: CommandContext, options: Bootstr
     { ...request, ...(options.stage === undefined ? {} : { stage: options.stage }) },
     await readProjectFile(context.cwd),
   );
-  const { stage: _stage, ...typed } = options;
+  const { stage: _stage, json, ...typed } = options;
   const target = { ...where, ...typed };
   const { synthesise } = await import('../assembly.ts');
   // CDK takes account and region from the stacks of an app: any stack does, whatever is deployed later.
   const empty = { ...deployment, files: [], prefix: 'bootstrap' };
   const assembly = await synthesise(context, { deployment: empty, withPlatform: false, emptyStacks: ['bootstrap'] });
-  err.write(`${err.palette.dim('making the bucket and roles that CDK deploys with')}\n`);
+  if (!json) err.write(`${err.palette.dim('making the bucket and roles that CDK deploys with')}\n`);
   await runCdk(context, { cdk, assembly: assembly.folder, target, args: ['bootstrap'] });
-  out.write(`this account and region are ready. Now: ${context.commandName} deploy\n`);
+  if (json) out.write(jsonLine('bootstrapped', { at: isoTime(Date.now()) }));
+  else out.write(`this account and region are ready. Now: ${context.commandName} deploy\n`);
   return exitCodes.ok;
 }
