@@ -3,26 +3,19 @@
  * refs and constants. Out: the pipeline as data (`ir`) and every mistake found (`diagnostics`).
  */
 import type * as z from 'zod';
-import type { Diagnostic, ErrorCode, SourcePosition } from '../errors.ts';
+import type { Diagnostic, SourcePosition } from '../errors.ts';
 import { checkPipeline } from '../ir/check.ts';
 import type { Expression } from '../ir/expressions.ts';
 import { freeze } from '../ir/freeze.ts';
-import {
-  type FiringInput,
-  irVersion,
-  type JsonSchema,
-  type NodeIr,
-  type OperationIr,
-  type PipelineIr,
-  type RetryIr,
-  type ScopeIr,
-} from '../ir/nodes.ts';
+import { irVersion, type NodeIr, type PipelineIr, type ScopeIr } from '../ir/nodes.ts';
 import { callSite } from './call-site.ts';
-import { type Duration, durationSeconds } from './durations.ts';
-import { expressionOf, type FiringOptions, instantText, listOf, type UntypedFiringOptions } from './firings.ts';
+import type { Duration } from './durations.ts';
+import type { FiringOptions } from './firings.ts';
 import type { Operation, Retry } from './operations.ts';
-import { type In, makeRef, type Ref, type RefBase, targetRef, toExpression } from './refs.ts';
-import { jsonSchema, type Schema } from './schemas.ts';
+import { newRecording, type Recording, read, retryOf, schemaOf, secondsOf } from './recording.ts';
+import { recordFirings } from './record-firings.ts';
+import { type In, makeRef, type Ref, type RefBase, targetRef } from './refs.ts';
+import type { Schema } from './schemas.ts';
 
 /** A job, branch or map: what comes out of it, and whether it ran. */
 export interface Job<O> {
@@ -208,100 +201,6 @@ export function pipeline<I extends Schema, O extends Schema>(
   return { kind: 'bunsui.pipeline', id, ir, diagnostics, input: options.input, output: options.output, operations };
 }
 
-/** What one call of `pipeline` gathers. Mutable while the body runs, and only then. */
-interface Recording {
-  readonly owner: object;
-  readonly source: SourcePosition;
-  readonly diagnostics: Diagnostic[];
-  readonly operations: Map<string, { readonly operation: Operation<Schema, Schema>; readonly ir: OperationIr }>;
-  report(
-    code: ErrorCode,
-    message: string,
-    path: readonly (string | number)[],
-    source: SourcePosition,
-    hint?: string,
-  ): void;
-}
-
-function newRecording(source: SourcePosition): Recording {
-  const diagnostics: Diagnostic[] = [];
-  return {
-    owner: {},
-    source,
-    diagnostics,
-    operations: new Map(),
-    report(code, message, path, at, hint) {
-      diagnostics.push({ code, severity: 'error', message, path, source: at, ...(hint === undefined ? {} : { hint }) });
-    },
-  };
-}
-
-/** What starts the pipeline by itself, and who is told. */
-function recordFirings(
-  recording: Recording,
-  at: readonly string[],
-  options: UntypedFiringOptions,
-): Pick<PipelineIr, 'schedules' | 'triggers' | 'overlap' | 'notify' | 'deadlineSeconds'> {
-  const { source } = recording;
-  const schedules = listOf(options.schedule)?.map((schedule) => {
-    const { id = 'schedule', timezone = 'UTC', window, start, end, enabled = true, catchUp = 'none' } = schedule;
-    const path = [...at, id];
-    return {
-      id,
-      expression: expressionOf(schedule),
-      timezone,
-      ...(window === undefined
-        ? {}
-        : { flexibleWindowMinutes: secondsOf(recording, window, [...path, 'window'], source) / 60 }),
-      ...(start === undefined ? {} : { start: instantText(start) }),
-      ...(end === undefined ? {} : { end: instantText(end) }),
-      enabled,
-      input: firingInput(recording, schedule.input, [...path, 'input'], source),
-      catchUp,
-      source,
-    };
-  });
-  const triggers = options.on?.map(({ id, source: where, spec, input }) => ({
-    id,
-    ...spec,
-    input: firingInput(recording, input, [...at, id, 'input'], where),
-    source: where,
-  }));
-  const notify = listOf(options.notify)?.map(({ on, to }) => ({
-    on: listOf(on) ?? [],
-    to: listOf(to) ?? [],
-    source,
-  }));
-  return {
-    ...(schedules === undefined ? {} : { schedules }),
-    ...(triggers === undefined ? {} : { triggers }),
-    ...(options.overlap === undefined ? {} : { overlap: options.overlap }),
-    ...(notify === undefined ? {} : { notify }),
-    ...(options.deadline === undefined
-      ? {}
-      : { deadlineSeconds: secondsOf(recording, options.deadline, [...at, 'deadline'], source) }),
-  };
-}
-
-/** The input of a firing: constants and marks; there is no run yet whose refs it could read. */
-function firingInput(
-  recording: Recording,
-  input: unknown,
-  path: readonly (string | number)[],
-  source: SourcePosition,
-): FiringInput {
-  const expression = read(recording, input ?? {}, path, source);
-  if (expression.kind === 'literal') return expression.value as FiringInput;
-  recording.report(
-    'BS1105',
-    `${path.slice(1).join('.')} holds a ref, which is known only when the pipeline runs`,
-    path,
-    source,
-    'give constants, logical(…) in a schedule, or eventField(…) in a trigger',
-  );
-  return {};
-}
-
 function recordScope(
   recording: Recording,
   at: readonly (string | number)[],
@@ -387,35 +286,6 @@ function idsOf(after: readonly (Job<unknown> | string)[] | undefined): readonly 
   return (after ?? []).map((job) => (typeof job === 'string' ? job : job.id));
 }
 
-/** Records a structure of constants and refs, and reports what JSON cannot hold and refs of other pipelines. */
-function read(
-  recording: Recording,
-  value: unknown,
-  path: readonly (string | number)[],
-  source: SourcePosition,
-): Expression {
-  const recorded = toExpression(value);
-  for (const problem of recorded.problems) {
-    recording.report(
-      'BS1112',
-      `${[...path, ...problem.path].slice(1).join('.')} is ${problem.found}, which JSON cannot hold`,
-      [...path, ...problem.path],
-      source,
-      'give text, a number, a boolean, null, a list, a plain object or a ref',
-    );
-  }
-  if (recorded.owners.some((owner) => owner !== recording.owner)) {
-    recording.report(
-      'BS1105',
-      `${path.slice(1).join('.')} refers to a job of another pipeline`,
-      path,
-      source,
-      'use refs of this pipeline only; data of another pipeline comes in through its output',
-    );
-  }
-  return recorded.expression;
-}
-
 function recordOperation(
   recording: Recording,
   operation: Operation<Schema, Schema>,
@@ -465,59 +335,4 @@ function resolveEntry(entry: string, declaredIn: string): string {
     else if (part !== '.') parts.push(part);
   }
   return parts.join('/');
-}
-
-function schemaOf(
-  recording: Recording,
-  schema: Schema,
-  io: 'input' | 'output',
-  path: readonly (string | number)[],
-  source: SourcePosition,
-): JsonSchema {
-  const result = jsonSchema(schema, io);
-  if ('schema' in result) return result.schema;
-  recording.report(
-    'BS1109',
-    `the schema at ${path.join('.')} has no JSON form: ${result.reason}`,
-    path,
-    source,
-    'use types that JSON can carry: text for dates and big numbers, lists and objects for sets and maps',
-  );
-  return {};
-}
-
-function secondsOf(
-  recording: Recording,
-  duration: Duration,
-  path: readonly (string | number)[],
-  source: SourcePosition,
-): number {
-  const seconds = durationSeconds(duration);
-  if (seconds !== undefined) return seconds;
-  recording.report(
-    'BS1110',
-    `${path.join('.')} is ${JSON.stringify(duration)}, which is no duration`,
-    path,
-    source,
-    'write seconds as a number, or text such as "30s", "2m", "1h"',
-  );
-  return 1;
-}
-
-function retryOf(
-  recording: Recording,
-  retry: Retry,
-  path: readonly (string | number)[],
-  source: SourcePosition,
-): RetryIr {
-  return {
-    max: retry.max,
-    delaySeconds: retry.delay === undefined ? 1 : secondsOf(recording, retry.delay, [...path, 'delay'], source),
-    backoff: retry.backoff ?? 2,
-    ...(retry.maxDelay === undefined
-      ? {}
-      : { maxDelaySeconds: secondsOf(recording, retry.maxDelay, [...path, 'maxDelay'], source) }),
-    jitter: retry.jitter ?? false,
-    errors: retry.errors ?? ['States.ALL'],
-  };
 }
