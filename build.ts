@@ -100,6 +100,23 @@ const shakeShapes: Plugin = {
   },
 };
 
+/** Calls that answer in a stream of events: S3's Select and the live tail of logs, which no function makes. */
+const noEventStreams: Plugin = {
+  name: 'no-event-streams',
+  setup: ({ onLoad, onResolve }) => {
+    onResolve({ filter: /^@smithy\/core\/event-streams$/ }, ({ path }) => ({ path, namespace: 'no-event-streams' }));
+    onLoad({ filter: /.*/, namespace: 'no-event-streams' }, () => ({
+      contents: `
+        export const eventStreamSerdeProvider = () => undefined;
+        export const resolveEventStreamSerdeConfig = (config) => config;
+        export class EventStreamSerde {
+          constructor() { throw new Error('functions of bunsui are built without event streams'); }
+        }`,
+      loader: 'js',
+    }));
+  },
+};
+
 async function bundleHandler(entry: string, banner: string | undefined): Promise<string> {
   const result = await bundle({
     entryPoints: [entry],
@@ -111,7 +128,7 @@ async function bundleHandler(entry: string, banner: string | undefined): Promise
     // `module` first: the SDK's ES modules can be shaken, its CommonJS cannot, and weighs twice as much.
     mainFields: ['module', 'main'],
     external: notInFunctions,
-    plugins: [shakeShapes],
+    plugins: [shakeShapes, noEventStreams],
     minify: true,
     legalComments: 'none',
     logLevel: 'silent',
