@@ -1,5 +1,5 @@
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { ListStateMachinesCommand, SendTaskSuccessCommand, SFNClient } from '@aws-sdk/client-sfn';
+import { ListStateMachinesCommand, ListStateMachineAliasesCommand, SFNClient } from '@aws-sdk/client-sfn';
 import { LambdaClient, ListLayersCommand } from '@aws-sdk/client-lambda';
 import { CloudWatchLogsClient, PutLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { DynamoDBClient, TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb';
@@ -139,9 +139,9 @@ describe('the endpoint', () => {
     const config = clientConfig(runtime);
     const client = localClient(runtime);
     await client.send('s3', 'PUT', '/bucket-one');
-    const other = await client.json('sqs', 'AmazonSQS.SendMessage', {});
+    const other = await client.json('kinesis', 'Kinesis_20131202.PutRecord', {});
     expect([
-      await refusal(new SFNClient(config).send(new SendTaskSuccessCommand({ taskToken: 't', output: '1' }))),
+      await refusal(new SFNClient(config).send(new ListStateMachineAliasesCommand({ stateMachineArn: 'arn' }))),
       await refusal(new LambdaClient(config).send(new ListLayersCommand({}))),
       await refusal(
         new CloudWatchLogsClient(config).send(
@@ -166,13 +166,13 @@ describe('the endpoint', () => {
       'UnknownOperationException',
     ]);
     expect(heard.toSorted()).toStrictEqual([
-      'unsupported DynamoDB call: DynamoDB_20120810.TransactWriteItems',
+      'unsupported DynamoDB call: TransactWriteItems',
       'unsupported Lambda call: GET /2018-10-31/layers',
       'unsupported Logs call: Logs_20140328.PutLogEvents',
       'unsupported S3 call: PutObject x-amz-tagging',
       'unsupported SNS call: ListSubscriptions',
-      'unsupported Step Functions call: AWSStepFunctions.SendTaskSuccess',
-      'unsupported service: sqs',
+      'unsupported Step Functions call: AWSStepFunctions.ListStateMachineAliases',
+      'unsupported service: kinesis',
     ]);
   });
 
