@@ -8,3 +8,4 @@ export type { PlatformAttributes } from './imported-platform.ts';
 export { Platform } from './platform.ts';
 export type { IPlatform, NetworkPlace } from './platform-interface.ts';
 export type { PlatformProps } from './platform-props.ts';
+export type { ChannelConfig, Channels } from '../notify/channels.ts';
