@@ -6,7 +6,8 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { installation, sources } from './places.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { home, installation, sources } from './places.ts';
 import { findPrograms, type Programs, SetupError } from './programs.ts';
 
 /** Says what takes long, a line each. */
@@ -25,13 +26,42 @@ export async function install(
 ): Promise<void> {
   const programs = await findPrograms(environment);
   const stamp = await stampOf(programs);
-  if ((await readFile(installation.stamp, 'utf8').catch(() => '')) === stamp) return;
+  const isInstalled = async () => (await readFile(installation.stamp, 'utf8').catch(() => '')) === stamp;
+  if (await isInstalled()) return;
+  await using _lock = await aloneHere(tell, signal);
+  if (await isInstalled()) return;
   tell(`installing LocalStack with Python ${programs.pythonVersion}: about a minute, 550 MB under .localstack/`);
   await rm(installation.folder, { recursive: true, force: true });
   await mkdir(installation.lib, { recursive: true });
   await Promise.all([installPython(programs, signal), installJava(programs, signal)]);
   // Last: an installation without a stamp is not used again.
   await writeFile(installation.stamp, stamp);
+}
+
+/** Waits until nobody else installs: two at once would remove each other's files. */
+async function aloneHere(tell: Tell, signal: AbortSignal | undefined): Promise<AsyncDisposable> {
+  await mkdir(home, { recursive: true });
+  for (let told = false; ; ) {
+    const taken = await writeFile(installation.lock, String(process.pid), { flag: 'wx' }).then(
+      () => true,
+      () => false,
+    );
+    if (taken) return { [Symbol.asyncDispose]: () => rm(installation.lock, { force: true }) };
+    const holder = Number(await readFile(installation.lock, 'utf8').catch(() => ''));
+    // Nobody empties it: whoever was killed has left it.
+    if (holder > 0 && !isAlive(holder)) await rm(installation.lock, { force: true });
+    if (!told) tell(`process ${holder} installs LocalStack; waiting for it`);
+    told = true;
+    await pause(250, undefined, signal === undefined ? {} : { signal });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 /** What decides what is installed: another of any of these is another installation. */

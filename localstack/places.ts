@@ -17,6 +17,8 @@ export const installation = {
   /** Taken for `/var/lib/localstack/lib` by every run. */
   lib: join(home, 'install/lib'),
   stamp: join(home, 'install/stamp.json'),
+  /** There while somebody installs: holds the id of that process. */
+  lock: join(home, 'install.lock'),
 } as const;
 
 export const runsFolder = join(home, 'runs');
