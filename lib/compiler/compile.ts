@@ -8,7 +8,8 @@ import { checkPipeline } from '../ir/check.ts';
 import { freeze } from '../ir/freeze.ts';
 import type { PipelineIr } from '../ir/nodes.ts';
 import { policyOf } from '../ir/policy.ts';
-import { emitMachine, type ScopeBarriers } from './emit.ts';
+import { emitMachine } from './emit.ts';
+import type { ScopeBarriers } from './emit-context.ts';
 
 /** Largest definition that Step Functions takes, in bytes. @see https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html */
 export const definitionLimitBytes = 1_048_576;

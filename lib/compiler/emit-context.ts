@@ -1,0 +1,124 @@
+/**
+ * What the emission of one machine shares: the pipeline and what is read of it, what stands where at the place being
+ * emitted, and what is noted on the way. Every function that emits takes it as its first argument.
+ */
+import type { SourcePosition } from '../errors.ts';
+import type { StateOrigin } from '../ir/artifact.ts';
+import type { Expression, Json } from '../ir/expressions.ts';
+import type { PipelineIr, ScopeIr } from '../ir/nodes.ts';
+import type { ShapeContext } from '../ir/shapes.ts';
+import { nodeIndex } from '../ir/walk.ts';
+import type { ScopeGates } from './behind-gates.ts';
+import type { ScopePath } from './gates.ts';
+import { variableNames } from './names.ts';
+import { type Reads, readsOf } from './reads.ts';
+import type { Barrier } from './skeleton.ts';
+
+/** A state of the definition, as Amazon States Language. */
+export type State = { readonly [field: string]: Json };
+
+/** States by name. Filled while a frame is emitted, in the order in which they stand in the definition. */
+export type States = { [name: string]: State };
+
+/** Values known at one state: of the nodes that end with this very state, where their raw value is. */
+export type Overrides = ReadonlyMap<string, string>;
+
+/** At a state with which no node ends. */
+export const noOverrides: Overrides = new Map();
+
+/** What a state assigns or puts out when it leaves a scope, printed where it is known what the state itself gives. */
+export interface Exit {
+  /** The state that follows; `undefined` ends the Parallel branch, the map iteration or the machine. */
+  readonly next: string | undefined;
+  /** Variables to assign on the way out, beyond the node's own. */
+  readonly assign: (overrides: Overrides) => { readonly [variable: string]: Json };
+  /** Output of the last state. Called only when `next` is undefined. */
+  readonly output: (overrides: Overrides) => Json;
+}
+
+/** One scope of the machine: its top, a Parallel branch or a map iteration. */
+export interface Frame {
+  readonly depth: number;
+  /** Maps around, outermost first. */
+  readonly maps: readonly string[];
+  /** Conditions known to be true here: those of the sides around. */
+  readonly known: readonly Expression[];
+  /** Where the states of the frame go. */
+  readonly states: States;
+}
+
+/** The gates of the scope that a node is in, and the path of its iteration. */
+export interface Around {
+  readonly gates: ScopeGates;
+  readonly path: ScopePath;
+}
+
+/** Where barriers were put, by the scope they are in. */
+export interface ScopeBarriers {
+  readonly scope: string;
+  readonly barriers: readonly Barrier[];
+  readonly longestPath: number;
+}
+
+/** A scope of the pipeline that is to be emitted. */
+export interface ScopeToEmit {
+  readonly scope: ScopeIr;
+  /** As notes say it: the node around, with its side; empty for the pipeline's own. */
+  readonly name: string;
+  /** Nodes of the scope whose value is read by what the scope gives. */
+  readonly readOutside: ReadonlySet<string>;
+}
+
+/** Emits a scope into a frame and gives the name of its first state; none where the scope has no nodes. */
+export type EmitScope = (emitter: Emitter, which: ScopeToEmit, frame: Frame, exit: Exit) => string | undefined;
+
+/** The emission of one machine. Maps, sets and lists grow as it goes forward. */
+export interface Emitter {
+  readonly pipeline: PipelineIr;
+  readonly nodes: ShapeContext['nodes'];
+  /** What is read of each node; nodes that nobody reads are not in it. */
+  readonly reads: ReadonlyMap<string, Reads>;
+  /** Name of the variable that holds a node's value at a depth. */
+  readonly variable: (id: string, depth: number) => string;
+  /** Branches and maps hold scopes, which hold branches and maps: their files emit what is inside through this. */
+  readonly emitScope: EmitScope;
+  /** Where each node's value is, as JSONata, at the place being emitted. */
+  readonly home: Map<string, string>;
+  /** Nodes whose output functions read for themselves where is being emitted; and how many maps are around them. */
+  readonly behind: Map<string, number>;
+  readonly origins: { [name: string]: StateOrigin };
+  readonly barriers: ScopeBarriers[];
+  readonly gateUse: {
+    gated: boolean;
+    openedByStates: boolean;
+    /** Operations whose functions open gates. */
+    readonly openedBy: Set<string>;
+  };
+}
+
+/** Begins the emission of a pipeline's machine. */
+export function newEmitter(pipeline: PipelineIr, emitScope: EmitScope): Emitter {
+  return {
+    pipeline,
+    nodes: nodeIndex(pipeline),
+    reads: readsOf(pipeline),
+    variable: variableNames(),
+    emitScope,
+    home: new Map(),
+    behind: new Map(),
+    origins: {},
+    barriers: [],
+    gateUse: { gated: false, openedByStates: false, openedBy: new Set() },
+  };
+}
+
+/** Notes which node a state is there for, and where its author wrote it. */
+export function noteOrigin(
+  { origins }: Emitter,
+  name: string,
+  role: StateOrigin['role'],
+  { id, source }: { readonly id: string; readonly source: SourcePosition },
+  operation?: string,
+): void {
+  origins[name] = { node: id, role, source, ...(operation === undefined ? {} : { operation }) };
+}

@@ -1,0 +1,55 @@
+/**
+ * How states go on: what the last state of a node assigns and hands on, and where a path leads that runs nothing.
+ */
+import type { Json } from '../ir/expressions.ts';
+import type { NodeIr } from '../ir/nodes.ts';
+import { type Emitter, type Exit, type Frame, noteOrigin, type Overrides, type State } from './emit-context.ts';
+import { assigned, valueAt } from './emit-values.ts';
+import { quoted } from './jsonata.ts';
+
+/** The exit to a state of the same frame, which needs nothing but to be reached. */
+export function exitTo(next: string): Exit {
+  return { next, assign: () => ({}), output: () => ({}) };
+}
+
+/** Input of every state of a frame is its output too; at the top nothing needs to travel. */
+export function handedOn(frame: Frame): Json {
+  return frame.maps.length === 0 ? {} : quoted('$states.input');
+}
+
+/** Fields of a state that ends a node: own variable, what the exit assigns, and where to go. */
+export function leaving(emitter: Emitter, exit: Exit, frame: Frame, ended: Overrides): State {
+  if (exit.next === undefined) return { Output: exit.output(ended), End: true };
+  const { reads, nodes, variable } = emitter;
+  // Branches assign theirs on the way out of their sides.
+  const own = [...ended.keys()]
+    .filter((id) => reads.has(id) && nodes.get(id)?.node.kind !== 'branch')
+    .map((id) => [variable(id, frame.depth), assigned(valueAt(emitter, ended, id))] as const);
+  const assign = { ...Object.fromEntries(own), ...exit.assign(ended) };
+  return {
+    ...(Object.keys(assign).length === 0 ? {} : { Assign: assign }),
+    Output: handedOn(frame),
+    Next: exit.next,
+  };
+}
+
+/** Where a Choice goes on that leads to no node: the next state, and what the Choice itself assigns then. */
+export interface Skip {
+  readonly next: string;
+  readonly assign: State;
+}
+
+/**
+ * Where a path goes on that runs nothing: to the next state, or to a Pass that ends the scope.
+ *
+ * @param name of the Pass, should there be need of one.
+ */
+export function skipTo(emitter: Emitter, exit: Exit, frame: Frame, name: string, node: NodeIr, ended: Overrides): Skip {
+  if (exit.next !== undefined) {
+    const { Assign } = leaving(emitter, exit, frame, ended);
+    return { next: exit.next, assign: Assign === undefined ? {} : { Assign } };
+  }
+  frame.states[name] = { Type: 'Pass', ...leaving(emitter, exit, frame, ended) };
+  noteOrigin(emitter, name, 'skip', node);
+  return { next: name, assign: {} };
+}

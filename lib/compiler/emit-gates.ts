@@ -1,0 +1,148 @@
+/**
+ * The gates of a node: the states before it, which wait at gates and fetch what stands behind them; the states after
+ * it, which keep its value and open gates; and the work that a job's function does instead of such states.
+ */
+import type { Json } from '../ir/expressions.ts';
+import type { JobIr, NodeIr } from '../ir/nodes.ts';
+import type { ScopeGates } from './behind-gates.ts';
+import {
+  type Around,
+  type Emitter,
+  type Exit,
+  type Frame,
+  noOverrides,
+  noteOrigin,
+  type Overrides,
+  type State,
+} from './emit-context.ts';
+import { handedOn, leaving } from './emit-exits.ts';
+import { readsFor, valueAt } from './emit-values.ts';
+import { type Gate, keepFields, openingFields, readFields, valueKey, waitFields } from './gates.ts';
+import { literal, quoted } from './jsonata.ts';
+import { conditionState, gateState } from './names.ts';
+import { keptOf } from './reads.ts';
+
+/** A state before a node: it waits at a gate, or fetches a value from behind one. */
+type Waiting = { readonly name: string } & ({ readonly gate: Gate } | { readonly from: string });
+
+/** A state after a node that opens a gate; without one it leaves the node's value. */
+export interface Step {
+  readonly name: string;
+  readonly gate?: Gate;
+}
+
+/** The states before a node: where it waits at gates, and where it fetches what stands behind them. */
+function statesBefore(node: NodeIr, gates: ScopeGates): readonly Waiting[] {
+  return [
+    ...(gates.waits.get(node.id) ?? []).map((gate, index) => ({ name: gateState(node.id, 'waits', index), gate })),
+    ...(gates.fetched.get(node.id) ?? []).map((from) => ({ name: gateState(node.id, `reads ${from}`), from })),
+  ];
+}
+
+function ownFirstState(node: NodeIr): string {
+  return node.kind === 'job' && node.when ? conditionState(node.id) : node.id;
+}
+
+/** Name of the state with which a node begins, with its gates. */
+export function firstState(node: NodeIr, gates: ScopeGates): string {
+  return statesBefore(node, gates)[0]?.name ?? ownFirstState(node);
+}
+
+/**
+ * The states before a node, and what it knows through them: homes of fetched values, nodes that its functions read.
+ *
+ * @returns takes that knowledge back, which is nothing to another node.
+ */
+export function emitBefore(emitter: Emitter, node: NodeIr, frame: Frame, { gates, path }: Around): () => void {
+  const { home, behind, variable } = emitter;
+  const seen = (gates.fetched.get(node.id) ?? []).map((from) => [from, home.get(from)] as const);
+  const pointed = (gates.pointed.get(node.id) ?? []).filter((from) => !behind.has(from));
+  const before = statesBefore(node, gates);
+  for (const [index, waiting] of before.entries()) {
+    const on = { next: before[index + 1]?.name ?? ownFirstState(node), output: handedOn(frame) };
+    if ('gate' in waiting) frame.states[waiting.name] = waitFields(waiting.gate, path, on);
+    else {
+      const to = variable(`${waiting.from}-for-${node.id}`, frame.depth);
+      frame.states[waiting.name] = readFields(waiting.from, path, to, on);
+      home.set(waiting.from, `$${to}`);
+    }
+    noteOrigin(emitter, waiting.name, 'gate', node);
+  }
+  for (const from of gates.pointed.get(node.id) ?? []) behind.set(from, frame.maps.length);
+  return () => {
+    for (const [from, where] of seen) {
+      if (where === undefined) home.delete(from);
+      else home.set(from, where);
+    }
+    for (const from of pointed) behind.delete(from);
+  };
+}
+
+/** The states after a node for its gates: a job needs them only where it is skipped, its function does the rest. */
+export function stepsAfter(node: NodeIr, gates: ScopeGates): readonly Step[] {
+  const opens = gates.opens.get(node.id) ?? [];
+  const steps: Step[] = opens.map((gate) => ({ name: gateState(node.id, `opens ${gate.key}`), gate }));
+  const keeps = node.kind !== 'job' && gates.kept.has(node.id);
+  return keeps ? [{ name: gateState(node.id, 'is kept') }, ...steps] : steps;
+}
+
+/** Emits the states after a node, of which the last one leaves by the node's exit. */
+export function emitSteps(
+  emitter: Emitter,
+  node: NodeIr,
+  steps: readonly Step[],
+  frame: Frame,
+  exit: Exit,
+  { path, ended }: { readonly path: Around['path']; readonly ended: Overrides },
+): void {
+  const { states } = frame;
+  for (const [index, { name, gate }] of steps.entries()) {
+    const following = steps[index + 1];
+    const on: State =
+      following === undefined
+        ? leaving(emitter, exit, frame, ended)
+        : { Output: handedOn(frame), Next: following.name };
+    noteOrigin(emitter, name, 'gate', node);
+    if (gate === undefined) {
+      states[name] = { ...keepFields(node.id, path, valueAt(emitter, noOverrides, node.id)), ...on };
+      continue;
+    }
+    const told = (what: string) => gateState(node.id, `${what} ${gate.key}`);
+    emitter.gateUse.openedByStates = true;
+    const names = { take: told('finds who waits at'), send: told('wakes who waits at'), done: told('has opened') };
+    const one = told('wakes one at');
+    const dead = told('wakes nobody at');
+    const { open, take, send } = openingFields(gate, node.id, path, { take: names.take, one, dead });
+    states[name] = { ...open, ...on };
+    states[names.take] = { ...take, Next: names.send };
+    states[names.send] = { ...send, Output: quoted('$states.input.given'), Next: names.done };
+    states[names.done] = { Type: 'Pass', ...on };
+    for (const other of [...Object.values(names), one, dead]) noteOrigin(emitter, other, 'gate', node);
+  }
+}
+
+/**
+ * What the job's function has to do for gates, as a field of the envelope: a `GateWork`.
+ *
+ * @param fetched inputs that the function reads for itself, as JSONata.
+ */
+export function gateWork(
+  emitter: Emitter,
+  node: JobIr,
+  { gates, path }: Around,
+  fetched: readonly string[],
+): readonly string[] {
+  const opens = (gates.opens.get(node.id) ?? []).map(({ kind, key, producers }) =>
+    kind === 'flag' ? { flag: key } : { latch: key, all: producers.length, self: node.id },
+  );
+  const keeps = gates.kept.has(node.id);
+  if (opens.length > 0 || keeps) emitter.gateUse.openedBy.add(node.operation);
+  const keep = { key: valueKey(node.id), fields: keptOf(readsFor(emitter, node.id)) };
+  const fields = [
+    ...(path === undefined || (opens.length === 0 && !keeps) ? [] : [`"path": ${path}`]),
+    ...(fetched.length === 0 ? [] : [`"inputs": [${fetched.join(', ')}]`]),
+    ...(opens.length === 0 ? [] : [`"open": ${literal(opens)}`]),
+    ...(keeps ? [`"keep": ${literal(keep as unknown as Json)}`] : []),
+  ];
+  return fields.length === 0 ? [] : [`"gates": {${fields.join(', ')}}`];
+}

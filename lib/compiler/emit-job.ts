@@ -1,0 +1,138 @@
+/**
+ * A job: the Choice of its condition, and the Task that invokes its function with the envelope and the input, and
+ * tries again.
+ */
+import { jobErrors } from '../errors.ts';
+import { functionPlaceholder } from '../ir/artifact.ts';
+import type { Expression, Json, RefExpression } from '../ir/expressions.ts';
+import type { JobIr, RetryIr } from '../ir/nodes.ts';
+import { reservedInputKey } from '../storage-layout.ts';
+import { type Around, type Emitter, type Exit, type Frame, noOverrides, noteOrigin } from './emit-context.ts';
+import { leaving, skipTo } from './emit-exits.ts';
+import { gateWork } from './emit-gates.ts';
+import { payload, printScope } from './emit-values.ts';
+import { access, literal, print, quoted, template, text } from './jsonata.ts';
+import { conditionState, skipState } from './names.ts';
+
+/** What is around a job. */
+export interface JobAround extends Around {
+  /** The state that goes on when the job is skipped, where its gates are to be opened then. */
+  readonly skipped?: string;
+}
+
+/** Emits a job, with its condition where it has one. */
+export function emitJob(emitter: Emitter, node: JobIr, frame: Frame, exit: Exit, around: JobAround): void {
+  const operation = emitter.pipeline.operations[node.operation];
+  if (!operation) return;
+  if (node.when) emitCondition(emitter, node, node.when, frame, exit, around.skipped);
+  const jobPath = frame.maps.length === 0 ? text(node.id) : `$states.input.path & ${text(`/${node.id}`)}`;
+  const input = inputOf(emitter, node, frame);
+  const envelope = [
+    `"job": ${jobPath}`,
+    `"operation": ${text(operation.id)}`,
+    '"attempt": State.RetryCount',
+    '"redrive": Execution.RedriveCount',
+    '"execution": Execution.Id',
+    '"startedAt": Execution.StartTime',
+    `"block": ${access('Execution.Input', [reservedInputKey])}`,
+    ...gateWork(emitter, node, around, input.fetched),
+  ];
+  frame.states[node.id] = {
+    Type: 'Task',
+    Resource: 'arn:aws:states:::lambda:invoke',
+    Arguments: {
+      FunctionName: functionPlaceholder(operation.id),
+      // A step of a path into the context: every definition holds this once for each job.
+      Payload: { bunsui: quoted(`$states.context.{${envelope.join(', ')}}`), input: input.template },
+    },
+    ...(node.timeoutSeconds === undefined ? {} : { TimeoutSeconds: node.timeoutSeconds }),
+    Retry: retriers(node.retry ?? operation.retry),
+    ...leaving(emitter, exit, frame, new Map([[node.id, payload]])),
+  };
+  noteOrigin(emitter, node.id, 'job', node, operation.id);
+  emitter.home.set(node.id, `$${emitter.variable(node.id, frame.depth)}`);
+}
+
+/** The Choice in front of a job. A skipped job's value is null. */
+function emitCondition(
+  emitter: Emitter,
+  node: JobIr,
+  when: Expression,
+  frame: Frame,
+  exit: Exit,
+  skipped: string | undefined,
+): void {
+  const name = conditionState(node.id);
+  const { next, assign } =
+    skipped === undefined
+      ? skipTo(emitter, exit, frame, skipState(node.id), node, new Map([[node.id, 'null']]))
+      : { next: skipped, assign: {} };
+  frame.states[name] = {
+    Type: 'Choice',
+    Choices: [{ Condition: quoted(print(printScope(emitter, noOverrides, frame.known), when)), Next: node.id }],
+    ...assign,
+    Default: next,
+  };
+  noteOrigin(emitter, name, 'condition', node);
+}
+
+/** A job's input. Values behind gates are left out of it and listed: the job's function fetches them. */
+function inputOf(
+  emitter: Emitter,
+  node: JobIr,
+  frame: Frame,
+): { readonly template: Json; readonly fetched: readonly string[] } {
+  const known = node.when ? [...frame.known, node.when] : frame.known;
+  const fetched: string[] = [];
+  const fetches = ({ target, path }: RefExpression, at: readonly (string | number)[]): boolean => {
+    const maps = target.kind === 'node' ? emitter.behind.get(target.id) : undefined;
+    if (maps === undefined || target.kind !== 'node') return false;
+    const job = pathTo(target.id, maps, frame);
+    fetched.push(`{"at": ${literal([...at])}, "job": ${job}, "path": ${literal([...path])}}`);
+    return true;
+  };
+  return { template: template({ ...printScope(emitter, noOverrides, known), fetches }, node.input), fetched };
+}
+
+/** The path of a job that has so many maps around it, as JSONata, seen from a frame inside the innermost of them. */
+function pathTo(job: string, maps: number, frame: Frame): string {
+  if (maps === 0) return text(job);
+  const own = '$states.input.path';
+  const outer = `$join($filter($split(${own}, "/"), function($part, $index){ $index < ${maps} }), "/")`;
+  return `${maps === frame.maps.length ? own : outer} & ${text(`/${job}`)}`;
+}
+
+/** Faults of the Lambda service itself, which say nothing about the job. @see https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html */
+const lambdaServiceErrors = [
+  'Lambda.ClientExecutionTimeoutException',
+  'Lambda.ServiceException',
+  'Lambda.AWSLambdaException',
+  'Lambda.SdkClientException',
+  'Lambda.TooManyRequestsException',
+];
+
+/** Errors that a repetition cannot mend. */
+const hopeless = [jobErrors.inputInvalid, jobErrors.outputInvalid, jobErrors.outputTooLarge];
+
+function retriers(retry: RetryIr | undefined): Json {
+  const service = {
+    ErrorEquals: [...lambdaServiceErrors, jobErrors.recordFailed],
+    IntervalSeconds: 2,
+    MaxAttempts: 6,
+    BackoffRate: 2,
+    JitterStrategy: 'FULL',
+  };
+  if (!retry || retry.max === 0) return [service];
+  return [
+    { ErrorEquals: hopeless, MaxAttempts: 0 },
+    service,
+    {
+      ErrorEquals: retry.errors,
+      IntervalSeconds: retry.delaySeconds,
+      MaxAttempts: retry.max,
+      BackoffRate: retry.backoff,
+      ...(retry.maxDelaySeconds === undefined ? {} : { MaxDelaySeconds: retry.maxDelaySeconds }),
+      ...(retry.jitter ? { JitterStrategy: 'FULL' } : {}),
+    },
+  ];
+}
