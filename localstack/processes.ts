@@ -56,7 +56,7 @@ export async function endFamily(pid: number, patienceMs = 20_000): Promise<reado
   const deadline = Date.now() + patienceMs;
   while (Date.now() < deadline && (await stillRunning(family.slice(0, 1))).length > 0) await pause(100);
   // What it asked to end may need a moment more.
-  for (let asked = 0; asked < 10 && (await stillRunning(family)).length > 0; asked += 1) await pause(100);
+  for (let asked = 0; asked < 50 && (await stillRunning(family)).length > 0; asked += 1) await pause(100);
   const left = await stillRunning(family);
   for (const { pid: one } of left) signal(one, 'SIGKILL');
   return left.map(({ command }) => command);

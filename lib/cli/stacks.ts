@@ -6,6 +6,8 @@ import {
   GetTemplateCommand,
   type Stack,
 } from '@aws-sdk/client-cloudformation';
+import { DeleteObjectsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { BunsuiError } from '../errors.ts';
 import { stackTags } from './deploy-app-spec.ts';
 import type { Template } from './stack-changes.ts';
 
@@ -96,19 +98,50 @@ export async function deployedTemplate(client: CloudFormationClient, name: strin
 const isVersion = (type: string) =>
   type === 'AWS::Lambda::Version' || type === 'AWS::StepFunctions::StateMachineVersion';
 
-/** What stays when a stack is destroyed: `AWS::DynamoDB::Table bunsui-sessions`. */
-export async function retainedBy(client: CloudFormationClient, name: string): Promise<readonly string[]> {
+/** What becomes of a stack's things when it is destroyed. */
+export interface Fate {
+  /** What stays: `AWS::DynamoDB::Table bunsui-sessions`. */
+  readonly retained: readonly string[];
+  /** Buckets that go: CloudFormation refuses to delete one that holds anything. */
+  readonly buckets: readonly string[];
+}
+
+export async function fateOf(client: CloudFormationClient, name: string): Promise<Fate> {
   const [template, { StackResources = [] }] = await Promise.all([
     deployedTemplate(client, name),
     client.send(new DescribeStackResourcesCommand({ StackName: name })),
   ]);
-  const kept = Object.entries(template?.Resources ?? {}).filter(
-    ([, { Type: type, DeletionPolicy: policy }]) => policy === 'Retain' && !isVersion(type),
-  );
-  return kept
-    .map(([id, { Type: type }]) => {
-      const physical = StackResources.find(({ LogicalResourceId }) => LogicalResourceId === id)?.PhysicalResourceId;
-      return `${type} ${physical ?? id}`;
-    })
-    .toSorted();
+  const physical = (id: string) =>
+    StackResources.find(({ LogicalResourceId }) => LogicalResourceId === id)?.PhysicalResourceId ?? id;
+  const resources = Object.entries(template?.Resources ?? {});
+  return {
+    retained: resources
+      .filter(([, { Type: type, DeletionPolicy: policy }]) => policy === 'Retain' && !isVersion(type))
+      .map(([id, { Type: type }]) => `${type} ${physical(id)}`)
+      .toSorted(),
+    buckets: resources
+      .filter(([, { Type: type, DeletionPolicy: policy }]) => type === 'AWS::S3::Bucket' && policy === 'Delete')
+      .map(([id]) => physical(id)),
+  };
+}
+
+/** Removes every object of a bucket, a page at a time. */
+export async function emptyBucket(target: StackTarget, Bucket: string): Promise<void> {
+  const { profile, region, endpointUrl } = target;
+  const s3 = new S3Client({
+    ...(profile === undefined ? {} : { profile }),
+    ...(region === undefined ? {} : { region }),
+    ...(endpointUrl === undefined ? {} : { endpoint: endpointUrl, forcePathStyle: true }),
+  });
+  for (;;) {
+    const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket }));
+    const Objects = Contents.flatMap(({ Key }) => (Key === undefined ? [] : [{ Key }]));
+    if (Objects.length === 0) return;
+    const { Errors: [first] = [] } = await s3.send(
+      new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }),
+    );
+    if (first !== undefined) {
+      throw new BunsuiError('AWSError', 'BS5001', `s3://${Bucket}/${first.Key} cannot be deleted: ${first.Message}`);
+    }
+  }
 }

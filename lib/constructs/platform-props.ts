@@ -58,12 +58,6 @@ export interface PlatformProps extends NetworkPlace {
    */
   readonly reportsExpiration?: Duration;
   /**
-   * How long large outputs of jobs stay in the bucket.
-   *
-   * @default Duration.days(90)
-   */
-  readonly payloadsExpiration?: Duration;
-  /**
    * Where notices go, by name: `{ ops: { kind: 'slack', secret: 'slack-ops' } }`. Pipelines name them in `notify`. A
    * channel names its secrets in Secrets Manager, it never holds one.
    *

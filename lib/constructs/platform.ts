@@ -125,7 +125,6 @@ export class Platform extends PlatformBase {
       expirations: {
         logs: props.logsExpiration ?? Duration.days(90),
         reports: props.reportsExpiration ?? Duration.days(365),
-        payloads: props.payloadsExpiration ?? Duration.days(90),
       },
     });
     this.logGroup = new LogGroup(this, 'LogGroup', {

@@ -179,12 +179,12 @@ it('deploy names what only its bundles show', async () => {
 }, 120_000);
 
 describe('stack', () => {
-  const template = (policy: string) =>
-    JSON.stringify({ Resources: { Kept: { Type: 'AWS::S3::Bucket', DeletionPolicy: policy } } });
+  const template = (type: string, policy: string) =>
+    JSON.stringify({ Resources: { Kept: { Type: type, DeletionPolicy: policy } } });
   beforeEach(() => {
     const of = (prefix: string, pipeline?: string): KeptStack => ({
       status: 'UPDATE_COMPLETE',
-      template: template(pipeline === undefined ? 'Retain' : 'Delete'),
+      template: pipeline === undefined ? template('AWS::S3::Bucket', 'Retain') : template('AWS::SQS::Queue', 'Delete'),
       tags: {
         'bunsui:stack': pipeline === undefined ? 'platform' : 'pipeline',
         'bunsui:prefix': prefix,

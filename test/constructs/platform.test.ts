@@ -116,7 +116,6 @@ describe('the bucket', () => {
           Rules: [
             { Id: 'logs', Prefix: 'logs/', ExpirationInDays: 7, Status: 'Enabled' },
             { Id: 'reports', Prefix: 'reports/', ExpirationInDays: 365, Status: 'Enabled' },
-            { Id: 'payloads', Prefix: 'payloads/', ExpirationInDays: 90, Status: 'Enabled' },
             {
               Id: 'unfinished-uploads',
               AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 },

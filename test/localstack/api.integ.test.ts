@@ -2,6 +2,7 @@
 import { CloudFormationClient, DescribeStackResourcesCommand } from '@aws-sdk/client-cloudformation';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clientConfig } from '../contract/target.ts';
+import { refusedByPolicy } from './granted.ts';
 import { cdkApp } from './harness.ts';
 import { localstackTarget } from './target.ts';
 
@@ -197,4 +198,10 @@ describe('the deployed API', () => {
       `start by API, ${count} in a row: ${shown(startedMs)}; one read of a table: ${shown(readMs)}\n`,
     );
   });
+});
+
+it('did nothing that its roles do not allow', async () => {
+  const { looked, refused: refusedCalls } = await refusedByPolicy('ApiTest');
+  expect(looked).toBeGreaterThan(10);
+  expect(refusedCalls).toStrictEqual([]);
 });

@@ -200,11 +200,12 @@ describe('a pipeline', () => {
     expect([wrong.code, wrong.printed.includes('has no stage "nightly"')]).toStrictEqual([2, true]);
   }, 200_000);
 
-  it('goes with its platform, and what is to be kept is said', async () => {
+  it('goes with its platform, and with what the bucket holds', async () => {
     const destroyed = await typed('stack', 'destroy', 'bunsuicli', '--yes', ...at);
     const left = linesOf(await typed('stack', 'list', '--json', ...at)).filter(
       ({ platform }) => platform === 'bunsuicli',
     );
     expect([destroyed.out, left]).toStrictEqual(['destroyed bunsuicli-shop, bunsuicli\n', []]);
+    expect(destroyed.err).toContain('with all its objects\n');
   });
 });

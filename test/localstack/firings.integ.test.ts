@@ -19,6 +19,7 @@ import { clientEnvironment } from '../../localstack/server.ts';
 import { bunsui } from '../cli/command-line.ts';
 import { clientConfig } from '../contract/target.ts';
 import { bucketName } from './firings-app/pipelines.ts';
+import { refusedByPolicy } from './granted.ts';
 import { cdkApp } from './harness.ts';
 import { localstackTarget } from './target.ts';
 
@@ -211,4 +212,10 @@ describe('a deployment while a session runs', () => {
       (JSON.parse((await sessionFor(what))?.output ?? '{}') as { readonly code?: string }).code;
     expect([await codeOf('next'), await codeOf('running')]).toStrictEqual(['second', 'first']);
   });
+});
+
+it('did nothing that its roles do not allow', async () => {
+  const { looked, refused: refusedCalls } = await refusedByPolicy('FiringsTest');
+  expect(looked).toBeGreaterThan(10);
+  expect(refusedCalls).toStrictEqual([]);
 });

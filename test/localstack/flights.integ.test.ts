@@ -89,13 +89,13 @@ afterAll(() => app.close());
 /** The name that CloudFormation has given to a function of the platform. */
 async function functionNamed(part: string): Promise<string> {
   const { Functions = [] } = await lambda.send(new ListFunctionsCommand({}));
-  const names = Functions.map(({ FunctionName = '' }) => FunctionName).filter((name) => name.includes(part));
+  const names = Functions.map(({ FunctionName = '' }) => FunctionName).filter((name) => name.startsWith(part));
   if (names.length !== 1) throw new Error(`functions named ${part}: ${names.join(', ')}`);
   return names[0] ?? '';
 }
 
 async function start(request: object): Promise<StartedSession> {
-  const FunctionName = await functionNamed('PlatformStartSession');
+  const FunctionName = await functionNamed('Bunsui-PlatformStartSession');
   const answer = await lambda.send(new InvokeCommand({ FunctionName, Payload: JSON.stringify(request) }));
   const text = answer.Payload?.transformToString() ?? '';
   if (answer.FunctionError !== undefined) throw new Error(text);

@@ -35,7 +35,7 @@ describe('recorded calls', () => {
       'logs:FilterLogEvents arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/two:*',
       'sqs:ChangeMessageVisibility arn:aws:sqs:us-east-1:000000000000:q',
       'sns:Publish arn:topic',
-      'secretsmanager:GetSecretValue arn:aws:secretsmanager:us-east-1:000000000000:secret:hook',
+      'secretsmanager:GetSecretValue arn:aws:secretsmanager:us-east-1:000000000000:secret:hook-AbCdEf',
     ]);
   });
 });

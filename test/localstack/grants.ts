@@ -85,12 +85,19 @@ function actionsAndResources({ service, operation, resources }: CallLine): reado
       return [[`logs:${operation}`, `${arnOr(group, at('logs', `log-group:${group}`))}:*`]];
     }
     case 'sqs':
-      return [[`sqs:${operation}`, at('sqs', text('QueueUrl').split('/').at(-1) ?? '')]];
+      // Some calls name a queue without its address.
+      return [
+        [`sqs:${operation}`, text('QueueUrl') === '' ? unknown : at('sqs', text('QueueUrl').split('/').at(-1) ?? '')],
+      ];
     case 'sns':
       return [[`sns:${operation}`, text('TopicArn') || text('TargetArn')]];
     case 'secretsmanager':
+      // A secret's ARN ends with six characters that only Secrets Manager knows.
       return [
-        [`secretsmanager:${operation}`, arnOr(text('SecretId'), at('secretsmanager', `secret:${text('SecretId')}`))],
+        [
+          `secretsmanager:${operation}`,
+          arnOr(text('SecretId'), at('secretsmanager', `secret:${text('SecretId')}-AbCdEf`)),
+        ],
       ];
     default:
       return [[`${service}:${operation}`, '*']];

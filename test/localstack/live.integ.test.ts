@@ -17,6 +17,7 @@ import type { StartedSession } from '../../lib/sessions/start-session.ts';
 import { getSession, listJobRecords } from '../../lib/sessions/store.ts';
 import { platformNames, sessionOfExecution } from '../../lib/storage-layout.ts';
 import { clientConfig } from '../contract/target.ts';
+import { refusedByPolicy } from './granted.ts';
 import { cdkApp } from './harness.ts';
 import { quantile, watchLag } from './live-lag.ts';
 import { localstackTarget } from './target.ts';
@@ -138,4 +139,10 @@ describe('the books of a deployed platform', () => {
       await events.send(new PutTargetsCommand({ Rule, Targets }));
     }
   });
+});
+
+it('did nothing that its roles do not allow', async () => {
+  const { looked, refused: refusedCalls } = await refusedByPolicy('LiveTest');
+  expect(looked).toBeGreaterThan(10);
+  expect(refusedCalls).toStrictEqual([]);
 });

@@ -8,6 +8,7 @@ import type { StartedSession } from '../../lib/sessions/start-session.ts';
 import { bunsui } from '../cli/command-line.ts';
 import { clientConfig } from '../contract/target.ts';
 import { type Received, type Receiver, startReceiver } from '../notify/receiver.ts';
+import { refusedByPolicy } from './granted.ts';
 import { cdkApp } from './harness.ts';
 import { localstackTarget } from './target.ts';
 
@@ -215,4 +216,10 @@ describe('a session that fails', () => {
     expect([tested.code, tested.out, tested.err]).toStrictEqual([0, 'ops has taken the notice\n', '']);
     expect(slack.received.at(-1)?.body).toContain('notify-test succeeded');
   });
+});
+
+it('did nothing that its roles do not allow', async () => {
+  const { looked, refused: refusedCalls } = await refusedByPolicy('NotifyTest');
+  expect(looked).toBeGreaterThan(10);
+  expect(refusedCalls).toStrictEqual([]);
 });

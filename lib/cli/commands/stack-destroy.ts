@@ -7,7 +7,7 @@ import type { CommandContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { isoTime, jsonLine } from '../json-lines.ts';
 import type { AwsTarget } from '../platform-target.ts';
-import { type DeployedStack, listStacks, retainedBy, type StackTarget, stackClient } from '../stacks.ts';
+import { type DeployedStack, emptyBucket, fateOf, listStacks, type StackTarget, stackClient } from '../stacks.ts';
 import { didYouMean } from '../suggest.ts';
 
 export interface StackDestroyOptions extends StackTarget {
@@ -41,9 +41,12 @@ export async function destroyStackCommand(
   const client = stackClient(target);
   const stacks = toDestroy(await listStacks(client).catch(explained), name);
   const names = stacks.map((stack) => stack.name);
-  const retained = (await Promise.all(names.map((one) => retainedBy(client, one).catch(explained)))).flat();
+  const fates = await Promise.all(names.map((one) => fateOf(client, one).catch(explained)));
+  const retained = fates.flatMap((fate) => fate.retained);
+  const buckets = fates.flatMap((fate) => fate.buckets);
   if (!json) {
-    err.write(`${err.palette.bold('This is destroyed')}\n${names.map((one) => `  ${one}\n`).join('')}`);
+    const gone = [...names, ...buckets.map((bucket) => `${bucket}, with all its objects`)];
+    err.write(`${err.palette.bold('This is destroyed')}\n${gone.map((one) => `  ${one}\n`).join('')}`);
     if (retained.length > 0) {
       err.write(
         `${err.palette.bold('This stays, with all it holds')}\n${retained.map((one) => `  ${one}\n`).join('')}`,
@@ -66,6 +69,7 @@ export async function destroyStackCommand(
   };
   const assembly = await synthesise(context, { deployment, withPlatform: false, emptyStacks: names });
   if (!json) err.write(`destroying ${names.join(', ')}\n`);
+  for (const bucket of buckets) await emptyBucket(target, bucket).catch(explained);
   await runCdk(context, { cdk, assembly: assembly.folder, target, args: ['destroy', '--all', '--force'] });
   if (!json) out.write(`destroyed ${names.join(', ')}\n`);
   for (const one of json ? names : []) out.write(jsonLine('stack.destroyed', { at: isoTime(Date.now()), stack: one }));
