@@ -1,11 +1,12 @@
 /**
  * What the integrations of Step Functions answer, as far as a mocked answer is checked against it. Actions that go
- * through `aws-sdk` are as many as AWS has; their answers are not checked.
+ * through `aws-sdk` are checked against the model of their service, where there is one.
  *
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html
  */
 import type { Json } from './definition.ts';
 import { parseResource } from './resources.ts';
+import { faultInAnswer, type ServiceModels } from './service-model.ts';
 
 /** STRICT: fields that are required must be there. PRESENT: only those that are there are checked. */
 export type ResultCheck = 'STRICT' | 'PRESENT' | 'NONE';
@@ -54,11 +55,18 @@ const shapes: { readonly [action: string]: Shape } = {
 };
 
 /** What is wrong with a mocked answer of a task's resource; undefined when nothing is, or nothing is known of it. */
-export function faultInResult(resource: string, result: Json, check: ResultCheck): string | undefined {
-  const parts = parseResource(resource);
-  const shape =
-    parts === undefined || parts.pattern !== 'request' ? undefined : shapes[`${parts.service}:${parts.action}`];
-  return shape === undefined || check === 'NONE' ? undefined : faultIn(result, shape, '', check === 'STRICT');
+export function faultInResult(
+  resource: string,
+  result: Json,
+  check: ResultCheck,
+  models: ServiceModels = () => undefined,
+): string | undefined {
+  const { pattern, service = '', action = '' } = parseResource(resource) ?? {};
+  if (pattern !== 'request' || check === 'NONE') return undefined;
+  const model = service.startsWith('aws-sdk:') ? models(service.slice('aws-sdk:'.length)) : undefined;
+  if (model !== undefined) return faultInAnswer(model, action, result, check === 'STRICT');
+  const shape = shapes[`${service}:${action}`];
+  return shape === undefined ? undefined : faultIn(result, shape, '', check === 'STRICT');
 }
 
 function faultIn(value: Json, shape: Shape, field: string, isStrict: boolean): string | undefined {

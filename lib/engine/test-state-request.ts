@@ -1,6 +1,7 @@
 /** What TestState is asked: reading the request, and refusing what cannot be tested in AWS's words. */
 import type { Definition, Json, State } from '../asl/definition.ts';
 import { faultInResult, type ResultCheck } from '../asl/integration-results.ts';
+import type { ServiceModels } from '../asl/service-model.ts';
 import { validateDefinition } from '../asl/validate.ts';
 import type { ExecutionIdentity } from './execution.ts';
 import type { TaskOutcome } from './ports.ts';
@@ -58,6 +59,8 @@ export interface Prepared {
 export interface TestPlace {
   readonly region: string;
   readonly accountId: string;
+  /** What answers of `aws-sdk` are checked against. @default nothing */
+  readonly models?: ServiceModels;
 }
 
 /** Reads a request. `name` is that of the execution. @throws {TestStateRefusal} */
@@ -65,7 +68,7 @@ export function checkTest(request: TestStateRequest, place: TestPlace, name: str
   const { stateName = unnamed, input = '{}', stateConfiguration: config = {} } = request;
   const definition = machineAround(request, stateName);
   const state = definition.States[stateName] as State;
-  const mock = checkMock(request, state);
+  const mock = checkMock(request, state, place.models);
   if (state.Type === 'Task' && mock === undefined && request.roleArn === undefined) {
     throw refusal('RoleArn must be specified when testing a Task state');
   }
@@ -159,7 +162,11 @@ function stateIn(scope: Pick<Definition, 'States'>, name: string): State | undef
   return undefined;
 }
 
-function checkMock(request: TestStateRequest, state: State): TaskOutcome | undefined {
+function checkMock(
+  request: TestStateRequest,
+  state: State,
+  models: ServiceModels | undefined,
+): TaskOutcome | undefined {
   const { mock, stateConfiguration, revealSecrets } = request;
   if (mock === undefined) {
     if (stateConfiguration?.mapIterationFailureCount !== undefined) {
@@ -182,7 +189,7 @@ function checkMock(request: TestStateRequest, state: State): TaskOutcome | undef
     throw refusal('Mocked result must be valid JSON');
   }
   if (state.Type === 'Task') {
-    const fault = faultInResult(state.Resource, output, mock.fieldValidationMode ?? 'STRICT');
+    const fault = faultInResult(state.Resource, output, mock.fieldValidationMode ?? 'STRICT', models);
     if (fault !== undefined) throw refusal(`Mock result schema validation error: ${fault}`);
   } else if (!Array.isArray(output)) {
     throw refusal('Mocked result must be an array.');

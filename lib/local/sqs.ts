@@ -11,8 +11,8 @@ import {
   requiredString,
 } from './json-input.ts';
 import {
-  md5OfBody,
   type MessageAttributes,
+  md5OfBody,
   type Queue,
   type QueueSettings,
   type QueueStore,

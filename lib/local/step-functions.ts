@@ -28,6 +28,7 @@ import {
 import type { Machine, MachineStore } from './machines.ts';
 import { keyedTurns } from './object-store.ts';
 import type { RuntimeLog } from './runtime-log.ts';
+import { serviceModels } from './service-models.ts';
 import { describeExecution, historyEvent, seconds } from './step-functions-shapes.ts';
 import { type TaskTokens, taskOutput } from './task-tokens.ts';
 
@@ -194,7 +195,7 @@ const operations: Readonly<Record<string, Operation>> = {
     requiredString(input, 'definition');
     const ports = { clock: systemClock(), random: Math.random, uuid: randomUUID, tasks };
     try {
-      return await testState(ports, input as unknown as TestStateRequest, place);
+      return await testState(ports, input as unknown as TestStateRequest, { ...place, models: serviceModels });
     } catch (error) {
       if (error instanceof TestStateRefusal) throw new AwsFault(error.name, error.message);
       throw error;

@@ -7,8 +7,8 @@ import {
   type Message,
   type QueueAttributeName,
   ReceiveMessageCommand,
-  StartMessageMoveTaskCommand,
   type SQSClient,
+  StartMessageMoveTaskCommand,
 } from '@aws-sdk/client-sqs';
 import { BunsuiError } from '../errors.ts';
 import type { Notice } from '../sessions/notice.ts';

@@ -4,11 +4,11 @@
  */
 import type { Json, TaskOutcome, TaskRequest } from '../engine/ports.ts';
 import {
-  filledInput,
   gateAttributes as at,
-  gateErrors,
+  filledInput,
   type GatedInput,
   type GateWork,
+  gateErrors,
   keptPart,
 } from '../gate-layout.ts';
 

@@ -1,4 +1,6 @@
 /** What pipelines need of S3, for any endpoint. */
+
+import { Readable } from 'node:stream';
 import {
   CopyObjectCommand,
   CreateBucketCommand,
@@ -12,7 +14,6 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { Readable } from 'node:stream';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { clientConfig, freshName, refusal, type Target } from './target.ts';
 

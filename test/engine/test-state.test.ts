@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { virtualClock } from '../../lib/engine/clock.ts';
 import { testState } from '../../lib/engine/test-state.ts';
 import type { TestStateRequest } from '../../lib/engine/test-state-request.ts';
+import { serviceModels } from '../../lib/local/service-models.ts';
 import { failed, ok, startMs } from './machine.ts';
 
 const place = { region: 'eu-west-1', accountId: '000000000000' };
@@ -308,5 +309,50 @@ describe('a test is refused', () => {
   ])('and not for less: %j with %j', async (state, request) => {
     const { ResultSelector: _, OutputPath: __, ...plain } = state as typeof task;
     expect((await ask(plain, { input: '{"a":1}', ...request })).status).toBe('SUCCEEDED');
+  });
+});
+
+describe('a mocked answer of an SDK action', () => {
+  const getTable = { Type: 'Task', Resource: 'arn:aws:states:::aws-sdk:dynamodb:describeTable', End: true };
+  const mocked = (result: object, fieldValidationMode?: 'STRICT' | 'PRESENT' | 'NONE', state: object = getTable) =>
+    testState(
+      { clock: virtualClock(startMs), random: () => 0.5, uuid: () => 'id', tasks: { run: async () => ok(null) } },
+      {
+        definition: JSON.stringify(state),
+        mock: { result: JSON.stringify(result), ...(fieldValidationMode && { fieldValidationMode }) },
+      },
+      { ...place, models: serviceModels },
+    );
+  const refused = (message: string) => ({ message: `Mock result schema validation error: ${message}` });
+
+  test('is checked against the model of its service', async () => {
+    await expect(mocked({ Table: { ItemCount: 'many' } })).rejects.toMatchObject(
+      refused("Field 'ItemCount' must be a number"),
+    );
+    await expect(mocked({ Table: { TableName: '' } })).rejects.toMatchObject(
+      refused("Field 'TableName' is smaller than the minimum length"),
+    );
+    await expect(mocked({ Table: { KeySchema: {} } })).rejects.toMatchObject(
+      refused("Field 'KeySchema' must be an array"),
+    );
+    await expect(mocked({ Table: [] })).rejects.toMatchObject(refused("Field 'Table' must be an object"));
+    await expect(mocked({ Table: { DeletionProtectionEnabled: 1 } })).rejects.toMatchObject(
+      refused("Field 'DeletionProtectionEnabled' must be a boolean"),
+    );
+    await expect(mocked({ Table: { ItemCount: 2, AttributeDefinitions: [] } })).resolves.toMatchObject({
+      status: 'SUCCEEDED',
+    });
+  });
+
+  test('needs the required fields in STRICT alone, and nothing in NONE', async () => {
+    const keys = { Table: { KeySchema: [{ AttributeName: 'pk' }] } };
+    await expect(mocked(keys)).rejects.toMatchObject(refused("Required field 'KeyType' is missing"));
+    await expect(mocked(keys, 'PRESENT')).resolves.toMatchObject({ status: 'SUCCEEDED' });
+    await expect(mocked({ Table: 1 }, 'NONE')).resolves.toMatchObject({ status: 'SUCCEEDED' });
+  });
+
+  test('of a service without a model is taken as it is', async () => {
+    const state = { ...getTable, Resource: 'arn:aws:states:::aws-sdk:honeycode:getScreenData' };
+    await expect(mocked({ results: 1 }, 'STRICT', state)).resolves.toMatchObject({ status: 'SUCCEEDED' });
   });
 });
