@@ -73,10 +73,12 @@ describe('the package', () => {
     const kinds = new Set(
       packed
         .filter((path) => path.startsWith('dist/'))
-        .map((path) => /\.(d\.ts|js\.map|m?js|json)$/.exec(path)?.[1] ?? path),
+        .map((path) => /\.(d\.ts|js\.map|m?js|json|json\.gz)$/.exec(path)?.[1] ?? path),
     );
     expect([...kinds].sort()).toStrictEqual(expect.arrayContaining(['d.ts', 'js', 'js.map']));
-    expect([...kinds].filter((kind) => !['d.ts', 'js', 'js.map', 'json', 'mjs'].includes(kind))).toStrictEqual([]);
+    expect(
+      [...kinds].filter((kind) => !['d.ts', 'js', 'js.map', 'json', 'json.gz', 'mjs'].includes(kind)),
+    ).toStrictEqual([]);
   });
 
   it('has every file that its entries and commands name', () => {

@@ -5,8 +5,8 @@ import type { StoreDeps } from '../sessions/deps.ts';
 import type { AttemptItem, CheckpointItem } from '../sessions/items.ts';
 import { tables } from '../storage-layout.ts';
 import { maxPageBytes, readCursor, writeCursor } from './cursors.ts';
-import { type job, jobPath } from './schemas.ts';
 import { optional, recordedJson } from './session-record.ts';
+import { type job, jobPath } from './schemas.ts';
 
 type JobItem = AttemptItem | CheckpointItem;
 export type Job = z.output<typeof job>;

@@ -8,8 +8,8 @@ import { awsEnvironment, lastWords, runNode } from './cdk.ts';
 import type { CommandContext } from './context.ts';
 import type { DeployAppSpec } from './deploy-app-spec.ts';
 import { stackTags } from './deploy-app-spec.ts';
-import { usualStateDir } from './platform-target.ts';
 import type { Template } from './stack-changes.ts';
+import { usualStateDir } from './platform-target.ts';
 
 /** A stack of an assembly. */
 export interface AssemblyStack {

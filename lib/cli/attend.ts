@@ -9,8 +9,8 @@ import type { SessionItem } from '../sessions/items.ts';
 import { isTerminal } from '../sessions/status.ts';
 import type { SessionView } from '../sessions/view.ts';
 import { readEvents, unfinishedExecutions } from './execution-feed.ts';
-import { type Feed, follow } from './follow.ts';
 import type { EndRecords } from './late-records.ts';
+import { type Feed, follow } from './follow.ts';
 import { isGone, type LocalPlatform, openLocalPlatform } from './local-platform.ts';
 import type { FollowedSession, Progress } from './screen/progress.ts';
 

@@ -4,13 +4,13 @@
  */
 import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
-import { noRecord } from '../local/status-events.ts';
-import { isTerminal } from '../sessions/status.ts';
 import { type Attendance, attend, onAnyPlatform, stayForOthers } from './attend.ts';
 import type { CommandContext } from './context.ts';
+import { noRecord } from '../local/status-events.ts';
 import { type AttendedSession, failureLogs, progressFor, showEnd } from './ended-session.ts';
-import { exitCodes } from './exit-codes.ts';
+import { isTerminal } from '../sessions/status.ts';
 import { unfinishedSessions } from './find-session.ts';
+import { exitCodes } from './exit-codes.ts';
 import { listenForInterruption } from './interruption.ts';
 import { isoTime, jsonLine } from './json-lines.ts';
 import { commandLine, hintWith } from './places.ts';

@@ -1,12 +1,11 @@
 /** Reads executions from Step Functions as they go on: it has no call that waits, so it is asked again and again. */
-
-import { setTimeout as wait } from 'node:timers/promises';
 import {
   DescribeExecutionCommand,
   ExecutionDoesNotExist,
   GetExecutionHistoryCommand,
   type SFNClient,
 } from '@aws-sdk/client-sfn';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
 import { fromSdk } from '../sessions/history.ts';
 import type { EventsNow } from './platform.ts';

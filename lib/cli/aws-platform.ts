@@ -10,9 +10,9 @@ import { awsError } from './aws-errors.ts';
 import { readAwsEvents } from './aws-feed.ts';
 import { type ClientConfig, type Clients, makeClients } from './clients.ts';
 import type { CommandContext } from './context.ts';
+import { startError } from './start-errors.ts';
 import type { PlatformBase, SessionRequest } from './platform.ts';
 import type { AwsTarget } from './platform-target.ts';
-import { startError } from './start-errors.ts';
 
 export interface AwsPlatform extends PlatformBase {
   readonly kind: 'aws';

@@ -5,10 +5,10 @@ import type { LogLine } from '../sessions/report-data.ts';
 import type { SessionView } from '../sessions/view.ts';
 import type { CommandContext } from './context.ts';
 import type { PlatformTarget } from './platform-target.ts';
+import type { FollowedSession, Progress } from './screen/progress.ts';
 import { jsonProgress } from './screen/json-progress.ts';
 import { liveProgress } from './screen/live-progress.ts';
 import { plainProgress } from './screen/plain-progress.ts';
-import type { FollowedSession, Progress } from './screen/progress.ts';
 import { endedLine, type SummaryInput, summaryLines } from './summary.ts';
 
 export interface AttendedSession extends FollowedSession {

@@ -1,15 +1,15 @@
 /** The session that a person names, with what its history tells. */
 import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
-import type { RuntimeLog } from '../local/runtime-log.ts';
 import { foldHistory } from '../sessions/fold.ts';
 import type { SessionItem } from '../sessions/items.ts';
-import { isTerminal } from '../sessions/status.ts';
 import type { SessionView } from '../sessions/view.ts';
-import type { CommandContext } from './context.ts';
+import type { RuntimeLog } from '../local/runtime-log.ts';
+import { isTerminal } from '../sessions/status.ts';
 import { isUnusedFolder, type LocalPlatform } from './local-platform.ts';
 import { type EventsNow, openPlatform, type Platform } from './platform.ts';
 import type { LocalTarget, PlatformTarget } from './platform-target.ts';
+import type { CommandContext } from './context.ts';
 
 /**
  * Opens the platform for reading.

@@ -13,8 +13,8 @@ import {
   secretsOf,
 } from '../notify/channels.ts';
 import { environment } from '../storage-layout.ts';
-import { usualPlatform } from './platform-target.ts';
 import type { ProjectFile } from './project-file.ts';
+import { usualPlatform } from './platform-target.ts';
 
 const topicName = 'bunsui-notices';
 

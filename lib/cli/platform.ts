@@ -2,17 +2,16 @@
  * A platform as commands use it, on this machine or on AWS: its names, its clients, and the few things that the two do
  * in different ways.
  */
-
+import type { EventPage } from './follow.ts';
 import type { Json } from '../ir/expressions.ts';
-import type { RuntimeLog } from '../local/runtime-log.ts';
 import type { FiringRequest } from '../sessions/firing.ts';
 import type { StartedSession, StartRequest } from '../sessions/start-session.ts';
 import type { PlatformNames } from '../storage-layout.ts';
 import type { AwsPlatform } from './aws-platform.ts';
 import type { ClientConfig, Clients } from './clients.ts';
 import type { CommandContext } from './context.ts';
-import type { EventPage } from './follow.ts';
 import type { LocalPlatform } from './local-platform.ts';
+import type { RuntimeLog } from '../local/runtime-log.ts';
 import type { SessionPlaces } from './places.ts';
 import type { AwsTarget, PlatformTarget } from './platform-target.ts';
 

@@ -5,6 +5,9 @@ import { Command, Option } from 'commander';
 import type { CommandContext } from './context.ts';
 import { addDeployCommands } from './deploy-commands.ts';
 import { helpText } from './help.ts';
+import { addScheduleCommands } from './schedule-commands.ts';
+import { addSessionCommands } from './session-commands.ts';
+import { overview } from './overview.ts';
 import { pages } from './help-pages.ts';
 import { addNotify } from './notify-commands.ts';
 import {
@@ -12,15 +15,12 @@ import {
   idempotencyKey,
   jsonOption,
   type LocalOptions,
-  oneOf,
   onPlatform,
   onThisMachine,
+  oneOf,
   type PlatformOptions,
   type Run,
 } from './options.ts';
-import { overview } from './overview.ts';
-import { addScheduleCommands } from './schedule-commands.ts';
-import { addSessionCommands } from './session-commands.ts';
 
 interface RunOptions extends LocalOptions {
   readonly param?: readonly string[];

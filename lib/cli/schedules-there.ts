@@ -7,9 +7,9 @@ import {
   UpdateScheduleCommand,
 } from '@aws-sdk/client-scheduler';
 import { BunsuiError } from '../errors.ts';
-import { nearest } from '../ir/spelling.ts';
 import type { Timing } from '../schedules/schedule.ts';
 import type { Platform } from './platform.ts';
+import { nearest } from '../ir/spelling.ts';
 
 /** A schedule of a pipeline. */
 export interface ScheduleThere {

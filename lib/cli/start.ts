@@ -1,12 +1,12 @@
 /** Brings a compiled pipeline onto the local platform and starts a session of it. */
 import { BunsuiError } from '../errors.ts';
+import type { LocalClient } from '../local/client.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import { policyOf } from '../ir/policy.ts';
-import type { LocalClient } from '../local/client.ts';
 import type { StartedSession } from '../sessions/start-session.ts';
-import { ensureOwnPlatform, type LocalPlatform, ownFunctions } from './local-platform.ts';
 import type { SessionRequest } from './platform.ts';
 import { startError } from './start-errors.ts';
+import { ensureOwnPlatform, type LocalPlatform, ownFunctions } from './local-platform.ts';
 
 /** Functions, state machine, the pipeline's record, its schedules and triggers. Doing it again changes only what has changed. */
 export async function deploy(platform: LocalPlatform, artifact: PipelineArtifact): Promise<void> {

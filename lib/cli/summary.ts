@@ -1,13 +1,12 @@
 /** What stands at the end of a run: outcome, failures, result, where to look further. As a page, and as a JSON line. */
-
-import type { LogLine } from '../sessions/report-data.ts';
 import type { JobStatus } from '../sessions/status.ts';
+import type { LogLine } from '../sessions/report-data.ts';
 import type { SessionView } from '../sessions/view.ts';
 import type { CommandContext } from './context.ts';
 import { failureText } from './failures.ts';
 import { isoTime, jsonLine } from './json-lines.ts';
-import { commandLine, type SessionPlaces, shellWord, shortPath } from './places.ts';
 import type { PlatformTarget } from './platform-target.ts';
+import { commandLine, type SessionPlaces, shellWord, shortPath } from './places.ts';
 import { failureLines, outcomeLines, type PageOptions, resultLines, type SessionFacts } from './session-page.ts';
 
 export interface SummaryInput extends SessionFacts {

@@ -1,9 +1,8 @@
 /**
  * Tables that fit the terminal: columns as wide as their content, the widest ones cut until the line fits.
  */
-
-import type { Paint } from './terminal.ts';
 import { sized, textWidth } from './text-width.ts';
+import type { Paint } from './terminal.ts';
 
 export interface Column {
   readonly title: string;

@@ -8,7 +8,7 @@ import type { NodeIr, PipelineIr, ScopeIr } from '../ir/nodes.ts';
 import { type ShapeContext, shapeOf } from '../ir/shapes.ts';
 import { innerScopes } from '../ir/walk.ts';
 import { type GatePlan, planGates } from './gates.ts';
-import { readersTargets, readsIn } from './reads.ts';
+import { readsIn, readersTargets } from './reads.ts';
 import type { GatedEdge, Skeleton } from './skeleton.ts';
 
 export interface ScopeGates extends GatePlan {

@@ -7,11 +7,10 @@
  * A job opens its gates in its function, after its checkpoint and before its answer (`lib/wrapper/gates.ts`): that
  * costs no state transition. What has no function of ours (a branch, a map, a skipped job) opens them by states.
  */
-
-import { gateAttributes as at, gateErrors, gateLifetimeSeconds, gatesTablePlaceholder } from '../gate-layout.ts';
 import type { Json } from '../ir/expressions.ts';
-import { quoted, text } from './jsonata.ts';
+import { gateAttributes as at, gateErrors, gateLifetimeSeconds, gatesTablePlaceholder } from '../gate-layout.ts';
 import type { GatedEdge } from './skeleton.ts';
+import { quoted, text } from './jsonata.ts';
 
 /** One item of the table, without the path of the iteration it is in. */
 export interface Gate {

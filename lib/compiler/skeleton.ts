@@ -12,7 +12,7 @@
  */
 import type { Reduced } from '../ir/reduction.ts';
 import { barrierLevel, cutLevels, type IntGraph, intGraph, type Part, partOf } from './parts.ts';
-import { type Side, spanningForest, splitPrime } from './split.ts';
+import { type Side, splitPrime, spanningForest } from './split.ts';
 
 export type Skeleton =
   | { readonly kind: 'leaf'; readonly id: string }

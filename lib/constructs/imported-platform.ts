@@ -13,10 +13,10 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { PlatformParameter } from '../storage-layout.ts';
-import { machinesArnOf } from './permission.ts';
 import type { BucketRef, NetworkPlace, TableRef } from './platform-interface.ts';
 import { PlatformBase } from './platform-interface.ts';
 import { readParameter } from './platform-parameters.ts';
+import { machinesArnOf } from './permission.ts';
 import { requirePrefix } from './platform-props.ts';
 
 /** What has to be known of a platform that stands elsewhere; the rest is found by its prefix. */

@@ -1,7 +1,7 @@
 /** The state machine of a pipeline: its definition as an asset, the role it calls functions with, version and alias. */
 import { createHash } from 'node:crypto';
 import { ArnFormat, Lazy, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Role, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import {
   CfnStateMachineAlias,

@@ -3,9 +3,9 @@ import { Duration, Size } from 'aws-cdk-lib';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
-import type { BookkeepingName } from './bookkeeping-code.ts';
 import type { BookkeepingProps, PlatformSetting } from './bookkeeping-function.ts';
 import { bookkeepingFunction } from './bookkeeping-function.ts';
+import type { BookkeepingName } from './bookkeeping-code.ts';
 import type { Permission } from './permission.ts';
 
 /** Makes them; `permissions` by the function's folder in `lambdas/`. */

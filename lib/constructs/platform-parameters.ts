@@ -3,7 +3,8 @@
  * `Platform.fromAttributes` and by the command line.
  */
 import type { Stack } from 'aws-cdk-lib';
-import { CfnParameter as SsmParameter, StringParameter } from 'aws-cdk-lib/aws-ssm';
+import { CfnParameter as SsmParameter } from 'aws-cdk-lib/aws-ssm';
+import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
 import type { PlatformParameter } from '../storage-layout.ts';
 import { parameterPath } from '../storage-layout.ts';

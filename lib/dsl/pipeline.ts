@@ -12,8 +12,8 @@ import { callSite } from './call-site.ts';
 import type { Duration } from './durations.ts';
 import type { FiringOptions } from './firings.ts';
 import type { Operation, Retry } from './operations.ts';
-import { recordFirings } from './record-firings.ts';
 import { newRecording, type Recording, read, retryOf, schemaOf, secondsOf } from './recording.ts';
+import { recordFirings } from './record-firings.ts';
 import { type In, makeRef, type Ref, type RefBase, targetRef } from './refs.ts';
 import type { Schema } from './schemas.ts';
 

@@ -2,15 +2,14 @@
  * Brings a compiled pipeline onto the local runtime: functions bundled and registered, the state machine created or
  * updated. Through the endpoint's own API, so it is the same whether this process runs the runtime or not.
  */
-
-import { BunsuiError } from '../errors.ts';
-import { gatesTablePlaceholder } from '../gate-layout.ts';
 import { handlerExport } from '../handler-bundle.ts';
 import { functionPlaceholder, type PipelineArtifact } from '../ir/artifact.ts';
 import type { Json } from '../ir/expressions.ts';
+import { BunsuiError } from '../errors.ts';
+import { gatesTablePlaceholder } from '../gate-layout.ts';
 import { environment, gatesTableName, platformNames } from '../storage-layout.ts';
 import { bundleHandlers } from './bundle.ts';
-import { type JsonResult, type LocalClient, localClient } from './client.ts';
+import { localClient, type JsonResult, type LocalClient } from './client.ts';
 import type { Runtime } from './runtime.ts';
 
 /**

@@ -10,8 +10,8 @@ import type { Json } from '../engine/ports.ts';
 import { BunsuiError } from '../errors.ts';
 import { AwsFault, jsonAnswer } from './aws-fault.ts';
 import { errnoOf, makeFolder, storageError } from './durable-files.ts';
-import type { Service } from './http.ts';
 import { type JsonInput, readJson } from './json-input.ts';
+import type { Service } from './http.ts';
 import type { RuntimeLog } from './runtime-log.ts';
 import type { CallDynamodb } from './service-tasks.ts';
 

@@ -4,10 +4,9 @@
  *
  * @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
  */
-
-import type { Json } from '../ir/expressions.ts';
 import type { TriggerIr } from '../ir/nodes.ts';
 import type { Unplaced } from '../ir/policy.ts';
+import type { Json } from '../ir/expressions.ts';
 
 export type JsonObject = { readonly [field: string]: Json };
 function isObject(value: Json | undefined): value is JsonObject {

@@ -6,7 +6,6 @@ import { randomUUID } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BunsuiError } from '../errors.ts';
-import { cappedLines } from './capped-lines.ts';
 import { damagedFile, makeFolder, parseStored, safeFileName, storageError, writeFileAtomic } from './durable-files.ts';
 import {
   type ClientContext,
@@ -17,6 +16,7 @@ import {
   type InvocationEnd,
   startFunctionProcess,
 } from './function-process.ts';
+import { cappedLines } from './capped-lines.ts';
 import type { LogStore, LogStream } from './log-store.ts';
 import type { RuntimeLog } from './runtime-log.ts';
 

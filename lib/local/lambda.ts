@@ -1,8 +1,8 @@
 /** Lambda, as far as calling functions goes: Invoke (waiting, or as an event), GetFunction, ListFunctions. */
 import { randomUUID } from 'node:crypto';
 import { type AwsAnswer, AwsFault } from './aws-fault.ts';
-import type { FunctionPool } from './function-pool.ts';
 import type { FunctionConfig } from './function-process.ts';
+import type { FunctionPool } from './function-pool.ts';
 import type { AwsRequest, Service } from './http.ts';
 import { decodeToken, encodeToken } from './json-input.ts';
 import type { RuntimeLog } from './runtime-log.ts';

@@ -1,7 +1,7 @@
 /** CloudWatch Logs, as far as reading what functions printed goes: FilterLogEvents and DescribeLogGroups. */
 import { type AwsAnswer, AwsFault, jsonAnswer } from './aws-fault.ts';
-import type { Service } from './http.ts';
 import { decodeToken, encodeToken, optionalNumber, optionalString, readJson, refuseOthers } from './json-input.ts';
+import type { Service } from './http.ts';
 import { eventId, type FoundEvent, type LogStore } from './log-store.ts';
 import type { RuntimeLog } from './runtime-log.ts';
 

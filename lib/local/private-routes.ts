@@ -6,8 +6,9 @@ import { isAbsolute } from 'node:path';
 import { type AwsAnswer, AwsFault } from './aws-fault.ts';
 import type { Executions } from './executions.ts';
 import type { Firings, PipelineFirings } from './firings.ts';
-import type { FunctionPool } from './function-pool.ts';
 import type { FunctionConfig } from './function-process.ts';
+import type { FunctionPool } from './function-pool.ts';
+import type { NoticeQueue, Notices } from './notices.ts';
 import type { AwsRequest, Service } from './http.ts';
 import {
   type JsonInput,
@@ -17,7 +18,6 @@ import {
   refuseOthers,
   requiredString,
 } from './json-input.ts';
-import type { NoticeQueue, Notices } from './notices.ts';
 import type { StatusEvents } from './status-events.ts';
 
 /** A live view asks again after this long without news. */

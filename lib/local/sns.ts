@@ -6,13 +6,13 @@ import { randomUUID } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AwsAnswer, AwsFault } from './aws-fault.ts';
-import { makeFolder, parseStored, readIfThere, storageError, writeFileAtomic } from './durable-files.ts';
+import { makeFolder, parseStored, storageError, writeFileAtomic, readIfThere } from './durable-files.ts';
 import type { Service } from './http.ts';
 import type { Notices } from './notices.ts';
 import { keyedTurns } from './object-store.ts';
 import type { MessageAttributes } from './queues.ts';
 import type { RuntimeLog } from './runtime-log.ts';
-import { element, type Xml, xmlDocument } from './xml.ts';
+import { element, xmlDocument, type Xml } from './xml.ts';
 
 const namespace = 'http://sns.amazonaws.com/doc/2010-03-31/';
 const maxMessageBytes = 256 * 1024;

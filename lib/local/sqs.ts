@@ -11,8 +11,8 @@ import {
   requiredString,
 } from './json-input.ts';
 import {
-  type MessageAttributes,
   md5OfBody,
+  type MessageAttributes,
   type Queue,
   type QueueSettings,
   type QueueStore,

@@ -4,9 +4,8 @@
  *
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
  */
-
-import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { join } from 'node:path';
 import type { Json } from '../ir/expressions.ts';
 import { readIfThere, writeFileAtomic } from './durable-files.ts';
 import type { ExecutionRecord } from './executions.ts';

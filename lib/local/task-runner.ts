@@ -4,8 +4,8 @@
  */
 import type { Json, TaskOutcome, TaskRequest, TaskRunner } from '../engine/ports.ts';
 import { AwsFault } from './aws-fault.ts';
-import type { FunctionPool } from './function-pool.ts';
 import type { FunctionConfig, FunctionErrorReport } from './function-process.ts';
+import type { FunctionPool } from './function-pool.ts';
 import { type LambdaPlace, referredFunction } from './lambda.ts';
 import type { RuntimeLog } from './runtime-log.ts';
 import { type CallDynamodb, optimisedDynamodb, sdkDynamodb, sdkSendTaskSuccess } from './service-tasks.ts';

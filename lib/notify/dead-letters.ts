@@ -7,8 +7,8 @@ import {
   type Message,
   type QueueAttributeName,
   ReceiveMessageCommand,
-  type SQSClient,
   StartMessageMoveTaskCommand,
+  type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { BunsuiError } from '../errors.ts';
 import type { Notice } from '../sessions/notice.ts';

@@ -2,7 +2,7 @@
  * Delivers a notice to a channel, once. What came of it is a value: whether to try again, and when, decides who holds
  * the queue.
  */
-import { type SESv2Client, SendEmailCommand } from '@aws-sdk/client-sesv2';
+import { SendEmailCommand, type SESv2Client } from '@aws-sdk/client-sesv2';
 import { BunsuiError } from '../errors.ts';
 import type { Notice } from '../sessions/notice.ts';
 import { printable } from '../sessions/notice-message.ts';

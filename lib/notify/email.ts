@@ -3,8 +3,8 @@
  * in them.
  */
 import type { SendEmailCommandInput } from '@aws-sdk/client-sesv2';
-import type { Notice } from '../sessions/notice.ts';
 import { consoleLink, noticeFacts, noticeHeadline, noticeText, printable } from '../sessions/notice-message.ts';
+import type { Notice } from '../sessions/notice.ts';
 import type { EmailChannel } from './channels.ts';
 import { againText, type Repeat } from './repeats.ts';
 

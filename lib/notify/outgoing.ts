@@ -3,7 +3,7 @@
  * what was checked is what is connected to. Redirects are answers like any other, the body of an answer is cut short.
  */
 import { type LookupAddress, lookup as systemLookup } from 'node:dns';
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import { BunsuiError } from '../errors.ts';

@@ -1,8 +1,8 @@
 /** Reads a notice back from the text of a message. */
 import * as z from 'zod/mini';
 import { noticeEvents } from '../ir/nodes.ts';
-import type { Notice } from '../sessions/notice.ts';
 import { sessionStatuses } from '../sessions/status.ts';
+import type { Notice } from '../sessions/notice.ts';
 
 const text = z.string();
 const count = z.int();

@@ -6,8 +6,8 @@ import { createHash } from 'node:crypto';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { NoticeEvent } from '../ir/nodes.ts';
-import type { Notice } from '../sessions/notice.ts';
 import { tables } from '../storage-layout.ts';
+import type { Notice } from '../sessions/notice.ts';
 
 /** That the same has been told before. */
 export interface Repeat {

@@ -5,8 +5,8 @@
  * @see https://docs.slack.dev/reference/block-kit/blocks (limits) and /messaging/formatting-message-text (escaping)
  */
 import type { NoticeEvent } from '../ir/nodes.ts';
-import type { Notice } from '../sessions/notice.ts';
 import { consoleLink, noticeFacts, noticeHeadline, printable } from '../sessions/notice-message.ts';
+import type { Notice } from '../sessions/notice.ts';
 import { againText, type Repeat } from './repeats.ts';
 
 const marks: { readonly [event in NoticeEvent]: string } = {

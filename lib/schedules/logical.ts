@@ -1,7 +1,6 @@
 /** Logical times: the time for which a session runs, written as its author asks, in the schedule's time zone. */
-
-import type { Problem } from './cron.ts';
 import { localTimeAt, offsetAt } from './zone.ts';
+import type { Problem } from './cron.ts';
 
 /** What is added to the scheduled time before it is written: calendar units to what clocks show, hours and minutes by the clock. */
 export interface LogicalOffset {

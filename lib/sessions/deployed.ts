@@ -7,14 +7,13 @@
  * Each deployment publishes its machine. The item also names the published version, so that a session which waits, or
  * is asked for in an older version, starts on the definition that its record names.
  */
-
-import { GetObjectCommand } from '@aws-sdk/client-s3';
 import {
   DescribeStateMachineCommand,
   DescribeStateMachineForExecutionCommand,
   ListStateMachineVersionsCommand,
   StateMachineDoesNotExist,
 } from '@aws-sdk/client-sfn';
+import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';

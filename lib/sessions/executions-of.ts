@@ -1,8 +1,8 @@
 /** What Step Functions knows of the executions of a platform: those that run, and those of late. */
 import {
   type ExecutionListItem,
-  ListExecutionsCommand,
   type ListExecutionsCommandInput,
+  ListExecutionsCommand,
   ListStateMachinesCommand,
   type SFNClient,
 } from '@aws-sdk/client-sfn';

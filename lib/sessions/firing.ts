@@ -3,8 +3,8 @@
  * often it is delivered: its key is made of what the firing is, not of what delivers it.
  */
 import { BunsuiError } from '../errors.ts';
-import type { Json } from '../ir/expressions.ts';
 import { eventInput, scheduledInput } from '../ir/firing-input.ts';
+import type { Json } from '../ir/expressions.ts';
 import { readPolicy } from '../ir/policy.ts';
 import { reservedInputKey } from '../storage-layout.ts';
 import type { StartDeps, StoreDeps } from './deps.ts';

@@ -8,8 +8,8 @@
  */
 import type { HistoryEvent } from '../asl/history.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
-import { type FoldState, type Position, pathOf, placeKey, type Recorded } from './fold-state.ts';
-import { mapMachine, type StateShape } from './machine-map.ts';
+import { type FoldState, type Position, type Recorded, pathOf, placeKey } from './fold-state.ts';
+import { type StateShape, mapMachine } from './machine-map.ts';
 import { buildView } from './session-view.ts';
 import type { SessionView } from './view.ts';
 

@@ -4,7 +4,7 @@ import { jobErrors } from '../errors.ts';
 import type { GatedInput, GateWork } from '../gate-layout.ts';
 import type { Json } from '../ir/expressions.ts';
 import { reservedInputKey } from '../storage-layout.ts';
-import { retriesAfter, type StateShape } from './machine-map.ts';
+import { type StateShape, retriesAfter } from './machine-map.ts';
 import type { AttemptStatus, JobStatus } from './status.ts';
 import type { AttemptView, FailureView } from './view.ts';
 

@@ -2,9 +2,8 @@
  * The fixed structure of a state machine, as far as following a history needs it: which states form a sequence
  * (a *region*: the top level, a Parallel's branch, a Map's body), what may come after each, and what it retries.
  */
-
-import type { PipelineArtifact } from '../ir/artifact.ts';
 import type { Json } from '../ir/expressions.ts';
+import type { PipelineArtifact } from '../ir/artifact.ts';
 
 export interface RetryRule {
   readonly errors: readonly string[];

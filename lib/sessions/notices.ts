@@ -11,10 +11,10 @@ import { DeleteCommand, GetCommand, PutCommand, QueryCommand } from '@aws-sdk/li
 import type { NoticeEvent } from '../ir/nodes.ts';
 import type { PipelinePolicy } from '../ir/policy.ts';
 import type { StoreDeps } from './deps.ts';
-import type { SessionItem } from './items.ts';
 import { deliveryId, type Notice } from './notice.ts';
 import { noticeMessage } from './notice-message.ts';
 import { type ChannelEvents, channelsFor } from './notice-rules.ts';
+import type { SessionItem } from './items.ts';
 
 const outboxKey = 'outbox';
 

@@ -3,9 +3,8 @@
  * which keeps every job that has completed, and a new execution, which opens the session's next generation and runs
  * every job.
  */
-
-import type { S3Client } from '@aws-sdk/client-s3';
 import { DescribeExecutionCommand, type DescribeExecutionOutput, ExecutionDoesNotExist } from '@aws-sdk/client-sfn';
+import type { S3Client } from '@aws-sdk/client-s3';
 import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import { placedNodes } from '../ir/walk.ts';

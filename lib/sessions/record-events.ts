@@ -8,8 +8,8 @@
 import { BunsuiError } from '../errors.ts';
 import { attemptItem, countsOf, iso, messageOf } from './attempt-items.ts';
 import type { LiveDeps } from './deps.ts';
-import { fitMessage } from './fit-text.ts';
 import { jobOfEvent, view } from './fold.ts';
+import { fitMessage } from './fit-text.ts';
 import { isThrottling } from './history.ts';
 import type { AttemptItem, SessionItem } from './items.ts';
 import type { LiveEvent } from './live-events.ts';

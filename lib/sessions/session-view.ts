@@ -8,7 +8,7 @@ import { type Closure, type FoldState, type Iteration, pathOf, placeKey } from '
 import { jobFacts, parseJson } from './job-view.ts';
 import type { StateShape } from './machine-map.ts';
 import { mapFacts } from './map-view.ts';
-import { isTerminal, type JobStatus, type SessionStatus } from './status.ts';
+import { type JobStatus, type SessionStatus, isTerminal } from './status.ts';
 import type { AttemptView, JobView, SessionFailureView, SessionView } from './view.ts';
 
 interface Ending {

@@ -4,11 +4,11 @@
  */
 import type { Json, TaskOutcome, TaskRequest } from '../engine/ports.ts';
 import {
-  gateAttributes as at,
   filledInput,
+  gateAttributes as at,
+  gateErrors,
   type GatedInput,
   type GateWork,
-  gateErrors,
   keptPart,
 } from '../gate-layout.ts';
 

@@ -4,7 +4,7 @@
  * sets and flags stay as they are, and a token that was used is dead.
  */
 import { jobErrors } from '../errors.ts';
-import { gateAttributes as at, filledInput, type GateWork, gateLifetimeSeconds, keptPart } from '../gate-layout.ts';
+import { filledInput, gateAttributes as at, gateLifetimeSeconds, type GateWork, keptPart } from '../gate-layout.ts';
 import { environment } from '../storage-layout.ts';
 import type { Checkpoints } from './checkpoint.ts';
 import type { Envelope } from './envelope.ts';

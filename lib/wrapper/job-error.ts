@@ -1,7 +1,6 @@
 /** Errors that a job fails with. Step Functions matches `name`, so it is set as a literal from `jobErrors`. */
-
-import { inspect } from 'node:util';
 import { isNativeError } from 'node:util/types';
+import { inspect } from 'node:util';
 import type { jobErrors } from '../errors.ts';
 
 export type JobErrorName = (typeof jobErrors)[keyof typeof jobErrors];

@@ -16,11 +16,11 @@
  * has one is not run again in its generation: its recorded output is the answer.
  */
 import { jobErrors } from '../errors.ts';
+import { captureConsole, type JobLog, jobLog } from './job-log.ts';
 import { checkpoints } from './checkpoint.ts';
 import { readEnvelope } from './envelope.ts';
 import { fillInput, openGates } from './gates.ts';
 import { asError, jobError } from './job-error.ts';
-import { captureConsole, type JobLog, jobLog } from './job-log.ts';
 import { functionPorts, type WrapperPorts } from './ports.ts';
 import { signedCalls } from './signed-calls.ts';
 import { checkOutput, checkValue, type Schema } from './values.ts';

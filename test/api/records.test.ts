@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { LogLine } from '../../lib/sessions/report-data.ts';
 import { endSession } from '../../lib/sessions/end-session.ts';
 import type { AttemptItem, CheckpointItem } from '../../lib/sessions/items.ts';
 import { registerPipeline } from '../../lib/sessions/pipelines.ts';
-import type { LogLine } from '../../lib/sessions/report-data.ts';
 import { putJobRecords } from '../../lib/sessions/store.ts';
 import { attemptKey, checkpointKey, sessionIdOf } from '../../lib/storage-layout.ts';
 import { machineArn, nowMs } from '../sessions/cloud.ts';

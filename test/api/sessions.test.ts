@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { endSession } from '../../lib/sessions/end-session.ts';
-import type { SessionItem } from '../../lib/sessions/items.ts';
 import { registerPipeline } from '../../lib/sessions/pipelines.ts';
+import type { SessionItem } from '../../lib/sessions/items.ts';
 import type { StartedSession } from '../../lib/sessions/start-session.ts';
 import { createItem } from '../../lib/sessions/store.ts';
 import { sessionIdOf } from '../../lib/storage-layout.ts';

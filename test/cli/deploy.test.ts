@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { main } from '../../lib/cli/main.ts';
 import { installCdk, type KeptStack, serveStacks } from './cloud-formation.ts';
-import { type Deployed, deployed } from './deployed.ts';
+import { deployed, type Deployed } from './deployed.ts';
 import { recordedTerminal } from './outputs.ts';
 
 const shop = fileURLToPath(new URL('./shop/shop.ts', import.meta.url));

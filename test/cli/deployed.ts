@@ -2,9 +2,8 @@
  * A platform that commands find as they find one on AWS: the runtime of this machine behind parameters in SSM, which a
  * small server of its own gives.
  */
-
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
+import { mkdtempSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { sessionTable } from '../../lib/cli/commands/session-list.ts';
-import { textWidth } from '../../lib/cli/text-width.ts';
 import type { SessionItem } from '../../lib/sessions/items.ts';
+import { textWidth } from '../../lib/cli/text-width.ts';
 import { recordedTerminal } from './outputs.ts';
 import { t0 } from './views.ts';
 

@@ -7,10 +7,10 @@ import * as z from 'zod';
 import { validateDefinition } from '../../lib/asl/validate.ts';
 import { compilePipeline } from '../../lib/compiler/compile.ts';
 import { virtualClock } from '../../lib/engine/clock.ts';
-import { startExecution } from '../../lib/engine/run.ts';
 import type { GateWork } from '../../lib/gate-layout.ts';
-import type { Json } from '../../lib/ir/expressions.ts';
 import { gatesInMemory } from '../../lib/testing/gates.ts';
+import { startExecution } from '../../lib/engine/run.ts';
+import type { Json } from '../../lib/ir/expressions.ts';
 import { type Meaning, meaningOf } from './structures-meaning.ts';
 import { drawsOf, operate, type Program, programOf } from './structures-program.ts';
 

@@ -1,6 +1,4 @@
 /** What pipelines need of S3, for any endpoint. */
-
-import { Readable } from 'node:stream';
 import {
   CopyObjectCommand,
   CreateBucketCommand,
@@ -14,6 +12,7 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
+import { Readable } from 'node:stream';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { clientConfig, freshName, refusal, type Target } from './target.ts';
 

@@ -1,6 +1,6 @@
 /** The functions that keep the books, called as Lambda calls them, over tables of their own; all else of AWS is played. */
 import { gzipSync } from 'node:zlib';
-import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
+import { FilterLogEventsCommand, CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import {
   DescribeExecutionCommand,

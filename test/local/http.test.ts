@@ -1,11 +1,11 @@
-import { request } from 'node:http';
-import { connect } from 'node:net';
+import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { ListStateMachinesCommand, ListStateMachineAliasesCommand, SFNClient } from '@aws-sdk/client-sfn';
+import { LambdaClient, ListLayersCommand } from '@aws-sdk/client-lambda';
 import { CloudWatchLogsClient, PutLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { DynamoDBClient, TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb';
-import { LambdaClient, ListLayersCommand } from '@aws-sdk/client-lambda';
-import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { ListStateMachineAliasesCommand, ListStateMachinesCommand, SFNClient } from '@aws-sdk/client-sfn';
 import { ListSubscriptionsCommand, SNSClient } from '@aws-sdk/client-sns';
+import { request } from 'node:http';
+import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { localClient } from '../../lib/local/client.ts';
 import type { Runtime } from '../../lib/local/runtime.ts';

@@ -1,11 +1,11 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import {
+  FilterLogEventsCommand,
   CloudWatchLogsClient,
   DescribeLogGroupsCommand,
-  FilterLogEventsCommand,
 } from '@aws-sdk/client-cloudwatch-logs';
 import { GetFunctionCommand, InvokeCommand, LambdaClient, ListFunctionsCommand } from '@aws-sdk/client-lambda';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { localClient } from '../../lib/local/client.ts';
 import type { Runtime } from '../../lib/local/runtime.ts';

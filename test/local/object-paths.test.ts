@@ -1,6 +1,6 @@
+import fc from 'fast-check';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isBucketName, keySegments, objectPath, segmentOf } from '../../lib/local/object-paths.ts';
 import { openObjectStore } from '../../lib/local/object-store.ts';

@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { deployLocally } from '../../lib/local/deploy.ts';
 import { ensurePlatform } from '../../lib/local/platform.ts';
 import { openRuntime, type Runtime } from '../../lib/local/runtime.ts';

@@ -1,6 +1,6 @@
+import { CreateTopicCommand, PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CreateTopicCommand, PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { describe, expect, it } from 'vitest';
 import { clientConfig } from '../contract/target.ts';
 import { openForTest } from './runtimes.ts';

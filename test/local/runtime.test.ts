@@ -1,5 +1,5 @@
-import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,

@@ -1,9 +1,9 @@
 /** Channels as people write them, and who is told of what. */
 import { describe, expect, it } from 'vitest';
 import {
-  type Channels,
   channelDeadLettersName,
   channelQueueName,
+  type Channels,
   channelsFromEnvironment,
   eventsOf,
   readChannels,

@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { emailOf } from '../../lib/notify/email.ts';
 import { slackMessage } from '../../lib/notify/slack.ts';
-import type { Notice } from '../../lib/sessions/notice.ts';
 import { consoleLink, noticeMessage, noticeText } from '../../lib/sessions/notice-message.ts';
+import type { Notice } from '../../lib/sessions/notice.ts';
 import { failedNotice } from './notices.ts';
 
 const link =

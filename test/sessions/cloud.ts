@@ -11,8 +11,8 @@ import {
   ListStateMachinesCommand,
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn';
-import { PublishCommand } from '@aws-sdk/client-sns';
 import { DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { PublishCommand } from '@aws-sdk/client-sns';
 import type { HistoryEvent } from '../../lib/asl/history.ts';
 import type { EndDeps } from '../../lib/sessions/deps.ts';
 import type { Notice } from '../../lib/sessions/notice.ts';

@@ -7,8 +7,8 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BunsuiError } from '../../lib/errors.ts';
 import { pipelineOfExecution } from '../../lib/sessions/deployed.ts';
-import type { EndDeps } from '../../lib/sessions/deps.ts';
 import { endSession } from '../../lib/sessions/end-session.ts';
+import type { EndDeps } from '../../lib/sessions/deps.ts';
 import type { PipelineItem } from '../../lib/sessions/items.ts';
 import { readArtifact, registerPipeline } from '../../lib/sessions/pipelines.ts';
 import { startSession } from '../../lib/sessions/start-session.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BunsuiError } from '../../lib/errors.ts';
 import { type Firing, fireSession } from '../../lib/sessions/firing.ts';
-import { type FiringWorld, firingWorld, type Policy, place } from './firing-world.ts';
+import { type FiringWorld, firingWorld, place, type Policy } from './firing-world.ts';
 import { type LocalTables, startTables } from './local-tables.ts';
 
 const policy: Policy = {

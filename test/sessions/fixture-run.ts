@@ -1,7 +1,6 @@
 /** Runs rows of the fixture table in virtual time. */
-
-import type { HistoryEvent } from '../../lib/asl/history.ts';
 import { validateDefinition } from '../../lib/asl/validate.ts';
+import type { HistoryEvent } from '../../lib/asl/history.ts';
 import { compilePipeline } from '../../lib/compiler/compile.ts';
 import { virtualClock } from '../../lib/engine/clock.ts';
 import type { TaskOutcome, TaskRequest } from '../../lib/engine/ports.ts';

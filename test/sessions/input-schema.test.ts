@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import { describe, expect, it } from 'vitest';
 import type { Json } from '../../lib/ir/expressions.ts';
 import type { JsonSchema } from '../../lib/ir/nodes.ts';
 import { checkInput } from '../../lib/sessions/input-schema.ts';

@@ -1,5 +1,5 @@
-import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { HistoryEvent } from '../../lib/asl/history.ts';
 import { endSession } from '../../lib/sessions/end-session.ts';
 import type { NoticeDeps } from '../../lib/sessions/notices.ts';

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BunsuiError } from '../../lib/errors.ts';
 import type { PipelineArtifact } from '../../lib/ir/artifact.ts';
-import type { SessionItem } from '../../lib/sessions/items.ts';
 import { findPipeline, readArtifact, registerPipeline } from '../../lib/sessions/pipelines.ts';
+import type { SessionItem } from '../../lib/sessions/items.ts';
 import { startQueued } from '../../lib/sessions/start-queued.ts';
 import { type StartRequest, startSession } from '../../lib/sessions/start-session.ts';
 import { sessionIdOf } from '../../lib/storage-layout.ts';

@@ -1,8 +1,7 @@
 /** Calls a wrapped handler as a compiled state does. */
-
-import { functionPorts, type WrapperPorts } from '../../lib/wrapper/ports.ts';
 import type { LocalTables } from '../sessions/local-tables.ts';
 import { tableNames } from '../sessions/local-tables.ts';
+import { functionPorts, type WrapperPorts } from '../../lib/wrapper/ports.ts';
 
 export const executionArn = 'arn:aws:states:us-east-1:000000000000:execution:flow:session-s1-1';
 export const nowMs = Date.parse('2026-03-04T05:06:07.000Z');

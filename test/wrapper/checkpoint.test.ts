@@ -1,7 +1,7 @@
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { wrapHandler } from '../../lib/wrapper/wrap-handler.ts';
 import { type LocalTables, startTables, tableNames } from '../sessions/local-tables.ts';
 import { callOf, executionArn, portsFor } from './call.ts';

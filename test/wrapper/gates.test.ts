@@ -1,7 +1,7 @@
 import { CreateTableCommand, GetItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { gateLifetimeSeconds } from '../../lib/gate-layout.ts';
 import { wrapHandler } from '../../lib/wrapper/wrap-handler.ts';
 import { type LocalTables, type Spoil, startTables } from '../sessions/local-tables.ts';

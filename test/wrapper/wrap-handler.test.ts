@@ -1,9 +1,9 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import * as mini from 'zod/mini';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { sessionOfExecution } from '../../lib/storage-layout.ts';
-import { maxOutputBytes } from '../../lib/wrapper/values.ts';
 import { type HandlerContext, runHandler, wrapHandler } from '../../lib/wrapper/wrap-handler.ts';
+import { maxOutputBytes } from '../../lib/wrapper/values.ts';
 import { callOf, executionArn, nowMs, portsFor } from './call.ts';
 
 const contract = { id: 'load', input: z.object({ n: z.int() }), output: z.object({ rows: z.int() }) };

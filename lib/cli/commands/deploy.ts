@@ -2,9 +2,8 @@
  * `bunsui deploy`: pipelines to AWS by CDK, for people who do not know CDK. Check, synthesise, plan, ask, deploy.
  */
 import { BunsuiError } from '../../errors.ts';
-import { ask, canAsk } from '../ask.ts';
 import type { AssemblyStack } from '../assembly.ts';
-import { awsError } from '../aws-errors.ts';
+import { ask, canAsk } from '../ask.ts';
 import { findCdk, runCdk, type StackEvent, stackEvent } from '../cdk.ts';
 import { loadCompiled } from '../checked-pipeline.ts';
 import type { CommandContext } from '../context.ts';
@@ -13,12 +12,13 @@ import { duration } from '../durations.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { harmlessLine } from '../harmless.ts';
 import { isoTime, jsonLine } from '../json-lines.ts';
-import { commandLine, shortPath } from '../places.ts';
 import { planJson, planLines } from '../plan-page.ts';
+import { commandLine, shortPath } from '../places.ts';
 import type { AwsTarget } from '../platform-target.ts';
 import { readProjectFile } from '../project-file.ts';
 import { changesOf, hasChanges, type StackChanges } from '../stack-changes.ts';
 import type { StackTarget } from '../stacks.ts';
+import { awsError } from '../aws-errors.ts';
 
 export interface DeployOptions {
   readonly stage?: string;

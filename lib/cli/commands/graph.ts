@@ -1,9 +1,9 @@
 /** `bunsui graph`: a pipeline's graph as Mermaid text. */
 import { graphOf } from '../../graph/graph.ts';
 import { toMermaid } from '../../graph/mermaid.ts';
-import { loadChecked } from '../checked-pipeline.ts';
 import type { CommandContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { loadChecked } from '../checked-pipeline.ts';
 
 export async function printGraph(
   context: CommandContext,

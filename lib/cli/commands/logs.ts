@@ -1,18 +1,18 @@
 /** `bunsui logs`: what the handlers of a session wrote. */
 import { BunsuiError } from '../../errors.ts';
-import type { PipelineIr } from '../../ir/nodes.ts';
-import { placedNodes } from '../../ir/walk.ts';
 import { fieldText, invokeError, withoutOwnFrames, wrapperFields } from '../../report/handler-output.ts';
 import { readSessionLogs } from '../../sessions/logs.ts';
+import type { PipelineIr } from '../../ir/nodes.ts';
+import { placedNodes } from '../../ir/walk.ts';
 import type { LogLine } from '../../sessions/report-data.ts';
 import type { JobView } from '../../sessions/view.ts';
 import type { CommandContext } from '../context.ts';
+import type { PlatformTarget } from '../platform-target.ts';
 import { localTime } from '../durations.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { artifactOf, openForSession, sessionNamed, viewNow } from '../find-session.ts';
 import { harmlessLine } from '../harmless.ts';
 import { readFromPlatform } from '../local-platform.ts';
-import type { PlatformTarget } from '../platform-target.ts';
 import { didYouMean } from '../suggest.ts';
 import type { Palette } from '../terminal.ts';
 import { cut } from '../text-width.ts';

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { channelCounts, deadLetters } from '../../notify/dead-letters.ts';
 import type { Notice } from '../../sessions/notice.ts';
 import { sessionIdOf } from '../../storage-layout.ts';
-import { type ChannelsThere, channelNamed, channelsThere } from '../channels-there.ts';
+import { channelNamed, type ChannelsThere, channelsThere } from '../channels-there.ts';
 import type { CommandContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { harmlessLine } from '../harmless.ts';

@@ -1,12 +1,11 @@
 /** `bunsui schedule enable` and `disable`. */
-
-import { nextDueTimes } from '../../schedules/schedule.ts';
 import type { CommandContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { isoTime, jsonLine } from '../json-lines.ts';
 import { readFromPlatform } from '../local-platform.ts';
 import type { PlatformOptions } from '../options.ts';
 import { openPlatform } from '../platform.ts';
+import { nextDueTimes } from '../../schedules/schedule.ts';
 import { scheduleNamed, schedulesThere, setEnabled } from '../schedules-there.ts';
 import { zonedTime } from '../zoned-times.ts';
 

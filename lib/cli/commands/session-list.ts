@@ -1,20 +1,20 @@
 /** `bunsui session list`: sessions, the latest first, as a table or as records. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { SessionItem } from '../../sessions/items.ts';
 import { listSessions } from '../../sessions/list-sessions.ts';
+import type { SessionItem } from '../../sessions/items.ts';
 import type { SessionStatus } from '../../sessions/status.ts';
 import type { CommandContext } from '../context.ts';
+import type { PlatformTarget } from '../platform-target.ts';
 import { ago, duration, localTime, shortTime } from '../durations.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { interruptedAmong } from '../find-session.ts';
+import { tellingLateRecords } from '../late-records.ts';
 import { harmlessLine } from '../harmless.ts';
 import { jsonLine } from '../json-lines.ts';
-import { tellingLateRecords } from '../late-records.ts';
 import { isUnusedFolder, readFromPlatform } from '../local-platform.ts';
-import { commandLine, hintWith } from '../places.ts';
 import { openPlatform } from '../platform.ts';
-import type { PlatformTarget } from '../platform-target.ts';
+import { commandLine, hintWith } from '../places.ts';
 import { recordedValue } from '../recorded-value.ts';
 import { paintOf, symbolOf } from '../screen/symbols.ts';
 import { type Column, table } from '../table.ts';

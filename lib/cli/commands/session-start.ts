@@ -4,7 +4,7 @@ import { BunsuiError } from '../../errors.ts';
 import type { JsonSchema } from '../../ir/nodes.ts';
 import type { StartedSession } from '../../sessions/start-session.ts';
 import { onAnyPlatform } from '../attend.ts';
-import { type AttendedRun, attended, attendToEnd } from '../attended-run.ts';
+import { attended, attendToEnd, type AttendedRun } from '../attended-run.ts';
 import { inputMistakes } from '../checked-input.ts';
 import { reportDiagnostics } from '../checked-pipeline.ts';
 import type { CommandContext } from '../context.ts';

@@ -1,9 +1,8 @@
 /** Plain lines for pipes and files: one per change of a job's state, with the time since the start. */
-
-import type { SessionView } from '../../sessions/view.ts';
 import { duration } from '../durations.ts';
 import { failureLine } from '../failures.ts';
 import { type ProgressEvent, progressEvents } from '../progress-events.ts';
+import type { SessionView } from '../../sessions/view.ts';
 import type { Terminal } from '../terminal.ts';
 import type { Progress } from './progress.ts';
 
