@@ -5,7 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { BunsuiError } from '../errors.ts';
 
 /**
@@ -25,8 +25,9 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array, r
       await file.close();
     }
     await rename(temporary, path);
+    if (remade === undefined) await syncFolder(dirname(path));
   } catch (cause) {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => {});
     throw storageError(path, cause);
   }
 }
@@ -42,7 +43,7 @@ export async function readIfThere(path: string): Promise<string | undefined> {
     return await readFile(path, 'utf8');
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
-    throw storageError(path, error);
+    throw storageError(path, error, 'read');
   }
 }
 
@@ -64,15 +65,24 @@ export function damagedFile(path: string, why: string, hint: string, cause?: unk
   return new BunsuiError('SessionError', 'BS4003', `${path} is damaged: ${why}`, { context: { path }, hint, cause });
 }
 
-/** Makes a folder and those above it. Mode 0700. */
+/** Makes a folder and those above it, durably. Mode 0700. */
 export async function makeFolder(path: string): Promise<void> {
-  const makeOne = () => mkdir(path, { mode: 0o700 });
+  const makeOne = async () => {
+    await mkdir(path, { mode: 0o700 });
+    return path;
+  };
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    const first = await mkdir(path, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
       // Node says ENOENT when a read-only file system is in the way; a plain attempt tells the reason.
       if (errnoOf(error) === 'ENOENT') return makeOne();
       throw error;
     });
+    if (first === undefined) return;
+    const above = dirname(resolve(first));
+    for (let at = dirname(resolve(path)); at.length >= above.length; at = dirname(at)) {
+      await syncFolder(at);
+      if (at === above) return;
+    }
   } catch (cause) {
     throw storageError(path, cause);
   }
@@ -85,6 +95,52 @@ export async function syncFolder(path: string): Promise<void> {
     await folder.datasync();
   } finally {
     await folder.close();
+  }
+}
+
+/** Lines at the end of a file. */
+export interface DurableLines {
+  /** Resolves when the line is on the disk; lines that come while others are being written go together. */
+  append(line: string): Promise<void>;
+}
+
+/** Opens a file of lines, which is made with its first line. Mode 0600. */
+export function durableLines(path: string): DurableLines {
+  let waiting: { readonly line: string; readonly done: () => void; readonly failed: (error: unknown) => void }[] = [];
+  let writing = false;
+  const write = async () => {
+    writing = true;
+    while (waiting.length > 0) {
+      const taken = waiting;
+      waiting = [];
+      try {
+        await appendDurably(path, taken.map(({ line }) => line).join('\n'));
+        for (const { done } of taken) done();
+      } catch (cause) {
+        for (const { failed } of taken) failed(storageError(path, cause));
+      }
+    }
+    writing = false;
+  };
+  return {
+    append: (line) =>
+      new Promise((done, failed) => {
+        waiting.push({ line, done, failed });
+        if (!writing) void write();
+      }),
+  };
+}
+
+async function appendDurably(path: string, text: string): Promise<void> {
+  const file = await open(path, constants.O_CREAT | constants.O_APPEND | constants.O_WRONLY, 0o600);
+  try {
+    const isNew = (await file.stat()).size === 0;
+    // The newline in front ends what a crash or a full disk may have left of an earlier line.
+    await file.writeFile(`\n${text}\n`);
+    await file.datasync();
+    if (isNew) await syncFolder(dirname(path));
+  } finally {
+    await file.close();
   }
 }
 
@@ -116,12 +172,12 @@ const storageReasons: Readonly<Record<string, readonly [reason: string, hint: st
 };
 
 /** Turns a system error about a file of the state folder into BS4001 in plain words; other errors pass. */
-export function storageError(path: string, cause: unknown): unknown {
+export function storageError(path: string, cause: unknown, doing: 'write' | 'read' = 'write'): unknown {
   const errno = errnoOf(cause);
   const known = errno === undefined ? undefined : storageReasons[errno];
   if (errno === undefined || known === undefined) return cause;
   const [reason, hint, recoverable] = known;
-  return new BunsuiError('ConfigError', 'BS4001', `cannot write ${path}: ${reason} (${errno})`, {
+  return new BunsuiError('ConfigError', 'BS4001', `cannot ${doing} ${path}: ${reason} (${errno})`, {
     recoverable,
     context: { path, errno },
     hint,

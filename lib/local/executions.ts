@@ -4,14 +4,13 @@
  * So opening a folder looks at what is unfinished only, however much has ended.
  */
 import { randomUUID } from 'node:crypto';
-import { appendFile, readdir, rename, rm, stat } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
-import { systemClock } from '../engine/clock.ts';
-import type { EnginePorts, Journal, JournalRecord, ObjectSource, TaskRunner } from '../engine/ports.ts';
+import type { Clock, EnginePorts, Journal, JournalRecord, ObjectSource, TaskRunner } from '../engine/ports.ts';
 import { type ExecutionHandle, resumeExecution, startExecution } from '../engine/run.ts';
 import { BunsuiError } from '../errors.ts';
-import { makeFolder, readIfThere, safeFileName } from './durable-files.ts';
+import { durableLines, errnoOf, makeFolder, readIfThere, safeFileName } from './durable-files.ts';
 import {
   createJournal,
   type JournalFile,
@@ -75,6 +74,7 @@ export interface Followed {
 export interface ExecutionsOptions {
   readonly stateDir: string;
   readonly machines: MachineStore;
+  readonly clock: Clock;
   readonly tasks: TaskRunner;
   /** What distributed Maps read. */
   readonly objects?: ObjectSource;
@@ -98,6 +98,9 @@ interface Entry {
   /** What is waiting for news. */
   readonly listeners: Set<() => void>;
   ended?: ExecutionRecord;
+  announced?: true;
+  /** It is being announced and put among what has ended. */
+  settling?: boolean;
   /** Its journal cannot be read: whoever asks is told why. */
   readonly damage?: BunsuiError;
 }
@@ -109,6 +112,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
   const [openFolder, endedFolder, index] = [join(folder, 'open'), join(folder, 'ended'), join(folder, 'ended.jsonl')];
   await makeFolder(openFolder);
   await makeFolder(endedFolder);
+  const ended = durableLines(index);
   const entries = new Map<string, Entry>();
   let closing = false;
   // What is still being written when the runtime closes.
@@ -121,17 +125,30 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
   const settle = async (entry: Entry, record: ExecutionRecord) => {
     entry.ended = record;
     wake(entry);
-    await options.announce(record);
-    // The newline in front ends what a crash or a full disk may have left of an earlier line.
-    await appendFile(index, `\n${JSON.stringify(summaryOf(record))}\n`, { mode: 0o600 });
+    if (entry.announced === undefined) await options.announce(record);
+    entry.announced = true;
+    // Before the move: what is in neither folder nor list would be in no list for ever.
+    await ended.append(JSON.stringify(summaryOf(record)));
     await rename(entry.path, join(endedFolder, fileOf(record.header)));
     entries.delete(record.header.executionArn);
   };
   const settled = (entry: Entry, record: ExecutionRecord) => {
-    const work = settle(entry, record).catch((error: unknown) => {
-      if (!closing) log('error', `the end of ${entry.header.executionArn} is not announced: ${String(error)}`);
-    });
+    entry.settling = true;
+    const work = settle(entry, record)
+      .catch((error: unknown) => {
+        const what = entry.announced ? 'put among what has ended' : 'announced';
+        if (!closing) log('error', `the end of ${entry.header.executionArn} is not ${what}: ${String(error)}`);
+      })
+      .finally(() => {
+        entry.settling = false;
+      });
     track(work);
+  };
+  /** Ends that a full disk, say, has kept from being put away are put away with the next one. */
+  const settleLeft = () => {
+    for (const entry of entries.values()) {
+      if (entry.ended !== undefined && entry.settling !== true) settled(entry, entry.ended);
+    }
   };
 
   const drive = async (entry: Entry, handle: ExecutionHandle, journal: JournalFile) => {
@@ -142,6 +159,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       const outcome = await handle.done;
       if (outcome.status === 'RUNNING') return;
       settled(entry, recordOf(entry.header, handle.events));
+      settleLeft();
     } catch (error) {
       log('error', `${entry.header.executionArn} halts, and can be resumed: ${String(error)}`);
     } finally {
@@ -167,9 +185,15 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     return entry.resuming;
   };
 
+  /** Journals of starts that were refused: nobody was told of them. A disk that fails may keep them from going. */
+  const refused = new Set<string>();
   const begin = async (entry: Entry, machine: Machine) => {
     const definition = await machines.definition(machine.definition);
-    const journal = await createJournal(entry.path, entry.header);
+    const journal = await createJournal(entry.path, entry.header).catch((error: unknown) => {
+      // A file that was there is not ours to remove: it may be the damaged journal of an earlier execution.
+      if (!(error instanceof BunsuiError && error.context['errno'] === 'EEXIST')) refused.add(entry.path);
+      throw error;
+    });
     const { input, startedAtMs } = entry.header;
     const start = { ...identityOf(entry.header), definition, input, startedAtMs };
     try {
@@ -180,17 +204,28 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       options.onDriven(entry.header.executionArn, false);
     } catch (error) {
       await journal.close().catch(() => {});
-      await rm(entry.path, { force: true });
+      refused.add(entry.path);
       throw error;
     }
   };
 
-  const readEnded = (executionArn: string) => {
+  const removeRefused = async () => {
+    for (const path of refused) {
+      await rm(path, { force: true }).then(
+        () => refused.delete(path),
+        () => {},
+      );
+    }
+  };
+
+  const readEnded = async (executionArn: string) => {
     const path = join(endedFolder, fileOf(partsOf(executionArn)));
-    return stat(path).then(
-      () => readJournal(path),
-      () => undefined,
-    );
+    try {
+      return await readJournal(path);
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return undefined;
+      throw error;
+    }
   };
   const open = async (executionArn: string): Promise<Entry | undefined> => {
     await entries.get(executionArn)?.starting?.catch(() => {});
@@ -200,7 +235,10 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
   };
   const eventsOfEntry = async (entry: Entry): Promise<readonly HistoryEvent[]> => {
     if (entry.handle !== undefined) return entry.handle.events;
-    const content = await readJournal(entry.path).catch(() => readEnded(entry.header.executionArn));
+    const content = await readJournal(entry.path).catch((error: unknown) => {
+      if (errnoOf(error) === 'ENOENT') return readEnded(entry.header.executionArn);
+      throw error;
+    });
     return eventsIn(content?.records ?? []);
   };
 
@@ -244,7 +282,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
         roleArn: machine.roleArn,
         definition: machine.definition,
         input,
-        startedAtMs: Date.now(),
+        startedAtMs: options.clock.now(),
       };
       const entry: Entry = { header, path: join(openFolder, fileOf(header)), listeners: new Set() };
       // Taken before anything is awaited: a second call of this name waits for the first.
@@ -252,13 +290,16 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       let usedBefore = false;
       entry.starting = (async () => {
         usedBefore = (await readEnded(executionArn)) !== undefined;
-        if (!usedBefore) await begin(entry, machine);
+        if (usedBefore) return;
+        await removeRefused();
+        await begin(entry, machine);
       })();
       try {
         await entry.starting;
         if (usedBefore) entries.delete(executionArn);
         return usedBefore ? 'exists' : header;
       } catch (error) {
+        await removeRefused();
         entries.delete(executionArn);
         throw error;
       } finally {
@@ -295,6 +336,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     },
 
     async resume(executionArns) {
+      settleLeft();
       const wanted = [...entries.values()].filter(
         ({ header, ended, handle, starting, damage }) =>
           ended === undefined &&
@@ -364,6 +406,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
         }),
       );
       while (atWork.size > 0) await Promise.all(atWork);
+      await removeRefused();
     },
   };
 }
@@ -397,9 +440,9 @@ function nextNews(entry: Entry, signal: AbortSignal): Promise<void> {
   });
 }
 
-function portsOf({ tasks, objects }: ExecutionsOptions, journal: Journal): EnginePorts {
+function portsOf({ clock, tasks, objects }: ExecutionsOptions, journal: Journal): EnginePorts {
   return {
-    clock: systemClock(),
+    clock,
     random: Math.random,
     uuid: randomUUID,
     tasks,

@@ -53,8 +53,8 @@ export async function createJournal(path: string, header: JournalHeader): Promis
     await syncFolder(dirname(path));
     return journal;
   } catch (cause) {
-    await file.close();
-    await rm(path, { force: true });
+    await file.close().catch(() => {});
+    await rm(path, { force: true }).catch(() => {});
     throw storageError(path, cause);
   }
 }
@@ -154,7 +154,7 @@ async function readAll(path: string): Promise<Buffer> {
       await file.close();
     }
   } catch (cause) {
-    throw storageError(path, cause);
+    throw storageError(path, cause, 'read');
   }
 }
 

@@ -41,10 +41,13 @@ export async function takeOwnerLock(
     if (!(await linkLock(folder, number))) continue;
     const numbers = await lockNumbers(folder);
     if (Math.max(...numbers) > number) {
-      await rm(join(folder, `lock.${number}`), { force: true });
+      await rm(join(folder, `lock.${number}`), { force: true }).catch(() => {});
       continue;
     }
-    for (const older of numbers) if (older < number) await rm(join(folder, `lock.${older}`), { force: true });
+    for (const older of numbers) {
+      // It is superseded whether it is there or not.
+      if (older < number) await rm(join(folder, `lock.${older}`), { force: true }).catch(() => {});
+    }
     const release = () =>
       writeFileAtomic(join(folder, `lock.${number}`), JSON.stringify({ ...self(), released: true }));
     return { ok: true, lock: { number, release } };
@@ -68,7 +71,8 @@ async function linkLock(folder: string, number: number): Promise<boolean> {
     if (errnoOf(cause) === 'EEXIST') return false;
     throw storageError(path, cause);
   } finally {
-    await rm(temporary, { force: true });
+    // What cannot be removed is in nobody's way.
+    await rm(temporary, { force: true }).catch(() => {});
   }
 }
 

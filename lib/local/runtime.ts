@@ -9,6 +9,7 @@ import { chmod, lstat } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { systemClock } from '../engine/clock.ts';
 import { BunsuiError } from '../errors.ts';
 import { localClient } from './client.ts';
 import { dynamodbService } from './dynamodb.ts';
@@ -191,6 +192,7 @@ async function startServices(
   const executions = await openExecutions({
     stateDir,
     machines,
+    clock: systemClock(),
     tasks,
     objects: mapObjects(openObjectStore(stateDir)),
     log,
