@@ -31,6 +31,7 @@ export const errorCodes = {
   BS1116: 'a schedule that AWS would not take',
   BS1117: 'a trigger that AWS would not take',
   BS1118: 'a notification that nobody would get',
+  BS1119: 'a mode or a duration that is not allowed',
   BS1201: 'a barrier was added: the graph is not series-parallel',
   BS2001: 'a command line that bunsui does not understand',
   BS2002: 'a file could not be read',

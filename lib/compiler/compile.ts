@@ -31,9 +31,9 @@ export interface CompileOptions {
 export function compilePipeline(pipeline: PipelineIr, options: CompileOptions): CompileResult {
   const mistakes = checkPipeline(pipeline);
   if (mistakes.some(({ severity }) => severity === 'error')) return { ok: false, diagnostics: mistakes };
-  const { definition, states, barriers, gates } = emitMachine(pipeline);
+  const { definition, states, barriers, estimated, gates } = emitMachine(pipeline);
   const text = JSON.stringify(definition);
-  const notes = [...mistakes, ...barriers.map((scope) => barrierNote(pipeline, scope))];
+  const notes = [...mistakes, ...modeNotes(pipeline, barriers, estimated)];
   const bytes = new TextEncoder().encode(text).length;
   if (bytes > definitionLimitBytes) {
     const tooLarge: Diagnostic = {
@@ -66,20 +66,50 @@ export function compilePipeline(pipeline: PipelineIr, options: CompileOptions): 
   };
 }
 
-/** What barriers cost: which jobs wait for what they do not need. */
-function barrierNote(pipeline: PipelineIr, { scope, barriers, longestPath }: ScopeBarriers): Diagnostic {
-  const added = barriers.flatMap((barrier) => barrier.added);
-  const shown = added.slice(0, 3).map(([waiting, on]) => `"${waiting}" waits for "${on}"`);
-  const others = barriers.reduce((sum, barrier) => sum + barrier.addedAtMost, 0) - shown.length;
-  const more = others > 0 ? ` and up to ${others} more` : '';
-  const cost = `the longest path stays ${longestPath} jobs, and each of them may now wait for a slower one`;
+/** What the pipeline's mode comes to, where its author should know. */
+function modeNotes(pipeline: PipelineIr, scopes: readonly ScopeBarriers[], estimated: boolean): readonly Diagnostic[] {
+  if (pipeline.mode !== 'auto' || estimated) return scopes.map((scope) => barrierNote(pipeline, scope, estimated));
+  return [
+    {
+      code: 'BS1201',
+      severity: 'info',
+      message:
+        'no durations are recorded, so mode "auto" puts no barriers: every job starts when its own inputs are there',
+      path: [pipeline.id],
+      source: pipeline.source,
+      hint: `write them with "bunsui durations ${pipeline.id} > durations.json" and give the pipeline { durations }`,
+    },
+  ];
+}
+
+const shownBarriers = 3;
+
+/** What barriers cost: which jobs wait for what they do not need, and by how much the longest path grows. */
+function barrierNote(
+  pipeline: PipelineIr,
+  { scope, barriers, criticalPath, makespan }: ScopeBarriers,
+  estimated: boolean,
+): Diagnostic {
+  const worst = barriers.toSorted((a, b) => b.delay - a.delay || b.addedCount - a.addedCount).slice(0, shownBarriers);
+  const shown = worst.map(({ added: [order], addedCount, delay }) => {
+    const more = addedCount > 1 ? ` and ${addedCount - 1} more` : '';
+    return `"${order?.[0]}" waits for "${order?.[1]}"${more} (${seconds(delay)})`;
+  });
+  const others = barriers.length > worst.length ? `, and ${barriers.length - worst.length} that cost less` : '';
   const count = barriers.length === 1 ? 'a barrier was' : `${barriers.length} barriers were`;
+  const by = estimated ? 'by the recorded durations' : 'with one second for each job, for want of recorded durations,';
   return {
     code: 'BS1201',
     severity: 'info',
-    message: `the graph${scope === '' ? '' : ` of "${scope}"`} is not series-parallel, so ${count} added: ${shown.join(', ')}${more} without need; ${cost}`,
+    message:
+      `the graph${scope === '' ? '' : ` of "${scope}"`} is not series-parallel, so ${count} added: ${shown.join('; ')}${others}; ` +
+      `${by} the longest path of ${seconds(criticalPath)} becomes ${seconds(makespan)}`,
     path: scope === '' ? [pipeline.id] : [pipeline.id, scope],
     source: pipeline.source,
     hint: 'nothing has to be changed; the result is right, only some jobs start later than they could',
   };
+}
+
+function seconds(value: number): string {
+  return `${Number(value.toFixed(value < 10 ? 2 : value < 1_000 ? 1 : 0))} s`;
 }

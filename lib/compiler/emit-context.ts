@@ -10,9 +10,10 @@ import type { ShapeContext } from '../ir/shapes.ts';
 import { nodeIndex } from '../ir/walk.ts';
 import type { ScopeGates } from './behind-gates.ts';
 import type { ScopePath } from './gates.ts';
+import { type Estimates, estimatesOf } from './estimates.ts';
 import { variableNames } from './names.ts';
 import { type Reads, readsOf } from './reads.ts';
-import type { Barrier } from './skeleton.ts';
+import type { Barrier } from './barriers.ts';
 
 /** A state of the definition, as Amazon States Language. */
 export type State = { readonly [field: string]: Json };
@@ -57,7 +58,9 @@ export interface Around {
 export interface ScopeBarriers {
   readonly scope: string;
   readonly barriers: readonly Barrier[];
-  readonly longestPath: number;
+  /** Seconds by the estimates: without the barriers at the least, with them at the most. */
+  readonly criticalPath: number;
+  readonly makespan: number;
 }
 
 /** A scope of the pipeline that is to be emitted. */
@@ -76,6 +79,7 @@ export type EmitScope = (emitter: Emitter, which: ScopeToEmit, frame: Frame, exi
 export interface Emitter {
   readonly pipeline: PipelineIr;
   readonly nodes: ShapeContext['nodes'];
+  readonly estimates: Estimates;
   /** What is read of each node; nodes that nobody reads are not in it. */
   readonly reads: ReadonlyMap<string, Reads>;
   /** Name of the variable that holds a node's value at a depth. */
@@ -101,6 +105,7 @@ export function newEmitter(pipeline: PipelineIr, emitScope: EmitScope): Emitter 
   return {
     pipeline,
     nodes: nodeIndex(pipeline),
+    estimates: estimatesOf(pipeline),
     reads: readsOf(pipeline),
     variable: variableNames(),
     emitScope,

@@ -10,7 +10,7 @@
  */
 import type { PipelineArtifact, StateOrigin } from '../ir/artifact.ts';
 import type { Json } from '../ir/expressions.ts';
-import type { NodeIr, PipelineIr } from '../ir/nodes.ts';
+import type { NodeIr, PipelineIr, ScopeIr } from '../ir/nodes.ts';
 import { transitiveReduction } from '../ir/reduction.ts';
 import { dependenciesOf } from '../ir/walk.ts';
 import { gatesOf } from './behind-gates.ts';
@@ -33,6 +33,7 @@ import { emitBranch, emitMap } from './emit-structures.ts';
 import { printScope, valueAt } from './emit-values.ts';
 import { access, quoted, template, text } from './jsonata.ts';
 import { forkState } from './names.ts';
+import { type Layout, layoutOf } from './layout.ts';
 import { readByOutput, readersTargets } from './reads.ts';
 import { buildSkeleton, type Skeleton } from './skeleton.ts';
 
@@ -41,12 +42,17 @@ export interface Emitted {
   readonly definition: { readonly [key: string]: Json };
   readonly states: { readonly [stateName: string]: StateOrigin };
   readonly barriers: readonly ScopeBarriers[];
+  /** Whether durations were recorded by which barriers could be weighed. */
+  readonly estimated: boolean;
   readonly gates: PipelineArtifact['gates'];
 }
 
 /** A scope that is being emitted. */
 interface Scope extends Around {
   readonly nodes: ReadonlyMap<string, NodeIr>;
+  readonly layout: Layout;
+  /** Names of the states with which parts begin, as far as somebody has asked. */
+  readonly entries: Map<Skeleton, string>;
   /** Nodes of the scope that read a node of it, by the one that is read. */
   readonly readers: ReadonlyMap<string, readonly string[]>;
   readonly readOutside: ReadonlySet<string>;
@@ -79,6 +85,7 @@ export function emitMachine(pipeline: PipelineIr): Emitted {
     },
     states: emitter.origins,
     barriers: emitter.barriers,
+    estimated: emitter.estimates.known,
     gates: gated ? { openedBy: [...openedBy].sort(), openedByStates } : undefined,
   };
 }
@@ -87,41 +94,58 @@ function emitScope(emitter: Emitter, which: ScopeToEmit, frame: Frame, exit: Exi
   const { pipeline } = emitter;
   const { scope, name, readOutside } = which;
   const nodes = new Map(scope.nodes.map((node) => [node.id, node]));
-  const built = buildSkeleton(transitiveReduction(dependenciesOf(scope)), { mode: pipeline.mode ?? 'exact' });
-  const { skeleton, barriers, longestPath } = built;
-  if (barriers.length > 0) emitter.barriers.push({ scope: name, barriers, longestPath });
+  const { skeleton, gates: edges, ...built } = skeletonOf(emitter, scope, nodes);
+  if (built.barriers.length > 0) emitter.barriers.push({ scope: name, ...built });
   if (!skeleton) return undefined;
-  const edges = built.gates;
   const gates = gatesOf({ pipeline, nodes: emitter.nodes, scope, skeleton, edges, known: frame.known });
   emitter.gateUse.gated ||= edges.length > 0;
   const path = frame.maps.length === 0 ? undefined : '$states.input.path';
-  const inside: Scope = { nodes, gates, path, readers: readersIn(nodes), readOutside };
+  const layout = layoutOf(skeleton, (id) => emitter.reads.has(id));
+  const inside: Scope = { nodes, gates, path, layout, entries: new Map(), readers: readersIn(nodes), readOutside };
   emitPart(emitter, inside, skeleton, frame, exit);
   return entryOf(inside, skeleton);
 }
 
+/** `auto` cuts by what was recorded; while nothing is, it would cut without knowing what that costs. */
+function skeletonOf({ pipeline, estimates }: Emitter, scope: ScopeIr, nodes: ReadonlyMap<string, NodeIr>) {
+  const { mode = 'exact' } = pipeline;
+  const estimate = (id: string): number => {
+    const node = nodes.get(id);
+    return node === undefined ? 1 : estimates.secondsOf(node);
+  };
+  const reduced = transitiveReduction(dependenciesOf(scope));
+  return buildSkeleton(reduced, { mode: mode === 'auto' && !estimates.known ? 'exact' : mode, estimate });
+}
+
 function readersIn(nodes: ReadonlyMap<string, NodeIr>): ReadonlyMap<string, readonly string[]> {
   const readers = new Map<string, string[]>();
-  for (const node of nodes.values())
-    for (const id of readersTargets(node)) if (nodes.has(id)) readers.set(id, [...(readers.get(id) ?? []), node.id]);
+  for (const node of nodes.values()) {
+    for (const id of readersTargets(node)) {
+      if (!nodes.has(id)) continue;
+      const others = readers.get(id);
+      if (others === undefined) readers.set(id, [node.id]);
+      else others.push(node.id);
+    }
+  }
   return readers;
 }
 
 /** Name of the state with which a part begins. */
 function entryOf(scope: Scope, part: Skeleton): string {
-  if (part.kind === 'parallel') return forkOf(scope, part.parts);
+  const known = scope.entries.get(part);
+  if (known !== undefined) return known;
   const [first] = part.kind === 'sequence' ? part.parts : [];
-  if (first) return entryOf(scope, first);
   const node = scope.nodes.get(part.kind === 'leaf' ? part.id : '');
-  return node === undefined ? '' : firstState(node, scope.gates);
-}
-
-function forkOf(scope: Scope, parts: readonly Skeleton[]): string {
-  return forkState(parts.map((part) => entryOf(scope, part)));
-}
-
-function leavesOf(part: Skeleton): readonly string[] {
-  return part.kind === 'leaf' ? [part.id] : part.parts.flatMap(leavesOf);
+  const name =
+    part.kind === 'parallel'
+      ? forkState(part.parts.map((inner) => entryOf(scope, inner)))
+      : first
+        ? entryOf(scope, first)
+        : node === undefined
+          ? ''
+          : firstState(node, scope.gates);
+  scope.entries.set(part, name);
+  return name;
 }
 
 function emitPart(emitter: Emitter, scope: Scope, part: Skeleton, frame: Frame, exit: Exit): void {
@@ -141,18 +165,24 @@ function emitPart(emitter: Emitter, scope: Scope, part: Skeleton, frame: Frame, 
       }
       return;
     case 'parallel':
-      emitFork(emitter, scope, part.parts, frame, exit);
+      emitFork(emitter, scope, part, frame, exit);
   }
 }
 
 /** A Parallel: its branches put out what lives on, and it assigns that again. */
-function emitFork(emitter: Emitter, scope: Scope, parts: readonly Skeleton[], frame: Frame, exit: Exit): void {
+function emitFork(
+  emitter: Emitter,
+  scope: Scope,
+  fork: Skeleton & { readonly kind: 'parallel' },
+  frame: Frame,
+  exit: Exit,
+): void {
   const { home, variable } = emitter;
-  const forkName = forkOf(scope, parts);
-  const all = new Set(parts.flatMap(leavesOf));
+  const { layout } = scope;
+  const forkName = entryOf(scope, fork);
   const ended = new Map<string, string>();
-  const branches = parts.map((part, index) => {
-    const exports = leavesOf(part).filter((id) => livesOn(emitter, scope, id, all));
+  const branches = fork.parts.map((part, index) => {
+    const exports = layout.readIn(part).filter((id) => livesOn(scope, id, fork));
     const inner: Frame = { ...frame, depth: frame.depth + 1, states: {} };
     emitPart(emitter, scope, part, inner, {
       next: undefined,
@@ -184,16 +214,16 @@ function emitFork(emitter: Emitter, scope: Scope, parts: readonly Skeleton[], fr
       ? { Output: exit.output(noOverrides), End: true }
       : { Output: handedOn(frame), Next: exit.next }),
   };
-  const first = scope.nodes.get([...all][0] ?? '');
+  const first = scope.nodes.get(layout.firstOf(fork));
   noteOrigin(emitter, forkName, 'fork', first ?? { id: '', source: emitter.pipeline.source });
   for (const id of ended.keys()) home.set(id, `$${variable(id, frame.depth)}`);
 }
 
-/** Whether a node's value is read after the fork over these nodes, which it is one of. */
-function livesOn({ reads }: Emitter, scope: Scope, id: string, fork: ReadonlySet<string>): boolean {
-  if (!reads.has(id)) return false;
+/** Whether the value of a node of a fork, which somebody reads, is read after the fork. */
+function livesOn(scope: Scope, id: string, fork: Skeleton): boolean {
   const readers = scope.readers.get(id) ?? [];
-  return scope.readOutside.has(id) || readers.some((reader) => !fork.has(reader) && scope.gates.isBefore(id, reader));
+  const isRead = (reader: string) => !scope.layout.isIn(fork, reader) && scope.gates.isBefore(id, reader);
+  return scope.readOutside.has(id) || readers.some(isRead);
 }
 
 /** A node, and after it the states that open its gates, where it has no function that does. */

@@ -36,8 +36,12 @@ export function access(base: string, keys: readonly (string | number)[]): string
 
 const reservedWords = new Set(['and', 'or', 'in', 'true', 'false', 'null', 'function']);
 
+/** Nothing in it has to be escaped. */
+const plain = /^[\w -!#-/:-@^_|~]*$/;
+
 /** Text as a JSONata literal. Braces are escaped so that no literal can look like the end of an expression. */
 export function text(value: string): string {
+  if (plain.test(value)) return `"${value}"`;
   return JSON.stringify(value)
     .replaceAll('{', '\\u007b')
     .replaceAll('}', '\\u007d')

@@ -58,6 +58,7 @@ export function checkPipeline(pipeline: PipelineIr): readonly Diagnostic[] {
       pipeline.source,
     ),
     ...checkFirings(pipeline),
+    ...checkMode(pipeline),
     ...placed.flatMap(({ node }) => checkPolicy(pipeline, node)),
     ...placed.flatMap((place) => checkOrder(pipeline, nodes, place)),
     ...placed.flatMap((place) => checkRefs(pipeline, nodes, place)),
@@ -126,6 +127,37 @@ function checkTimeout(
       source,
       `whole seconds from ${low} to ${high} are allowed${high === 900 ? ' (Lambda ends a call after 15 minutes)' : ''}`,
     ),
+  ];
+}
+
+const modes = ['exact', 'barrier', 'auto'];
+
+/** What a file holds is not always what its type says. Durations of jobs that are gone are no mistake: they are old. */
+function checkMode({ id, mode, durations = {}, source }: PipelineIr): readonly Diagnostic[] {
+  const wrong = Object.entries(durations).find(([, seconds]) => !(Number.isFinite(seconds) && seconds >= 0));
+  return [
+    ...(mode === undefined || modes.includes(mode)
+      ? []
+      : [
+          mistake(
+            'BS1119',
+            `the mode is ${JSON.stringify(mode)}`,
+            [id, 'mode'],
+            source,
+            `give one of ${modes.map((one) => `"${one}"`).join(', ')}`,
+          ),
+        ]),
+    ...(wrong === undefined
+      ? []
+      : [
+          mistake(
+            'BS1119',
+            `the duration of "${wrong[0]}" is ${JSON.stringify(wrong[1])}`,
+            [id, 'durations', wrong[0]],
+            source,
+            `seconds from 0 on are allowed; "bunsui durations ${id}" prints those of earlier sessions`,
+          ),
+        ]),
   ];
 }
 

@@ -35,9 +35,12 @@ export interface PipelineIr {
   readonly notify?: readonly NotifyIr[];
   /**
    * How orders are kept that nested sequences and parallels cannot express: `exact` by gates, so that every job starts
-   * when its own inputs are there; `barrier` by making jobs wait for more than that. @default "exact"
+   * when its own inputs are there; `barrier` by making jobs wait for more than that; `auto` by barriers where they cost
+   * next to nothing by the recorded durations, by gates elsewhere. @default "exact"
    */
-  readonly mode?: 'exact' | 'barrier';
+  readonly mode?: 'exact' | 'barrier' | 'auto';
+  /** Seconds that nodes took in earlier sessions, by id. They choose barriers, and nothing else. */
+  readonly durations?: { readonly [node: string]: number };
   /** Operations by id; jobs name them. */
   readonly operations: { readonly [id: string]: OperationIr };
   readonly body: ScopeIr;

@@ -17,20 +17,25 @@ export function transitiveReduction(dependencies: ReadonlyMap<string, ReadonlySe
   const order = topologicalOrder(dependencies);
   const position = new Map(order.map((id, index) => [id, index]));
   const words = (order.length + 31) >>> 5;
-  const ancestors = order.map(() => new Uint32Array(words));
-  const has = (row: Uint32Array | undefined, bit: number) => (((row?.[bit >>> 5] ?? 0) >>> (bit & 31)) & 1) === 1;
+  // One row of bits for each node, in one piece of memory.
+  const bits = new Uint32Array(order.length * words);
+  const has = (node: number, bit: number) => (((bits[node * words + (bit >>> 5)] ?? 0) >>> (bit & 31)) & 1) === 1;
   const parents = new Map<string, readonly string[]>();
   for (const [index, id] of order.entries()) {
-    const all = [...(dependencies.get(id) ?? [])].map((parent) => position.get(parent) ?? 0).sort((a, b) => a - b);
-    const row = ancestors[index];
-    if (!row) continue;
-    for (const parent of all) {
-      const above = ancestors[parent];
-      for (let word = 0; word < words; word++) row[word] = (row[word] ?? 0) | (above?.[word] ?? 0);
+    const all = Array.from(dependencies.get(id) ?? [], (parent) => position.get(parent) ?? 0);
+    if (all.length > 1) all.sort((a, b) => a - b);
+    const row = index * words;
+    const [first] = all;
+    if (first !== undefined) bits.copyWithin(row, first * words, first * words + (first >>> 5) + 1);
+    for (const parent of all.slice(1)) {
+      const above = parent * words;
+      // A node's ancestors have lower numbers than it.
+      for (let word = parent >>> 5; word >= 0; word--)
+        bits[row + word] = (bits[row + word] ?? 0) | (bits[above + word] ?? 0);
     }
-    // What is an ancestor of another parent is implied; at this point `row` holds ancestors of parents only.
-    const direct = all.filter((parent) => !has(row, parent));
-    for (const parent of all) row[parent >>> 5] = (row[parent >>> 5] ?? 0) | (1 << (parent & 31));
+    // What is an ancestor of another parent is implied; at this point the row holds ancestors of parents only.
+    const direct = all.length < 2 ? all : all.filter((parent) => !has(index, parent));
+    for (const parent of all) bits[row + (parent >>> 5)] = (bits[row + (parent >>> 5)] ?? 0) | (1 << (parent & 31));
     parents.set(
       id,
       direct.map((parent) => order[parent] ?? ''),
@@ -39,7 +44,10 @@ export function transitiveReduction(dependencies: ReadonlyMap<string, ReadonlySe
   return {
     order,
     parents,
-    isAncestor: (a, b) => has(ancestors[position.get(b) ?? -1], position.get(a) ?? 0),
+    isAncestor: (a, b) => {
+      const [above, below] = [position.get(a), position.get(b)];
+      return above !== undefined && below !== undefined && has(below, above);
+    },
   };
 }
 

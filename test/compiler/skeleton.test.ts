@@ -144,12 +144,51 @@ describe('the skeleton', () => {
   });
 
   it('reports what a barrier orders without need, and what that costs', () => {
-    const { barriers, longestPath } = buildSkeleton(
+    const takes: { readonly [id: string]: number } = { a: 1, b: 5, x: 4, y: 1, z: 1 };
+    const { barriers, criticalPath, makespan } = buildSkeleton(
       transitiveReduction(graph({ a: [], b: [], x: ['a'], y: ['a', 'b'], z: ['x'] })),
-      { mode: 'barrier' },
+      { mode: 'barrier', estimate: (id) => takes[id] ?? 1 },
     );
-    expect(barriers.map(({ added }) => added)).toStrictEqual([[['x', 'b']]]);
-    expect(longestPath).toBe(3);
+    // After the first level: x waits for b, 5 + 4 + 1 instead of 6. After the second one: z waits for y, nothing lost.
+    expect(barriers).toStrictEqual([
+      { added: [['z', 'y']], addedCount: 1, delay: 1 },
+      { added: [['x', 'b']], addedCount: 1, delay: 3 },
+    ]);
+    expect({ criticalPath, makespan }).toStrictEqual({ criticalPath: 6, makespan: 10 });
+  });
+
+  it('counts the orders that a barrier adds, and lists three', () => {
+    const wide = Array.from({ length: 40 }, (_, index) => index);
+    const edges = Object.fromEntries([
+      ...wide.map((index) => [`a${index}`, []]),
+      ...wide.map((index) => [`b${index}`, wide.filter((other) => other !== index).map((other) => `a${other}`)]),
+    ]);
+    const { barriers } = buildSkeleton(transitiveReduction(graph(edges)), { mode: 'barrier' });
+    expect(barriers).toStrictEqual([
+      {
+        added: [
+          ['b0', 'a0'],
+          ['b1', 'a1'],
+          ['b2', 'a2'],
+        ],
+        addedCount: 40,
+        delay: 0,
+      },
+    ]);
+  });
+
+  it('nests Parallels to a bounded depth, however the graph is built', () => {
+    // A ladder in a ladder in a ladder: each job goes on in two ways, one of which ends at once, and all meet at last.
+    const deep = new Map<string, ReadonlySet<string>>([['s0', new Set()]]);
+    for (let step = 1; step < 2_000; step += 1) {
+      deep.set(`s${step}`, new Set([`s${step - 1}`]));
+      deep.set(`e${step}`, new Set([`s${step - 1}`, ...(step > 1 ? [`e${step - 1}`] : [])]));
+    }
+    for (const mode of ['exact', 'barrier'] as const) {
+      const { skeleton } = buildSkeleton(transitiveReduction(deep), { mode });
+      expect(nestingOf(skeleton)).toBeLessThanOrEqual(40);
+      expect([...leavesIn(skeleton)].sort()).toStrictEqual([...deep.keys()].sort());
+    }
   });
 
   it('orders everything the graph orders, and a series-parallel graph not more', () => {
@@ -187,6 +226,42 @@ describe('the skeleton', () => {
     );
   });
 
+  it('cuts by a schedule in the mode auto, and never later than its slack allows', () => {
+    let cut = 0;
+    const costs = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 14, maxLength: 14 });
+    fc.assert(
+      fc.property(anyGraph, costs, fc.constantFrom(0, 0.05, 0.3), (dependencies, takes, slack) => {
+        const reduced = transitiveReduction(dependencies);
+        const estimate = (id: string) => takes[Number(id.slice(1))] ?? 1;
+        const { skeleton, gates, barriers, criticalPath, makespan } = buildSkeleton(reduced, {
+          mode: 'auto',
+          estimate,
+          slack,
+        });
+        cut += barriers.length;
+        expect(makespan).toBeLessThanOrEqual(criticalPath * (1 + slack) + 1e-9);
+        // Everything that a node waits for: by the skeleton, and at gates. A circle would have no longest path.
+        const before = [...ordersOf(skeleton)].map((pair) => pair.split(' ') as [string, string]);
+        const waits = [...before, ...gates.map(({ from, to }) => [from, to] as const)];
+        const ends = new Map<string, number>();
+        const endOf = (id: string, on: readonly string[] = []): number => {
+          expect(on).not.toContain(id);
+          const known = ends.get(id);
+          if (known !== undefined) return known;
+          const above = waits.filter(([, to]) => to === id).map(([from]) => endOf(from, [...on, id]));
+          ends.set(id, Math.max(0, ...above) + estimate(id));
+          return ends.get(id) ?? 0;
+        };
+        expect(Math.max(...reduced.order.map((id) => endOf(id)))).toBeLessThanOrEqual(makespan + 1e-9);
+        for (const id of reduced.order)
+          for (const parent of reduced.parents.get(id) ?? [])
+            expect(waits.some(([from, to]) => from === parent && to === id)).toBe(true);
+      }),
+      { numRuns: 1_000 },
+    );
+    expect(cut).toBeGreaterThan(100);
+  });
+
   it('needs neither barrier nor gate for any series-parallel graph', () => {
     fc.assert(
       fc.property(seriesParallel, (dependencies) => {
@@ -197,6 +272,16 @@ describe('the skeleton', () => {
     );
   });
 });
+
+function nestingOf(skeleton: Skeleton | undefined): number {
+  if (!skeleton || skeleton.kind === 'leaf') return 0;
+  return Math.max(...skeleton.parts.map(nestingOf)) + (skeleton.kind === 'parallel' ? 1 : 0);
+}
+
+function leavesIn(skeleton: Skeleton | undefined): readonly string[] {
+  if (!skeleton) return [];
+  return skeleton.kind === 'leaf' ? [skeleton.id] : skeleton.parts.flatMap(leavesIn);
+}
 
 /** Every ordered pair of leaves. */
 function ordersOf(skeleton: Skeleton | undefined): Set<string> {

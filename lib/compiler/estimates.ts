@@ -1,0 +1,44 @@
+/**
+ * How long nodes take, in seconds: as it was recorded (`durations` of the pipeline), else as long as the others on
+ * average, else one second each. Estimates choose between ways that all are right.
+ */
+import type { NodeIr, PipelineIr, ScopeIr } from '../ir/nodes.ts';
+import { dependenciesOf, innerScopes } from '../ir/walk.ts';
+import { transitiveReduction } from '../ir/reduction.ts';
+
+export interface Estimates {
+  /** Whether anything was recorded of the pipeline's nodes. */
+  readonly known: boolean;
+  secondsOf(node: NodeIr): number;
+}
+
+/** No node takes no time at all: orders of a schedule are told apart by it. */
+const leastSeconds = 0.001;
+
+export function estimatesOf({ durations = {} }: PipelineIr): Estimates {
+  const recorded = Object.values(durations);
+  const mean = recorded.length === 0 ? 1 : recorded.reduce((sum, one) => sum + one, 0) / recorded.length;
+  const secondsOf = (node: NodeIr): number => {
+    const own = Object.hasOwn(durations, node.id) ? durations[node.id] : undefined;
+    if (own !== undefined) return Math.max(leastSeconds, own);
+    if (node.kind === 'job') return Math.max(leastSeconds, mean);
+    // Of a map one item, when nothing is known of it.
+    return Math.max(leastSeconds, ...innerScopes(node).map(({ scope }) => longestPath(scope, secondsOf)));
+  };
+  return { known: recorded.length > 0, secondsOf };
+}
+
+function longestPath(scope: ScopeIr, secondsOf: (node: NodeIr) => number): number {
+  const nodes = new Map(scope.nodes.map((node) => [node.id, node]));
+  const { order, parents } = transitiveReduction(dependenciesOf(scope));
+  const finish = new Map<string, number>();
+  let longest = 0;
+  for (const id of order) {
+    const node = nodes.get(id);
+    const start = (parents.get(id) ?? []).reduce((latest, parent) => Math.max(latest, finish.get(parent) ?? 0), 0);
+    const end = start + (node === undefined ? 0 : secondsOf(node));
+    finish.set(id, end);
+    longest = Math.max(longest, end);
+  }
+  return longest;
+}
