@@ -43,7 +43,7 @@ export function endByPaths(
   turn: Turn,
   thread: Thread,
   ending: Ending,
-): { readonly output: Payload; readonly assigned: { readonly [name: string]: Json } } {
+): { readonly output: Payload; readonly assigned: { readonly [name: string]: Json } | undefined } {
   const { part, extras } = ending;
   const { errorOutput } = extras;
   if (errorOutput !== undefined) {
@@ -85,8 +85,8 @@ function assign(
   thread: Thread,
   template: Assignments | undefined,
   input: Payload,
-): { readonly [name: string]: Json } {
-  if (template === undefined) return {};
+): { readonly [name: string]: Json } | undefined {
+  if (template === undefined) return undefined;
   return fillTemplate(template as Template, pathDataFor(turn, thread, input.value)) as {
     readonly [name: string]: Json;
   };

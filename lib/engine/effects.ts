@@ -74,7 +74,7 @@ export function effectsOf(ports: EnginePorts, execution: Execution, arrive: (arr
         run.controller.abort();
       }
       // A task whose time was up while nobody ran it is not begun any more; its alarm rings at once.
-      if (task !== undefined && !tasks.has(thread) && !isRunnable(thread, ports.clock.now())) {
+      if (task !== undefined && !tasks.has(thread) && !isRunnable(thread, ports.clock)) {
         const { scheduledId } = task;
         const controller = new AbortController();
         tasks.set(thread, { scheduledId, controller });

@@ -124,6 +124,10 @@ export type Phase =
   | { readonly kind: 'failed'; readonly failure: Failure; readonly marked: boolean }
   | { readonly kind: 'ended'; readonly output: Payload };
 
+/** Phases without data. */
+export const entering: Phase = { kind: 'entering' };
+export const entered: Phase = { kind: 'entered' };
+
 /** One line of states. */
 export interface Thread {
   readonly id: string;
@@ -138,7 +142,11 @@ export interface Thread {
   readonly children: Map<number, Thread>;
   readonly variables: Map<string, { readonly value: Json; readonly bytes: number }>;
   state: string;
+  /** The definition of that state, once somebody has asked. */
+  known: State | undefined;
   phase: Phase;
+  /** It is among those that are to be stepped. */
+  queued: boolean;
   /** Raw input of the state. */
   input: Payload;
   /** What the next event of this thread refers to. */
@@ -173,13 +181,15 @@ export interface Execution {
   readonly identity: ExecutionIdentity;
   readonly events: HistoryEvent[];
   readonly threads: Map<string, Thread>;
-  /** Threads that records have changed since somebody last looked, in order. */
-  readonly touched: Set<Thread>;
+  /** Hears of each thread that a record changes. */
+  touched: (thread: Thread) => void;
   startedAtMs: number;
   input: Payload | undefined;
   outcome: Outcome;
   /** Bytes of all variables of all threads. */
   variableBytes: number;
+  /** What the record at hand was made of, so that the fold need not parse its text. */
+  made: Payload | undefined;
 }
 
 export function newExecution(identity: ExecutionIdentity): Execution {
@@ -187,11 +197,12 @@ export function newExecution(identity: ExecutionIdentity): Execution {
     identity,
     events: [],
     threads: new Map(),
-    touched: new Set(),
+    touched: () => undefined,
     startedAtMs: 0,
     input: undefined,
     outcome: { status: 'RUNNING' },
     variableBytes: 0,
+    made: undefined,
   };
 }
 
@@ -203,9 +214,23 @@ export function childThreadId(parent: Thread, fan: Fan, index: number): string {
 
 /** The state a thread is in. */
 export function stateOf(thread: Thread): State {
+  if (thread.known !== undefined) return thread.known;
   const state = thread.scope.States[thread.state];
   if (state === undefined) throw damagedJournal(`there is no state ${thread.state} in the definition`);
+  thread.known = state;
   return state;
+}
+
+export function goTo(thread: Thread, state: string): void {
+  if (thread.state === state) return;
+  thread.state = state;
+  thread.known = undefined;
+}
+
+/** The payload of a recorded text: the one that the text was made of, when it is still at hand. */
+export function recorded(execution: Execution, thread: Thread, text: string): Payload {
+  if (thread.input.text === text) return thread.input;
+  return execution.made?.text === text ? execution.made : payloadOfText(text);
 }
 
 /** Whether a state is written in JSONPath: by its own QueryLanguage, or the machine's. */

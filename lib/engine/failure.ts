@@ -1,4 +1,5 @@
 /** A state has failed: it is tried again, caught, or takes everything around it with it. */
+import type { Awaitable } from '../asl/awaitable.ts';
 import type { Retrier } from '../asl/definition.ts';
 import { payloadOfValue } from '../asl/json.ts';
 import { errorOutput } from './bindings.ts';
@@ -7,11 +8,11 @@ import { finish } from './finish.ts';
 import { evaluating, note, record, type Turn } from './turn.ts';
 
 /** Decides what becomes of a failed state, and records it. */
-export async function handleFailure(turn: Turn, thread: Thread, failure: Failure, marked: boolean): Promise<void> {
+export function handleFailure(turn: Turn, thread: Thread, failure: Failure, marked: boolean): Awaitable<unknown> {
   if (thread.enteredId === 0) {
     // No state has begun: what failed belongs to the Map around, and so does its handling.
     giveUp(turn, thread, failure);
-    return;
+    return undefined;
   }
   const state = stateOf(thread);
   const handlers = 'Branches' in state || state.Type === 'Map' || 'Resource' in state ? state : undefined;
@@ -20,7 +21,7 @@ export async function handleFailure(turn: Turn, thread: Thread, failure: Failure
   if (rule !== undefined && (thread.retries[retrier] ?? 0) < (rule.MaxAttempts ?? 3)) {
     const delayMs = retryDelayMs(rule, thread.retries[retrier] ?? 0, turn.sources.random);
     note(turn, thread, { type: 'retry', retrier, atMs: turn.sources.now() + delayMs });
-    return;
+    return undefined;
   }
   if (!marked && (state.Type === 'Parallel' || state.Type === 'Map')) {
     record(turn, thread, { type: `${state.Type}StateFailed` });
@@ -29,10 +30,10 @@ export async function handleFailure(turn: Turn, thread: Thread, failure: Failure
   const catcher = handlers?.Catch?.[index];
   if (catcher === undefined) {
     giveUp(turn, thread, failure);
-    return;
+    return undefined;
   }
   const caught = errorOutput(failure);
-  await evaluating(turn, thread, () =>
+  return evaluating(turn, thread, () =>
     finish(turn, thread, {
       part: catcher,
       location: `Catch[${index}]/`,

@@ -1,4 +1,5 @@
 /** Parallel and Map: starting children, keeping within MaxConcurrency, and ending when all have ended. */
+import { type Awaitable, andThen } from '../asl/awaitable.ts';
 import type { MapState, ParallelState } from '../asl/definition.ts';
 import { type Payload, payloadOfValue } from '../asl/json.ts';
 import { evaluateTemplate } from '../asl/jsonata.ts';
@@ -6,7 +7,7 @@ import { bindingsFor } from './bindings.ts';
 import { parametersOf } from './data-flow.ts';
 import { type Fan, isDistributed, joinedOutputs, speaksJsonPath, stateOf, type Thread } from './execution.ts';
 import { failsBySize } from './finish.ts';
-import { itemsOf, mapNumber, selectItem } from './map-fields.ts';
+import { itemsOf, mapNumber, selectItem, selectsItems } from './map-fields.ts';
 import { continueMapRun, isExceeded, startMapRun } from './map-run.ts';
 import { note, record, type Turn } from './turn.ts';
 
@@ -16,22 +17,17 @@ import { note, record, type Turn } from './turn.ts';
  */
 const maxInlineConcurrency = 40;
 
-export async function startParallel(turn: Turn, thread: Thread, state: ParallelState): Promise<void> {
-  if (speaksJsonPath(turn.execution, state)) {
-    const { text } = parametersOf(turn, thread);
-    if (failsBySize(turn, thread, thread.state, text)) return;
-    if (text !== thread.input.text) note(turn, thread, { type: 'branches', input: text });
-  } else if (state.Arguments !== undefined) {
-    const input = await evaluateTemplate(
-      state.Arguments,
-      bindingsFor(turn.execution, thread),
-      turn.sources,
-      'Arguments',
-    );
-    const text = JSON.stringify(input);
-    if (failsBySize(turn, thread, thread.state, text)) return;
-    note(turn, thread, { type: 'branches', input: text });
-  }
+export function startParallel(turn: Turn, thread: Thread, state: ParallelState): Awaitable<void> {
+  if (speaksJsonPath(turn.execution, state)) return startBranches(turn, thread, parametersOf(turn, thread));
+  if (state.Arguments === undefined) return startBranches(turn, thread, thread.input);
+  const bindings = bindingsFor(turn.execution, thread);
+  const input = evaluateTemplate(state.Arguments, bindings, turn.sources, 'Arguments');
+  return andThen(input, (value) => startBranches(turn, thread, payloadOfValue(value)));
+}
+
+function startBranches(turn: Turn, thread: Thread, { text }: Payload): void {
+  if (failsBySize(turn, thread, thread.state, text)) return;
+  if (text !== thread.input.text) note(turn, thread, { type: 'branches', input: text });
   record(turn, thread, { type: 'ParallelStateStarted' });
 }
 
@@ -81,10 +77,10 @@ function allEnded(fan: Fan): boolean {
 }
 
 /** What the first state of an iteration gets: the item, or what ItemSelector makes of it. */
-export async function iterationInput(turn: Turn, thread: Thread): Promise<Payload> {
+export function iterationInput(turn: Turn, thread: Thread): Awaitable<Payload> {
   const { parent, item } = thread;
   const map = parent === undefined ? undefined : stateOf(parent);
   if (parent === undefined || item === undefined || map?.Type !== 'Map') return thread.input;
-  const input = await selectItem(turn, parent, map, thread.index, item.value);
-  return input === item.value ? thread.input : payloadOfValue(input);
+  if (!selectsItems(turn, map)) return thread.input;
+  return andThen(selectItem(turn, parent, map, thread.index, item.value), payloadOfValue);
 }

@@ -1,4 +1,5 @@
 /** Leaving a state: assignments and output are evaluated, measured and recorded with the event that exits the state. */
+import { type Awaitable, andThen } from '../asl/awaitable.ts';
 import type { Assignments, Json, Template } from '../asl/definition.ts';
 import type { StateExitedDetails } from '../asl/history.ts';
 import { fitsBytes, maxPayloadBytes, type Payload, payloadOfValue } from '../asl/json.ts';
@@ -32,42 +33,71 @@ export interface Ending {
  * Records the exit of a state. An output or variables beyond AWS's limits fail the state instead.
  * @throws {QueryEvaluationError | PathFailure} when an expression or a path fails.
  */
-export async function finish(turn: Turn, thread: Thread, ending: Ending): Promise<void> {
+export function finish(turn: Turn, thread: Thread, ending: Ending): Awaitable<void> {
   const { part, location } = ending;
   const state = stateOf(thread);
   if (state.Type === 'Fail') return;
-  let output = ending.otherwise;
-  let assigned: [string, string][] = [];
-  const textsOf = (values: { readonly [name: string]: Json }) =>
-    Object.entries(values).map(([name, value]): [string, string] => [name, JSON.stringify(value)]);
   if (speaksJsonPath(turn.execution, state)) {
-    const ended = endByPaths(turn, thread, ending);
-    output = ended.output;
-    assigned = textsOf(ended.assigned);
-  } else if (part.Output !== undefined || part.Assign !== undefined) {
-    // Assignments see the values at entry, as the output does: both are evaluated before either counts.
-    const bindings = bindingsFor(turn.execution, thread, ending.extras);
-    const evaluate = (template: Template, field: string): Json | Promise<Json> =>
-      evaluateTemplate(template, bindings, turn.sources, `${location}${field}`);
-    if (part.Assign !== undefined) {
-      const values = await evaluate(part.Assign as Template, 'Assign');
-      assigned = textsOf(values as { readonly [name: string]: Json });
-    }
-    if (part.Output !== undefined) output = payloadOfValue(await evaluate(part.Output, 'Output'));
+    const { output, assigned } = endByPaths(turn, thread, ending);
+    return exit(turn, thread, ending, output, assigned);
   }
+  const { Assign, Output } = part;
+  if (Output === undefined && Assign === undefined) return exit(turn, thread, ending, ending.otherwise, undefined);
+  // Assignments see the values at entry, as the output does: both are evaluated before either counts.
+  const bindings = bindingsFor(turn.execution, thread, ending.extras);
+  const evaluate = (template: Template | undefined, field: string): Awaitable<Json | undefined> =>
+    template === undefined ? undefined : evaluateTemplate(template, bindings, turn.sources, `${location}${field}`);
+  return andThen(evaluate(Assign as Template | undefined, 'Assign'), (assigned) =>
+    andThen(evaluate(Output, 'Output'), (output) =>
+      exit(
+        turn,
+        thread,
+        ending,
+        output === undefined ? ending.otherwise : payloadOfValue(output),
+        assigned as { readonly [name: string]: Json } | undefined,
+      ),
+    ),
+  );
+}
+
+function exit(
+  turn: Turn,
+  thread: Thread,
+  ending: Ending,
+  output: Payload,
+  variables: { readonly [name: string]: Json } | undefined,
+): void {
+  const assigned =
+    variables === undefined
+      ? []
+      : Object.entries(variables).map(([name, value]): [string, string] => [name, JSON.stringify(value)]);
+  const { Type: type } = stateOf(thread);
+  if (type === 'Fail') return;
   const tooLarge = oversize(turn, thread, output, assigned);
   if (tooLarge !== undefined) {
     note(turn, thread, { type: 'failure', error: 'States.DataLimitExceeded', cause: tooLarge, terminal: true });
     return;
   }
-  const details: StateExitedDetails = {
-    name: thread.state,
-    output: output.text,
-    ...(assigned.length === 0 ? {} : { assignedVariables: Object.fromEntries(assigned) }),
-  };
+  const { state: name } = thread;
+  const stateExitedEventDetails: StateExitedDetails =
+    assigned.length === 0
+      ? { name, output: output.text }
+      : { name, output: output.text, assignedVariables: Object.fromEntries(assigned) };
   if (ending.next !== undefined) note(turn, thread, { type: 'next', state: ending.next });
-  record(turn, thread, { type: `${state.Type}StateExited`, stateExitedEventDetails: details });
+  turn.execution.made = output;
+  record(turn, thread, { type: exitedTypes[type], stateExitedEventDetails });
 }
+
+/** A table, for a text put together anew for each event is a text that every comparison reads to its end. */
+const exitedTypes = {
+  Choice: 'ChoiceStateExited',
+  Map: 'MapStateExited',
+  Parallel: 'ParallelStateExited',
+  Pass: 'PassStateExited',
+  Succeed: 'SucceedStateExited',
+  Task: 'TaskStateExited',
+  Wait: 'WaitStateExited',
+} as const;
 
 function oversize(
   turn: Turn,

@@ -6,6 +6,7 @@ import {
   type ChildExecution,
   childThreadId,
   damagedJournal,
+  entering,
   type Execution,
   type Failure,
   type Fan,
@@ -29,7 +30,9 @@ export function addThread(
     children: new Map(),
     variables: new Map(),
     state: place.scope.StartAt,
-    phase: { kind: 'entering' },
+    known: undefined,
+    phase: entering,
+    queued: false,
     input,
     lastEventId,
     enteredId: 0,
@@ -43,7 +46,7 @@ export function addThread(
   };
   place.parent?.children.set(place.index, thread);
   execution.threads.set(thread.id, thread);
-  execution.touched.add(thread);
+  execution.touched(thread);
 }
 
 function removeThread(execution: Execution, thread: Thread): void {
@@ -51,7 +54,7 @@ function removeThread(execution: Execution, thread: Thread): void {
   for (const { bytes } of thread.variables.values()) execution.variableBytes -= bytes;
   execution.threads.delete(thread.id);
   thread.parent?.children.delete(thread.index);
-  execution.touched.add(thread);
+  execution.touched(thread);
 }
 
 export function startParallel(execution: Execution, thread: Thread, eventId: number): void {
@@ -126,7 +129,7 @@ export function endChildExecution(execution: Execution, thread: Thread, output: 
   fan.running -= 1;
   if (output === undefined) parent.phase.fan.run.failed += 1;
   removeThread(execution, thread);
-  execution.touched.add(parent);
+  execution.touched(parent);
 }
 
 export function startIteration(execution: Execution, thread: Thread, index: number, eventId: number): void {
@@ -187,7 +190,7 @@ export function endChild(
   fan.running -= 1;
   parent.lastEventId = eventId;
   removeThread(execution, child);
-  execution.touched.add(parent);
+  execution.touched(parent);
 }
 
 export function failChildren(execution: Execution, thread: Thread, child: Thread): void {

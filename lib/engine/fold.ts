@@ -10,8 +10,12 @@ import { payloadOfText } from '../asl/json.ts';
 import {
   childOf,
   damagedJournal,
+  entered,
+  entering,
   type Execution,
+  goTo,
   joinedOutputs,
+  recorded,
   rootThreadId,
   stateOf,
   type Thread,
@@ -72,7 +76,7 @@ function start(execution: Execution, event: HistoryEventOf<'ExecutionStarted'>):
 
 function applyPrivate(execution: Execution, record: PrivateRecord): void {
   const thread = threadOf(execution, record.thread);
-  execution.touched.add(thread);
+  execution.touched(thread);
   switch (record.type) {
     case 'next':
       thread.chosenNext = record.state;
@@ -155,7 +159,7 @@ function firstOf(thread: Thread): Thread {
 }
 
 function applyEvent(execution: Execution, thread: Thread, event: HistoryEvent): void {
-  execution.touched.add(thread);
+  execution.touched(thread);
   switch (event.type) {
     case 'ChoiceStateEntered':
     case 'FailStateEntered':
@@ -165,8 +169,8 @@ function applyEvent(execution: Execution, thread: Thread, event: HistoryEvent): 
     case 'SucceedStateEntered':
     case 'TaskStateEntered':
     case 'WaitStateEntered':
-      thread.state = event.stateEnteredEventDetails.name;
-      thread.input = payloadOfText(event.stateEnteredEventDetails.input ?? 'null');
+      goTo(thread, event.stateEnteredEventDetails.name);
+      thread.input = recorded(execution, thread, event.stateEnteredEventDetails.input ?? 'null');
       thread.enteredId = event.id;
       thread.enteredPreviousId = event.previousEventId;
       thread.enteredAtMs = event.timestamp;
@@ -174,7 +178,7 @@ function applyEvent(execution: Execution, thread: Thread, event: HistoryEvent): 
       thread.restarts = 0;
       thread.token = undefined;
       thread.lastEventId = event.id;
-      thread.phase = { kind: 'entered' };
+      thread.phase = entered;
       break;
     case 'ChoiceStateExited':
     case 'MapStateExited':
@@ -309,20 +313,22 @@ type ExitedEvent = Extract<HistoryEvent, { stateExitedEventDetails: unknown }>;
 
 function leave(execution: Execution, thread: Thread, event: ExitedEvent): void {
   const { output, assignedVariables } = event.stateExitedEventDetails;
-  for (const [name, text] of Object.entries(assignedVariables ?? {})) {
-    execution.variableBytes += text.length - (thread.variables.get(name)?.bytes ?? 0);
-    thread.variables.set(name, { value: JSON.parse(text) as Json, bytes: text.length });
+  if (assignedVariables !== undefined) {
+    for (const [name, text] of Object.entries(assignedVariables)) {
+      execution.variableBytes += text.length - (thread.variables.get(name)?.bytes ?? 0);
+      thread.variables.set(name, { value: JSON.parse(text) as Json, bytes: text.length });
+    }
   }
   const state = stateOf(thread);
   const next = thread.chosenNext ?? ('Next' in state ? state.Next : undefined);
-  const left = payloadOfText(output ?? 'null');
+  const left = recorded(execution, thread, output ?? 'null');
   thread.chosenNext = undefined;
   thread.prepared = undefined;
   thread.lastEventId = event.id;
   if (next !== undefined) {
-    thread.state = next;
+    goTo(thread, next);
     thread.input = left;
-    thread.phase = { kind: 'entering' };
+    thread.phase = entering;
     return;
   }
   thread.phase = { kind: 'ended', output: left };
@@ -335,6 +341,6 @@ function leave(execution: Execution, thread: Thread, event: ExitedEvent): void {
 
 function end(execution: Execution, outcome: Execution['outcome']): void {
   execution.outcome = outcome;
-  for (const thread of [...execution.threads.values()]) execution.touched.add(thread);
+  for (const thread of [...execution.threads.values()]) execution.touched(thread);
   execution.threads.clear();
 }

@@ -1,4 +1,5 @@
 /** The fields of a Map, in either language: its items, its numbers, and what ItemSelector makes of an item. */
+import type { Awaitable } from '../asl/awaitable.ts';
 import type { Json, MapState } from '../asl/definition.ts';
 import { evaluateTemplate, evaluateTyped, QueryEvaluationError } from '../asl/jsonata.ts';
 import { evaluateReference, fillTemplate, PathFailure, selectPath } from '../asl/payload-template.ts';
@@ -84,13 +85,22 @@ export async function filled(
   return evaluateTemplate(template, bindingsFor(turn.execution, thread), turn.sources, location);
 }
 
+/** Whether the iterations of a Map get something else than its items. */
+export function selectsItems(turn: Turn, state: MapState): boolean {
+  return selectorOf(turn, state) !== undefined;
+}
+
+function selectorOf(turn: Turn, state: MapState): Json | undefined {
+  return state.ItemSelector ?? (speaksJsonPath(turn.execution, state) ? state.Parameters : undefined);
+}
+
 /**
  * What an iteration gets for an item. A selector belongs to the Map: it sees the Map's input and context, and the item
  * in `context.Map`.
  */
-export async function selectItem(turn: Turn, map: Thread, state: MapState, index: number, item: Json): Promise<Json> {
+export function selectItem(turn: Turn, map: Thread, state: MapState, index: number, item: Json): Awaitable<Json> {
   const isPath = speaksJsonPath(turn.execution, state);
-  const selector = state.ItemSelector ?? (isPath ? state.Parameters : undefined);
+  const selector = selectorOf(turn, state);
   if (selector === undefined) return item;
   const own = bindingsFor(turn.execution, map);
   const context = (): Json => ({

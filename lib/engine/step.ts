@@ -2,6 +2,7 @@
  * The steps: given a thread of a folded execution, what happens next. A step records its decision and does nothing
  * else; whatever it decides follows from the fold, the clock and the sources of chance.
  */
+import { type Awaitable, andThen } from '../asl/awaitable.ts';
 import { ruleHolds } from '../asl/choice.ts';
 import type {
   ChoiceRule,
@@ -13,8 +14,8 @@ import type {
   StateType,
   WaitState,
 } from '../asl/definition.ts';
-import { parseTimestamp } from '../asl/json.ts';
-import { evaluateTyped, QueryEvaluationError } from '../asl/jsonata.ts';
+import { type Payload, parseTimestamp } from '../asl/json.ts';
+import { type EvaluationSources, evaluateTyped, QueryEvaluationError } from '../asl/jsonata.ts';
 import { evaluateField, lookUp, PathFailure } from '../asl/payload-template.ts';
 import { bindingsFor } from './bindings.ts';
 import { dataOf } from './data-flow.ts';
@@ -38,18 +39,14 @@ export function wakeUpMs(thread: Thread): number | undefined {
 }
 
 /** True when a step of this thread would decide something now. */
-export function isRunnable(thread: Thread, nowMs: number): boolean {
-  const due = (): boolean => {
-    const atMs = wakeUpMs(thread);
-    return atMs !== undefined && nowMs >= atMs;
-  };
+export function isRunnable(thread: Thread, clock: Pick<EvaluationSources, 'now'>): boolean {
   switch (thread.phase.kind) {
     case 'waiting':
     case 'retrying':
     case 'started':
-      return due();
+      return isDue(thread, clock);
     case 'scheduled':
-      return !isActivity(thread) || due();
+      return !isActivity(thread) || isDue(thread, clock);
     case 'children':
       return canContinue(thread.phase.fan);
     default:
@@ -57,17 +54,20 @@ export function isRunnable(thread: Thread, nowMs: number): boolean {
   }
 }
 
-/** Takes one step of a runnable thread. */
-export async function step(turn: Turn, thread: Thread): Promise<void> {
+function isDue(thread: Thread, clock: Pick<EvaluationSources, 'now'>): boolean {
+  const atMs = wakeUpMs(thread);
+  return atMs !== undefined && clock.now() >= atMs;
+}
+
+/** Takes one step of a runnable thread. Gives a promise only where an expression, or reading items, needs one. */
+export function step(turn: Turn, thread: Thread): Awaitable<unknown> {
   const { phase } = thread;
   switch (phase.kind) {
     case 'entering':
-      await enter(turn, thread);
-      break;
+      return enter(turn, thread);
     case 'entered':
     case 'retrying':
-      await begin(turn, thread);
-      break;
+      return begin(turn, thread);
     case 'scheduled':
       if (isActivity(thread)) recordTaskTimedOut(turn, thread);
       else recordTaskStarted(turn, thread);
@@ -76,19 +76,16 @@ export async function step(turn: Turn, thread: Thread): Promise<void> {
       recordTaskTimedOut(turn, thread);
       break;
     case 'waiting':
-      await leave(turn, thread, {});
-      break;
+      return leave(turn, thread, { extras: {} });
     case 'children':
       continueFan(turn, thread, phase.fan);
       break;
     case 'opening':
-      await evaluating(turn, thread, () => openMapRun(turn, thread));
-      break;
+      return evaluating(turn, thread, () => openMapRun(turn, thread));
     case 'reading': {
       const { run, items } = phase;
       const given = items.map(({ value }) => value);
-      await evaluating(turn, thread, () => readMapRun(turn, thread, run, given));
-      break;
+      return evaluating(turn, thread, () => readMapRun(turn, thread, run, given));
     }
     case 'aborting':
       for (const { type, index } of phase.owed) {
@@ -102,39 +99,57 @@ export async function step(turn: Turn, thread: Thread): Promise<void> {
       }
       break;
     case 'result':
-      await leave(turn, thread, { otherwise: phase.result, extras: { result: phase.result } });
-      break;
+      return leave(turn, thread, { otherwise: phase.result, extras: { result: phase.result } });
     case 'failed':
-      await handleFailure(turn, thread, phase.failure, phase.marked);
-      break;
+      return handleFailure(turn, thread, phase.failure, phase.marked);
     case 'ended':
       end(turn, thread, phase.output.text);
       break;
   }
+  return undefined;
 }
 
-async function enter(turn: Turn, thread: Thread): Promise<void> {
-  const { Type: type } = stateOf(thread);
+function enter(turn: Turn, thread: Thread): Awaitable<unknown> {
+  if (thread.item === undefined || thread.enteredId !== 0) return enterWith(turn, thread, thread.input);
+  // ItemSelector is the Map's: when it fails, the history names the Map.
   let { input } = thread;
-  if (thread.item !== undefined && thread.enteredId === 0) {
-    // ItemSelector is the Map's: when it fails, the history names the Map.
-    const selecting = async () => {
-      input = await iterationInput(turn, thread);
-    };
-    if (!(await evaluating(turn, thread, selecting, thread.parent))) return;
-    if (failsBySize(turn, thread, thread.parent?.state ?? thread.state, input.text)) return;
-  }
+  const selecting = () =>
+    andThen(iterationInput(turn, thread), (selected) => {
+      input = selected;
+    });
+  return andThen(evaluating(turn, thread, selecting, thread.parent), (selected) =>
+    selected && !failsBySize(turn, thread, thread.parent?.state ?? thread.state, input.text)
+      ? enterWith(turn, thread, input)
+      : undefined,
+  );
+}
+
+function enterWith(turn: Turn, thread: Thread, input: Payload): Awaitable<unknown> {
+  const { Type: type } = stateOf(thread);
+  turn.execution.made = input;
   record(turn, thread, {
-    type: `${type}StateEntered`,
+    type: enteredTypes[type],
     stateEnteredEventDetails: { name: thread.state, input: input.text },
   });
   // As on AWS, a task is scheduled with its entering, before any other branch gets its turn.
-  if (type === 'Task') await begin(turn, thread);
+  return type === 'Task' ? begin(turn, thread) : undefined;
 }
 
-const beginners: { readonly [T in StateType]: (turn: Turn, thread: Thread, state: StateOf<T>) => Promise<void> } = {
-  Pass: (turn, thread) => leave(turn, thread, {}),
-  Succeed: (turn, thread) => leave(turn, thread, {}),
+const enteredTypes = {
+  Choice: 'ChoiceStateEntered',
+  Fail: 'FailStateEntered',
+  Map: 'MapStateEntered',
+  Parallel: 'ParallelStateEntered',
+  Pass: 'PassStateEntered',
+  Succeed: 'SucceedStateEntered',
+  Task: 'TaskStateEntered',
+  Wait: 'WaitStateEntered',
+} as const;
+
+/** What a state's work begins with. */
+const beginners: { readonly [T in StateType]: (turn: Turn, thread: Thread, state: StateOf<T>) => Awaitable<void> } = {
+  Pass: (turn, thread) => leaveAsItIs(turn, thread, { extras: {} }),
+  Succeed: (turn, thread) => leaveAsItIs(turn, thread, { extras: {} }),
   Task: scheduleTask,
   Choice: choose,
   Wait: beginWait,
@@ -143,46 +158,58 @@ const beginners: { readonly [T in StateType]: (turn: Turn, thread: Thread, state
   Map: startMap,
 };
 
-async function begin(turn: Turn, thread: Thread): Promise<void> {
+function begin(turn: Turn, thread: Thread): Awaitable<boolean> {
   const state = stateOf(thread);
-  const beginner = beginners[state.Type] as (turn: Turn, thread: Thread, state: State) => Promise<void>;
-  await evaluating(turn, thread, () => beginner(turn, thread, state));
+  const beginner = beginners[state.Type] as (turn: Turn, thread: Thread, state: State) => Awaitable<void>;
+  return evaluating(turn, thread, () => beginner(turn, thread, state));
 }
+
+type Left = Pick<Ending, 'extras'> & Partial<Pick<Ending, 'otherwise'>>;
 
 /** Leaves a state by its own Output and Assign. */
-async function leave(turn: Turn, thread: Thread, ending: Partial<Ending>): Promise<void> {
-  const part = stateOf(thread);
-  if (part.Type === 'Fail') return;
-  await evaluating(turn, thread, () =>
-    finish(turn, thread, { part, location: '', otherwise: thread.input, extras: {}, ...ending }),
-  );
+function leave(turn: Turn, thread: Thread, ending: Left): Awaitable<unknown> {
+  return evaluating(turn, thread, () => leaveAsItIs(turn, thread, ending));
 }
 
-async function choose(turn: Turn, thread: Thread, state: ChoiceState): Promise<void> {
+function leaveAsItIs(turn: Turn, thread: Thread, { extras, otherwise = thread.input }: Left): Awaitable<void> {
+  const part = stateOf(thread);
+  return part.Type === 'Fail' ? undefined : finish(turn, thread, { part, location: '', otherwise, extras });
+}
+
+function choose(turn: Turn, thread: Thread, state: ChoiceState): Awaitable<void> {
   const holds = chooser(turn, thread, state);
-  for (const [index, rule] of state.Choices.entries()) {
-    const at = `Choices[${index}]/`;
-    if (await holds(rule, `${at}Condition`)) {
-      await finish(turn, thread, { part: rule, location: at, otherwise: thread.input, extras: {}, next: rule.Next });
-      return;
+  const tryFrom = (first: number): Awaitable<void> => {
+    for (let index = first; index < state.Choices.length; index += 1) {
+      const rule = state.Choices[index] as ChoiceRule;
+      const location = `Choices[${index}]/`;
+      const ending = { part: rule, location, otherwise: thread.input, extras: {}, next: rule.Next };
+      const held = holds(rule, location);
+      if (held instanceof Promise) return held.then((so) => (so ? finish(turn, thread, ending) : tryFrom(index + 1)));
+      if (held === true) return finish(turn, thread, ending);
     }
-  }
+    return chooseDefault(turn, thread, state);
+  };
+  return tryFrom(0);
+}
+
+function chooseDefault(turn: Turn, thread: Thread, state: ChoiceState): Awaitable<void> {
   if (state.Default === undefined) {
     const cause = `${whereIn(thread)} Failed to transition out of the state. The state does not point to a next state.`;
     note(turn, thread, { type: 'failure', error: 'States.NoChoiceMatched', cause });
-    return;
+    return undefined;
   }
-  await finish(turn, thread, { part: state, location: '', otherwise: thread.input, extras: {}, next: state.Default });
+  return finish(turn, thread, { part: state, location: '', otherwise: thread.input, extras: {}, next: state.Default });
 }
 
-function chooser(turn: Turn, thread: Thread, state: ChoiceState) {
+/** Whether a rule holds; `at`: where it stands, with a slash behind. */
+function chooser(turn: Turn, thread: Thread, state: ChoiceState): (rule: ChoiceRule, at: string) => Awaitable<boolean> {
   if (speaksJsonPath(turn.execution, state)) {
     const data = dataOf(turn, thread);
-    return async (rule: ChoiceRule) => ruleHolds(rule, data);
+    return (rule) => ruleHolds(rule, data);
   }
   const bindings = bindingsFor(turn.execution, thread);
   return (rule: ChoiceRule, at: string) =>
-    evaluateTyped('boolean', rule.Condition ?? false, bindings, turn.sources, at);
+    evaluateTyped('boolean', rule.Condition ?? false, bindings, turn.sources, `${at}Condition`);
 }
 
 /** Waits longer than this are refused; it is what a signed 32-bit number of seconds holds. */

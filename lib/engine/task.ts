@@ -1,4 +1,5 @@
 /** Task states: what is recorded of a task, and what the runner is asked to do. */
+import { type Awaitable, andThen } from '../asl/awaitable.ts';
 import type { Json, TaskState } from '../asl/definition.ts';
 import type { FailureDetails } from '../asl/history.ts';
 import { fitsBytes, maxPayloadBytes, type Payload, payloadOfValue } from '../asl/json.ts';
@@ -82,42 +83,51 @@ function callByPaths(turn: Turn, thread: Thread, state: TaskState): Call {
   };
 }
 
-async function callByExpressions(turn: Turn, thread: Thread, state: TaskState): Promise<Call> {
+function callByExpressions(turn: Turn, thread: Thread, state: TaskState): Awaitable<Call> {
   const { Arguments, Credentials } = state;
   const bindings = bindingsFor(turn.execution, thread);
-  const parameters =
-    Arguments === undefined
-      ? thread.input
-      : payloadOfValue(await evaluateTemplate(Arguments, bindings, turn.sources, 'Arguments'));
-  const secondsOf = async (field: 'TimeoutSeconds' | 'HeartbeatSeconds'): Promise<number | undefined> => {
+  const secondsOf = (field: 'TimeoutSeconds' | 'HeartbeatSeconds'): Awaitable<number | undefined> => {
     const template = state[field];
     if (template === undefined) return undefined;
-    const seconds = await evaluateTyped('number', template, bindings, turn.sources, field);
-    if (Number.isInteger(seconds) && seconds > 0 && seconds <= 99_999_999) return seconds;
-    throw new QueryEvaluationError(
-      `The ${field} field must be an integer from 1 to 99999999 but was: ${seconds}`,
-      field,
-    );
+    return andThen(evaluateTyped('number', template, bindings, turn.sources, field), (seconds) => {
+      if (Number.isInteger(seconds) && seconds > 0 && seconds <= 99_999_999) return seconds;
+      throw new QueryEvaluationError(
+        `The ${field} field must be an integer from 1 to 99999999 but was: ${seconds}`,
+        field,
+      );
+    });
   };
-  const timeout = await secondsOf('TimeoutSeconds');
-  const heartbeat = await secondsOf('HeartbeatSeconds');
-  const roleArn =
+  const roleOf = (): Awaitable<string | undefined> =>
     Credentials === undefined
       ? undefined
-      : await evaluateTyped('string', Credentials.RoleArn ?? '', bindings, turn.sources, 'Credentials/RoleArn');
-  return { parameters, timeout, heartbeat, roleArn };
+      : evaluateTyped('string', Credentials.RoleArn ?? '', bindings, turn.sources, 'Credentials/RoleArn');
+  const rest = (parameters: Payload): Awaitable<Call> =>
+    andThen(secondsOf('TimeoutSeconds'), (timeout) =>
+      andThen(secondsOf('HeartbeatSeconds'), (heartbeat) =>
+        andThen(roleOf(), (roleArn) => ({ parameters, timeout, heartbeat, roleArn })),
+      ),
+    );
+  if (Arguments === undefined) return rest(thread.input);
+  return andThen(evaluateTemplate(Arguments, bindings, turn.sources, 'Arguments'), (value) =>
+    rest(payloadOfValue(value)),
+  );
 }
 
 /** Evaluates what the task is called with and records that it is scheduled. */
-export async function scheduleTask(turn: Turn, thread: Thread): Promise<void> {
+export function scheduleTask(turn: Turn, thread: Thread): Awaitable<void> {
   const state = taskStateOf(thread);
   if (isActivity(thread) && !turn.hasActivity(state.Resource)) {
     throw new PathFailure(`The activity ${state.Resource} does not exist.`);
   }
   if (hasToken(state)) note(turn, thread, { type: 'token', token: turn.sources.uuid() });
-  const { parameters, timeout, heartbeat, roleArn } = speaksJsonPath(turn.execution, state)
+  const call = speaksJsonPath(turn.execution, state)
     ? callByPaths(turn, thread, state)
-    : await callByExpressions(turn, thread, state);
+    : callByExpressions(turn, thread, state);
+  return andThen(call, (made) => recordTaskScheduled(turn, thread, state, made));
+}
+
+function recordTaskScheduled(turn: Turn, thread: Thread, state: TaskState, call: Call): void {
+  const { parameters, timeout, heartbeat, roleArn } = call;
   if (!fitsBytes(parameters.text, maxPayloadBytes)) {
     const cause = `The arguments of the state '${thread.state}' exceed the maximum of ${maxPayloadBytes} bytes.`;
     note(turn, thread, { type: 'failure', error: 'States.DataLimitExceeded', cause });

@@ -1,8 +1,9 @@
 /** A turn: what a step may use to decide, and the records it has decided on, folded at once and not yet durable. */
+import type { Awaitable } from '../asl/awaitable.ts';
 import type { HistoryEvent } from '../asl/history.ts';
 import { type EvaluationSources, QueryEvaluationError } from '../asl/jsonata.ts';
 import { PathFailure } from '../asl/payload-template.ts';
-import { childOf, type Execution, type Thread } from './execution.ts';
+import { type ChildExecution, childOf, type Execution, type Thread } from './execution.ts';
 import { applyRecord } from './fold.ts';
 import type { JournalRecord, Json, ObjectSource } from './ports.ts';
 import type { PrivateBody } from './records.ts';
@@ -33,12 +34,13 @@ export const historyFull = Symbol('history full');
 
 /** Records an event. It refers to the thread's last event unless told otherwise. */
 export function record(turn: Turn, thread: Thread, body: EventBody, previousEventId = thread.lastEventId): void {
-  const count = childOf(thread)?.events ?? turn.execution.events.length;
+  const child = childOf(thread);
+  const count = child?.events ?? turn.execution.events.length;
   if (count === maxHistoryEvents - 1 && !body.type.startsWith('Execution')) {
-    place(turn, thread.id, fullHistory, previousEventId);
+    put(turn, thread.id, child, fullHistory, previousEventId);
     throw historyFull;
   }
-  place(turn, thread.id, body, previousEventId);
+  put(turn, thread.id, child, body, previousEventId);
 }
 
 const fullHistory: EventBody = {
@@ -49,9 +51,18 @@ const fullHistory: EventBody = {
   },
 };
 
-/** Puts an event at the end of the history, or of that of the child execution which the thread belongs to. */
+/** Puts an event at the end of the history; the first one is there before its thread is. */
 export function place(turn: Turn, thread: string, body: EventBody, previousEventId: number): void {
-  const child = childOf(turn.execution.threads.get(thread));
+  put(turn, thread, undefined, body, previousEventId);
+}
+
+function put(
+  turn: Turn,
+  thread: string,
+  child: ChildExecution | undefined,
+  body: EventBody,
+  previousEventId: number,
+): void {
   const event = {
     id: (child?.events ?? turn.execution.events.length) + 1,
     previousEventId,
@@ -79,23 +90,31 @@ function append(turn: Turn, journalRecord: JournalRecord): void {
  * @param named the thread whose state the history names.
  * @returns false when the work failed that way.
  */
-export async function evaluating(
+export function evaluating(
   turn: Turn,
   thread: Thread,
-  work: () => Promise<void>,
+  work: () => Awaitable<void>,
   named: Thread = thread,
-): Promise<boolean> {
+): Awaitable<boolean> {
   try {
-    await work();
-    return true;
+    const working = work();
+    if (!(working instanceof Promise)) return true;
+    return working.then(
+      () => true,
+      (thrown) => recordFailure(turn, thread, thrown, named),
+    );
   } catch (thrown) {
-    if (thrown instanceof QueryEvaluationError) recordEvaluationFailure(turn, thread, thrown, named);
-    else if (thrown instanceof PathFailure) notePathFailure(turn, thread, thrown, named);
-    // The stack is full: no data may end the engine.
-    else if (thrown instanceof RangeError) notePathFailure(turn, thread, tooDeep, named);
-    else throw thrown;
-    return false;
+    return recordFailure(turn, thread, thrown, named);
   }
+}
+
+function recordFailure(turn: Turn, thread: Thread, thrown: unknown, named: Thread): false {
+  if (thrown instanceof QueryEvaluationError) recordEvaluationFailure(turn, thread, thrown, named);
+  else if (thrown instanceof PathFailure) notePathFailure(turn, thread, thrown, named);
+  // The stack is full: no data may end the engine.
+  else if (thrown instanceof RangeError) notePathFailure(turn, thread, tooDeep, named);
+  else throw thrown;
+  return false;
 }
 
 const tooDeep = new PathFailure('The data of the state are nested too deeply.');
