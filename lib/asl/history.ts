@@ -63,6 +63,9 @@ export type HistoryEvent =
   | (EventBase<'ExecutionTimedOut'> & { readonly executionTimedOutEventDetails?: FailureDetails })
   | (EventBase<'ExecutionAborted'> & { readonly executionAbortedEventDetails?: FailureDetails })
   | (EventBase<'ExecutionRedriven'> & { readonly executionRedrivenEventDetails: { readonly redriveCount: number } })
+  | (EventBase<'MapRunRedriven'> & {
+      readonly mapRunRedrivenEventDetails: { readonly mapRunArn: string; readonly redriveCount: number };
+    })
   | (EventBase<`${StateEventPrefix}StateEntered`> & { readonly stateEnteredEventDetails: StateEnteredDetails })
   | (EventBase<`${Exclude<StateEventPrefix, 'Fail'>}StateExited`> & {
       readonly stateExitedEventDetails: StateExitedDetails;

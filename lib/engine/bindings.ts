@@ -58,6 +58,7 @@ function contextOf(execution: Execution, thread: Thread): Json {
   if (identity.context !== undefined) return identity.context;
   const child = childOf(thread);
   const item = itemOf(thread);
+  const { redrives, redrivenAtMs } = child ?? execution;
   return {
     Execution: {
       Id: child?.executionArn ?? identity.executionArn,
@@ -65,7 +66,8 @@ function contextOf(execution: Execution, thread: Thread): Json {
       Name: child?.name ?? identity.name,
       ...(identity.roleArn === undefined ? {} : { RoleArn: identity.roleArn }),
       StartTime: new Date(child?.startedAtMs ?? execution.startedAtMs).toISOString(),
-      ...(identity.express === 'sync' ? {} : { RedriveCount: 0 }),
+      ...(identity.express === 'sync' ? {} : { RedriveCount: redrives }),
+      ...(redrives === 0 ? {} : { RedriveTime: new Date(redrivenAtMs).toISOString() }),
     },
     ...(item === undefined ? {} : { Map: { Item: item } }),
     State: {

@@ -9,8 +9,16 @@ export type Arrival =
   | { readonly kind: 'outcome'; readonly thread: Thread; readonly scheduledId: number; readonly outcome: TaskOutcome }
   | { readonly kind: 'progress'; readonly thread: Thread; readonly scheduledId: number; readonly news: TaskNews }
   | { readonly kind: 'wake'; readonly thread: Thread }
+  | { readonly kind: 'change'; readonly thread: Thread; readonly change: MapRunChange }
   | { readonly kind: 'timeout' }
   | { readonly kind: 'stop'; readonly error?: string; readonly cause?: string };
+
+/** What may be changed of a map run while it runs. `limit`: children at once. */
+export interface MapRunChange {
+  readonly limit?: number;
+  readonly toleratedCount?: number;
+  readonly toleratedPercentage?: number;
+}
 
 /** What a task has told before its end. */
 export type TaskNews =
@@ -36,6 +44,11 @@ interface Alarm {
   readonly cancel: () => void;
 }
 
+/** The time of a redriven execution is counted anew. */
+function lastBeginMs({ startedAtMs, redrivenAtMs }: Execution): number {
+  return Math.max(startedAtMs, redrivenAtMs);
+}
+
 export function effectsOf(ports: EnginePorts, execution: Execution, arrive: (arrival: Arrival) => void): Effects {
   const tasks = new Map<Thread, { readonly scheduledId: number; readonly controller: AbortController }>();
   const alarms = new Map<Thread, Alarm>();
@@ -43,7 +56,7 @@ export function effectsOf(ports: EnginePorts, execution: Execution, arrive: (arr
   const cancelDeadline =
     TimeoutSeconds === undefined
       ? undefined
-      : ports.clock.wakeAt(execution.startedAtMs + TimeoutSeconds * 1_000, () => arrive({ kind: 'timeout' }));
+      : ports.clock.wakeAt(lastBeginMs(execution) + TimeoutSeconds * 1_000, () => arrive({ kind: 'timeout' }));
 
   const inFlight = (thread: Thread) => {
     const alive = execution.threads.get(thread.id) === thread;

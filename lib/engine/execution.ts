@@ -39,7 +39,7 @@ export interface Fan {
   /** What each child gets. */
   readonly inputs: readonly Payload[];
   /** Children at once. */
-  readonly limit: number;
+  limit: number;
   /** Index of the next child to start. */
   next: number;
   running: number;
@@ -47,13 +47,18 @@ export interface Fan {
   readonly run: MapRun | undefined;
   /** Last events of iterations that have ended and made room: what the next iterations refer to. */
   readonly freed: number[];
+  /** Of a distributed Map: children that have failed or were aborted. */
+  readonly lost: Thread[];
+  /** Of a map run that is redriven: children that are to run again. */
+  again: Thread[];
 }
 
 /** What is known of a map run besides its children. */
 export interface MapRun {
   readonly arn: string;
-  readonly toleratedCount?: number;
-  readonly toleratedPercentage?: number;
+  toleratedCount?: number;
+  toleratedPercentage?: number;
+  redrives: number;
   /** Where the items come from; undefined when they are the state's own data. */
   readonly reader?: Json;
   /** Children that have failed. */
@@ -71,6 +76,8 @@ export interface ChildExecution {
   startedAtMs: number;
   /** Events in its history. */
   events: number;
+  redrives: number;
+  redrivenAtMs: number;
 }
 
 /** A closing event that is decided and not yet recorded. */
@@ -114,6 +121,10 @@ export type Phase =
   | { readonly kind: 'children'; readonly fan: Fan }
   /** A map run is to be started over these items, or those that it will read. */
   | { readonly kind: 'opening'; readonly items: readonly Payload[]; readonly limit: number }
+  /** A map run that has failed is to run again. */
+  | { readonly kind: 'redriving'; readonly fan: Fan; readonly run: MapRun }
+  /** A child of a redriven map run is to be redriven as well; it was left in `left`. */
+  | { readonly kind: 'again'; readonly left: Phase }
   /** A map run has started; its items are to be read. */
   | { readonly kind: 'reading'; readonly items: readonly Payload[]; readonly limit: number; readonly run: MapRun }
   /** A child has failed; the events that close its siblings are being recorded. */
@@ -163,6 +174,8 @@ export interface Thread {
   restarts: number;
   /** Recorded choice of the next state, by a Choice or a Catch. */
   chosenNext: string | undefined;
+  /** Of a Parallel or Map that a child has brought down: what a redrive goes on with. */
+  brokenDown: { readonly fan: Fan; readonly children: readonly Thread[] } | undefined;
   /** Evaluated inputs of the Parallel or Map that is about to start. */
   prepared:
     | { readonly inputs: readonly Payload[] | undefined; readonly input: Payload | undefined; readonly limit: number }
@@ -184,6 +197,11 @@ export interface Execution {
   /** Hears of each thread that a record changes. */
   touched: (thread: Thread) => void;
   startedAtMs: number;
+  redrives: number;
+  /** When it was redriven last. */
+  redrivenAtMs: number;
+  /** Of an execution that has ended: its first thread, as it was left. */
+  left: Thread | undefined;
   input: Payload | undefined;
   outcome: Outcome;
   /** Bytes of all variables of all threads. */
@@ -199,6 +217,9 @@ export function newExecution(identity: ExecutionIdentity): Execution {
     threads: new Map(),
     touched: () => undefined,
     startedAtMs: 0,
+    redrives: 0,
+    redrivenAtMs: 0,
+    left: undefined,
     input: undefined,
     outcome: { status: 'RUNNING' },
     variableBytes: 0,

@@ -69,11 +69,11 @@ export function canContinue(fan: Fan): boolean {
 }
 
 function hasRoom(fan: Fan): boolean {
-  return fan.next < fan.inputs.length && fan.running < fan.limit;
+  return (fan.again.length > 0 || fan.next < fan.inputs.length) && fan.running < fan.limit;
 }
 
 function allEnded(fan: Fan): boolean {
-  return fan.next === fan.inputs.length && fan.running === 0;
+  return fan.next === fan.inputs.length && fan.running === 0 && fan.again.length === 0;
 }
 
 /** What the first state of an iteration gets: the item, or what ItemSelector makes of it. */

@@ -13,6 +13,7 @@ import {
   isDistributed,
   type MapRun,
   type OwedEvent,
+  rootThreadId,
   stateOf,
   type Thread,
 } from './execution.ts';
@@ -42,6 +43,7 @@ export function addThread(
     restarts: 0,
     token: undefined,
     chosenNext: undefined,
+    brokenDown: undefined,
     prepared: undefined,
   };
   place.parent?.children.set(place.index, thread);
@@ -49,11 +51,16 @@ export function addThread(
   execution.touched(thread);
 }
 
+/** What is under a removed thread stays with it: a redrive may bring it back. */
 function removeThread(execution: Execution, thread: Thread): void {
-  for (const child of thread.children.values()) removeThread(execution, child);
+  thread.parent?.children.delete(thread.index);
+  forget(execution, thread);
+}
+
+function forget(execution: Execution, thread: Thread): void {
+  for (const child of thread.children.values()) forget(execution, child);
   for (const { bytes } of thread.variables.values()) execution.variableBytes -= bytes;
   execution.threads.delete(thread.id);
-  thread.parent?.children.delete(thread.index);
   execution.touched(thread);
 }
 
@@ -101,7 +108,7 @@ export function startChild(execution: Execution, thread: Thread, index: number, 
   const { fan } = phase;
   const input = fan.inputs[index];
   if (input === undefined) throw damagedJournal(`child ${index} of ${fan.inputs.length} starts`);
-  fan.next = index + 1;
+  fan.next = Math.max(fan.next, index + 1);
   fan.running += 1;
   // arn:PARTITION:states:REGION:ACCOUNT:mapRun:MACHINE/LABEL:ID
   const parts = phase.fan.run.arn.split(':');
@@ -114,6 +121,8 @@ export function startChild(execution: Execution, thread: Thread, index: number, 
     input,
     startedAtMs: 0,
     events: 0,
+    redrives: 0,
+    redrivenAtMs: 0,
   };
   const id = childThreadId(thread, fan, index);
   addThread(execution, { id, parent: thread, index, scope: bodyOf(state), item: undefined }, input, 0, child);
@@ -127,7 +136,10 @@ export function endChildExecution(execution: Execution, thread: Thread, output: 
   const { fan } = parent.phase;
   fan.outputs[thread.index] = output;
   fan.running -= 1;
-  if (output === undefined) parent.phase.fan.run.failed += 1;
+  if (output === undefined) {
+    parent.phase.fan.run.failed += 1;
+    fan.lost.push(thread);
+  }
   removeThread(execution, thread);
   execution.touched(parent);
 }
@@ -153,6 +165,8 @@ function newFan(startedId: number, inputs: readonly Payload[], limit: number, ru
     next: 0,
     running: 0,
     freed: [],
+    lost: [],
+    again: [],
   };
 }
 
@@ -205,7 +219,9 @@ export function failChildren(execution: Execution, thread: Thread, child: Thread
     owed.push(...closingEvents(sibling));
   }
   thread.lastEventId = child.lastEventId;
-  for (const each of inOrder(thread)) removeThread(execution, each);
+  const children = inOrder(thread);
+  if (thread.phase.kind === 'children') thread.brokenDown = { fan: thread.phase.fan, children };
+  for (const each of children) removeThread(execution, each);
   settleAborting(thread, owed, failure);
 }
 
@@ -228,6 +244,14 @@ function closingEvents(thread: Thread): readonly OwedEvent[] {
     ...closingEvents(child),
   ]);
   return [...inner, { type: `${type}StateAborted` }];
+}
+
+/** The machine's work is over; a redrive may go on with what is left of it. */
+export function endThreads(execution: Execution): void {
+  execution.left = execution.threads.get(rootThreadId);
+  for (const thread of execution.threads.values()) execution.touched(thread);
+  execution.threads.clear();
+  execution.variableBytes = 0;
 }
 
 export function itemsOf(text: string): readonly Payload[] {

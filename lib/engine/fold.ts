@@ -21,11 +21,13 @@ import {
   type Thread,
 } from './execution.ts';
 import { beating, fail, failAt, failureOf, schedule, succeed, timeoutOf } from './fold-tasks.ts';
+import { redrive, redriveRun, restartChild, reviveChild } from './fold-redrive.ts';
 import {
   addThread,
   endChild,
   endChildExecution,
   endIteration,
+  endThreads,
   failChildren,
   itemsOf,
   settleAborting,
@@ -52,6 +54,7 @@ export function applyRecord(execution: Execution, record: JournalRecord): void {
   }
   execution.events.push(event);
   if (event.type === 'ExecutionStarted') start(execution, event);
+  else if (event.type === 'ExecutionRedriven') redrive(execution, event);
   else applyEvent(execution, threadOf(execution, record.thread), event);
 }
 
@@ -110,7 +113,7 @@ function applyPrivate(execution: Execution, record: PrivateRecord): void {
     case 'run': {
       if (thread.phase.kind !== 'opening') throw damagedJournal(`${thread.id} opens no map run`);
       const { type: _, kind: __, thread: ___, ...run } = record;
-      thread.phase = { ...thread.phase, kind: 'reading', run: { ...run, failed: 0 } };
+      thread.phase = { ...thread.phase, kind: 'reading', run: { ...run, failed: 0, redrives: 0 } };
       break;
     }
     case 'children':
@@ -124,6 +127,14 @@ function applyPrivate(execution: Execution, record: PrivateRecord): void {
       break;
     case 'failure':
       fail(thread, failureOf(record), record.terminal === true, record.silent === true);
+      break;
+    case 'childAgain':
+      restartChild(execution, thread, record.index, record.name);
+      break;
+    case 'runChange':
+      changeRun(thread, record);
+      break;
+    case 'redriveToken':
       break;
     case 'childFailure':
       failChildren(execution, thread, threadOf(execution, record.child));
@@ -140,6 +151,9 @@ function applyChildEvent(execution: Execution, thread: Thread, event: HistoryEve
   switch (event.type) {
     case 'ExecutionStarted':
       child.startedAtMs = event.timestamp;
+      break;
+    case 'ExecutionRedriven':
+      reviveChild(execution, thread, event);
       break;
     case 'ExecutionSucceeded':
       endChildExecution(execution, firstOf(thread), payloadOfText(event.executionSucceededEventDetails.output));
@@ -177,6 +191,7 @@ function applyEvent(execution: Execution, thread: Thread, event: HistoryEvent): 
       thread.retries = [];
       thread.restarts = 0;
       thread.token = undefined;
+      thread.brokenDown = undefined;
       thread.lastEventId = event.id;
       thread.phase = entered;
       break;
@@ -251,9 +266,11 @@ function applyEvent(execution: Execution, thread: Thread, event: HistoryEvent): 
       break;
     }
     case 'ParallelStateStarted':
+      thread.brokenDown = undefined;
       startParallel(execution, thread, event.id);
       break;
     case 'MapStateStarted':
+      thread.brokenDown = undefined;
       startMap(thread, event.id);
       break;
     case 'MapIterationStarted':
@@ -266,7 +283,11 @@ function applyEvent(execution: Execution, thread: Thread, event: HistoryEvent): 
     case 'MapRunSucceeded':
       thread.lastEventId = event.id;
       break;
+    case 'MapRunRedriven':
+      redriveRun(thread, event.id, event.mapRunRedrivenEventDetails.redriveCount);
+      break;
     case 'MapRunFailed':
+      if (thread.phase.kind === 'children') thread.brokenDown = { fan: thread.phase.fan, children: [] };
       failAt(thread, event.id, failureOf(event.mapRunFailedEventDetails));
       break;
     case 'ParallelStateSucceeded':
@@ -341,6 +362,14 @@ function leave(execution: Execution, thread: Thread, event: ExitedEvent): void {
 
 function end(execution: Execution, outcome: Execution['outcome']): void {
   execution.outcome = outcome;
-  for (const thread of [...execution.threads.values()]) execution.touched(thread);
-  execution.threads.clear();
+  endThreads(execution);
+}
+
+function changeRun(thread: Thread, change: PrivateRecord & { readonly type: 'runChange' }): void {
+  const fan = thread.phase.kind === 'children' ? thread.phase.fan : undefined;
+  if (fan?.run === undefined) throw damagedJournal(`${thread.id} has no map run to change`);
+  const { limit, toleratedCount, toleratedPercentage } = change;
+  if (limit !== undefined) fan.limit = limit;
+  if (toleratedCount !== undefined) fan.run.toleratedCount = toleratedCount;
+  if (toleratedPercentage !== undefined) fan.run.toleratedPercentage = toleratedPercentage;
 }

@@ -11,6 +11,7 @@ import { type ItemFormat, ItemsUnreadable, itemsOfFile } from '../asl/item-forma
 import { fitsBytes, payloadOfValue } from '../asl/json.ts';
 import { type Fan, joinedOutputs, type MapRun, speaksJsonPath, stateOf, type Thread } from './execution.ts';
 import { failsBySize } from './finish.ts';
+import { hasExpressChildren } from './fold-redrive.ts';
 import { filled, itemsOf, mapNumber, numberIn, selectItem } from './map-fields.ts';
 import { note, record, type Turn } from './turn.ts';
 
@@ -85,6 +86,7 @@ export function continueMapRun(turn: Turn, thread: Thread, fan: Fan, run: MapRun
     record(turn, thread, { type: 'MapRunFailed', mapRunFailedEventDetails: { error, cause } });
     return;
   }
+  for (const lost of fan.again.slice(0, Math.max(0, fan.limit - fan.running))) runAgain(turn, thread, lost);
   while (fan.next < fan.inputs.length && fan.running < fan.limit) {
     const index = fan.next;
     note(turn, thread, { type: 'child', index, name: turn.sources.uuid() });
@@ -92,10 +94,35 @@ export function continueMapRun(turn: Turn, thread: Thread, fan: Fan, run: MapRun
     if (child === undefined) throw new TypeError(`child ${index} did not start`);
     record(turn, child, { type: 'ExecutionStarted', executionStartedEventDetails: { input: child.input.text } }, 0);
   }
-  if (fan.next < fan.inputs.length || fan.running > 0) return;
+  if (fan.next < fan.inputs.length || fan.running > 0 || fan.again.length > 0) return;
   record(turn, thread, { type: 'MapRunSucceeded' });
   if (failsBySize(turn, thread, thread.state, joinedOutputs(fan).text)) return;
   record(turn, thread, { type: 'MapStateSucceeded' });
+}
+
+/** A child that has failed goes on in a redriven run; one of type EXPRESS begins anew. */
+function runAgain(turn: Turn, thread: Thread, lost: Thread): void {
+  const { index } = lost;
+  const isExpress = hasExpressChildren(thread);
+  note(turn, thread, { type: 'childAgain', index, ...(isExpress ? { name: turn.sources.uuid() } : {}) });
+  const child = thread.children.get(index);
+  if (child === undefined) throw new TypeError(`child ${index} did not start`);
+  if (isExpress) {
+    record(turn, child, { type: 'ExecutionStarted', executionStartedEventDetails: { input: child.input.text } }, 0);
+  }
+}
+
+/** Records that a child goes on. */
+export function redriveChild(turn: Turn, thread: Thread): void {
+  const { events = 0, redrives = 0 } = thread.child ?? {};
+  const executionRedrivenEventDetails = { redriveCount: redrives + 1 };
+  record(turn, thread, { type: 'ExecutionRedriven', executionRedrivenEventDetails }, events);
+}
+
+/** Records that a failed run runs again. */
+export function redriveMapRun(turn: Turn, thread: Thread, run: MapRun): void {
+  const mapRunRedrivenEventDetails = { mapRunArn: run.arn, redriveCount: run.redrives + 1 };
+  record(turn, thread, { type: 'MapRunRedriven', mapRunRedrivenEventDetails });
 }
 
 /** Without a tolerance, the first failure fails the run; with one, each kind that is given is a limit. */

@@ -44,6 +44,17 @@ type PrivateFields =
       /** It ends a Parallel or Map without an event that says so. */
       readonly silent?: boolean;
     }
+  /** A child of a map run that is redriven goes on where it failed; of type EXPRESS it has a new name and begins anew. */
+  | { readonly type: 'childAgain'; readonly index: number; readonly name?: string }
+  /** What of a map run was changed while it ran. */
+  | {
+      readonly type: 'runChange';
+      readonly limit?: number;
+      readonly toleratedCount?: number;
+      readonly toleratedPercentage?: number;
+    }
+  /** The caller's token of the redrive before it. */
+  | { readonly type: 'redriveToken'; readonly token: string }
   /** A child of this thread failed and takes its siblings with it. */
   | { readonly type: 'childFailure'; readonly child: string };
 
@@ -63,6 +74,9 @@ export const privateTypes: ReadonlySet<Json | undefined> = new Set([
   'children',
   'child',
   'childEvent',
+  'childAgain',
+  'runChange',
+  'redriveToken',
   'items',
   'failure',
   'childFailure',

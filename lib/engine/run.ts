@@ -10,7 +10,7 @@ import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
 import { fitsBytes, maxPayloadBytes } from '../asl/json.ts';
 import type { EvaluationSources } from '../asl/jsonata.ts';
 import { BunsuiError } from '../errors.ts';
-import { type Arrival, effectsOf } from './effects.ts';
+import { type Arrival, effectsOf, type MapRunChange } from './effects.ts';
 import {
   damagedJournal,
   type Execution,
@@ -24,7 +24,7 @@ import { applyRecord } from './fold.ts';
 import type { EnginePorts, JournalRecord } from './ports.ts';
 import { isRunnable, step } from './step.ts';
 import { limitedFailure, recordProgress, recordTaskOutcome, recordTaskStarted, startsAnew } from './task.ts';
-import { historyFull, place, type Turn } from './turn.ts';
+import { historyFull, note, place, type Turn } from './turn.ts';
 
 /** A running (or ended) execution. */
 export interface ExecutionHandle {
@@ -40,6 +40,8 @@ export interface ExecutionHandle {
    * execution can be resumed from its journal.
    */
   readonly done: Promise<Outcome>;
+  /** Changes a map run that runs. @returns false when there is none of that ARN */
+  changeMapRun(mapRunArn: string, change: MapRunChange): boolean;
   /** Aborts the execution; resolves when that is durable. Does nothing to one that has ended. */
   stop(error?: string, cause?: string): Promise<void>;
   /** Ceases to work, for a shutdown: aborts task signals, records nothing, waits for an append in flight. */
@@ -84,6 +86,32 @@ export function resumeExecution(
   const durable = execution.events.length;
   const turn = newTurn(ports, execution);
   withinLimit(() => restartTasks(turn));
+  return drive(ports, execution, turn.records, durable);
+}
+
+/**
+ * Goes on with an execution that has ended without success, where it failed. What it did with success is kept.
+ *
+ * @param token by which the caller knows this redrive again; it is recorded
+ * @throws {TypeError} when it runs, or has succeeded
+ */
+export function redriveExecution(
+  ports: EnginePorts,
+  identity: ExecutionIdentity,
+  records: readonly JournalRecord[],
+  token?: string,
+): ExecutionHandle {
+  const execution = newExecution(identity);
+  for (const record of records) applyRecord(execution, record);
+  const { status } = execution.outcome;
+  if (status === 'RUNNING' || status === 'SUCCEEDED')
+    throw new TypeError(`an execution that is ${status} has no redrive`);
+  const durable = execution.events.length;
+  const turn = newTurn(ports, execution);
+  const executionRedrivenEventDetails = { redriveCount: execution.redrives + 1 };
+  place(turn, rootThreadId, { type: 'ExecutionRedriven', executionRedrivenEventDetails }, durable);
+  const root = execution.threads.get(rootThreadId);
+  if (token !== undefined && root !== undefined) note(turn, root, { type: 'redriveToken', token });
   return drive(ports, execution, turn.records, durable);
 }
 
@@ -187,6 +215,9 @@ function drive(
       } else if (arrival.kind === 'progress') {
         const { thread, scheduledId, news } = arrival;
         if (effects.awaits(thread, scheduledId)) withinLimit(() => recordProgress(turn, thread, news));
+      } else if (arrival.kind === 'change') {
+        if (arrival.thread.phase.kind === 'children')
+          note(turn, arrival.thread, { type: 'runChange', ...arrival.change });
       } else if (arrival.kind === 'outcome') withinLimit(() => takeOutcome(turn, arrival));
       else if (arrival.kind === 'timeout') place(turn, rootThreadId, { type: 'ExecutionTimedOut' }, 0);
       else {
@@ -273,6 +304,14 @@ function drive(
       return outcome;
     },
     done,
+    changeMapRun: (mapRunArn, change) => {
+      for (const thread of execution.threads.values()) {
+        if (thread.phase.kind !== 'children' || thread.phase.fan.run?.arn !== mapRunArn) continue;
+        arrive({ kind: 'change', thread, change });
+        return true;
+      }
+      return false;
+    },
     stop: async (error, cause) => {
       if (outcome.status !== 'RUNNING') return;
       arrive({ kind: 'stop', ...(error === undefined ? {} : { error }), ...(cause === undefined ? {} : { cause }) });

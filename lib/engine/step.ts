@@ -23,7 +23,7 @@ import { speaksJsonPath, stateOf, type Thread } from './execution.ts';
 import { handleFailure } from './failure.ts';
 import { canContinue, continueFan, iterationInput, startMap, startParallel } from './fan-out.ts';
 import { type Ending, failsBySize, finish } from './finish.ts';
-import { openMapRun, readMapRun } from './map-run.ts';
+import { openMapRun, readMapRun, redriveChild, redriveMapRun } from './map-run.ts';
 import { isActivity, recordTaskStarted, recordTaskTimedOut, scheduleTask } from './task.ts';
 import { evaluating, note, record, type Turn, whereIn } from './turn.ts';
 
@@ -82,6 +82,12 @@ export function step(turn: Turn, thread: Thread): Awaitable<unknown> {
       break;
     case 'opening':
       return evaluating(turn, thread, () => openMapRun(turn, thread));
+    case 'again':
+      redriveChild(turn, thread);
+      break;
+    case 'redriving':
+      redriveMapRun(turn, thread, phase.run);
+      break;
     case 'reading': {
       const { run, items } = phase;
       const given = items.map(({ value }) => value);
