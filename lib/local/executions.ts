@@ -8,7 +8,7 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
 import type { Clock, EnginePorts, Journal, JournalRecord, ObjectSource, TaskRunner } from '../engine/ports.ts';
-import { type ExecutionHandle, resumeExecution, startExecution } from '../engine/run.ts';
+import { type ExecutionHandle, redriveExecution, resumeExecution, startExecution } from '../engine/run.ts';
 import { BunsuiError } from '../errors.ts';
 import { durableLines, errnoOf, makeFolder, readIfThere, safeFileName } from './durable-files.ts';
 import {
@@ -20,6 +20,7 @@ import {
   readJournal,
 } from './journal.ts';
 import type { Machine, MachineStore } from './machines.ts';
+import { keyedTurns } from './object-store.ts';
 import type { RuntimeLog } from './runtime-log.ts';
 
 /** What is known of an execution. Times in milliseconds since the epoch; input and output are JSON text. */
@@ -30,6 +31,11 @@ export interface ExecutionRecord {
   readonly output?: string;
   readonly error?: string;
   readonly cause?: string;
+  /** How often it was redriven, and when last. */
+  readonly redriveCount: number;
+  readonly redrivenAtMs?: number;
+  /** Why it cannot be redriven; absent when it can. */
+  readonly notRedrivable?: string;
 }
 
 /** One line of a list of executions. */
@@ -40,6 +46,8 @@ export interface ExecutionSummary {
   readonly status: ExecutionStatus;
   readonly startedAtMs: number;
   readonly stoppedAtMs?: number;
+  readonly redriveCount?: number;
+  readonly redrivenAtMs?: number;
 }
 
 export interface Executions {
@@ -54,6 +62,16 @@ export interface Executions {
   list(): Promise<readonly ExecutionSummary[]>;
   /** Goes on with executions that an earlier process left unfinished: all, or those named. @returns which. */
   resume(executionArns?: readonly string[]): Promise<readonly string[]>;
+  /**
+   * Goes on with an execution that has ended without success, where it failed.
+   *
+   * @param token a second call with it does nothing
+   * @returns when it was redriven, or why it cannot be; `undefined` when there is no such execution
+   */
+  redrive(
+    executionArn: string,
+    token?: string,
+  ): Promise<{ readonly atMs: number } | { readonly refused: string } | undefined>;
   /** Aborts an execution. @returns when it stopped; `undefined` when there is no such execution. */
   stop(executionArn: string, error?: string, cause?: string): Promise<number | undefined>;
   /**
@@ -83,8 +101,8 @@ export interface ExecutionsOptions {
   readonly checkFunctions: (names: readonly string[]) => Promise<void>;
   /** Tells the world that an execution has ended; resolves when that has succeeded, rejects when the runtime closes. */
   readonly announce: (record: ExecutionRecord) => Promise<void>;
-  /** Hears of each execution that begins to run here, or goes on. */
-  readonly onDriven: (executionArn: string, resumed: boolean) => void;
+  /** Hears of each execution that begins to run here, or goes on after an event that was told before. */
+  readonly onDriven: (executionArn: string, afterEvent: number) => void;
 }
 
 /** An execution whose journal is in `open/`. */
@@ -99,8 +117,8 @@ interface Entry {
   readonly listeners: Set<() => void>;
   ended?: ExecutionRecord;
   announced?: true;
-  /** It is being announced and put among what has ended. */
-  settling?: boolean;
+  /** It is being announced and put among what has ended; resolves when that is done, or cannot be now. */
+  settling?: Promise<void> | undefined;
   /** Its journal cannot be read: whoever asks is told why. */
   readonly damage?: BunsuiError;
 }
@@ -114,6 +132,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
   await makeFolder(endedFolder);
   const ended = durableLines(index);
   const entries = new Map<string, Entry>();
+  const turns = keyedTurns();
   let closing = false;
   // What is still being written when the runtime closes.
   const atWork = new Set<Promise<void>>();
@@ -133,21 +152,21 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     entries.delete(record.header.executionArn);
   };
   const settled = (entry: Entry, record: ExecutionRecord) => {
-    entry.settling = true;
     const work = settle(entry, record)
       .catch((error: unknown) => {
         const what = entry.announced ? 'put among what has ended' : 'announced';
         if (!closing) log('error', `the end of ${entry.header.executionArn} is not ${what}: ${String(error)}`);
       })
       .finally(() => {
-        entry.settling = false;
+        entry.settling = undefined;
       });
+    entry.settling = work;
     track(work);
   };
   /** Ends that a full disk, say, has kept from being put away are put away with the next one. */
   const settleLeft = () => {
     for (const entry of entries.values()) {
-      if (entry.ended !== undefined && entry.settling !== true) settled(entry, entry.ended);
+      if (entry.ended !== undefined && entry.settling === undefined) settled(entry, entry.ended);
     }
   };
 
@@ -175,7 +194,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     if (closing) return journal.close();
     const ports = portsOf(options, journal);
     track(drive(entry, resumeExecution(ports, { ...identityOf(entry.header), definition }, content.records), journal));
-    options.onDriven(entry.header.executionArn, true);
+    options.onDriven(entry.header.executionArn, eventsIn(content.records).length);
   };
   const resumed = (entry: Entry): Promise<void> => {
     if (entry.ended !== undefined || entry.handle !== undefined) return Promise.resolve();
@@ -201,7 +220,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       const begun = firstEvents(handle);
       track(drive(entry, handle, journal));
       await begun;
-      options.onDriven(entry.header.executionArn, false);
+      options.onDriven(entry.header.executionArn, 0);
     } catch (error) {
       await journal.close().catch(() => {});
       refused.add(entry.path);
@@ -216,6 +235,53 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
         () => {},
       );
     }
+  };
+
+  const redrive = async (executionArn: string, token: string | undefined) => {
+    for (let entry = await open(executionArn); entry !== undefined; entry = await open(executionArn)) {
+      if (entry.ended === undefined) {
+        const content = await readJournal(entry.path);
+        const atMs = content && redrivenBy(content.records, token);
+        return atMs === undefined ? { refused: 'Execution is RUNNING and cannot be redriven' } : { atMs };
+      }
+      await entry.settling;
+      if (closing || entries.get(executionArn) === entry)
+        throw new Error('the end of the execution is not announced yet');
+    }
+    const content = await readEnded(executionArn);
+    if (content === undefined) return undefined;
+    const { header, records } = content;
+    const before = redrivenBy(records, token);
+    if (before !== undefined) return { atMs: before };
+    const events = eventsIn(records);
+    const why = notRedrivable(header, events);
+    if (why !== undefined) return { refused: why };
+    const entry: Entry = { header, path: join(openFolder, fileOf(header)), listeners: new Set() };
+    entries.set(executionArn, entry);
+    entry.starting = (async () => {
+      const definition = await machines.definition(header.definition);
+      await options.checkFunctions(functionsIn(await machines.definitionText(header.definition)));
+      // After a crash between this and the first record it has ended as before, and is put back.
+      await rename(join(endedFolder, fileOf(header)), entry.path);
+      const { journal } = await openJournal(entry.path);
+      const ports = portsOf(options, journal);
+      const handle = redriveExecution(ports, { ...identityOf(header), definition }, records, token);
+      const begun = firstEvents(handle);
+      track(drive(entry, handle, journal));
+      await begun;
+      options.onDriven(executionArn, events.length);
+    })();
+    try {
+      await entry.starting;
+    } catch (error) {
+      entries.delete(executionArn);
+      await rename(entry.path, join(endedFolder, fileOf(header))).catch(() => {});
+      throw error;
+    } finally {
+      entry.starting = undefined;
+    }
+    const now = (await eventsOfEntry(entry)).findLast(({ type }) => type === 'ExecutionRedriven');
+    return { atMs: now?.timestamp ?? Date.now() };
   };
 
   const readEnded = async (executionArn: string) => {
@@ -310,7 +376,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     async find(executionArn) {
       const entry = await open(executionArn);
       if (entry?.ended !== undefined) return entry.ended;
-      if (entry !== undefined) return { header: entry.header, status: 'RUNNING' };
+      if (entry !== undefined) return recordOf(entry.header, await eventsOfEntry(entry));
       const content = await readEnded(executionArn);
       return content && recordOf(content.header, eventsIn(content.records));
     },
@@ -330,7 +396,8 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
         if (summary !== undefined) summaries.set(summary.executionArn, summary);
       }
       for (const { header, ended } of entries.values()) {
-        summaries.set(header.executionArn, summaryOf(ended ?? { header, status: 'RUNNING' }));
+        const known = ended ?? { header, status: 'RUNNING', redriveCount: 0 };
+        summaries.set(header.executionArn, summaryOf(known));
       }
       return [...summaries.values()];
     },
@@ -360,6 +427,8 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       });
       return (await Promise.all(done)).flat();
     },
+
+    redrive: (executionArn, token) => turns(executionArn, () => redrive(executionArn, token)),
 
     async stop(executionArn, error, cause) {
       const entry = await open(executionArn);
@@ -471,24 +540,65 @@ function eventsIn(records: readonly JournalRecord[]): readonly HistoryEvent[] {
 }
 
 function recordOf(header: JournalHeader, events: readonly HistoryEvent[]): ExecutionRecord {
+  const redrives = events.filter(({ type }) => type === 'ExecutionRedriven');
+  const redrivenAtMs = redrives.at(-1)?.timestamp;
+  const refused = notRedrivable(header, events);
+  return {
+    header,
+    ...endOf(events),
+    redriveCount: redrives.length,
+    ...(redrivenAtMs !== undefined && { redrivenAtMs }),
+    ...(refused !== undefined && { notRedrivable: refused }),
+  };
+}
+
+function endOf(
+  events: readonly HistoryEvent[],
+): Pick<ExecutionRecord, 'status' | 'stoppedAtMs' | 'output' | 'error' | 'cause'> {
   const last = events.at(-1);
   switch (last?.type) {
     case 'ExecutionSucceeded': {
       const { output } = last.executionSucceededEventDetails;
-      return { header, status: 'SUCCEEDED', stoppedAtMs: last.timestamp, output };
+      return { status: 'SUCCEEDED', stoppedAtMs: last.timestamp, output };
     }
     case 'ExecutionFailed':
-      return { header, status: 'FAILED', stoppedAtMs: last.timestamp, ...last.executionFailedEventDetails };
+      return { status: 'FAILED', stoppedAtMs: last.timestamp, ...last.executionFailedEventDetails };
     case 'ExecutionTimedOut':
-      return { header, status: 'TIMED_OUT', stoppedAtMs: last.timestamp, ...last.executionTimedOutEventDetails };
+      return { status: 'TIMED_OUT', stoppedAtMs: last.timestamp, ...last.executionTimedOutEventDetails };
     case 'ExecutionAborted':
-      return { header, status: 'ABORTED', stoppedAtMs: last.timestamp, ...last.executionAbortedEventDetails };
+      return { status: 'ABORTED', stoppedAtMs: last.timestamp, ...last.executionAbortedEventDetails };
     default:
-      return { header, status: 'RUNNING' };
+      return { status: 'RUNNING' };
   }
 }
 
-function summaryOf({ header, status, stoppedAtMs }: ExecutionRecord): ExecutionSummary {
+/** @see https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html (eligibility) */
+const redrivableDays = 14;
+const maxRedrivableEvents = 24_999;
+
+/** Why an execution cannot be redriven, in AWS's words. */
+function notRedrivable(header: JournalHeader, events: readonly HistoryEvent[]): string | undefined {
+  const { status, stoppedAtMs = 0 } = endOf(events);
+  if (status === 'RUNNING' || status === 'SUCCEEDED') return `Execution is ${status} and cannot be redriven`;
+  if (Date.now() - stoppedAtMs > redrivableDays * 86_400_000) {
+    return `Execution ${header.name} ended more than ${redrivableDays} days ago and cannot be redriven`;
+  }
+  return events.length > maxRedrivableEvents
+    ? 'Execution history event limit is reached and it cannot be redriven'
+    : undefined;
+}
+
+/** When the redrive with that token was made. */
+function redrivenBy(records: readonly JournalRecord[], token: string | undefined): number | undefined {
+  let atMs: number | undefined;
+  for (const record of records) {
+    if (record.kind === 'event') atMs = record.event.type === 'ExecutionRedriven' ? record.event.timestamp : atMs;
+    else if (record['type'] === 'redriveToken' && record['token'] === token) return atMs;
+  }
+  return undefined;
+}
+
+function summaryOf({ header, status, stoppedAtMs, redriveCount, redrivenAtMs }: ExecutionRecord): ExecutionSummary {
   const { executionArn, stateMachineArn, name, startedAtMs } = header;
   return {
     executionArn,
@@ -497,6 +607,8 @@ function summaryOf({ header, status, stoppedAtMs }: ExecutionRecord): ExecutionS
     status,
     startedAtMs,
     ...(stoppedAtMs !== undefined && { stoppedAtMs }),
+    ...(redriveCount > 0 && { redriveCount }),
+    ...(redrivenAtMs !== undefined && { redrivenAtMs }),
   };
 }
 

@@ -11,8 +11,8 @@ import type { FunctionPool } from './function-pool.ts';
 import type { RuntimeLog } from './runtime-log.ts';
 
 export interface LiveFeed {
-  /** Follows an execution to its end, or until the feed is closed. @param resumed what it did before has been told */
-  follow(executions: Executions, executionArn: string, resumed: boolean): void;
+  /** Follows an execution to its end, or until the feed is closed. @param afterEvent up to which all has been told */
+  follow(executions: Executions, executionArn: string, afterEvent: number): void;
   /** What is being handed over may take two seconds to finish. */
   close(): Promise<void>;
 }
@@ -41,22 +41,24 @@ export function openLiveFeed(functionName: () => string | undefined, pool: Funct
       log('warn', `events of ${executionArn} were not recorded: ${result.error.errorMessage}`);
     }
   };
-  const run = async (executions: Executions, executionArn: string, resumed: boolean) => {
-    let after = 0;
-    for (let first = true; !stopped.signal.aborted; first = false) {
+  const run = async (executions: Executions, executionArn: string, afterEvent: number) => {
+    let after = afterEvent;
+    while (!stopped.signal.aborted) {
       const followed = await executions.follow(executionArn, after, stopped.signal);
       if (followed === undefined) return;
       const { events, status, driven } = followed;
       after += events.length;
-      const told = first && resumed ? [] : events.filter(({ type }) => toldTypes.has(type));
-      await deliver(executionArn, told);
+      await deliver(
+        executionArn,
+        events.filter(({ type }) => toldTypes.has(type)),
+      );
       if (status !== 'RUNNING' || !driven) return;
     }
   };
   return {
-    follow(executions, executionArn, resumed) {
+    follow(executions, executionArn, afterEvent) {
       if (functionName() === undefined) return;
-      const work = run(executions, executionArn, resumed).catch((error: unknown) =>
+      const work = run(executions, executionArn, afterEvent).catch((error: unknown) =>
         log('warn', `events of ${executionArn} are not followed: ${String(error)}`),
       );
       following.add(work);

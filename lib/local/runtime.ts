@@ -197,7 +197,7 @@ async function startServices(
     objects: mapObjects(openObjectStore(stateDir)),
     log,
     checkFunctions: (names) => pool.check(names),
-    onDriven: (executionArn, resumed) => feed.follow(executions, executionArn, resumed),
+    onDriven: (executionArn, afterEvent) => feed.follow(executions, executionArn, afterEvent),
     async announce(record) {
       await statusEvents.announce(record);
       firings.hear(statusChangeEvent(record, place));

@@ -9,7 +9,7 @@ export function seconds(ms: number): number {
 
 /** The answer of DescribeExecution. */
 export function describeExecution(record: ExecutionRecord, withData: boolean): object {
-  const { header, status, stoppedAtMs, output, error, cause } = record;
+  const { header, status, stoppedAtMs, output, error, cause, redriveCount, redrivenAtMs, notRedrivable } = record;
   return {
     executionArn: header.executionArn,
     stateMachineArn: header.stateMachineArn,
@@ -21,9 +21,10 @@ export function describeExecution(record: ExecutionRecord, withData: boolean): o
     ...(withData && output !== undefined && { output, outputDetails: { included: true } }),
     ...(error !== undefined && { error }),
     ...(cause !== undefined && { cause }),
-    redriveCount: 0,
-    redriveStatus: 'NOT_REDRIVABLE',
-    redriveStatusReason: 'Redrive is not served by the local runtime',
+    redriveCount,
+    ...(redrivenAtMs !== undefined && { redriveDate: seconds(redrivenAtMs) }),
+    redriveStatus: notRedrivable === undefined ? 'REDRIVABLE' : 'NOT_REDRIVABLE',
+    ...(notRedrivable !== undefined && { redriveStatusReason: notRedrivable }),
   };
 }
 

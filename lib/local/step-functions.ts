@@ -265,6 +265,17 @@ const operations: Readonly<Record<string, Operation>> = {
     return {};
   },
 
+  async RedriveExecution({ executions }, input) {
+    refuseOthers(input, ['executionArn', 'clientToken']);
+    const redriven = await executions.redrive(
+      requiredString(input, 'executionArn'),
+      optionalString(input, 'clientToken'),
+    );
+    if (redriven === undefined) throw noExecution(input);
+    if ('refused' in redriven) throw new AwsFault('ExecutionNotRedrivable', redriven.refused);
+    return { redriveDate: seconds(redriven.atMs) };
+  },
+
   async StopExecution({ executions }, input) {
     refuseOthers(input, ['executionArn', 'error', 'cause']);
     const stoppedAtMs = await executions.stop(
@@ -292,13 +303,15 @@ const operations: Readonly<Record<string, Operation>> = {
     const all = (await parts.executions.list())
       .filter(({ stateMachineArn, status }) => stateMachineArn === arn && (filter ?? status) === status)
       .sort((a, b) => b.startedAtMs - a.startedAtMs || (a.name < b.name ? -1 : 1))
-      .map(({ executionArn, stateMachineArn, name, status, startedAtMs, stoppedAtMs }) => ({
+      .map(({ executionArn, stateMachineArn, name, status, startedAtMs, stoppedAtMs, redriveCount, redrivenAtMs }) => ({
         executionArn,
         stateMachineArn,
         name,
         status,
         startDate: seconds(startedAtMs),
         ...(stoppedAtMs !== undefined && { stopDate: seconds(stoppedAtMs) }),
+        redriveCount: redriveCount ?? 0,
+        ...(redrivenAtMs !== undefined && { redriveDate: seconds(redrivenAtMs) }),
       }));
     const page = pageOf(all, input, `${arn} ${filter ?? ''}`);
     return { executions: page.items, ...page.next };
