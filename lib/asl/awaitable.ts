@@ -10,3 +10,22 @@ export type Awaitable<T> = T | Promise<T>;
 export function andThen<T, U>(value: Awaitable<T>, next: (value: T) => Awaitable<U>): Awaitable<U> {
   return value instanceof Promise ? value.then(next) : next(value);
 }
+
+/** Makes something of each item, one after the other. */
+export function inOrder<T, U>(items: readonly T[], make: (item: T, index: number) => Awaitable<U>): Awaitable<U[]> {
+  const made: U[] = [];
+  const goOn = (): Awaitable<U[]> => {
+    while (made.length < items.length) {
+      const value = make(items[made.length] as T, made.length);
+      if (value instanceof Promise) {
+        return value.then((there) => {
+          made.push(there);
+          return goOn();
+        });
+      }
+      made.push(value);
+    }
+    return made;
+  };
+  return goOn();
+}

@@ -18,13 +18,15 @@ export interface Extras {
 /** Everything is made when an expression asks for it: most ask for little. */
 export function bindingsFor(execution: Execution, thread: Thread, extras: Extras = {}): Bindings {
   const { result, errorOutput } = extras;
+  let context: Json | undefined;
   return {
     states: {
       get input() {
         return thread.input.value;
       },
       get context() {
-        return contextOf(execution, thread);
+        context ??= contextOf(execution, thread);
+        return context;
       },
       ...(errorOutput === undefined ? {} : { errorOutput }),
       ...(result === undefined ? {} : { result: result.value }),

@@ -143,8 +143,8 @@ describe('results that are no JSON', () => {
   });
 
   test('or are of another type than the field wants', async () => {
-    const typed = evaluateTyped('boolean', '{% [1] %}', bindings, sources, 'Condition');
-    await expect(typed).rejects.toThrow(
+    const typed = async () => evaluateTyped('boolean', '{% [1] %}', bindings, sources, 'Condition');
+    await expect(typed()).rejects.toThrow(
       "The JSONata expression '[1]' specified for the field 'Condition' returned an unexpected result type. Expected 'boolean', but was 'array' for value: [1]",
     );
   });
