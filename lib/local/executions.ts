@@ -11,14 +11,7 @@ import type { Clock, EnginePorts, Journal, JournalRecord, ObjectSource, TaskRunn
 import { type ExecutionHandle, redriveExecution, resumeExecution, startExecution } from '../engine/run.ts';
 import { BunsuiError } from '../errors.ts';
 import { durableLines, errnoOf, makeFolder, readIfThere, safeFileName } from './durable-files.ts';
-import {
-  createJournal,
-  type JournalFile,
-  type JournalHeader,
-  openJournal,
-  readHeader,
-  readJournal,
-} from './journal.ts';
+import { createJournal, type JournalFile, type JournalHeader, openJournal, readJournal } from './journal.ts';
 import type { Machine, MachineStore } from './machines.ts';
 import { keyedTurns } from './object-store.ts';
 import type { RuntimeLog } from './runtime-log.ts';
@@ -119,15 +112,20 @@ interface Entry {
   announced?: true;
   /** It is being announced and put among what has ended; resolves when that is done, or cannot be now. */
   settling?: Promise<void> | undefined;
-  /** Its journal cannot be read: whoever asks is told why. */
-  readonly damage?: BunsuiError;
+  /** Its journal cannot be read whole: whoever asks is told why, and who resumes it by its name takes what is left. */
+  damage?: BunsuiError | undefined;
 }
 
 /** Opens the executions of a state folder. Ends that were not announced are announced again. */
 export async function openExecutions(options: ExecutionsOptions): Promise<Executions> {
   const { stateDir, machines, log } = options;
   const folder = join(stateDir, 'executions');
-  const [openFolder, endedFolder, index] = [join(folder, 'open'), join(folder, 'ended'), join(folder, 'ended.jsonl')];
+  const [openFolder, endedFolder, damagedFolder] = ['open', 'ended', 'damaged'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const index = join(folder, 'ended.jsonl');
   await makeFolder(openFolder);
   await makeFolder(endedFolder);
   const ended = durableLines(index);
@@ -190,10 +188,23 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
 
   const resumeEntry = async (entry: Entry) => {
     const definition = await machines.definition(entry.header.definition);
-    const { content, journal } = await openJournal(entry.path);
+    const { content, journal, kept } = await openJournal(entry.path, damagedFolder);
     if (closing) return journal.close();
+    entry.damage = undefined;
+    if (kept !== undefined) {
+      const { executionArn } = entry.header;
+      const whole = eventsIn(content.records).length;
+      log('warn', `${executionArn} goes on from its first ${whole} events; the damaged journal is kept as ${kept}`);
+    }
     const ports = portsOf(options, journal);
-    track(drive(entry, resumeExecution(ports, { ...identityOf(entry.header), definition }, content.records), journal));
+    const identity = { ...identityOf(entry.header), definition };
+    const { input, startedAtMs } = entry.header;
+    // Of a damaged journal there may be left no more than what execution it is of.
+    const handle =
+      content.records.length === 0
+        ? startExecution(ports, { ...identity, input, startedAtMs })
+        : resumeExecution(ports, identity, content.records);
+    track(drive(entry, handle, journal));
     options.onDriven(entry.header.executionArn, eventsIn(content.records).length);
   };
   const resumed = (entry: Entry): Promise<void> => {
@@ -263,7 +274,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       await options.checkFunctions(functionsIn(await machines.definitionText(header.definition)));
       // After a crash between this and the first record it has ended as before, and is put back.
       await rename(join(endedFolder, fileOf(header)), entry.path);
-      const { journal } = await openJournal(entry.path);
+      const { journal } = await openJournal(entry.path, damagedFolder);
       const ports = portsOf(options, journal);
       const handle = redriveExecution(ports, { ...identityOf(header), definition }, records, token);
       const begun = firstEvents(handle);
@@ -287,7 +298,9 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
   const readEnded = async (executionArn: string) => {
     const path = join(endedFolder, fileOf(partsOf(executionArn)));
     try {
-      return await readJournal(path);
+      const content = await readJournal(path);
+      if (content?.damage !== undefined) throw content.damage;
+      return content;
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return undefined;
       throw error;
@@ -312,22 +325,25 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     const path = join(openFolder, file);
     try {
       const content = await readJournal(path);
-      if (content === undefined || content.records.length === 0) {
+      if (content === undefined || (content.records.length === 0 && content.damage === undefined)) {
         // A crash came before anybody was told that this execution exists.
         await rm(path, { force: true });
         continue;
       }
       const entry: Entry = { header: content.header, path, listeners: new Set() };
       entries.set(entry.header.executionArn, entry);
+      if (content.damage !== undefined) log('error', content.damage.message, { path, hint: content.damage.hint });
+      // What may be the end of an append that nobody was told of is given up; what was acted on, only when asked to.
+      if (content.damagedWithin) {
+        entry.damage = content.damage;
+        continue;
+      }
       const record = recordOf(content.header, eventsIn(content.records));
       if (record.status !== 'RUNNING') settled(entry, record);
     } catch (error) {
       if (!(error instanceof BunsuiError)) throw error;
-      log('error', error.message, { path });
-      const header = await readHeader(path);
-      if (header !== undefined) {
-        entries.set(header.executionArn, { header, path, listeners: new Set(), damage: error });
-      }
+      // Nobody can tell what execution it was of; the file stays for who can.
+      log('error', error.message, { path, hint: error.hint });
     }
   }
 
@@ -409,8 +425,8 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
           ended === undefined &&
           handle === undefined &&
           starting === undefined &&
-          damage === undefined &&
-          (executionArns?.includes(header.executionArn) ?? true),
+          // Going on without records that were acted on is for somebody to ask for.
+          (executionArns?.includes(header.executionArn) ?? damage === undefined),
       );
       const done = wanted.map(async (entry) => {
         const { executionArn, definition } = entry.header;

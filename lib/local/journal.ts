@@ -3,13 +3,14 @@
  * what execution this is, every other holds the records of one append. A line counts when it is whole; appending
  * resolves when it is on the disk.
  */
+import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Journal, JournalRecord } from '../engine/ports.ts';
 import { BunsuiError } from '../errors.ts';
-import { storageError, syncFolder } from './durable-files.ts';
+import { makeFolder, storageError, syncFolder, writeFileAtomic } from './durable-files.ts';
 
 /** The first line. */
 export interface JournalHeader {
@@ -37,6 +38,10 @@ export interface JournalContent {
   readonly length: number;
   /** What followed and was not whole, in bytes. */
   readonly torn: number;
+  /** What followed was once whole, or may have been: a crash does not leave that alone. BS4003 with file and line. */
+  readonly damage?: BunsuiError;
+  /** More follows what is damaged: it is no end of an append that a crash cut off, but a record that was acted on. */
+  readonly damagedWithin?: true;
 }
 
 /** Begins a journal. When this resolves the execution exists, whatever happens then; when it rejects there is nothing. */
@@ -59,57 +64,82 @@ export async function createJournal(path: string, header: JournalHeader): Promis
   }
 }
 
-/** Opens a journal to go on with it. What a crash left half-written at its end is cut off. */
+/**
+ * Opens a journal to go on with it after its last whole line. What a crash left half-written is cut off; of a file that
+ * is damaged a copy is kept in `keepIn` before.
+ */
 export async function openJournal(
   path: string,
-): Promise<{ readonly content: JournalContent; readonly journal: JournalFile }> {
-  const content = await readJournal(path);
-  if (content === undefined) throw damaged(path, 1, 'its first line is not whole');
+  keepIn: string,
+): Promise<{ readonly content: JournalContent; readonly journal: JournalFile; readonly kept?: string }> {
+  const bytes = await readAll(path);
+  const content = parseJournal(path, bytes);
+  if (content === undefined) throw damaged(path, { line: 1, records: [], why: 'its first line is not whole' });
   let file: FileHandle | undefined;
   try {
+    const kept = content.damage === undefined ? undefined : await keepCopy(path, bytes, keepIn);
     file = await open(path, constants.O_RDWR);
     if (content.torn > 0) {
       await file.truncate(content.length);
       await file.datasync();
     }
-    return { content, journal: appending(path, file, content.length) };
+    return { content, journal: appending(path, file, content.length), ...(kept !== undefined && { kept }) };
   } catch (cause) {
     await file?.close();
     throw storageError(path, cause);
   }
 }
 
+async function keepCopy(path: string, bytes: Buffer, keepIn: string): Promise<string> {
+  const mark = createHash('sha256').update(bytes).digest('hex').slice(0, 8);
+  const kept = join(keepIn, `${basename(path, '.jsonl')}.${mark}.jsonl`);
+  await makeFolder(keepIn);
+  await writeFileAtomic(kept, bytes);
+  return kept;
+}
+
 /**
- * Reads a journal.
+ * Reads a journal up to its last whole line.
  *
  * @returns `undefined` when not even its first line is whole: then nobody was told that the execution exists.
- * @throws {BunsuiError} BS4003 with file and line when a line that others follow does not read as it was written.
+ * @throws {BunsuiError} BS4003 when its first line is there and does not read as it was written.
  */
 export async function readJournal(path: string): Promise<JournalContent | undefined> {
-  const bytes = await readAll(path);
+  return parseJournal(path, await readAll(path));
+}
+
+function parseJournal(path: string, bytes: Buffer): JournalContent | undefined {
   const lines: unknown[] = [];
   let start = 0;
+  let damage: { readonly within: boolean } | undefined;
   for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
     const value = parseLine(bytes.subarray(start, end));
     if (value === undefined) {
       // A crash can leave the end of the last append and not its middle.
-      if (bytes.indexOf(10, end + 1) < 0) break;
-      throw damaged(path, lines.length + 1, 'its checksum does not match');
+      damage = { within: bytes.indexOf(10, end + 1) >= 0 };
+      break;
     }
     lines.push(value.json);
     start = end + 1;
   }
+  // A whole line that ends otherwise: no crash writes another byte in place of a newline.
+  if (damage === undefined && parseLine(bytes.subarray(start, -1)) !== undefined) damage = { within: false };
   const [first, ...appends] = lines;
-  if (first === undefined) return undefined;
   const records: JournalRecord[] = [];
   for (const append of appends) for (const record of append as readonly JournalRecord[]) records.push(record);
-  return { header: first as JournalHeader, records, length: start, torn: bytes.length - start };
-}
-
-/** What execution a journal is of, when at least its first line reads as it was written. */
-export async function readHeader(path: string): Promise<JournalHeader | undefined> {
-  const bytes = await readAll(path);
-  return parseLine(bytes.subarray(0, bytes.indexOf(10)))?.json as JournalHeader | undefined;
+  const why = 'its checksum does not match';
+  if (first === undefined) {
+    if (damage !== undefined) throw damaged(path, { line: 1, records, why });
+    return undefined;
+  }
+  return {
+    header: first as JournalHeader,
+    records,
+    length: start,
+    torn: bytes.length - start,
+    ...(damage !== undefined && { damage: damaged(path, { line: lines.length + 1, records, why }) }),
+    ...(damage?.within && { damagedWithin: true as const }),
+  };
 }
 
 function appending(
@@ -158,9 +188,18 @@ async function readAll(path: string): Promise<Buffer> {
   }
 }
 
-function damaged(path: string, line: number, why: string): BunsuiError {
+function damaged(
+  path: string,
+  found: { readonly line: number; readonly records: readonly JournalRecord[]; readonly why: string },
+): BunsuiError {
+  const { line, records, why } = found;
+  const last = records.findLast((record) => record.kind === 'event');
+  const whole = last === undefined ? 'no event before it' : `the ${last.event.id} events before it`;
   return new BunsuiError('SessionError', 'BS4003', `the journal ${path} is damaged at line ${line}: ${why}`, {
     context: { path, line },
-    hint: 'restore the file from a backup, or delete it to give up this execution',
+    hint:
+      line === 1
+        ? 'restore the file from a backup, or delete it to give up this execution'
+        : `restore the file from a backup; or resume this execution by its name: it goes on from ${whole}, and a copy of the file is kept`,
   });
 }

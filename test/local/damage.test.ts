@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { localClient } from '../../lib/local/client.ts';
 import { openRuntime, type Runtime } from '../../lib/local/runtime.ts';
+import { nothingTold, openFolder, startOne, untilEnd } from '../faults/executions-workload.ts';
 import { openForTest, taskMachine, temporaryFolder } from './runtimes.ts';
 
 const place = 'us-east-1:000000000000';
@@ -128,5 +129,65 @@ describe('a machine on a disk', () => {
       message: `${file} is damaged: it is not the JSON that was written`,
       hint: 'move the file away and deploy the pipeline again',
     });
+  });
+});
+
+/** A folder with one execution that has come to its third job; its journal's lines. */
+async function halfWay() {
+  const stateDir = join(temporaryFolder(), 'state');
+  const told = nothingTold();
+  const folder = await openFolder(stateDir, told);
+  await startOne(folder, 'a', told);
+  await untilEnd(folder, 'a', told);
+  await folder.close();
+  const journals = join(stateDir, 'executions');
+  const [file = ''] = readdirSync(join(journals, 'ended'));
+  const lines = readFileSync(join(journals, 'ended', file), 'utf8')
+    .split('\n')
+    .slice(0, 5);
+  rmSync(join(journals, 'ended', file));
+  rmSync(join(journals, 'ended.jsonl'));
+  const path = join(journals, 'open', file);
+  return { stateDir, journals, path, lines };
+}
+
+describe('a journal with a flipped bit', () => {
+  const flipped = (lines: readonly string[], line: number) =>
+    `${lines.map((text, index) => (index === line - 1 ? text.replace('"thread"', '"thrEad"') : text)).join('\n')}\n`;
+  const arnOfA = 'arn:aws:states:us-east-1:000000000000:execution:m:a';
+
+  it.each([2, 3, 4])('at line %i is not gone on with by itself, and is when it is named', async (line) => {
+    const { stateDir, journals, path, lines } = await halfWay();
+    const text = flipped(lines, line);
+    writeFileSync(path, text);
+    const told = nothingTold();
+    const folder = await openFolder(stateDir, told);
+    const message = `the journal ${path} is damaged at line ${line}: its checksum does not match`;
+    const refused = { code: 'BS4003', message, hint: expect.stringContaining('resume this execution by its name') };
+    expect(told.logged).toStrictEqual([`error: ${message}`]);
+    expect(await folder.executions.resume()).toStrictEqual([]);
+    await expect(folder.executions.find(arnOfA)).rejects.toMatchObject(refused);
+    await expect(folder.executions.history(arnOfA)).rejects.toMatchObject(refused);
+    expect(await folder.executions.resume([arnOfA])).toStrictEqual([arnOfA]);
+    expect(await untilEnd(folder, 'a', told)).toBe('SUCCEEDED');
+    const [kept = ''] = readdirSync(join(journals, 'damaged'));
+    expect(readFileSync(join(journals, 'damaged', kept), 'utf8')).toBe(text);
+    expect(told.logged.at(-1)).toMatch(/^warn: .* goes on from its first \d+ events; the damaged journal is kept as /);
+    await folder.close();
+  });
+
+  it('at its last line goes on from the one before, and says so', async () => {
+    const { stateDir, journals, path, lines } = await halfWay();
+    writeFileSync(path, flipped(lines, lines.length));
+    const told = nothingTold();
+    const folder = await openFolder(stateDir, told);
+    expect(await folder.executions.resume()).toStrictEqual([arnOfA]);
+    expect(await untilEnd(folder, 'a', told)).toBe('SUCCEEDED');
+    expect(told.logged).toStrictEqual([
+      `error: the journal ${path} is damaged at line ${lines.length}: its checksum does not match`,
+      expect.stringMatching(/^warn: .* goes on from its first \d+ events/),
+    ]);
+    expect(readdirSync(join(journals, 'damaged')).length).toBe(1);
+    await folder.close();
   });
 });
