@@ -88,6 +88,9 @@ async function expectResumed(
   named: readonly string[] = [session],
 ): Promise<void> {
   const doomed = new Set(traces(file).map(({ pid }) => pid));
+  await expect
+    .poll(() => [...doomed].filter(isAlive), { timeout: 5_000, message: 'function processes of the killed run' })
+    .toStrictEqual([]);
 
   const resumed = await bunsui(['session', 'resume', ...named, '--state-dir', stateDir]);
   expect(resumed.code, resumed.errors).toBe(0);
@@ -97,8 +100,6 @@ async function expectResumed(
     status: 'completed',
     output: { total: 25 },
   });
-  expect([...doomed].filter(isAlive), 'function processes of the killed run').toStrictEqual([]);
-
   const records = await jobRecords(stateDir, session);
   const checkpoints = records.filter((record) => record['record_type'] === 'checkpoint');
   expect(checkpoints.map((record) => String(record['job_id'])).sort()).toStrictEqual([...jobs].sort());

@@ -76,7 +76,7 @@ describe('an execution that is resumed', () => {
       expect(await statusOf(runtime)).toBe('RUNNING');
       writeFileSync(handlerFile, text);
       expect(await runtime.resumeExecutions([executionArn])).toStrictEqual([executionArn]);
-      await expect.poll(() => statusOf(runtime)).toBe('SUCCEEDED');
+      await expect.poll(() => statusOf(runtime), { timeout: 20_000 }).toBe('SUCCEEDED');
     },
   );
 
@@ -97,7 +97,7 @@ describe('an execution that is resumed', () => {
     expect(await statusOf(runtime)).toBe('RUNNING');
     await register(runtime, handlerFile);
     expect(await runtime.resumeExecutions()).toStrictEqual([executionArn]);
-    await expect.poll(() => statusOf(runtime)).toBe('SUCCEEDED');
+    await expect.poll(() => statusOf(runtime), { timeout: 20_000 }).toBe('SUCCEEDED');
   });
 
   it('waits when its definition is cut', async () => {
@@ -114,7 +114,7 @@ describe('an execution that is resumed', () => {
     const definition = taskMachine(arn);
     await client.json('states', 'AWSStepFunctions.UpdateStateMachine', { stateMachineArn, definition });
     expect(await runtime.resumeExecutions()).toStrictEqual([executionArn]);
-    await expect.poll(() => statusOf(runtime)).toBe('SUCCEEDED');
+    await expect.poll(() => statusOf(runtime), { timeout: 20_000 }).toBe('SUCCEEDED');
   });
 });
 
