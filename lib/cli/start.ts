@@ -8,21 +8,26 @@ import type { SessionRequest } from './platform.ts';
 import { startError } from './start-errors.ts';
 import { ensureOwnPlatform, type LocalPlatform, ownFunctions } from './local-platform.ts';
 
-/** Functions, state machine, the pipeline's record, its schedules and triggers. Doing it again changes only what has changed. */
-export async function deploy(platform: LocalPlatform, artifact: PipelineArtifact): Promise<void> {
+/**
+ * Functions, state machine, the pipeline's record, its schedules and triggers. Doing it again changes only what has changed.
+ *
+ * @returns the artifact as it is on record, with the version that its code gives it
+ */
+export async function deploy(platform: LocalPlatform, compiled: PipelineArtifact): Promise<PipelineArtifact> {
   const [{ deployLocally }, { registerPipeline }, clients] = await Promise.all([
     import('../local/deploy.ts'),
     import('../sessions/pipelines.ts'),
     platform.clients(),
   ]);
-  const [{ stateMachineArn }] = await Promise.all([
-    deployLocally(platform.runtime, artifact),
+  const [{ stateMachineArn, artifact }] = await Promise.all([
+    deployLocally(platform.runtime, compiled),
     ensureOwnPlatform(platform),
   ]);
   await registerPipeline({ ...clients, now: Date.now }, { artifact, stateMachineArn });
   const { schedules = [], triggers = [] } = policyOf(artifact.pipeline) ?? {};
   const firings = { functionName: ownFunctions.startSession, schedules, triggers };
   await platform.local.private('PUT', `firings/${encodeURIComponent(artifact.pipeline.id)}`, firings);
+  return artifact;
 }
 
 /**

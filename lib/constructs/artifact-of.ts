@@ -1,9 +1,11 @@
 /** From what an author's file exports to what is deployed, with the compiler that the command line uses. */
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { compilePipeline } from '../compiler/compile.ts';
 import type { Diagnostic } from '../errors.ts';
 import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
+import { withFingerprints } from '../ir/fingerprints.ts';
 import type { PipelineIr } from '../ir/nodes.ts';
 
 /** What a pipeline file exports by default: what `pipeline(…)` returns. */
@@ -47,6 +49,31 @@ export function artifactOf(definition: PipelineDefinition): CompiledDefinition {
     [`pipeline ${definition.ir.id} cannot be compiled:`, ...mistakes.map(diagnosticLine)].join('\n  '),
     { context: { diagnostics: mistakes } },
   );
+}
+
+/** The module of the code hashes, as a program of its own loads it: constructs are made at once, and esbuild is not. */
+const codeHashModule = new URL(
+  import.meta.url.endsWith('.ts') ? '../code-hash.ts' : '../code-hash.js',
+  import.meta.url,
+);
+const program = `
+const { codeHashes } = await import(${JSON.stringify(codeHashModule.href)});
+process.stdout.write(JSON.stringify([...(await codeHashes(JSON.parse(process.argv[1])))]));`;
+
+/** As CDK does with what it bundles: files are looked at once per synthesis. */
+const looked = new Map<string, string>();
+
+/** The artifact with what the results of its jobs depend on. Handlers are looked at by a process of a moment. */
+export function fingerprinted(artifact: PipelineArtifact): PipelineArtifact {
+  const operations = Object.values(artifact.pipeline.operations);
+  const entries = JSON.stringify(operations.map(({ entry }) => entry));
+  const text =
+    looked.get(entries) ??
+    execFileSync(process.execPath, ['--input-type=module', '-e', program, entries], { encoding: 'utf8' });
+  looked.set(entries, text);
+  const hashes = new Map(JSON.parse(text) as readonly (readonly [entry: string, hash: string])[]);
+  const code = new Map(operations.map(({ id, entry }) => [id, hashes.get(entry) ?? '']));
+  return withFingerprints(artifact, { sha256, code });
 }
 
 function isMistake({ severity }: Diagnostic): boolean {

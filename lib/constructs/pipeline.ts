@@ -16,7 +16,7 @@ import type { PipelineArtifact } from '../ir/artifact.ts';
 import type { LambdaOperationIr, PipelineIr } from '../ir/nodes.ts';
 import { environment } from '../storage-layout.ts';
 import type { PipelineDefinition } from './artifact-of.ts';
-import { artifactOf, diagnosticLine } from './artifact-of.ts';
+import { artifactOf, diagnosticLine, fingerprinted } from './artifact-of.ts';
 import { operationCode } from './bundle-operation.ts';
 import { functionName } from './function-name.ts';
 import { LoggedFunction } from './logged-function.ts';
@@ -66,14 +66,16 @@ export class Pipeline extends Construct {
   constructor(scope: Construct, id: string, props: PipelineProps) {
     super(scope, id);
     const { platform, startsByItself = true } = props;
-    const { artifact, notes } = artifactOf(props.definition);
-    const { pipeline } = artifact;
-    this.artifact = artifact;
+    const { artifact: compiled, notes } = artifactOf(props.definition);
+    const { pipeline } = compiled;
+    this.artifact = compiled;
     for (const note of notes) Annotations.of(this).addInfo(diagnosticLine(note));
     requireRoom(pipeline, platform);
     requireChannels(pipeline, platform);
     this.operations = byId(Object.values(pipeline.operations), (operation) => this.newOperation(operation, props));
-    const { stateMachine, version, alias } = pipelineMachine(this, platform, artifact, this.operations);
+    // Commands that need no code (`cdk ls`) look at none.
+    if (Stack.of(this).bundlingRequired) this.artifact = fingerprinted(compiled);
+    const { stateMachine, version, alias } = pipelineMachine(this, platform, this.artifact, this.operations);
     this.stateMachine = stateMachine;
     this.stateMachineVersion = version;
     this.stateMachineAlias = alias;

@@ -4,12 +4,13 @@
  */
 import type { SourcePosition } from '../errors.ts';
 import type { Json } from './expressions.ts';
+import type { Fingerprint } from './fingerprints.ts';
 import type { PipelineIr } from './nodes.ts';
 
 export interface PipelineArtifact {
   readonly artifactVersion: 1;
   readonly pipeline: PipelineIr;
-  /** Hash of what runs, and of when and for whom (`policy.ts`): 12 hexadecimal digits. */
+  /** Hash of what runs, its code included where it is deployed, and of when and for whom (`policy.ts`): 12 hexadecimal digits. */
   readonly version: string;
   /**
    * The state machine, in Amazon States Language. A function is named `${operation:<id>}`: a deployment puts the
@@ -20,6 +21,8 @@ export interface PipelineArtifact {
   readonly gates?: { readonly openedBy: readonly string[]; readonly openedByStates: boolean };
   /** Where each state comes from, by state name. */
   readonly states: { readonly [stateName: string]: StateOrigin };
+  /** What the result of each job depends on, by the job's id. Absent where nothing was bundled. */
+  readonly fingerprints?: { readonly [job: string]: Fingerprint };
 }
 
 /** What a state of the machine is for. Only `job` and `map` states appear in session records. */

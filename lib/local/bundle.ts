@@ -7,12 +7,13 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BuildFailure, BuildOptions, Message, Metafile, Plugin } from 'esbuild';
 import { BunsuiError } from '../errors.ts';
+import { codeHashes } from '../code-hash.ts';
 import { handlerBundleSettings, missingHandler } from '../handler-bundle.ts';
 import { makeFolder, readIfThere, writeFileAtomic } from './durable-files.ts';
 import { sha256 } from './signature.ts';
 
 /** Raising it makes all bundles anew. */
-const bundleVersion = 4;
+const bundleVersion = 5;
 /** Times of files lag behind the clock by less than this. */
 const clockGrainMs = 20;
 const settings = {
@@ -24,11 +25,18 @@ const settings = {
 
 type OperationsOf = ReadonlyMap<string, readonly string[]>;
 
+/** What was made of an entry. */
+export interface HandlerBundle {
+  /** The module to load. Its path changes when and only when its content does. */
+  readonly file: string;
+  /** Hash of what the handler does (`code-hash.ts`). */
+  readonly codeHash: string;
+}
+
 interface Manifest {
   /** Absolute path → what its state was. */
   readonly inputs: Readonly<Record<string, string>>;
-  /** Entry → the file made of it. */
-  readonly outputs: Readonly<Record<string, string>>;
+  readonly outputs: Readonly<Record<string, HandlerBundle>>;
   /** Absolute path of a file that was written → its size in bytes. */
   readonly sizes: Readonly<Record<string, number>>;
 }
@@ -38,14 +46,14 @@ interface Manifest {
  *
  * @param entries Absolute paths.
  * @param operations Entry → ids of the operations that use it, for what is said of mistakes.
- * @returns the bundled module of each entry; its path changes when and only when its content does.
+ * @returns the bundle of each entry.
  * @throws {BunsuiError} BS4004 with every mistake as `file:line:column: text`, and every entry that exports no handler.
  */
 export async function bundleHandlers(
   stateDir: string,
   entries: readonly string[],
   operations: OperationsOf = new Map(),
-): Promise<ReadonlyMap<string, string>> {
+): Promise<ReadonlyMap<string, HandlerBundle>> {
   const wanted = [...new Set(entries)].sort();
   const folder = join(stateDir, 'functions', 'bundles');
   const manifestFile = join(
@@ -79,6 +87,7 @@ async function build(folder: string, entries: readonly string[], operations: Ope
     void stop();
   }
   requireHandlers(result.metafile, entries, operations);
+  const hashes = await codeHashes(entries);
   const texts = new Map(result.outputFiles.map(({ path, text }) => [relative(folder, path), text]));
   const sizes: Record<string, number> = {};
   // Nothing here waits for the disk: what a power failure takes has another size than was noted, and is made again.
@@ -100,7 +109,7 @@ async function build(folder: string, entries: readonly string[], operations: Ope
       // The map first: a module without its map would show other lines than the author's.
       await write(join(home, 'index.mjs.map'), texts.get(join(String(index), 'index.mjs.map')) ?? '{}');
       await write(join(home, 'index.mjs'), code);
-      return [entry, join(home, 'index.mjs')] as const;
+      return [entry, { file: join(home, 'index.mjs'), codeHash: hashes.get(entry) ?? '' }] as const;
     }),
   );
   const names = Object.keys(result.metafile.inputs).map((name) => resolve(workingDir, name));

@@ -6,21 +6,27 @@ import { handlerExport } from '../handler-bundle.ts';
 import { functionPlaceholder, type PipelineArtifact } from '../ir/artifact.ts';
 import type { Json } from '../ir/expressions.ts';
 import { BunsuiError } from '../errors.ts';
+import { withFingerprints } from '../ir/fingerprints.ts';
 import { gatesTablePlaceholder } from '../gate-layout.ts';
 import { environment, gatesTableName, platformNames } from '../storage-layout.ts';
 import { bundleHandlers } from './bundle.ts';
 import { localClient, type JsonResult, type LocalClient } from './client.ts';
 import type { Runtime } from './runtime.ts';
+import { sha256 } from './signature.ts';
+
+/** A pipeline on the local runtime. */
+export interface DeployedHere {
+  readonly stateMachineArn: string;
+  /** With the fingerprints of its jobs, and the version that its code gives it. */
+  readonly artifact: PipelineArtifact;
+}
 
 /**
  * Deploys a pipeline. Doing it again changes what has changed; executions that run keep the definition they have.
  *
  * @throws {BunsuiError} BS4004 when a handler cannot be bundled, BS5001 when the runtime refuses.
  */
-export async function deployLocally(
-  runtime: Runtime,
-  artifact: PipelineArtifact,
-): Promise<{ readonly stateMachineArn: string }> {
+export async function deployLocally(runtime: Runtime, artifact: PipelineArtifact): Promise<DeployedHere> {
   const { pipeline } = artifact;
   const operations = Object.values(pipeline.operations);
   const users = new Map<string, readonly string[]>();
@@ -30,7 +36,7 @@ export async function deployLocally(
   await Promise.all(
     operations.map(({ id, entry, timeoutSeconds, memoryMiB, environment: own }) =>
       client.private('PUT', `functions/${encodeURIComponent(functionName(pipeline.id, id))}`, {
-        handlerFile: bundles.get(entry),
+        handlerFile: bundles.get(entry)?.file,
         handler: handlerExport,
         timeoutSeconds,
         memoryMiB,
@@ -41,7 +47,11 @@ export async function deployLocally(
   const arns = operations.map(({ id }) => [functionPlaceholder(id), functionArn(runtime, pipeline.id, id)] as const);
   const placed = new Map([...arns, [gatesTablePlaceholder, gatesTableName()]]);
   const definition = JSON.stringify(withPlaced(artifact.definition, placed));
-  return { stateMachineArn: await putMachine(runtime, client, pipeline.id, definition) };
+  const code = new Map(operations.map(({ id, entry }) => [id, bundles.get(entry)?.codeHash ?? '']));
+  return {
+    stateMachineArn: await putMachine(runtime, client, pipeline.id, definition),
+    artifact: withFingerprints(artifact, { sha256, code }),
+  };
 }
 
 /** Environment variables that say where a platform's tables and bucket are. */

@@ -65,6 +65,7 @@ export function attemptItem(
     ...(job.output === undefined || attempt.status !== 'completed'
       ? {}
       : { output: fitText(JSON.stringify(job.output), full) }),
+    ...(job.fingerprint === undefined || attempt.status !== 'completed' ? {} : { fingerprint: job.fingerprint }),
   };
 }
 

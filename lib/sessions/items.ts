@@ -102,6 +102,8 @@ export interface AttemptItem {
   readonly input?: string;
   /** JSON text of the job's output; on the attempt that completed. */
   readonly output?: string;
+  /** What the output depends on (`ir/fingerprints.ts`); on the attempt that completed. */
+  readonly fingerprint?: string;
 }
 
 /** A job's completion, written by the wrapper before it answers: table `job-history`, key `session_id` + `checkpointKey`. */

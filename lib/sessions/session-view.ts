@@ -116,7 +116,7 @@ function walk(
   }
 }
 
-type Seen = Omit<JobView, 'job' | 'kind' | 'node' | 'operation' | 'source'>;
+type Seen = Omit<JobView, 'job' | 'kind' | 'node' | 'operation' | 'source' | 'fingerprint'>;
 
 function jobView(
   state: FoldState,
@@ -126,7 +126,9 @@ function jobView(
   iterations: readonly Iteration[],
 ): JobView {
   const { id, operation, source } = node;
-  const base = { job: path, kind: 'job', node: id, operation, source } as const;
+  const fingerprint = state.artifact.fingerprints?.[id]?.all;
+  const known = fingerprint === undefined ? {} : { fingerprint };
+  const base = { job: path, kind: 'job', node: id, operation, source, ...known } as const;
   const recorded = state.jobs.get(path);
   if (recorded === undefined) return { ...base, ...unreached(state, execution, node, iterations) };
   if (recorded.settled !== undefined) return recorded.settled;

@@ -49,6 +49,8 @@ export interface JobView {
   readonly startedAt?: number;
   readonly endedAt?: number;
   readonly source: SourcePosition;
+  /** For jobs: what its result depends on (`ir/fingerprints.ts`), where it is known. */
+  readonly fingerprint?: string;
   /** For maps that have begun: how many items there are, and how many iterations have succeeded and failed. */
   readonly iterations?: { readonly total: number; readonly completed: number; readonly failed: number };
 }

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { access, type PrintScope, print, template } from '../../lib/compiler/jsonata.ts';
 import type { CallExpression, Expression, Json } from '../../lib/ir/expressions.ts';
 import type { JsonSchema } from '../../lib/ir/nodes.ts';
+import { draws } from '../fuzz.ts';
 
 /**
  * Every expression function, printed and evaluated by the JSONata engine, against plain TypeScript: the values are
@@ -260,7 +261,7 @@ describe('a printed expression', () => {
       fc.asyncProperty(data, structure, async (value, expression) => {
         expect(await answer(print(scope, expression), value)).toStrictEqual(evaluate(value, expression));
       }),
-      { numRuns: 2_000 },
+      { numRuns: draws(2_000) },
     );
   });
 
@@ -269,7 +270,7 @@ describe('a printed expression', () => {
       fc.asyncProperty(data, structure, async (value, expression) => {
         expect(await fill(template(scope, expression), value)).toStrictEqual(evaluate(value, expression));
       }),
-      { numRuns: 1_000 },
+      { numRuns: draws(1_000) },
     );
   });
 

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { buildSkeleton, type Skeleton } from '../../lib/compiler/skeleton.ts';
 import { transitiveReduction } from '../../lib/ir/reduction.ts';
+import { draws } from '../fuzz.ts';
 
 type Graph = ReadonlyMap<string, ReadonlySet<string>>;
 
@@ -203,7 +204,7 @@ describe('the skeleton', () => {
         expect([...asked].filter((pair) => !before.has(pair))).toStrictEqual([]);
         if (barriers.length === 0) expect([...before].sort()).toStrictEqual(asked.sort());
       }),
-      { numRuns: 1_000 },
+      { numRuns: draws(1_000) },
     );
   });
 
@@ -222,7 +223,7 @@ describe('the skeleton', () => {
           edges.filter((edge) => !before.has(edge)).sort(),
         );
       }),
-      { numRuns: 1_000 },
+      { numRuns: draws(1_000) },
     );
   });
 
@@ -268,7 +269,7 @@ describe('the skeleton', () => {
         const { barriers, gates } = buildSkeleton(transitiveReduction(dependencies), { mode: 'exact' });
         expect([...barriers, ...gates]).toStrictEqual([]);
       }),
-      { numRuns: 500 },
+      { numRuns: draws(500) },
     );
   });
 });
@@ -309,7 +310,7 @@ describe('a compiled graph', () => {
         for (const [id, parents] of dependencies)
           for (const parent of parents) expect(started.get(id)).toBeGreaterThanOrEqual(ended.get(parent) ?? Number.NaN);
       }),
-      { numRuns: 150 },
+      { numRuns: draws(150) },
     );
   });
 
@@ -321,7 +322,7 @@ describe('a compiled graph', () => {
         for (const [id, parents] of dependencies)
           expect(started.get(id)).toBe(Math.max(0, ...[...parents].map((parent) => ended.get(parent) ?? Number.NaN)));
       }),
-      { numRuns: 1_000 },
+      { numRuns: draws(1_000) },
     );
   });
 
@@ -335,7 +336,7 @@ describe('a compiled graph', () => {
           expect(result.output).toStrictEqual({ values: expectedValues(dependencies, conditions) });
         },
       ),
-      { numRuns: 150 },
+      { numRuns: draws(150) },
     );
   });
 });

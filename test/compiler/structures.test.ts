@@ -11,6 +11,7 @@ import type { GateWork } from '../../lib/gate-layout.ts';
 import { gatesInMemory } from '../../lib/testing/gates.ts';
 import { startExecution } from '../../lib/engine/run.ts';
 import type { Json } from '../../lib/ir/expressions.ts';
+import { draws } from '../fuzz.ts';
 import { type Meaning, meaningOf } from './structures-meaning.ts';
 import { drawsOf, operate, type Program, programOf } from './structures-program.ts';
 
@@ -19,7 +20,7 @@ import { drawsOf, operate, type Program, programOf } from './structures-program.
  * and run, against a direct interpreter of the same IR. A failure prints the seed and the tape; `BUNSUI_FUZZ_RUNS`
  * asks for more runs.
  */
-const numRuns = Number(process.env['BUNSUI_FUZZ_RUNS'] ?? 200);
+const numRuns = Number(process.env['BUNSUI_FUZZ_RUNS'] ?? draws(200));
 const seed = process.env['BUNSUI_FUZZ_SEED'];
 const tape = fc.array(fc.nat(2519), { maxLength: 400, size: 'max' });
 // A failure that shrinks for long is printed as far as it has come; more runs have more time.

@@ -189,18 +189,18 @@ describe('a bundle', () => {
     for (const file of [a, b]) utimesSync(file, 1, 1);
     const first = await bundleHandlers(stateDir, [a, b, a]);
     expect([...first.keys()]).toStrictEqual([a, b]);
-    const { ino } = statSync(first.get(a) ?? '');
+    const { ino } = statSync(first.get(a)?.file ?? '');
     expect(await bundleHandlers(stateDir, [b, a])).toStrictEqual(first);
     // It was not even written again.
-    expect(statSync(first.get(a) ?? '').ino).toBe(ino);
-    rmSync(`${first.get(a)}.map`);
+    expect(statSync(first.get(a)?.file ?? '').ino).toBe(ino);
+    rmSync(`${first.get(a)?.file}.map`);
     await bundleHandlers(stateDir, [a, b]);
-    expect(existsSync(`${first.get(a)}.map`)).toBe(true);
+    expect(existsSync(`${first.get(a)?.file}.map`)).toBe(true);
     writeFileSync(b, 'export const handler = async () => 3;');
     const second = await bundleHandlers(stateDir, [a, b]);
-    expect([second.get(a) === first.get(a), second.get(b) === first.get(b)]).toStrictEqual([true, false]);
-    expect(readFileSync(second.get(b) ?? '', 'utf8')).toContain('async()=>3');
-    expect(readdirSync(join(second.get(b) ?? '', '..')).toSorted()).toStrictEqual(['index.mjs', 'index.mjs.map']);
+    expect([a, b].map((entry) => second.get(entry)?.file === first.get(entry)?.file)).toStrictEqual([true, false]);
+    expect(readFileSync(second.get(b)?.file ?? '', 'utf8')).toContain('async()=>3');
+    expect(readdirSync(join(second.get(b)?.file ?? '', '..')).toSorted()).toStrictEqual(['index.mjs', 'index.mjs.map']);
   });
 
   it('finds bunsui itself, and packages in CommonJS', async () => {
@@ -213,7 +213,7 @@ describe('a bundle', () => {
       `import { BunsuiError } from 'bunsui';\nimport { sep } from 'old';\nexport const handler = async () => [typeof BunsuiError, sep];`,
     );
     const bundles = await bundleHandlers(folder, [entry]);
-    const loaded = (await import(bundles.get(entry) ?? '')) as { handler: () => Promise<unknown> };
+    const loaded = (await import(bundles.get(entry)?.file ?? '')) as { handler: () => Promise<unknown> };
     expect(await loaded.handler()).toStrictEqual(['function', '/']);
   });
 });
@@ -268,7 +268,7 @@ describe('the platform', () => {
       };`,
     );
     const bundles = await bundleHandlers(runtime.stateDir, [entry]);
-    const code = `export { handler } from '${bundles.get(entry)}';`;
+    const code = `export { handler } from '${bundles.get(entry)?.file}';`;
     const name = await registerFunction(runtime, code, {
       environment: { BUNSUI_BUCKET: 'bunsui-000000000000-us-east-1' },
     });

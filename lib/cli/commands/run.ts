@@ -28,13 +28,13 @@ async function work(context: CommandContext, file: string, options: RunOptions, 
   const { progress } = run;
   const printing = { json: options.json ?? false, print: progress.note };
   progress.preparing(`reading ${basename(file)}`);
-  const artifact = await loadCompiled(context, file, printing);
-  if (artifact === undefined) return exitCodes.invalid;
+  const compiled = await loadCompiled(context, file, printing);
+  if (compiled === undefined) return exitCodes.invalid;
   const sources = { params: options.param ?? [], ...(options.input === undefined ? {} : { file: options.input }) };
-  const input = await readInput(sources, artifact.pipeline.input, context.cwd);
-  const mistakes = inputMistakes(artifact.pipeline, input);
+  const input = await readInput(sources, compiled.pipeline.input, context.cwd);
+  const mistakes = inputMistakes(compiled.pipeline, input);
   if (mistakes.length > 0) {
-    reportDiagnostics(context, `in the input of ${artifact.pipeline.id}; nothing was started`, mistakes, printing);
+    reportDiagnostics(context, `in the input of ${compiled.pipeline.id}; nothing was started`, mistakes, printing);
     return exitCodes.invalid;
   }
 
@@ -50,9 +50,9 @@ async function work(context: CommandContext, file: string, options: RunOptions, 
   progress.preparing('bundling handlers');
   // With a key of its own the same start may be asked for again, should the runtime's process end in between.
   const key = options.key ?? `run-${randomUUID()}`;
-  const started = await onAnyPlatform(attendance, async (platform) => {
-    await deploy(platform, artifact);
-    return platform.start({
+  const { artifact, started } = await onAnyPlatform(attendance, async (platform) => {
+    const artifact = await deploy(platform, compiled);
+    const started = await platform.start({
       pipeline: artifact.pipeline.id,
       version: artifact.version,
       input,
@@ -60,6 +60,7 @@ async function work(context: CommandContext, file: string, options: RunOptions, 
       trigger: { kind: 'manual' },
       user: userName(),
     });
+    return { artifact, started };
   });
   await onAnyPlatform(attendance, (platform) => untilItsTurn(platform, started, progress.note));
   const isNew = started.outcome === 'created' || options.key === undefined;

@@ -88,6 +88,7 @@ function jobRecord(job: JobView): { readonly [field: string]: unknown } {
     ...(job.input === undefined ? {} : { input: job.input }),
     ...(job.output === undefined ? {} : { output: job.output }),
     ...errorRecord(job.error),
+    ...(job.fingerprint === undefined ? {} : { fingerprint: job.fingerprint }),
     file: job.source.file,
     line: job.source.line,
   };

@@ -1,0 +1,189 @@
+/**
+ * Fingerprints: what a job's result depends on, as one hash per job. Two runs of a job with the same fingerprint and
+ * the same values of the pipeline's input may share a result.
+ *
+ * It covers the operation's contract, the code of its handler, the expressions of the job and of the branches and maps
+ * around it, and the fingerprints of everything that ends before it. It does not cover names of jobs, places in files,
+ * comments, order of fields, and how often and how long is tried (retry, timeout, memory, concurrency, schedules).
+ */
+import type { PipelineArtifact } from './artifact.ts';
+import type { Expression, Json, RefExpression } from './expressions.ts';
+import type { NodeIr, OperationIr, PipelineIr, ScopeIr } from './nodes.ts';
+import { dependenciesOf, innerScopes, ownExpressions } from './walk.ts';
+
+/** Raised when a fingerprint comes to stand for something else than before. */
+const fingerprintVersion = 1;
+const digits = 32;
+
+/** Fingerprints of a job, 32 hexadecimal digits each. */
+export interface Fingerprint {
+  /** Everything the result depends on. */
+  readonly all: string;
+  /** The job alone: contract, code, expressions. Where only `all` differs, something before the job has changed. */
+  readonly own: string;
+}
+
+export interface FingerprintOptions {
+  /** Hexadecimal SHA-256 of a text. */
+  readonly sha256: (text: string) => string;
+  /** Hash of what the handler of an operation does, by the operation's id. */
+  readonly code: ReadonlyMap<string, string>;
+}
+
+/** What is around a node: the conditions and lists that decide whether and for what it runs. */
+interface Around {
+  readonly hash: string;
+  /** Maps, from the outside in. */
+  readonly maps: readonly string[];
+}
+
+/** The fingerprints of all jobs, by id; those inside of branches and maps too. */
+export function fingerprintsOf(pipeline: PipelineIr, options: FingerprintOptions): ReadonlyMap<string, Fingerprint> {
+  const hash = (value: Json): string => options.sha256(JSON.stringify(sorted(value))).slice(0, digits);
+  const jobs = new Map<string, Fingerprint>();
+  /** By node: what who reads it or waits for it depends on. */
+  const known = new Map<string, string>();
+
+  const targetOf = ({ target, path }: RefExpression, { maps }: Around): Json => {
+    switch (target.kind) {
+      case 'input':
+        return ['input', defaultOf(pipeline, path[0])];
+      case 'node':
+        return ['node', known.get(target.id) ?? ''];
+      case 'item':
+      case 'index':
+        return [target.kind, maps.indexOf(target.map)];
+    }
+  };
+  const expressionsOf = (
+    expressions: readonly (readonly [place: string, expression: Expression])[],
+    around: Around,
+  ) => {
+    const targets: Json[] = [];
+    const numbers = new Map<string, number>();
+    const numberOf = (ref: RefExpression): number => {
+      const key = JSON.stringify([ref.target, ref.target.kind === 'input' ? (ref.path[0] ?? null) : null]);
+      const number = numbers.get(key) ?? targets.length;
+      if (number === targets.length) targets.push(targetOf(ref, around));
+      numbers.set(key, number);
+      return number;
+    };
+    const shapes = expressions.map(([place, expression]): Json => [place, shapeOfExpression(expression, numberOf)]);
+    return { shapes, targets };
+  };
+
+  const visit = (node: NodeIr, around: Around): void => {
+    const after = node.after.map((id) => known.get(id) ?? '').sort();
+    const written = ownExpressions(node).map(({ place, expression }) => [place, expression] as const);
+    const { shapes, targets } = expressionsOf(written, around);
+    if (node.kind === 'job') {
+      const operation = pipeline.operations[node.operation];
+      const code = options.code.get(node.operation) ?? '';
+      const own = hash([fingerprintVersion, operation === undefined ? null : contractOf(operation), code, shapes]);
+      const all = hash([own, targets, after, around.hash]);
+      jobs.set(node.id, { all, own });
+      known.set(node.id, all);
+      return;
+    }
+    const condition = hash([node.kind, shapes, targets, after, around.hash]);
+    const sides = innerScopes(node).map(({ part, scope }): Json => {
+      const maps = node.kind === 'map' ? [...around.maps, node.id] : around.maps;
+      const inside: Around = { hash: hash([condition, part]), maps };
+      visitScope(scope, inside);
+      const result = expressionsOf(scope.result ? [['result', scope.result]] : [], inside);
+      const nodes = scope.nodes.map(({ id }) => known.get(id) ?? '').sort();
+      return [part, result.shapes, result.targets, nodes];
+    });
+    known.set(node.id, hash([condition, sides]));
+  };
+  const visitScope = (scope: ScopeIr, around: Around): void => {
+    for (const node of inOrder(scope)) visit(node, around);
+  };
+  visitScope(pipeline.body, { hash: '', maps: [] });
+  return jobs;
+}
+
+/**
+ * The artifact with its fingerprints, and with a version that also stands for the code: the same definition with other
+ * handlers is another version. One that comes from the record of a version stays that version.
+ */
+export function withFingerprints(artifact: PipelineArtifact, options: FingerprintOptions): PipelineArtifact {
+  const { pipeline, version } = artifact;
+  const code = Object.keys(pipeline.operations)
+    .sort()
+    .map((id) => options.code.get(id) ?? '');
+  return {
+    ...artifact,
+    version: artifact.fingerprints ? version : options.sha256(JSON.stringify([version, code])).slice(0, version.length),
+    fingerprints: Object.fromEntries(fingerprintsOf(pipeline, options)),
+  };
+}
+
+/** What callers and handler agree on, and what the handler finds around it. */
+function contractOf({ id, kind, input, output, environment }: OperationIr): Json {
+  return { id, kind, input: input as Json, output: output as Json, environment };
+}
+
+/** An execution that starts without a field goes on with its default: the expression holds it. */
+function defaultOf({ input }: PipelineIr, field: string | number | undefined): Json {
+  const { properties } = input as { readonly properties?: { readonly [name: string]: { readonly default?: Json } } };
+  if (field === undefined || properties === undefined || !Object.hasOwn(properties, field)) return null;
+  return properties[field]?.default ?? null;
+}
+
+/** An expression with numbers in place of what its refs point at. */
+function shapeOfExpression(expression: Expression, numberOf: (ref: RefExpression) => number): Json {
+  switch (expression.kind) {
+    case 'literal':
+      return { literal: expression.value };
+    case 'ref':
+      return { ref: numberOf(expression), path: expression.path };
+    case 'call':
+      return { call: expression.name, of: expression.arguments.map((value) => shapeOfExpression(value, numberOf)) };
+    case 'array':
+      return { array: expression.items.map((value) => shapeOfExpression(value, numberOf)) };
+    case 'object':
+      return {
+        object: Object.entries(expression.fields)
+          .sort(byName)
+          .map(([name, value]) => [name, shapeOfExpression(value, numberOf)]),
+      };
+  }
+}
+
+const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => (a < b ? -1 : 1);
+
+/** JSON with its keys in order. */
+function sorted(value: Json): Json {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(sorted);
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(byName)
+      .map(([name, field]) => [name, sorted(field as Json)]),
+  );
+}
+
+/** The nodes of a scope, each behind those it depends on. Graphs are deep: no recursion. */
+function inOrder(scope: ScopeIr): readonly NodeIr[] {
+  const dependencies = dependenciesOf(scope);
+  const waiting = new Map([...dependencies].map(([id, parents]) => [id, parents.size]));
+  const readers = new Map<string, string[]>();
+  for (const [id, parents] of dependencies)
+    for (const parent of parents) {
+      const list = readers.get(parent);
+      if (list === undefined) readers.set(parent, [id]);
+      else list.push(id);
+    }
+  const nodes = new Map(scope.nodes.map((node) => [node.id, node]));
+  const ordered: NodeIr[] = scope.nodes.filter(({ id }) => waiting.get(id) === 0);
+  // It grows while it is walked through.
+  for (const { id } of ordered)
+    for (const reader of readers.get(id) ?? []) {
+      const left = (waiting.get(reader) ?? 0) - 1;
+      waiting.set(reader, left);
+      const node = nodes.get(reader);
+      if (left === 0 && node !== undefined) ordered.push(node);
+    }
+  return ordered;
+}
