@@ -1,28 +1,13 @@
 /**
  * What a deployed platform costs by AWS's price list: a month in which nothing runs, and the books of a thousand jobs
  * beside the state transitions of those jobs. Every line is a formula: a count from the template or a stated figure,
- * times a price. Prices are list prices of us-east-1 in US dollars without free tiers.
- *
- * @see https://aws.amazon.com/pricing
+ * times a price (`lib/prices.ts`).
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
-const price = {
-  transition: 25e-6,
-  lambdaRequest: 0.2e-6,
-  /** arm64. */
-  lambdaGbSecond: 13.3334e-6,
-  dynamodbWrite: 0.625e-6,
-  dynamodbRead: 0.125e-6,
-  s3Put: 5e-6,
-  logsGb: 0.5,
-  alarmMonth: 0.1,
-  dashboardMonth: 3,
-  sqsRequest: 0.4e-6,
-};
+import { price } from '../lib/prices.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bunsui-cost-'));
 type Resource = { readonly Type: string; readonly Properties?: { readonly [name: string]: unknown } };

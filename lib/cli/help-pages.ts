@@ -168,6 +168,20 @@ export const pages: { readonly [command: string]: HelpPage } = {
       ['bunsui graph daily.ts --direction LR', 'drawn from left to right'],
     ],
   },
+  explain: {
+    examples: [
+      ['bunsui explain pipelines/flights/pipeline.ts', 'when each job starts and why; * marks the longest path'],
+      ['bunsui explain daily.ts --json | jq .transitions', 'how many states a run enters, for a program'],
+      [
+        "bunsui explain daily.ts --json | jq -r '.nodes[] | [.id, .fingerprint] | @tsv'",
+        'what the result of each job depends on',
+      ],
+    ],
+    notes: [
+      'Numbers are of a run that succeeds without retries. Money is that of state transitions by list prices of us-east-1.',
+      'Exit codes: 0 explained, 3 the file has mistakes, 5 no such file.',
+    ],
+  },
   compile: {
     examples: [
       ['bunsui compile pipelines/flights/pipeline.ts > flights.asl.json', 'the definition that Step Functions runs'],

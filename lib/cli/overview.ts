@@ -25,6 +25,7 @@ const groups: readonly (readonly [title: string, lines: readonly Line[]])[] = [
     [
       ['graph FILE', "the pipeline's graph, as Mermaid"],
       ['compile FILE', 'the state machine, as JSON'],
+      ['explain FILE', 'when each job starts, why, and the cost'],
     ],
   ],
   [

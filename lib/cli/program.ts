@@ -66,6 +66,14 @@ function addRest(program: Command, context: CommandContext, run: Run): void {
     .description('Prints the state machine that a pipeline compiles to, in Amazon States Language, as JSON.')
     .argument('FILE', 'a TypeScript or JavaScript file whose default export is a pipeline')
     .action((file: string) => run(async () => (await import('./commands/compile.ts')).printDefinition(context, file)));
+  program
+    .command('explain')
+    .description('Says when each job starts and why, which of them decide how long it takes, and what a run costs.')
+    .argument('FILE', 'a TypeScript or JavaScript file whose default export is a pipeline')
+    .addOption(jsonOption('print one JSON object'))
+    .action((file: string, options: { readonly json?: true }) =>
+      run(async () => (await import('./commands/explain.ts')).explainFile(context, file, options)),
+    );
 }
 
 /** Full name below the program: `session list`. */

@@ -20,6 +20,7 @@ export const rooms: { readonly [room: string]: RoomRule } = {
   'storage-layout': { ...nothing, rooms: ['gate-layout'] },
   'gate-layout': nothing,
   'handler-bundle': nothing,
+  prices: nothing,
   'code-hash': { rooms: ['handler-bundle'], packages: ['esbuild'], node: 'any' },
   ir: { rooms: ['schedules', 'errors'], packages: [], node: 'none' },
   wrapper: { rooms: ['errors', 'gate-layout', 'storage-layout'], packages: ['aws4fetch'], node: 'any' },

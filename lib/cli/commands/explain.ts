@@ -1,0 +1,32 @@
+/** `bunsui explain`: when each job of a pipeline starts and why, what decides how long it takes, and what a run costs. */
+import { createHash } from 'node:crypto';
+import { codeHashes } from '../../code-hash.ts';
+import { explainPipeline } from '../../compiler/explain.ts';
+import { withFingerprints } from '../../ir/fingerprints.ts';
+import { loadCompiled } from '../checked-pipeline.ts';
+import type { CommandContext } from '../context.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { explanationLines, explanationRecord } from '../explanation-page.ts';
+
+export async function explainFile(
+  context: CommandContext,
+  file: string,
+  options: { readonly json?: true },
+): Promise<number> {
+  const json = options.json ?? false;
+  const compiled = await loadCompiled(context, file, { json, notes: true });
+  if (compiled === undefined) return exitCodes.invalid;
+  const operations = Object.values(compiled.pipeline.operations);
+  const hashes = await codeHashes(operations.map(({ entry }) => entry));
+  const artifact = withFingerprints(compiled, {
+    sha256: (text) => createHash('sha256').update(text).digest('hex'),
+    code: new Map(operations.map(({ id, entry }) => [id, hashes.get(entry) ?? ''])),
+  });
+  const { terminal, cwd } = context;
+  const explanation = explainPipeline(artifact);
+  const { fingerprints = {} } = artifact;
+  const { out } = terminal;
+  if (json) out.write(`${JSON.stringify(explanationRecord(explanation, fingerprints))}\n`);
+  else out.write(`${explanationLines(explanation, { output: out, cwd }).join('\n')}\n`);
+  return exitCodes.ok;
+}

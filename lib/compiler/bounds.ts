@@ -1,0 +1,252 @@
+/**
+ * Bounds: how many states a run of a compiled machine enters, and how many events its history has, at least and at
+ * most. Read from the definition itself, so it counts what runs: forks, conditions, gates and child machines too.
+ * Numbers are those of a run that succeeds; what retries add is said apart, because it depends on failures.
+ */
+import type { PipelineArtifact } from '../ir/artifact.ts';
+import type { Expression, Json } from '../ir/expressions.ts';
+import { alternatives, type ShapeContext, shapeOf } from '../ir/shapes.ts';
+import { nodeIndex } from '../ir/walk.ts';
+
+/** At least and at most; at most infinite where nothing says how many items a map has. */
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** What one execution comes to. */
+export interface MachineBounds {
+  /** States entered, as AWS bills them. */
+  readonly transitions: Range;
+  /** Events of the history, without those of child machines, which have histories of their own. */
+  readonly events: Range;
+  /** Events beyond the most, when every retry is needed. */
+  readonly retryEvents: number;
+}
+
+/** Bounds of a pipeline's run. */
+export interface RunBounds {
+  /** Over all machines. */
+  readonly transitions: Range;
+  /** Those of them that wait at gates, open them and read behind them. */
+  readonly gates: Range;
+  /** The machine that is started, then the child machines. */
+  readonly machines: readonly MachineBounds[];
+}
+
+const none: Range = { min: 0, max: 0 };
+const exactly = (count: number): Range => ({ min: count, max: count });
+const plus = (a: Range, b: Range): Range => ({ min: a.min + b.min, max: a.max + b.max });
+const either = (a: Range, b: Range): Range => ({ min: Math.min(a.min, b.min), max: Math.max(a.max, b.max) });
+// Nothing of something endless is nothing.
+const product = (a: number, b: number): number => (a === 0 || b === 0 ? 0 : a * b);
+const times = (a: Range, b: Range): Range => ({ min: product(a.min, b.min), max: product(a.max, b.max) });
+
+interface Count {
+  readonly transitions: Range;
+  readonly gates: Range;
+  /** Of child machines. */
+  readonly elsewhere: Range;
+  readonly events: Range;
+  readonly retries: number;
+}
+const nothing: Count = { transitions: none, gates: none, elsewhere: none, events: none, retries: 0 };
+const add = (a: Count, b: Count): Count => ({
+  transitions: plus(a.transitions, b.transitions),
+  gates: plus(a.gates, b.gates),
+  elsewhere: plus(a.elsewhere, b.elsewhere),
+  events: plus(a.events, b.events),
+  retries: a.retries + b.retries,
+});
+const choose = (a: Count, b: Count): Count => ({
+  transitions: either(a.transitions, b.transitions),
+  gates: either(a.gates, b.gates),
+  elsewhere: either(a.elsewhere, b.elsewhere),
+  events: either(a.events, b.events),
+  retries: Math.max(a.retries, b.retries),
+});
+
+interface State {
+  readonly Type: string;
+  readonly Next?: string;
+  readonly Default?: string;
+  readonly Choices?: readonly { readonly Next: string }[];
+  readonly Catch?: readonly { readonly Next: string }[];
+  readonly Retry?: readonly { readonly MaxAttempts?: number }[];
+  readonly Resource?: string;
+  readonly Arguments?: { readonly Key?: Json; readonly StateMachineArn?: Json };
+  readonly Branches?: readonly Machine[];
+  readonly ItemProcessor?: Machine;
+}
+interface Machine {
+  readonly StartAt: string;
+  readonly States: { readonly [name: string]: State };
+}
+
+type Compiled = Pick<PipelineArtifact, 'definition' | 'states' | 'pipeline'> & {
+  readonly shards?: readonly PipelineArtifact['definition'][];
+};
+
+/** The bounds of a compiled pipeline's run. */
+export function boundsOf(artifact: Compiled): RunBounds {
+  const machines = [artifact.definition, ...(artifact.shards ?? [])] as unknown as readonly Machine[];
+  const counter = counterOf(artifact, machines);
+  const counts = machines.map((machine) => {
+    const { transitions, gates, events, retries, elsewhere } = counter(machine);
+    // Every history begins and ends with an event of the execution.
+    return { transitions, events: plus(events, exactly(2)), retryEvents: retries, elsewhere, gates };
+  });
+  const [first] = counts;
+  return {
+    transitions: first === undefined ? none : plus(first.transitions, first.elsewhere),
+    gates: first?.gates ?? none,
+    machines: counts.map(({ transitions, events, retryEvents }) => ({ transitions, events, retryEvents })),
+  };
+}
+
+function counterOf({ pipeline, states }: Compiled, machines: readonly Machine[]): (machine: Machine) => Count {
+  const nodes = nodeIndex(pipeline);
+  const waiters = waitersIn(machines);
+  const context: ShapeContext = { pipeline, nodes, known: [] };
+  const known = new Map<Machine, Count>();
+
+  const own = (name: string, state: State, before: State | undefined): Count => {
+    switch (state.Type) {
+      case 'Parallel':
+        return (state.Branches ?? []).reduce((sum, branch) => add(sum, countOf(branch)), {
+          ...nothing,
+          transitions: exactly(1),
+          events: exactly(4),
+        });
+      case 'Map':
+        return mapCount(name, state, before);
+      case 'Task':
+        return taskCount(name, state);
+      default:
+        return {
+          ...nothing,
+          transitions: exactly(1),
+          gates: states[name]?.role === 'gate' ? exactly(1) : none,
+          events: exactly(state.Type === 'Fail' ? 1 : 2),
+        };
+    }
+  };
+  const mapCount = (name: string, { ItemProcessor: body }: State, before: State | undefined): Count => {
+    const node = nodes.get(states[name]?.node ?? '')?.node;
+    const isGate = states[name]?.role === 'gate';
+    // Tokens of those who wait at the gate that the state before has opened.
+    const items = isGate
+      ? { min: 1, max: waiters.get(keyOf(before)) ?? 1 }
+      : node?.kind === 'map'
+        ? itemsRange(context, node.items)
+        : { min: 0, max: Number.POSITIVE_INFINITY };
+    const one = body === undefined ? nothing : countOf(body);
+    return {
+      transitions: plus(exactly(1), times(items, one.transitions)),
+      gates: plus(isGate ? exactly(1) : none, times(items, one.gates)),
+      elsewhere: times(items, one.elsewhere),
+      events: plus(exactly(4), times(items, plus(one.events, exactly(2)))),
+      retries: product(items.max, one.retries),
+    };
+  };
+  const taskCount = (name: string, { Resource = '', Retry = [], Arguments: given }: State): Count => {
+    // An open gate answers with a failure in place of a token: one event less.
+    const isWait = Resource.endsWith('.waitForTaskToken');
+    const events = isWait ? { min: 5, max: 6 } : exactly(/\.sync(:\d)?$/.test(Resource) ? 6 : 5);
+    const tries = Retry.reduce((sum, { MaxAttempts = 3 }) => sum + MaxAttempts, 0);
+    const child = machines[Number(/^\$\{machine:(\d+)\}$/.exec(String(given?.StateMachineArn))?.[1] ?? Number.NaN)];
+    const inside = child === undefined ? nothing : countOf(child);
+    return {
+      transitions: exactly(1),
+      gates: plus(states[name]?.role === 'gate' ? exactly(1) : none, inside.gates),
+      elsewhere: plus(inside.transitions, inside.elsewhere),
+      events,
+      retries: 3 * tries,
+    };
+  };
+  /** Backwards over the states, each behind those it may go on to. Machines are long: no recursion along them. */
+  const countOf = (machine: Machine): Count => {
+    const found = known.get(machine);
+    if (found !== undefined) return found;
+    const { StartAt, States } = machine;
+    const rest = new Map<string, Count>();
+    for (const name of endsFirst(machine)) {
+      const state = States[name];
+      if (state === undefined) continue;
+      const following = nextOf(state).map((next) => rest.get(next) ?? nothing);
+      const after = following.length === 0 ? nothing : following.reduce(choose);
+      const previous = state.Type === 'Map' ? Object.values(States).find(({ Next }) => Next === name) : undefined;
+      rest.set(name, add(own(name, state, previous), after));
+    }
+    const count = rest.get(StartAt) ?? nothing;
+    known.set(machine, count);
+    return count;
+  };
+  return countOf;
+}
+
+function nextOf({ Next, Default, Choices = [], Catch = [] }: State): readonly string[] {
+  const named = [Next, Default, ...Choices.map((choice) => choice.Next), ...Catch.map((caught) => caught.Next)];
+  return [...new Set(named.filter((name) => name !== undefined))];
+}
+
+/** The states of a machine that can be reached, each behind all that it may go on to. */
+function endsFirst({ StartAt, States }: Machine): readonly string[] {
+  const ordered: string[] = [];
+  const seen = new Set<string>([StartAt]);
+  const open: { readonly name: string; readonly next: string[] }[] = [];
+  const enter = (name: string): void => {
+    const state = States[name];
+    if (state !== undefined) open.push({ name, next: [...nextOf(state)] });
+  };
+  enter(StartAt);
+  for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
+    const next = top.next.pop();
+    if (next === undefined) {
+      ordered.push(top.name);
+      open.pop();
+    } else if (!seen.has(next)) {
+      seen.add(next);
+      enter(next);
+    }
+  }
+  return ordered;
+}
+
+const keyOf = (state: State | undefined): string => JSON.stringify(state?.Arguments?.Key ?? null);
+
+/** How many states wait at each gate. */
+function waitersIn(machines: readonly Machine[]): ReadonlyMap<string, number> {
+  const waiters = new Map<string, number>();
+  const open = [...machines];
+  // It grows while it is walked through.
+  for (const { States } of open)
+    for (const state of Object.values(States)) {
+      open.push(...(state.Branches ?? []), ...(state.ItemProcessor ? [state.ItemProcessor] : []));
+      if (state.Resource?.endsWith('.waitForTaskToken'))
+        waiters.set(keyOf(state), (waiters.get(keyOf(state)) ?? 0) + 1);
+    }
+  return waiters;
+}
+
+/** How many items a list has, as far as constants and schemas say. */
+export function itemsRange(context: ShapeContext, list: Expression): Range {
+  if (list.kind === 'literal' && Array.isArray(list.value)) return exactly(list.value.length);
+  if (list.kind === 'array') return exactly(list.items.length);
+  if (list.kind === 'call' && list.name === 'orElse')
+    return list.arguments.map((value) => itemsRange(context, value)).reduce(either);
+  if (list.kind === 'call' && list.name === 'pluck' && list.arguments[0])
+    // Items without the field are left out.
+    return { min: 0, max: itemsRange(context, list.arguments[0]).max };
+  if (list.kind === 'ref' && list.target.kind === 'node' && list.path.length === 0) {
+    const node = context.nodes.get(list.target.id)?.node;
+    if (node?.kind === 'map') return itemsRange(context, node.items);
+  }
+  const ranges = alternatives(shapeOf(context, list).schema)
+    .filter(({ type }) => type !== 'null')
+    .map(({ minItems, maxItems }) => ({
+      min: typeof minItems === 'number' ? minItems : 0,
+      max: typeof maxItems === 'number' ? maxItems : Number.POSITIVE_INFINITY,
+    }));
+  return ranges.length === 0 ? { min: 0, max: Number.POSITIVE_INFINITY } : ranges.reduce(either);
+}

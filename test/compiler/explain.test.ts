@@ -1,0 +1,215 @@
+import { add, gt, lambda, pipeline, pluck, sum } from 'bunsui';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { validateDefinition } from '../../lib/asl/validate.ts';
+import { type Range, boundsOf } from '../../lib/compiler/bounds.ts';
+import { compilePipeline } from '../../lib/compiler/compile.ts';
+import { explainPipeline } from '../../lib/compiler/explain.ts';
+import { virtualClock } from '../../lib/engine/clock.ts';
+import { startExecution } from '../../lib/engine/run.ts';
+import type { GateWork } from '../../lib/gate-layout.ts';
+import type { PipelineArtifact } from '../../lib/ir/artifact.ts';
+import type { Json } from '../../lib/ir/expressions.ts';
+import type { PipelineIr } from '../../lib/ir/nodes.ts';
+import { gatesInMemory } from '../../lib/testing/gates.ts';
+import { draws } from '../fuzz.ts';
+import { drawsOf, operate, programOf } from './structures-program.ts';
+
+const number = z.object({ n: z.int() });
+const work = lambda('work', { entry: './work.ts', input: z.object({ n: z.int() }), output: number });
+const list = lambda('list', {
+  entry: './list.ts',
+  input: number,
+  output: z.object({ few: z.array(z.int()).min(2).max(5), any: z.array(z.int()) }),
+});
+
+function compiled(ir: PipelineIr): PipelineArtifact {
+  const result = compilePipeline(ir, { sha256: () => '' });
+  if (!result.ok) throw new Error(JSON.stringify(result.diagnostics));
+  return result.artifact;
+}
+
+interface Call {
+  readonly Payload: {
+    readonly bunsui: {
+      readonly job: string;
+      readonly operation: string;
+      readonly attempt: number;
+      readonly gates?: GateWork;
+    };
+    readonly input: Json;
+  };
+}
+
+/** States entered and events, counted in the history of a run in which each job takes some time of its own. */
+async function counted(
+  { definition }: PipelineArtifact,
+  input: Json,
+  operation: (id: string, given: Json) => Json,
+): Promise<{ readonly transitions: number; readonly events: number; readonly retries: number }> {
+  const validated = validateDefinition(definition);
+  if (!validated.ok) throw new Error(JSON.stringify(validated.diagnostics));
+  const clock = virtualClock(0);
+  const gates = gatesInMemory();
+  let ids = 0;
+  const handle = startExecution(
+    {
+      clock,
+      random: () => 0.5,
+      uuid: () => `00000000-0000-4000-8000-${String(ids++).padStart(12, '0')}`,
+      journal: { append: async () => {} },
+      tasks: {
+        run: (task, signal) =>
+          gates.run(task, signal) ??
+          new Promise((done) => {
+            const { bunsui, input: sent } = (task.arguments as unknown as Call).Payload;
+            const given = gates.fill(sent, bunsui.gates?.inputs);
+            clock.wakeAt(clock.now() + 1_000 + drawsOf(bunsui.job)(7) * 500, () => {
+              const output = operation(bunsui.operation, given);
+              gates.complete(bunsui.job, output, bunsui.gates);
+              done({ ok: true, output: { ExecutedVersion: '1', Payload: output, StatusCode: 200 } });
+            });
+          }),
+      },
+    },
+    {
+      executionArn: 'arn:aws:states:us-east-1:000000000000:execution:counted:run',
+      name: 'run',
+      stateMachineArn: 'arn:aws:states:us-east-1:000000000000:stateMachine:counted',
+      stateMachineName: 'counted',
+      definition: validated.definition,
+      input: JSON.stringify(input),
+    },
+  );
+  expect(await handle.done).toMatchObject({ status: 'SUCCEEDED' });
+  const of = (suffix: string) => handle.events.filter(({ type }) => type.endsWith(suffix)).length;
+  return { transitions: of('StateEntered'), events: handle.events.length, retries: of('Failed') };
+}
+
+/** A pipeline whose run is the same whatever its data are: jobs in any order, and maps over constants, nested in each other. */
+function boundedPipeline(tape: readonly number[]): PipelineIr {
+  let at = 0;
+  const draw = (below: number) => (tape[at++] ?? 0) % below;
+  let ids = 0;
+  return pipeline('bounded', { input: z.object({}) }, (p) => {
+    const fill = (q: Pick<typeof p, 'job' | 'map'>, count: number, depth: number) => {
+      const done: ReturnType<typeof q.job>[] = [];
+      for (let index = 0; index < count; index += 1) {
+        const after = done.filter(() => draw(3) === 0);
+        const id = `n${ids++}`;
+        if (depth < 2 && draw(5) === 4) {
+          const items = Array.from({ length: draw(4) }, (_, item) => item);
+          q.map(id, items, (_, inner) => fill(inner, 1 + draw(4), depth + 1), { after });
+        } else done.push(q.job(id, work, { n: index }, { after }));
+      }
+    };
+    fill(p, 2 + draw(12), 0);
+  }).ir;
+}
+
+const tapes = fc.array(fc.nat(2519), { maxLength: 200, size: 'max' });
+const within = ({ min, max }: Range, value: number) => value >= min && value <= max;
+
+describe('what is predicted of a run', () => {
+  it('is what the history counts, where the run does not depend on data', async () => {
+    await fc.assert(
+      fc.asyncProperty(tapes, async (tape) => {
+        const artifact = compiled(boundedPipeline(tape));
+        const { transitions, machines } = boundsOf(artifact);
+        const run = await counted(artifact, {}, () => ({ n: 1 }));
+        if (artifact.gates?.openedByStates) {
+          // A gate that states open costs more when somebody waits at it already.
+          expect(within(transitions, run.transitions)).toBe(true);
+        } else expect(transitions).toStrictEqual({ min: run.transitions, max: run.transitions });
+        const [events] = machines.map((machine) => machine.events);
+        expect(events && within(events, run.events)).toBe(true);
+      }),
+      { numRuns: draws(100) },
+    );
+  });
+
+  it('holds for pipelines of any structure', async () => {
+    await fc.assert(
+      fc.asyncProperty(tapes, async (tape) => {
+        const program = programOf(tape);
+        const artifact = compiled(program.pipeline.ir);
+        const { transitions, machines } = boundsOf(artifact);
+        const run = await counted(artifact, program.input as Json, (id, given) => operate(id, given, 9));
+        expect([transitions, run.transitions, within(transitions, run.transitions)]).toContain(true);
+        const [events] = machines.map((machine) => machine.events);
+        expect([events, run.events, events && within(events, run.events)]).toContain(true);
+      }),
+      { numRuns: draws(100) },
+    );
+  });
+
+  it('knows how many items a list has from constants, schemas and maps', () => {
+    const { ir } = pipeline('lists', { input: z.object({}) }, (p) => {
+      const l = p.job('list', list, { n: 1 });
+      const few = p.map('few', l.out.few, (n, q) => q.job('a', work, { n }));
+      p.map('again', few.out, (one, q) => q.job('b', work, { n: one.n }));
+      p.map('constant', [1, 2, 3], (n, q) => q.job('c', work, { n }));
+    });
+    // list, three maps, their items; and what joins the branches of two of them.
+    const { transitions } = boundsOf(compiled(ir));
+    expect(transitions.max - transitions.min).toBe(2 * (5 - 2));
+    const open = pipeline('open', { input: z.object({}) }, (p) => {
+      const l = p.job('list', list, { n: 1 });
+      p.map('any', l.out.any, (n, q) => q.job('a', work, { n }));
+    });
+    expect(boundsOf(compiled(open.ir)).transitions).toStrictEqual({ min: 2, max: Number.POSITIVE_INFINITY });
+  });
+});
+
+describe('the explanation', () => {
+  const { ir } = pipeline('n-graph', { input: z.object({}) }, (p) => {
+    const a = p.job('a', work, { n: 1 });
+    const b = p.job('b', work, { n: 2 });
+    const c = p.job('c', work, { n: a.out.n });
+    const d = p.job('d', work, { n: add(a.out.n, b.out.n) }, { after: [c] });
+    p.branch('big', gt(d.out.n, 3), (q) => q.job('inside', work, { n: d.out.n }));
+    const each = p.map('each', [1, 2], (n, q) => q.job('one', work, { n }), { after: [b] });
+    p.job('last', work, { n: sum(pluck(each.out, 'n')) });
+  });
+  const explained = explainPipeline(compiled(ir));
+  const node = (id: string) => explained.nodes.find((one) => one.id === id);
+
+  it('says of each job what it waits for and what it reads of that', () => {
+    expect(node('a')).toMatchObject({ waitsFor: [], startsAfterSeconds: 0, isCritical: true, kind: 'job' });
+    // What `c` implies is not said again.
+    expect(node('d')?.waitsFor).toStrictEqual([
+      { node: 'b', reads: [['n']] },
+      { node: 'c', reads: [] },
+    ]);
+    expect(node('d')).toMatchObject({ startsAfterSeconds: 2, isCritical: true });
+    expect(node('inside')).toMatchObject({ inside: ['big'], waitsFor: [] });
+    expect(node('each')?.waitsFor).toStrictEqual([{ node: 'b', reads: [] }]);
+    expect(node('last')?.waitsFor).toStrictEqual([{ node: 'each', reads: [[]] }]);
+    expect(node('last')).toMatchObject({ isCritical: false });
+  });
+
+  it('names the longest path and the place of every job', () => {
+    expect(explained.criticalPath).toStrictEqual({ nodes: ['a', 'c', 'd', 'big'], seconds: 4 });
+    for (const { source } of explained.nodes) expect(source.file).toMatch(/explain\.test\.ts$/);
+    expect(new Set(explained.nodes.map(({ source }) => `${source.line}:${source.column}`)).size).toBe(
+      explained.nodes.length,
+    );
+  });
+
+  it('counts what gates cost', () => {
+    const states = explained.nodes.flatMap((one) => one.states.gate ?? []);
+    expect(states.length).toBeGreaterThan(0);
+    expect(explained.gateTransitions.min).toBe(states.length);
+    expect(explained.machines[0]?.bytes).toBe(Buffer.byteLength(JSON.stringify(compiled(ir).definition)));
+  });
+
+  it('goes by recorded durations', () => {
+    const slow = explainPipeline(
+      compiled({ ...ir, durations: { a: 1, b: 100, c: 1, d: 1, inside: 1, each: 50, one: 1, last: 1 } }),
+    );
+    expect(slow).toMatchObject({ estimated: true });
+    expect(slow.criticalPath.nodes).toStrictEqual(['b', 'each', 'last']);
+    expect(slow.nodes.find(({ id }) => id === 'last')?.startsAfterSeconds).toBe(150);
+  });
+});
