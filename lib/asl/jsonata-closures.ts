@@ -1,6 +1,6 @@
 /**
  * The common shapes of JSONata as closures, a hundred times as fast as npm jsonata, which evaluates each node in an
- * asynchronous function of its own. Taken: paths of names and fixed indexes from `$states` or a variable, literals, objects, lists,
+ * asynchronous function of its own. Taken: paths of names and fixed indexes from `$states` or a variable, objects made in them, literals, objects, lists,
  * comparisons, arithmetic, `&`, `and`, `or`, conditions, and the functions below. Anything else is left to jsonata.
  *
  * So is whatever a closure meets and does not know for sure: a list on the way of a path, an operand of another type, a
@@ -15,6 +15,8 @@ export const unsure = Symbol('unsure');
 /** What an expression gives; undefined for nothing. */
 type Result = unknown;
 export type Closure = (bindings: Bindings) => Result;
+/** Of a part of an expression. `focus`: the value that names without a `$` are fields of; `unsure` outside of all. */
+type Part = (bindings: Bindings, focus: Result) => Result;
 
 /** A node of jsonata's own tree, as far as it is read here. */
 interface Node {
@@ -60,7 +62,8 @@ const maxNodes = 300;
  * @param names the names that a binding is looked for
  */
 export function closureOf(ast: unknown, names: ReadonlySet<string>): Closure | undefined {
-  return isKnown(ast, { left: maxNodes }) ? compile(ast, names) : undefined;
+  const part = isKnown(ast, { left: maxNodes }) ? compile(ast, names) : undefined;
+  return part && ((bindings) => part(bindings, unsure));
 }
 
 /** Whether a tree has known nodes only, and not too many of them. */
@@ -77,7 +80,7 @@ function isKnown(node: unknown, count: { left: number }): node is Node {
   );
 }
 
-function compile(node: Node | undefined, names: ReadonlySet<string>): Closure | undefined {
+function compile(node: Node | undefined, names: ReadonlySet<string>): Part | undefined {
   switch (node?.type) {
     case 'string':
     case 'number':
@@ -105,12 +108,12 @@ function compile(node: Node | undefined, names: ReadonlySet<string>): Closure | 
 }
 
 /** All of them, or none. */
-function compileAll(nodes: readonly (Node | undefined)[], names: ReadonlySet<string>): readonly Closure[] | undefined {
+function compileAll(nodes: readonly (Node | undefined)[], names: ReadonlySet<string>): readonly Part[] | undefined {
   const closures = nodes.flatMap((node) => compile(node, names) ?? []);
   return closures.length === nodes.length ? closures : undefined;
 }
 
-function variable({ value: name, predicate, stages }: Node, names: ReadonlySet<string>): Closure | undefined {
+function variable({ value: name, predicate, stages }: Node, names: ReadonlySet<string>): Part | undefined {
   // They are called stages where the variable begins a path.
   const indexes = indexesIn(predicate ?? stages ?? []);
   if (typeof name !== 'string' || !names.has(name) || indexes === undefined) return undefined;
@@ -140,23 +143,42 @@ function takeIndexes(value: Result, indexes: readonly number[]): Result {
   return found;
 }
 
-interface Step {
-  readonly name: string;
-  readonly indexes: readonly number[];
+/** Takes a field and perhaps items of its list, or makes an object whose values are seen from there. */
+type Step = { readonly name: string; readonly indexes: readonly number[] } | { readonly made: Part };
+
+function stepOf(node: Node, names: ReadonlySet<string>): Step | undefined {
+  const { type, value: name, stages = [] } = node;
+  if (type === 'unary' && name === '{') {
+    const made = object(node, names);
+    return made && { made };
+  }
+  const indexes = indexesIn(stages);
+  return type === 'name' && typeof name === 'string' && indexes !== undefined ? { name, indexes } : undefined;
 }
 
-function path([first, ...rest]: readonly Node[], names: ReadonlySet<string>): Closure | undefined {
-  const base = first?.type === 'variable' ? variable(first, names) : compile(first, names);
-  const steps = rest.flatMap(({ type, value: name, stages = [] }): readonly Step[] => {
-    const indexes = indexesIn(stages);
-    return type === 'name' && typeof name === 'string' && indexes !== undefined ? [{ name, indexes }] : [];
-  });
+function path(nodes: readonly Node[], names: ReadonlySet<string>): Part | undefined {
+  const [first] = nodes;
+  const isRelative = first?.type === 'name';
+  const base: Part | undefined = isRelative
+    ? (_, focus) => focus
+    : first?.type === 'variable'
+      ? variable(first, names)
+      : compile(first, names);
+  const rest = isRelative ? nodes : nodes.slice(1);
+  const steps = rest.flatMap((node) => stepOf(node, names) ?? []);
   if (base === undefined || steps.length === 0 || steps.length < rest.length) return undefined;
-  return (bindings) => {
-    let value = base(bindings);
-    for (const { name, indexes } of steps) {
-      if (typeof value !== 'object' || value === null) return value === unsure ? unsure : undefined;
-      if (Array.isArray(value) || isMarked(value)) return unsure;
+  return (bindings, focus) => {
+    let value = base(bindings, focus);
+    for (const step of steps) {
+      if (value === unsure || Array.isArray(value)) return unsure;
+      if ('made' in step) {
+        if (typeof value !== 'object' || value === null) return value === undefined ? undefined : unsure;
+        value = step.made(bindings, value);
+        continue;
+      }
+      const { name, indexes } = step;
+      if (typeof value !== 'object' || value === null) return undefined;
+      if (isMarked(value)) return unsure;
       value = Object.hasOwn(value, name) ? (value as { readonly [name: string]: unknown })[name] : undefined;
       if (indexes.length > 0) value = takeIndexes(value, indexes);
     }
@@ -234,19 +256,19 @@ function truth(value: Result): Result {
   return typeof value === 'number' ? value !== 0 : unsure;
 }
 
-function binary({ value: operator, lhs, rhs }: Node, names: ReadonlySet<string>): Closure | undefined {
+function binary({ value: operator, lhs, rhs }: Node, names: ReadonlySet<string>): Part | undefined {
   const [left, right] = compileAll([lhs as Node, rhs], names) ?? [];
   if (left === undefined || right === undefined || typeof operator !== 'string') return undefined;
   if (operator === 'and' || operator === 'or') {
-    return (bindings) => {
-      const first = asked(left(bindings), truth);
-      return first === unsure || first === (operator === 'or') ? first : asked(right(bindings), truth);
+    return (bindings, focus) => {
+      const first = asked(left(bindings, focus), truth);
+      return first === unsure || first === (operator === 'or') ? first : asked(right(bindings, focus), truth);
     };
   }
   const apply = Object.hasOwn(operators, operator) ? operators[operator] : undefined;
   if (apply === undefined) return undefined;
-  return (bindings) => {
-    const [first, second] = [left(bindings), right(bindings)];
+  return (bindings, focus) => {
+    const [first, second] = [left(bindings, focus), right(bindings, focus)];
     return first === unsure || second === unsure ? unsure : apply(first, second);
   };
 }
@@ -255,10 +277,10 @@ function asked(value: Result, ask: (value: Result) => Result): Result {
   return value === unsure ? unsure : ask(value);
 }
 
-function unary(node: Node, names: ReadonlySet<string>): Closure | undefined {
+function unary(node: Node, names: ReadonlySet<string>): Part | undefined {
   if (node.value === '-') {
     const operand = compile(node.expression, names);
-    return operand && ((bindings) => asked(operand(bindings), negative));
+    return operand && ((bindings, focus) => asked(operand(bindings, focus), negative));
   }
   return node.value === '[' ? list(node.expressions ?? [], names) : object(node, names);
 }
@@ -269,14 +291,14 @@ function negative(value: Result): Result {
 }
 
 /** A list takes in the items of lists within it, unless they are written in brackets themselves. */
-function list(nodes: readonly Node[], names: ReadonlySet<string>): Closure | undefined {
+function list(nodes: readonly Node[], names: ReadonlySet<string>): Part | undefined {
   const items = compileAll(nodes, names);
   if (items === undefined) return undefined;
   const isBracketed = nodes.map(({ value }) => value === '[');
-  return (bindings) => {
+  return (bindings, focus) => {
     const values: unknown[] = [];
     for (const [index, item] of items.entries()) {
-      const value = item(bindings);
+      const value = item(bindings, focus);
       if (value === unsure) return unsure;
       if (Array.isArray(value) && isBracketed[index] !== true) {
         // jsonata has a limit on how long lists get.
@@ -291,7 +313,7 @@ function list(nodes: readonly Node[], names: ReadonlySet<string>): Closure | und
 const maxListed = 1_000;
 
 /** An object with keys as they stand there; fields without a value are left out. */
-function object({ value, lhs }: Node, names: ReadonlySet<string>): Closure | undefined {
+function object({ value, lhs }: Node, names: ReadonlySet<string>): Part | undefined {
   if (value !== '{' || !Array.isArray(lhs)) return undefined;
   const pairs = lhs as readonly (readonly [key: Node, value: Node])[];
   const keys = pairs.map(([key]) => (key.type === 'string' ? String(key.value) : '__proto__'));
@@ -301,10 +323,10 @@ function object({ value, lhs }: Node, names: ReadonlySet<string>): Closure | und
     names,
   );
   if (fields === undefined || new Set(keys).size < keys.length || !keys.every(isPlain)) return undefined;
-  return (bindings) => {
+  return (bindings, focus) => {
     const made: { [key: string]: unknown } = {};
     for (const [index, field] of fields.entries()) {
-      const fieldValue = field(bindings);
+      const fieldValue = field(bindings, focus);
       if (fieldValue === unsure) return unsure;
       if (fieldValue !== undefined) made[keys[index] as string] = fieldValue;
     }
@@ -312,14 +334,14 @@ function object({ value, lhs }: Node, names: ReadonlySet<string>): Closure | und
   };
 }
 
-function condition(node: Node, names: ReadonlySet<string>): Closure | undefined {
+function condition(node: Node, names: ReadonlySet<string>): Part | undefined {
   const [test, yes] = compileAll([node.condition, node.then], names) ?? [];
-  const no: Closure | undefined = node.else === undefined ? () => undefined : compile(node.else, names);
+  const no: Part | undefined = node.else === undefined ? () => undefined : compile(node.else, names);
   if (test === undefined || yes === undefined || no === undefined) return undefined;
-  return (bindings) => {
-    const holds = asked(test(bindings), truth);
+  return (bindings, focus) => {
+    const holds = asked(test(bindings, focus), truth);
     if (holds === unsure) return unsure;
-    return holds === true ? yes(bindings) : no(bindings);
+    return holds === true ? yes(bindings, focus) : no(bindings, focus);
   };
 }
 
@@ -346,19 +368,20 @@ const functions: { readonly [name: string]: (value: Result) => Result } = {
     if (value === undefined) return undefined;
     if (value === null) return 'null';
     if (Array.isArray(value)) return 'array';
-    return typeof value === 'object' && isMarked(value) ? unsure : typeof value;
+    return typeof value;
   },
 };
 
-function call({ procedure, arguments: given = [] }: Node, names: ReadonlySet<string>): Closure | undefined {
+function call({ procedure, arguments: given = [] }: Node, names: ReadonlySet<string>): Part | undefined {
   const { type, value: name } = procedure ?? {};
   const [argument] = given.length === 1 ? (compileAll(given, names) ?? []) : [];
   if (argument === undefined || type !== 'variable' || typeof name !== 'string') return undefined;
   const apply = Object.hasOwn(functions, name) ? functions[name] : undefined;
   if (apply === undefined) return undefined;
-  return (bindings) => {
+  return (bindings, focus) => {
     // A variable hides the function of its name.
     if (bindings.variable(name) !== undefined) return unsure;
-    return asked(argument(bindings), apply);
+    const value = argument(bindings, focus);
+    return typeof value === 'object' && value !== null && isMarked(value) ? unsure : asked(value, apply);
   };
 }

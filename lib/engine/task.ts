@@ -21,10 +21,22 @@ interface Resource {
   readonly resource: string;
 }
 
+/** By the state, which is asked for several times in each try: a seventh of the time of a task that answers at once. */
+const knownResources = new WeakMap<TaskState, Resource>();
+
 function resourceOf(state: TaskState): Resource {
-  const parts = state.Resource.split(':');
-  if (parts[2] === 'lambda') return { family: 'LambdaFunction', resourceType: 'lambda', resource: state.Resource };
-  if (parts[5] === 'activity') return { family: 'Activity', resourceType: 'activity', resource: state.Resource };
+  let known = knownResources.get(state);
+  if (known === undefined) {
+    known = readResource(state.Resource);
+    knownResources.set(state, known);
+  }
+  return known;
+}
+
+function readResource(text: string): Resource {
+  const parts = text.split(':');
+  if (parts[2] === 'lambda') return { family: 'LambdaFunction', resourceType: 'lambda', resource: text };
+  if (parts[5] === 'activity') return { family: 'Activity', resourceType: 'activity', resource: text };
   // `.sync:2` has a colon of its own.
   const [, resourceType = '', resource = ''] = /^(.*?):([^:]+(?:\.sync:2)?)$/.exec(parts.slice(5).join(':')) ?? [];
   return { family: 'Task', resourceType, resource };

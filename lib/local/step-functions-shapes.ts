@@ -37,25 +37,23 @@ const dataDetails: Readonly<Record<string, string>> = {
 
 /** An event as GetExecutionHistory gives it: the time in seconds, and a word on whether its data are whole. */
 export function historyEvent(event: HistoryEvent, withData: boolean): object {
-  const { timestamp, ...rest } = event;
-  const fields = Object.entries(rest).map(([name, value]) =>
-    typeof value === 'object' && value !== null ? [name, details(value, withData)] : [name, value],
-  );
-  return { timestamp: seconds(timestamp), ...Object.fromEntries(fields) };
+  const shown: { [field: string]: unknown } = { timestamp: seconds(event.timestamp) };
+  for (const [name, value] of Object.entries(event)) {
+    if (name !== 'timestamp')
+      shown[name] = typeof value === 'object' && value !== null ? details(value, withData) : value;
+  }
+  return shown;
 }
 
 function details(value: object, withData: boolean): object {
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([name, field]) => {
-      if (!data.has(name)) return [[name, field]];
-      if (!withData) return [];
+  const shown: { [field: string]: unknown } = {};
+  for (const [name, field] of Object.entries(value)) {
+    if (data.has(name)) {
+      if (!withData) continue;
       const about = dataDetails[name];
-      return about === undefined
-        ? [[name, field]]
-        : [
-            [name, field],
-            [about, { truncated: false }],
-          ];
-    }),
-  );
+      if (about !== undefined) shown[about] = { truncated: false };
+    }
+    shown[name] = field;
+  }
+  return shown;
 }

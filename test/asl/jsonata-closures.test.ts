@@ -32,7 +32,8 @@ const scalar = fc.constantFrom<Json>(
 const value: fc.Arbitrary<Json> = fc.letrec<{ any: Json }>((tie) => ({
   any: fc.oneof(
     { depthSize: 'small' },
-    { arbitrary: scalar, weight: 4 },
+    { arbitrary: scalar, weight: 8 },
+    fc.constantFrom<Json>({ _jsonata_lambda: true }, { _jsonata_function: true }),
     { arbitrary: fc.array(tie('any'), { maxLength: 3 }), weight: 2 },
     {
       arbitrary: fc.dictionary(fc.constantFrom('a', 'b', 'x y', '1', '_jsonata_lambda'), tie('any'), { maxKeys: 3 }),
@@ -44,6 +45,7 @@ const value: fc.Arbitrary<Json> = fc.letrec<{ any: Json }>((tie) => ({
 const field = fc.constantFrom('.a', '.b', '."x y"', '.`1`', '[0]', '[1]', '[-1]', '[0.5]', '.missing');
 const root = fc.constantFrom('$states.input', '$states.context.Execution', '$v', '$nil', '($v)', '({})', '$states');
 const path = fc.tuple(root, fc.array(field, { maxLength: 3 })).map(([from, fields]) => `${from}${fields.join('')}`);
+const relative = fc.constantFrom('a', 'b', 'a.b', 'b[0]', '`1`', 'missing');
 const literal = fc.constantFrom('null', 'true', 'false', '0', '1', '-2', '2.5', '1e22', '""', '"a"', '"["', '"5"');
 
 const { expression } = fc.letrec<{ expression: string }>((tie) => {
@@ -57,6 +59,11 @@ const { expression } = fc.letrec<{ expression: string }>((tie) => {
       { depthSize: 'small', withCrossShrink: true },
       { arbitrary: path, weight: 6 },
       { arbitrary: literal, weight: 2 },
+      relative,
+      fc
+        .tuple(path, relative, inner)
+        .map(([from, name, other]) => `${from}.{"k": ${name}, "l": [${other}, ${name}], "m": ${other}}`),
+      fc.tuple(path, inner).map(([from, other]) => `${from}.{"k": ${other}}.k`),
       two(['+', '-', '*', '/', '%']),
       two(['=', '!=', '<', '<=', '>', '>=']),
       two(['&', 'and', 'or']),
@@ -148,6 +155,7 @@ describe('closures', () => {
   test.each([
     ['$states.input.rows + 1', 4],
     ["{'rows': $states.input.rows, 'note': $states.input.none}", { rows: 3 }],
+    ['$states.input.{"note": rows & "/" & list[0].key, "none": none, "all": [rows]}', { note: '3/k', all: [3] }],
     ["'' & (0.1 + 0.2)", '0.3'],
     ["$states.input.list[0].key & '/' & $string($states.input.rows)", 'k/3'],
     ['($type($nil) = "null" ? "none" : $nil)', 'none'],
