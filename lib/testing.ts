@@ -2,7 +2,6 @@
  * The test kit: runs a pipeline in virtual time, in this process, with functions in place of operations. The machine
  * that runs is the compiled one; a day of retries takes milliseconds. No network, no files, no account.
  */
-import { validateDefinition } from './asl/validate.ts';
 import { compilePipeline } from './compiler/compile.ts';
 import type { Pipeline } from './dsl/pipeline.ts';
 import { virtualClock } from './engine/clock.ts';
@@ -11,6 +10,8 @@ import { BunsuiError } from './errors.ts';
 import type { Json } from './ir/expressions.ts';
 import type { GateWork } from './gate-layout.ts';
 import { nearest } from './ir/spelling.ts';
+import { childError } from './asl/child-error.ts';
+import { checkedMachines, runChild } from './testing/child-machines.ts';
 import { type GatesInMemory, gatesInMemory } from './testing/gates.ts';
 import { runHandler } from './wrapper/wrap-handler.ts';
 
@@ -62,6 +63,8 @@ export interface TestOptions {
   readonly startAt?: Date;
   /** Uniform in [0, 1), for jitter. @default always one half */
   readonly random?: () => number;
+  /** What one machine may come to before the pipeline is cut into several. @default 900 KB and 20,000 events */
+  readonly budget?: { readonly bytes: number; readonly events: number };
 }
 
 /**
@@ -75,7 +78,10 @@ export interface TestOptions {
  */
 export async function runPipeline(pipeline: Pipeline, options: TestOptions): Promise<TestRun> {
   const input = await checkedInput(pipeline, options.input);
-  const compiled = compilePipeline(pipeline.ir, { sha256: () => '' });
+  const compiled = compilePipeline(pipeline.ir, {
+    sha256: () => '',
+    ...(options.budget && { budget: options.budget }),
+  });
   const mistake = [...pipeline.diagnostics, ...compiled.diagnostics].find(({ severity }) => severity === 'error');
   if (mistake || !compiled.ok)
     throw new BunsuiError(
@@ -84,13 +90,7 @@ export async function runPipeline(pipeline: Pipeline, options: TestOptions): Pro
       mistake?.message ?? 'the pipeline does not compile',
     );
   checkFunctions(pipeline, options.operations);
-  const validated = validateDefinition(compiled.artifact.definition);
-  if (!validated.ok)
-    throw new BunsuiError(
-      'PipelineError',
-      'BS1113',
-      `the compiled machine is refused: ${JSON.stringify(validated.diagnostics)}`,
-    );
+  const machines = checkedMachines(compiled.artifact);
 
   const startMs = (options.startAt ?? new Date('2026-01-01T00:00:00Z')).getTime();
   const clock = virtualClock(startMs);
@@ -98,28 +98,28 @@ export async function runPipeline(pipeline: Pipeline, options: TestOptions): Pro
   const gates = gatesInMemory();
   let ids = 0;
   const machine = `arn:aws:states:us-east-1:000000000000:stateMachine:${pipeline.id}`;
-  const handle = startExecution(
-    {
-      clock,
-      random: options.random ?? (() => 0.5),
-      uuid: () => `00000000-0000-4000-8000-${String(ids++).padStart(12, '0')}`,
-      journal: { append: async () => {} },
-      tasks: {
-        run: (task, signal) =>
-          gates.run(task, signal) ??
-          runOperation(pipeline, options.operations, clock, startMs, attempts, gates, task.arguments),
-      },
+  const ports: Parameters<typeof startExecution>[0] = {
+    clock,
+    random: options.random ?? (() => 0.5),
+    uuid: () => `00000000-0000-4000-8000-${String(ids++).padStart(12, '0')}`,
+    journal: { append: async () => {} },
+    tasks: {
+      run: (task, signal) =>
+        gates.run(task, signal) ??
+        runChild(ports, machines.children, task, signal) ??
+        runOperation(pipeline, options.operations, clock, startMs, attempts, gates, task.arguments),
     },
-    {
-      executionArn: machine.replace(':stateMachine:', ':execution:').concat(':test'),
-      name: 'test',
-      stateMachineArn: machine,
-      stateMachineName: pipeline.id,
-      definition: validated.definition,
-      input: JSON.stringify(input),
-    },
-  );
-  const { status, output, error, cause } = await handle.done;
+  };
+  const handle = startExecution(ports, {
+    executionArn: machine.replace(':stateMachine:', ':execution:').concat(':test'),
+    name: 'test',
+    stateMachineArn: machine,
+    stateMachineName: pipeline.id,
+    definition: machines.root,
+    input: JSON.stringify(input),
+  });
+  const { status, output, ...ended } = await handle.done;
+  const { error, cause } = childError(ended);
   return {
     status,
     ...(output === undefined ? {} : { output: JSON.parse(output) as Json }),

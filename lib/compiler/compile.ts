@@ -8,8 +8,11 @@ import { checkPipeline } from '../ir/check.ts';
 import { freeze } from '../ir/freeze.ts';
 import type { PipelineIr } from '../ir/nodes.ts';
 import { policyOf } from '../ir/policy.ts';
-import { emitMachine } from './emit.ts';
+import { placedNodes } from '../ir/walk.ts';
+import { type Emitted, emitMachine } from './emit.ts';
 import type { ScopeBarriers } from './emit-context.ts';
+import { shardBudget, shardSkeleton, type Weight } from './shards.ts';
+import { type WeighedStates, weighNodes } from './weights.ts';
 
 /** Largest definition that Step Functions takes, in bytes. @see https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html */
 export const definitionLimitBytes = 1_048_576;
@@ -21,6 +24,8 @@ export type CompileResult =
 /** What the compiler is handed: hexadecimal SHA-256 of a text. */
 export interface CompileOptions {
   readonly sha256: (text: string) => string;
+  /** What one machine may come to before it is cut into several. @default 900 KB and 20,000 events */
+  readonly budget?: Weight;
 }
 
 /**
@@ -31,18 +36,21 @@ export interface CompileOptions {
 export function compilePipeline(pipeline: PipelineIr, options: CompileOptions): CompileResult {
   const mistakes = checkPipeline(pipeline);
   if (mistakes.some(({ severity }) => severity === 'error')) return { ok: false, diagnostics: mistakes };
-  const { definition, states, barriers, estimated, gates } = emitMachine(pipeline);
-  const text = JSON.stringify(definition);
+  const { definition, shards, states, barriers, estimated, gates } = emitWithin(
+    pipeline,
+    options.budget ?? shardBudget,
+  );
+  const texts = [definition, ...(shards ?? [])].map((machine) => JSON.stringify(machine));
   const notes = [...mistakes, ...modeNotes(pipeline, barriers, estimated)];
-  const bytes = new TextEncoder().encode(text).length;
+  const bytes = Math.max(...texts.map(bytesOf));
   if (bytes > definitionLimitBytes) {
     const tooLarge: Diagnostic = {
       code: 'BS1113',
       severity: 'error',
-      message: `the state machine has ${bytes} bytes, and Step Functions takes ${definitionLimitBytes}`,
+      message: `a state machine has ${bytes} bytes, and Step Functions takes ${definitionLimitBytes}`,
       path: [pipeline.id],
       source: pipeline.source,
-      hint: 'split the pipeline in two, or put jobs of one kind into a p.map',
+      hint: 'the jobs of a branch or map stay in one machine: split that in two, or put jobs of one kind into a p.map',
     };
     return { ok: false, diagnostics: [...notes, tooLarge] };
   }
@@ -58,12 +66,38 @@ export function compilePipeline(pipeline: PipelineIr, options: CompileOptions): 
   );
   // Absent where there is none, which JSON leaves out.
   const policy = policyOf(pipeline);
-  const version = options.sha256(JSON.stringify({ text, input: pipeline.input, contracts, policy })).slice(0, 12);
+  const [text, ...others] = texts;
+  const content = { text, ...(others.length === 0 ? {} : { others }), input: pipeline.input, contracts, policy };
+  const version = options.sha256(JSON.stringify(content)).slice(0, 12);
   return {
     ok: true,
-    artifact: freeze({ artifactVersion: 1, pipeline, version, definition, states, ...(gates && { gates }) }),
+    artifact: freeze({
+      ...{ artifactVersion: 1, pipeline, version, definition },
+      ...(shards && { shards }),
+      states,
+      ...(gates && { gates }),
+    }),
     diagnostics: notes,
   };
+}
+
+/** One machine; or several where one would exceed the budget, cut by what its nodes have come to in the one. */
+function emitWithin(pipeline: PipelineIr, budget: Weight): Emitted {
+  const whole = emitMachine(pipeline);
+  const weights = weighNodes(whole.definition['States'] as WeighedStates, whole.states, outermostIn(pipeline));
+  if (weights.whole.bytes <= budget.bytes && weights.whole.events <= budget.events) return whole;
+  return emitMachine(pipeline, (skeleton) => shardSkeleton(skeleton, weights.of, budget));
+}
+
+/** For each node the one of the pipeline's own scope that it is in. */
+function outermostIn({ body }: PipelineIr): (node: string) => string | undefined {
+  const outermost = new Map(placedNodes(body).map(({ node, scope: [first] }) => [node.id, first?.node ?? node.id]));
+  return (node) => outermost.get(node);
+}
+
+/** In UTF-8. */
+function bytesOf(text: string): number {
+  return /^[\0-\x7f]*$/.test(text) ? text.length : new TextEncoder().encode(text).length;
 }
 
 /** What the pipeline's mode comes to, where its author should know. */

@@ -9,11 +9,14 @@ import type { PipelineIr, ScopeIr } from '../ir/nodes.ts';
 import type { ShapeContext } from '../ir/shapes.ts';
 import { nodeIndex } from '../ir/walk.ts';
 import type { ScopeGates } from './behind-gates.ts';
-import type { ScopePath } from './gates.ts';
+import { reservedInputKey } from '../storage-layout.ts';
+import type { GatePlace } from './gates.ts';
 import { type Estimates, estimatesOf } from './estimates.ts';
 import { variableNames } from './names.ts';
 import { type Reads, readsOf } from './reads.ts';
 import type { Barrier } from './barriers.ts';
+import type { Sharded } from './shards.ts';
+import type { Skeleton } from './skeleton.ts';
 
 /** A state of the definition, as Amazon States Language. */
 export type State = { readonly [field: string]: Json };
@@ -44,15 +47,31 @@ export interface Frame {
   readonly maps: readonly string[];
   /** Conditions known to be true here: those of the sides around. */
   readonly known: readonly Expression[];
+  /** What says which execution it is: the machine's own, or what a child machine was handed of its root. */
+  readonly identity: Identity;
   /** Where the states of the frame go. */
   readonly states: States;
 }
 
-/** The gates of the scope that a node is in, and the path of its iteration. */
+/** The gates of the scope that a node is in, and whose their items are. */
 export interface Around {
   readonly gates: ScopeGates;
-  readonly path: ScopePath;
+  readonly place: GatePlace;
 }
+
+/** Where a state finds the root execution, as steps of a path into the context. */
+export interface Identity {
+  readonly execution: string;
+  readonly startedAt: string;
+  readonly block: string;
+}
+
+/** Of a machine that runs by itself. */
+export const ownIdentity: Identity = {
+  execution: 'Execution.Id',
+  startedAt: 'Execution.StartTime',
+  block: `Execution.Input.${reservedInputKey}`,
+};
 
 /** Where barriers were put, by the scope they are in. */
 export interface ScopeBarriers {
@@ -92,6 +111,10 @@ export interface Emitter {
   readonly behind: Map<string, number>;
   readonly origins: { [name: string]: StateOrigin };
   readonly barriers: ScopeBarriers[];
+  /** Definitions of child machines, in the order of their numbers. */
+  readonly shards: { readonly [key: string]: Json }[];
+  /** Cuts the pipeline's own scope into machines. @default one machine */
+  readonly cut: ((skeleton: Skeleton) => Sharded) | undefined;
   readonly gateUse: {
     gated: boolean;
     openedByStates: boolean;
@@ -101,7 +124,7 @@ export interface Emitter {
 }
 
 /** Begins the emission of a pipeline's machine. */
-export function newEmitter(pipeline: PipelineIr, emitScope: EmitScope): Emitter {
+export function newEmitter(pipeline: PipelineIr, emitScope: EmitScope, cut: Emitter['cut']): Emitter {
   return {
     pipeline,
     nodes: nodeIndex(pipeline),
@@ -113,6 +136,8 @@ export function newEmitter(pipeline: PipelineIr, emitScope: EmitScope): Emitter 
     behind: new Map(),
     origins: {},
     barriers: [],
+    shards: [],
+    cut,
     gateUse: { gated: false, openedByStates: false, openedBy: new Set() },
   };
 }

@@ -53,17 +53,17 @@ export function firstState(node: NodeIr, gates: ScopeGates): string {
  *
  * @returns takes that knowledge back, which is nothing to another node.
  */
-export function emitBefore(emitter: Emitter, node: NodeIr, frame: Frame, { gates, path }: Around): () => void {
+export function emitBefore(emitter: Emitter, node: NodeIr, frame: Frame, { gates, place }: Around): () => void {
   const { home, behind, variable } = emitter;
   const seen = (gates.fetched.get(node.id) ?? []).map((from) => [from, home.get(from)] as const);
   const pointed = (gates.pointed.get(node.id) ?? []).filter((from) => !behind.has(from));
   const before = statesBefore(node, gates);
   for (const [index, waiting] of before.entries()) {
     const on = { next: before[index + 1]?.name ?? ownFirstState(node), output: handedOn(frame) };
-    if ('gate' in waiting) frame.states[waiting.name] = waitFields(waiting.gate, path, on);
+    if ('gate' in waiting) frame.states[waiting.name] = waitFields(waiting.gate, place, on);
     else {
       const to = variable(`${waiting.from}-for-${node.id}`, frame.depth);
-      frame.states[waiting.name] = readFields(waiting.from, path, to, on);
+      frame.states[waiting.name] = readFields(waiting.from, place, to, on);
       home.set(waiting.from, `$${to}`);
     }
     noteOrigin(emitter, waiting.name, 'gate', node);
@@ -93,7 +93,7 @@ export function emitSteps(
   steps: readonly Step[],
   frame: Frame,
   exit: Exit,
-  { path, ended }: { readonly path: Around['path']; readonly ended: Overrides },
+  { place, ended }: { readonly place: Around['place']; readonly ended: Overrides },
 ): void {
   const { states } = frame;
   for (const [index, { name, gate }] of steps.entries()) {
@@ -104,7 +104,7 @@ export function emitSteps(
         : { Output: handedOn(frame), Next: following.name };
     noteOrigin(emitter, name, 'gate', node);
     if (gate === undefined) {
-      states[name] = { ...keepFields(node.id, path, valueAt(emitter, noOverrides, node.id)), ...on };
+      states[name] = { ...keepFields(node.id, place, valueAt(emitter, noOverrides, node.id)), ...on };
       continue;
     }
     const told = (what: string) => gateState(node.id, `${what} ${gate.key}`);
@@ -112,7 +112,7 @@ export function emitSteps(
     const names = { take: told('finds who waits at'), send: told('wakes who waits at'), done: told('has opened') };
     const one = told('wakes one at');
     const dead = told('wakes nobody at');
-    const { open, take, send } = openingFields(gate, node.id, path, { take: names.take, one, dead });
+    const { open, take, send } = openingFields(gate, node.id, place, { take: names.take, one, dead });
     states[name] = { ...open, ...on };
     states[names.take] = { ...take, Next: names.send };
     states[names.send] = { ...send, Output: quoted('$states.input.given'), Next: names.done };
@@ -129,7 +129,7 @@ export function emitSteps(
 export function gateWork(
   emitter: Emitter,
   node: JobIr,
-  { gates, path }: Around,
+  { gates, place: { path } }: Around,
   fetched: readonly string[],
 ): readonly string[] {
   const opens = (gates.opens.get(node.id) ?? []).map(({ kind, key, producers }) =>

@@ -6,12 +6,11 @@ import { jobErrors } from '../errors.ts';
 import { functionPlaceholder } from '../ir/artifact.ts';
 import type { Expression, Json, RefExpression } from '../ir/expressions.ts';
 import type { JobIr, RetryIr } from '../ir/nodes.ts';
-import { reservedInputKey } from '../storage-layout.ts';
 import { type Around, type Emitter, type Exit, type Frame, noOverrides, noteOrigin } from './emit-context.ts';
 import { leaving, skipTo } from './emit-exits.ts';
 import { gateWork } from './emit-gates.ts';
 import { payload, printScope } from './emit-values.ts';
-import { access, literal, print, quoted, template, text } from './jsonata.ts';
+import { literal, print, quoted, template, text } from './jsonata.ts';
 import { conditionState, skipState } from './names.ts';
 
 /** What is around a job. */
@@ -32,9 +31,9 @@ export function emitJob(emitter: Emitter, node: JobIr, frame: Frame, exit: Exit,
     `"operation": ${text(operation.id)}`,
     '"attempt": State.RetryCount',
     '"redrive": Execution.RedriveCount',
-    '"execution": Execution.Id',
-    '"startedAt": Execution.StartTime',
-    `"block": ${access('Execution.Input', [reservedInputKey])}`,
+    `"execution": ${frame.identity.execution}`,
+    `"startedAt": ${frame.identity.startedAt}`,
+    `"block": ${frame.identity.block}`,
     ...gateWork(emitter, node, around, input.fetched),
   ];
   frame.states[node.id] = {

@@ -19,11 +19,15 @@ import {
   type Emitter,
   type Exit,
   type Frame,
+  type Identity,
   newEmitter,
   noOverrides,
   noteOrigin,
+  type Overrides,
+  ownIdentity,
   type ScopeBarriers,
   type ScopeToEmit,
+  type State,
   type States,
 } from './emit-context.ts';
 import { exitTo, handedOn } from './emit-exits.ts';
@@ -32,7 +36,9 @@ import { emitJob } from './emit-job.ts';
 import { emitBranch, emitMap } from './emit-structures.ts';
 import { printScope, valueAt } from './emit-values.ts';
 import { access, quoted, template, text } from './jsonata.ts';
-import { forkState } from './names.ts';
+import { forkState, shardState } from './names.ts';
+import { handedIdentity, handedValue, shardFields } from './emit-shard.ts';
+import type { GatePlace } from './gates.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { readByOutput, readersTargets } from './reads.ts';
 import { buildSkeleton, type Skeleton } from './skeleton.ts';
@@ -40,6 +46,8 @@ import { buildSkeleton, type Skeleton } from './skeleton.ts';
 /** What a machine comes to: its definition, and what is to be known of it beside that. */
 export interface Emitted {
   readonly definition: { readonly [key: string]: Json };
+  /** Child machines, which it starts by their numbers. */
+  readonly shards?: PipelineArtifact['shards'];
   readonly states: { readonly [stateName: string]: StateOrigin };
   readonly barriers: readonly ScopeBarriers[];
   /** Whether durations were recorded by which barriers could be weighed. */
@@ -51,6 +59,8 @@ export interface Emitted {
 interface Scope extends Around {
   readonly nodes: ReadonlyMap<string, NodeIr>;
   readonly layout: Layout;
+  /** Parts that are machines of their own, with their numbers. */
+  readonly shards: ReadonlyMap<Skeleton, number>;
   /** Names of the states with which parts begin, as far as somebody has asked. */
   readonly entries: Map<Skeleton, string>;
   /** Nodes of the scope that read a node of it, by the one that is read. */
@@ -59,15 +69,15 @@ interface Scope extends Around {
 }
 
 /** Emits the machine of a checked pipeline. */
-export function emitMachine(pipeline: PipelineIr): Emitted {
-  const emitter = newEmitter(pipeline, emitScope);
+export function emitMachine(pipeline: PipelineIr, cut?: Emitter['cut']): Emitted {
+  const emitter = newEmitter(pipeline, emitScope, cut);
   const states: States = {};
   const { output } = pipeline;
   const body: ScopeToEmit = { scope: pipeline.body, name: '', readOutside: readByOutput(pipeline) };
   const entry = emitScope(
     emitter,
     body,
-    { depth: 0, maps: [], known: [], states },
+    { depth: 0, maps: [], known: [], identity: ownIdentity, states },
     {
       next: undefined,
       assign: () => ({}),
@@ -83,6 +93,7 @@ export function emitMachine(pipeline: PipelineIr): Emitted {
       ...(pipeline.timeoutSeconds === undefined ? {} : { TimeoutSeconds: pipeline.timeoutSeconds }),
       States: states,
     },
+    ...(emitter.shards.length === 0 ? {} : { shards: emitter.shards }),
     states: emitter.origins,
     barriers: emitter.barriers,
     estimated: emitter.estimates.known,
@@ -94,17 +105,27 @@ function emitScope(emitter: Emitter, which: ScopeToEmit, frame: Frame, exit: Exi
   const { pipeline } = emitter;
   const { scope, name, readOutside } = which;
   const nodes = new Map(scope.nodes.map((node) => [node.id, node]));
-  const { skeleton, gates: edges, ...built } = skeletonOf(emitter, scope, nodes);
+  const { skeleton: whole, gates: edges, ...built } = skeletonOf(emitter, scope, nodes);
   if (built.barriers.length > 0) emitter.barriers.push({ scope: name, ...built });
-  if (!skeleton) return undefined;
+  if (!whole) return undefined;
+  const { skeleton, shards } = (name === '' ? emitter.cut?.(whole) : undefined) ?? { skeleton: whole, shards: [] };
   const gates = gatesOf({ pipeline, nodes: emitter.nodes, scope, skeleton, edges, known: frame.known });
   emitter.gateUse.gated ||= edges.length > 0;
   const path = frame.maps.length === 0 ? undefined : '$states.input.path';
+  const place = placeIn(frame.identity, path);
   const layout = layoutOf(skeleton, (id) => emitter.reads.has(id));
-  const inside: Scope = { nodes, gates, path, layout, entries: new Map(), readers: readersIn(nodes), readOutside };
+  const inside: Scope = {
+    ...{ nodes, gates, place, layout, entries: new Map(), readers: readersIn(nodes), readOutside },
+    shards: new Map(shards.map((part, index) => [part, index + 1])),
+  };
   emitPart(emitter, inside, skeleton, frame, exit);
   return entryOf(inside, skeleton);
 }
+
+const placeIn = ({ execution }: Identity, path: string | undefined): GatePlace => ({
+  execution: `$states.context.${execution}`,
+  path,
+});
 
 /** `auto` cuts by what was recorded; while nothing is, it would cut without knowing what that costs. */
 function skeletonOf({ pipeline, estimates }: Emitter, scope: ScopeIr, nodes: ReadonlyMap<string, NodeIr>) {
@@ -132,6 +153,11 @@ function readersIn(nodes: ReadonlyMap<string, NodeIr>): ReadonlyMap<string, read
 
 /** Name of the state with which a part begins. */
 function entryOf(scope: Scope, part: Skeleton): string {
+  const shard = scope.shards.get(part);
+  return shard === undefined ? insideEntryOf(scope, part) : shardState(shard);
+}
+
+function insideEntryOf(scope: Scope, part: Skeleton): string {
   const known = scope.entries.get(part);
   if (known !== undefined) return known;
   const [first] = part.kind === 'sequence' ? part.parts : [];
@@ -149,6 +175,12 @@ function entryOf(scope: Scope, part: Skeleton): string {
 }
 
 function emitPart(emitter: Emitter, scope: Scope, part: Skeleton, frame: Frame, exit: Exit): void {
+  const shard = scope.shards.get(part);
+  if (shard === undefined) emitInside(emitter, scope, part, frame, exit);
+  else emitShard(emitter, scope, part, shard, frame, exit);
+}
+
+function emitInside(emitter: Emitter, scope: Scope, part: Skeleton, frame: Frame, exit: Exit): void {
   switch (part.kind) {
     case 'leaf': {
       const node = scope.nodes.get(part.id);
@@ -177,26 +209,85 @@ function emitFork(
   frame: Frame,
   exit: Exit,
 ): void {
-  const { home, variable } = emitter;
-  const { layout } = scope;
-  const forkName = entryOf(scope, fork);
+  const { variable } = emitter;
+  const name = insideEntryOf(scope, fork);
   const ended = new Map<string, string>();
   const branches = fork.parts.map((part, index) => {
-    const exports = layout.readIn(part).filter((id) => livesOn(scope, id, fork));
+    const exports = livingOn(scope, part, fork);
     const inner: Frame = { ...frame, depth: frame.depth + 1, states: {} };
-    emitPart(emitter, scope, part, inner, {
-      next: undefined,
-      assign: () => ({}),
-      output: (overrides) =>
-        exports.length === 0
-          ? {}
-          : quoted(
-              `{${exports.map((id) => `${text(variable(id, 0))}: ${valueAt(emitter, overrides, id)}`).join(', ')}}`,
-            ),
-    });
+    emitPart(emitter, scope, part, inner, exportsOf(emitter, exports));
     for (const id of exports) ended.set(id, access(`$states.result[${index}]`, [variable(id, 0)]));
     return { StartAt: entryOf(scope, part), States: inner.states };
   });
+  joined(emitter, name, { Type: 'Parallel', Branches: branches }, ended, frame, exit);
+  noteOrigin(
+    emitter,
+    name,
+    'fork',
+    scope.nodes.get(scope.layout.firstOf(fork)) ?? { id: '', source: emitter.pipeline.source },
+  );
+}
+
+/** A part of a scope as a machine of its own: a state runs it, hands it what it reads, and assigns what lives on. */
+function emitShard(emitter: Emitter, scope: Scope, part: Skeleton, number: number, frame: Frame, exit: Exit): void {
+  const { home, variable } = emitter;
+  const exports = livingOn(scope, part, part);
+  const imports = readFromBefore(scope, part);
+  const inner: Frame = { ...frame, depth: 0, identity: handedIdentity, states: {} };
+  const outside = imports.map((id) => [id, home.get(id) ?? 'null'] as const);
+  for (const id of imports) home.set(id, handedValue(variable(id, 0)));
+  emitInside(emitter, scope, part, inner, exportsOf(emitter, exports));
+  for (const [id, where] of outside) home.set(id, where);
+  emitter.shards[number - 1] = {
+    Comment: `part ${number} of ${emitter.pipeline.id}`,
+    QueryLanguage: 'JSONata',
+    StartAt: insideEntryOf(scope, part),
+    States: inner.states,
+  };
+  const name = shardState(number);
+  const values = outside.map(([id, where]) => [variable(id, 0), where] as const);
+  const ended = new Map(exports.map((id) => [id, access('$states.result.Output', [variable(id, 0)])]));
+  joined(emitter, name, shardFields(number, frame.identity, values), ended, frame, exit);
+  noteOrigin(
+    emitter,
+    name,
+    'shard',
+    scope.nodes.get(scope.layout.firstOf(part)) ?? { id: '', source: emitter.pipeline.source },
+  );
+}
+
+/** Values that nodes of a part read of nodes that the skeleton puts before them and that are not in the part. */
+function readFromBefore(scope: Scope, part: Skeleton): readonly string[] {
+  const found = new Set<string>();
+  for (const leaf of scope.layout.nodesIn(part)) {
+    const node = scope.nodes.get(leaf);
+    for (const id of node === undefined ? [] : readersTargets(node))
+      if (scope.nodes.has(id) && !scope.layout.isIn(part, id) && scope.gates.isBefore(id, leaf)) found.add(id);
+  }
+  return [...found].sort();
+}
+
+/** The end of a branch or a child machine: it puts these values out. */
+function exportsOf(emitter: Emitter, exports: readonly string[]): Exit {
+  const fields = (overrides: Overrides) =>
+    exports.map((id) => `${text(emitter.variable(id, 0))}: ${valueAt(emitter, overrides, id)}`);
+  return {
+    next: undefined,
+    assign: () => ({}),
+    output: (overrides) => (exports.length === 0 ? {} : quoted(`{${fields(overrides).join(', ')}}`)),
+  };
+}
+
+/** A state in which nodes have ended: it assigns their values, which stand in its result. */
+function joined(
+  emitter: Emitter,
+  name: string,
+  fields: State,
+  ended: ReadonlyMap<string, string>,
+  frame: Frame,
+  exit: Exit,
+): void {
+  const { home, variable } = emitter;
   // What came out of a branch is projected already: it is taken as it is.
   for (const [id, where] of ended) home.set(id, where);
   const assign =
@@ -206,17 +297,19 @@ function emitFork(
           ...Object.fromEntries([...ended].map(([id, where]) => [variable(id, frame.depth), quoted(where)])),
           ...exit.assign(noOverrides),
         };
-  frame.states[forkName] = {
-    Type: 'Parallel',
-    Branches: branches,
+  frame.states[name] = {
+    ...fields,
     ...(Object.keys(assign).length === 0 ? {} : { Assign: assign }),
     ...(exit.next === undefined
       ? { Output: exit.output(noOverrides), End: true }
       : { Output: handedOn(frame), Next: exit.next }),
   };
-  const first = scope.nodes.get(layout.firstOf(fork));
-  noteOrigin(emitter, forkName, 'fork', first ?? { id: '', source: emitter.pipeline.source });
   for (const id of ended.keys()) home.set(id, `$${variable(id, frame.depth)}`);
+}
+
+/** The nodes of a part whose value is read after the fork that the part is a branch of. */
+function livingOn(scope: Scope, part: Skeleton, fork: Skeleton): readonly string[] {
+  return scope.layout.readIn(part).filter((id) => livesOn(scope, id, fork));
 }
 
 /** Whether the value of a node of a fork, which somebody reads, is read after the fork. */
@@ -228,17 +321,17 @@ function livesOn(scope: Scope, id: string, fork: Skeleton): boolean {
 
 /** A node, and after it the states that open its gates, where it has no function that does. */
 function emitNode(emitter: Emitter, node: NodeIr, frame: Frame, exit: Exit, around: Around): void {
-  const { gates, path } = around;
+  const { gates, place } = around;
   const steps = stepsAfter(node, gates);
   const [first] = steps;
   if (node.kind === 'job') {
-    emitJob(emitter, node, frame, exit, { gates, path, ...(first === undefined ? {} : { skipped: first.name }) });
+    emitJob(emitter, node, frame, exit, { gates, place, ...(first === undefined ? {} : { skipped: first.name }) });
     const ended = new Map([[node.id, 'null']]);
-    if (node.when) emitSteps(emitter, node, steps, frame, exit, { path, ended });
+    if (node.when) emitSteps(emitter, node, steps, frame, exit, { place, ended });
     return;
   }
   const leave = first === undefined ? exit : exitTo(first.name);
   if (node.kind === 'branch') emitBranch(emitter, node, frame, leave);
   else emitMap(emitter, node, frame, leave);
-  emitSteps(emitter, node, steps, frame, exit, { path, ended: noOverrides });
+  emitSteps(emitter, node, steps, frame, exit, { place, ended: noOverrides });
 }

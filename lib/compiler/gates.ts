@@ -75,13 +75,17 @@ function chunks<T>(list: readonly T[], size: number): readonly (readonly T[])[] 
 
 const numbered = (name: string, index: number): string => (index === 0 ? name : `${name} ${index + 1}`);
 
-/** The scope's path as JSONata: iterations have items of their own. `undefined` outside of maps. */
-export type ScopePath = string | undefined;
+/** Whose the items are, as JSONata. */
+export interface GatePlace {
+  /** ARN of the root execution: the same in child machines, and the same when it is redriven: what is open stays open. */
+  readonly execution: string;
+  /** The scope's path: iterations have items of their own. `undefined` outside of maps. */
+  readonly path: string | undefined;
+}
 
-/** Key of an item. The execution's ARN stays the same when it is redriven, so what is open stays open. */
-function itemKey(path: ScopePath, key: string): { readonly [name: string]: Json } {
+function itemKey({ execution, path }: GatePlace, key: string): { readonly [name: string]: Json } {
   return {
-    [at.partitionKey]: { S: quoted('$states.context.Execution.Id') },
+    [at.partitionKey]: { S: quoted(execution) },
     [at.sortKey]: { S: path === undefined ? key : quoted(`${path} & ${text(`/${key}`)}`) },
   };
 }
@@ -105,7 +109,7 @@ const retry = (errors: readonly string[]): Json => [
 /** The fields of the state in which a node waits. It goes on when the gate opens, or at once when it is open. */
 export function waitFields(
   gate: Gate,
-  path: ScopePath,
+  place: GatePlace,
   on: { readonly next: string; readonly output: Json },
 ): { readonly [field: string]: Json } {
   const isLatch = gate.kind === 'latch';
@@ -114,7 +118,7 @@ export function waitFields(
     Resource: 'arn:aws:states:::aws-sdk:dynamodb:updateItem.waitForTaskToken',
     Arguments: {
       TableName: gatesTablePlaceholder,
-      Key: itemKey(path, gate.key),
+      Key: itemKey(place, gate.key),
       UpdateExpression: isLatch
         ? `SET ${at.waiting} = :token, ${at.expires} = :expires`
         : `SET ${at.waiting} = list_append(if_not_exists(${at.waiting}, :none), :token), ${at.expires} = :expires`,
@@ -138,7 +142,7 @@ export function waitFields(
 /** The fields of the state that reads what a producer has left (`keep`) into a variable: its value, or null where it left none. */
 export function readFields(
   producer: string,
-  path: ScopePath,
+  place: GatePlace,
   variable: string,
   on: { readonly next: string; readonly output: Json },
 ): { readonly [field: string]: Json } {
@@ -148,7 +152,7 @@ export function readFields(
     Resource: 'arn:aws:states:::aws-sdk:dynamodb:getItem',
     Arguments: {
       TableName: gatesTablePlaceholder,
-      Key: itemKey(path, valueKey(producer)),
+      Key: itemKey(place, valueKey(producer)),
       ConsistentRead: true,
       ProjectionExpression: at.value,
     },
@@ -165,13 +169,13 @@ export function valueKey(producer: string): string {
 }
 
 /** The fields of the state in which a node without a function leaves its value for readers behind gates. */
-export function keepFields(producer: string, path: ScopePath, value: string): { readonly [field: string]: Json } {
+export function keepFields(producer: string, place: GatePlace, value: string): { readonly [field: string]: Json } {
   return {
     Type: 'Task',
     Resource: 'arn:aws:states:::aws-sdk:dynamodb:updateItem',
     Arguments: {
       TableName: gatesTablePlaceholder,
-      Key: itemKey(path, valueKey(producer)),
+      Key: itemKey(place, valueKey(producer)),
       UpdateExpression: `SET ${at.value} = :value, ${at.expires} = :expires`,
       ExpressionAttributeValues: { ':value': { S: quoted(`$string(${value})`) }, ':expires': { N: expires } },
     },
@@ -193,7 +197,7 @@ export interface OpeningFields {
 export function openingFields(
   gate: Gate,
   producer: string,
-  path: ScopePath,
+  place: GatePlace,
   names: { readonly take: string; readonly dead: string; readonly one: string },
 ): OpeningFields {
   const isLatch = gate.kind === 'latch';
@@ -203,7 +207,7 @@ export function openingFields(
     Resource: 'arn:aws:states:::dynamodb:updateItem',
     Retry: retry(gateErrors.openTransient),
   };
-  const target = { TableName: gatesTablePlaceholder, Key: itemKey(path, gate.key) };
+  const target = { TableName: gatesTablePlaceholder, Key: itemKey(place, gate.key) };
   const update = isLatch
     ? {
         UpdateExpression: `ADD ${at.arrived} :self SET ${at.expires} = :expires`,

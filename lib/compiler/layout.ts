@@ -8,6 +8,7 @@ export interface Layout {
   isIn(part: Skeleton, id: string): boolean;
   /** Those nodes of a part whose value somebody reads, from left to right. */
   readIn(part: Skeleton): readonly string[];
+  nodesIn(part: Skeleton): readonly string[];
   /** The first node of a part. */
   firstOf(part: Skeleton): string;
 }
@@ -46,6 +47,7 @@ export function layoutOf(skeleton: Skeleton, isRead: (id: string) => boolean): L
       return at >= from(part) && at < to(part);
     },
     readIn: (part) => read.slice(readBefore[from(part)], readBefore[to(part)]),
+    nodesIn: (part) => leaves.slice(from(part), to(part)),
     firstOf: (part) => leaves[from(part)] ?? '',
   };
 }

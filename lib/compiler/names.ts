@@ -38,6 +38,11 @@ export function skipState(id: string): string {
   return `${id} skipped`;
 }
 
+/** The state that runs a child machine. No node is named so. */
+export function shardState(number: number): string {
+  return `part ${number}`;
+}
+
 /** A state that serves gates: before its node, or after it. */
 export function gateState(id: string, what: string, index = 0): string {
   const whole = `${id} ${what}${index === 0 ? '' : ` ${index + 1}`}`;

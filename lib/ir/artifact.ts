@@ -17,6 +17,11 @@ export interface PipelineArtifact {
    * function's ARN in its place.
    */
   readonly definition: { readonly [key: string]: Json };
+  /**
+   * Child machines, where the pipeline is too large for one: `definition` starts them by their numbers, which count
+   * from 1. A deployment puts their ARNs in the place of `${machine:<number>}`.
+   */
+  readonly shards?: readonly PipelineArtifact['definition'][];
   /** Who works at gates, where the machine has some: the operations whose jobs open them, and whether states do. */
   readonly gates?: { readonly openedBy: readonly string[]; readonly openedByStates: boolean };
   /** Where each state comes from, by state name. */
@@ -29,7 +34,7 @@ export interface PipelineArtifact {
 export interface StateOrigin {
   /** The node that the state serves; for a fork the first node it forks to. */
   readonly node: string;
-  readonly role: 'job' | 'map' | 'condition' | 'skip' | 'fork' | 'gate' | 'output';
+  readonly role: 'job' | 'map' | 'condition' | 'skip' | 'fork' | 'shard' | 'gate' | 'output';
   readonly source: SourcePosition;
   /** For jobs: the operation. */
   readonly operation?: string;
@@ -38,4 +43,9 @@ export interface StateOrigin {
 /** The placeholder of an operation's function in a definition. */
 export function functionPlaceholder(operation: string): string {
   return `\${operation:${operation}}`;
+}
+
+/** The placeholder of a child machine in a definition. */
+export function machinePlaceholder(number: number): string {
+  return `\${machine:${number}}`;
 }

@@ -3,6 +3,7 @@ import { runPipeline } from 'bunsui/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import { compilePipeline } from '../../lib/compiler/compile.ts';
 import { buildSkeleton, type Skeleton } from '../../lib/compiler/skeleton.ts';
 import { transitiveReduction } from '../../lib/ir/reduction.ts';
 import { draws } from '../fuzz.ts';
@@ -82,20 +83,31 @@ const step = lambda('step', {
 });
 
 /** A pipeline in which each job adds one to the sum of what its parents gave. */
-function adding(dependencies: Graph, conditions: readonly string[] = []) {
-  return pipeline('adding', { input: z.object({}), output: z.object({ values: z.array(z.int()) }) }, (p) => {
-    const jobs = new Map<string, Job<{ value: number; unread: string }>>();
-    const given = (id: string): Ref<number> => {
-      const out = jobs.get(id)?.out as Ref<{ value: number }>;
-      return orElse(out.value as Ref<number | undefined>, 0);
-    };
-    for (const [id, parents] of dependencies) {
-      const [first] = parents;
-      const when = conditions.includes(id) && first !== undefined ? { when: gt(given(first), 2) } : {};
-      jobs.set(id, p.job(id, step, { values: [...parents].map(given) }, when));
-    }
-    p.output({ values: [...dependencies.keys()].map(given) });
-  });
+function adding(
+  dependencies: Graph,
+  conditions: readonly string[] = [],
+  options: {
+    readonly mode?: 'exact' | 'barrier' | 'auto';
+    readonly durations?: { readonly [job: string]: number };
+  } = {},
+) {
+  return pipeline(
+    'adding',
+    { input: z.object({}), output: z.object({ values: z.array(z.int()) }), ...options },
+    (p) => {
+      const jobs = new Map<string, Job<{ value: number; unread: string }>>();
+      const given = (id: string): Ref<number> => {
+        const out = jobs.get(id)?.out as Ref<{ value: number }>;
+        return orElse(out.value as Ref<number | undefined>, 0);
+      };
+      for (const [id, parents] of dependencies) {
+        const [first] = parents;
+        const when = conditions.includes(id) && first !== undefined ? { when: gt(given(first), 2) } : {};
+        jobs.set(id, p.job(id, step, { values: [...parents].map(given) }, when));
+      }
+      p.output({ values: [...dependencies.keys()].map(given) });
+    },
+  );
 }
 
 function expectedValues(dependencies: Graph, conditions: readonly string[] = []): readonly number[] {
@@ -108,11 +120,21 @@ function expectedValues(dependencies: Graph, conditions: readonly string[] = [])
   return [...values.values()];
 }
 
-async function run(dependencies: Graph, durations: readonly number[], conditions: readonly string[] = []) {
-  const recorded = adding(dependencies, conditions);
+interface RunOptions {
+  readonly conditions?: readonly string[];
+  readonly mode?: 'exact' | 'barrier' | 'auto';
+  readonly budget?: { readonly bytes: number; readonly events: number };
+}
+
+async function run(dependencies: Graph, durations: readonly number[], options: RunOptions = {}) {
+  const { conditions, mode = 'exact', budget } = options;
+  const ids = [...dependencies.keys()];
+  const seconds = Object.fromEntries(ids.map((id, index) => [id, (durations[index % durations.length] ?? 1) / 1_000]));
+  const recorded = adding(dependencies, conditions, mode === 'exact' ? {} : { mode, durations: seconds });
   expect(recorded.diagnostics).toStrictEqual([]);
   const result = await runPipeline(recorded, {
     input: {},
+    ...(budget === undefined ? {} : { budget }),
     operations: {
       step: async ({ values }: { values: number[] }, { job, sleep }) => {
         await sleep(durations[Number(job.slice(1)) % durations.length] ?? 1);
@@ -326,13 +348,53 @@ describe('a compiled graph', () => {
     );
   });
 
+  it('starts every job at its earliest moment when it is cut into several machines', async () => {
+    let cut = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.oneof(anyGraph, seriesParallel),
+        durations,
+        fc.subarray(Array.from({ length: 14 }, (_, index) => `j${index}`)),
+        fc.constantFrom(2_500, 4_000, 8_000),
+        async (dependencies, times, conditions, bytes) => {
+          const budget = { bytes, events: 20_000 };
+          const compiled = compilePipeline(adding(dependencies, conditions).ir, { sha256: () => '', budget });
+          cut += compiled.ok ? (compiled.artifact.shards?.length ?? 0) : 0;
+          const { result, started, ended } = await run(dependencies, times, { conditions, budget });
+          expect(result.output).toStrictEqual({ values: expectedValues(dependencies, conditions) });
+          if (conditions.length > 0) return;
+          for (const [id, parents] of dependencies)
+            expect(started.get(id)).toBe(Math.max(0, ...[...parents].map((parent) => ended.get(parent) ?? Number.NaN)));
+        },
+      ),
+      { numRuns: 300 },
+    );
+    expect(cut).toBeGreaterThan(100);
+  });
+
+  it.each(['barrier', 'auto'] as const)(
+    'in the mode %s gives the same, in any order that the graph allows',
+    async (mode) => {
+      await fc.assert(
+        fc.asyncProperty(anyGraph, durations, async (dependencies, times) => {
+          const { result, started, ended } = await run(dependencies, times, { mode });
+          expect(result.output).toStrictEqual({ values: expectedValues(dependencies) });
+          for (const [id, parents] of dependencies)
+            for (const parent of parents)
+              expect(started.get(id)).toBeGreaterThanOrEqual(ended.get(parent) ?? Number.NaN);
+        }),
+        { numRuns: 150 },
+      );
+    },
+  );
+
   it('goes on past skipped jobs, wherever they stand', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.oneof(anyGraph, seriesParallel),
         fc.subarray(Array.from({ length: 14 }, (_, index) => `j${index}`)),
         async (dependencies, conditions) => {
-          const { result } = await run(dependencies, [1], conditions);
+          const { result } = await run(dependencies, [1], { conditions });
           expect(result.output).toStrictEqual({ values: expectedValues(dependencies, conditions) });
         },
       ),

@@ -1,0 +1,25 @@
+/**
+ * What a task fails with that has waited for another execution (`states:startExecution.sync:2`): the cause is what
+ * DescribeExecution says of that one, as JSON, with the error that it has ended with.
+ */
+
+interface Failure {
+  readonly error?: string | undefined;
+  readonly cause?: string | undefined;
+}
+
+/** The error that an execution has ended with; if that is the end of a child, the child's own. */
+export function childError(failure: Failure): Failure {
+  if (failure.error !== 'States.TaskFailed' || failure.cause === undefined) return failure;
+  let described: unknown;
+  try {
+    described = JSON.parse(failure.cause);
+  } catch {
+    return failure;
+  }
+  if (typeof described !== 'object' || described === null || !('Status' in described)) return failure;
+  const { Status, Error: error, Cause: cause } = described as { readonly [field: string]: unknown };
+  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+  if (Status === 'TIMED_OUT') return { error: text(error) ?? 'States.Timeout', cause: text(cause) };
+  return text(error) === undefined && text(cause) === undefined ? failure : { error: text(error), cause: text(cause) };
+}
