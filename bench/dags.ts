@@ -6,15 +6,15 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
-import { validateDefinition } from '../lib/asl/validate.ts';
 import { compilePipeline, definitionLimitBytes } from '../lib/compiler/compile.ts';
-import { emitMachine } from '../lib/compiler/emit.ts';
 import { virtualClock } from '../lib/engine/clock.ts';
-import { startExecution } from '../lib/engine/run.ts';
+import type { EnginePorts } from '../lib/engine/ports.ts';
+import { type ExecutionHandle, startExecution } from '../lib/engine/run.ts';
 import type { GateWork } from '../lib/gate-layout.ts';
 import type { PipelineArtifact } from '../lib/ir/artifact.ts';
 import type { JobIr, PipelineIr } from '../lib/ir/nodes.ts';
 import { transitiveReduction } from '../lib/ir/reduction.ts';
+import { checkedMachines, runChild } from '../lib/testing/child-machines.ts';
 import { gatesInMemory } from '../lib/testing/gates.ts';
 
 const fileSchema = z.object({
@@ -71,51 +71,53 @@ interface Ran {
 }
 
 interface Call {
-  readonly Payload: { readonly bunsui: { readonly job: string; readonly gates?: GateWork } };
+  readonly Payload: {
+    readonly bunsui: { readonly job: string; readonly execution: string; readonly gates?: GateWork };
+  };
 }
 
 async function run(artifact: Machine, runtimeMs: (job: string) => number): Promise<Ran> {
-  const validated = validateDefinition(artifact.definition);
-  if (!validated.ok) throw new Error(`the machine is refused: ${JSON.stringify(validated.diagnostics.slice(0, 3))}`);
+  const machines = checkedMachines(artifact);
   const clock = virtualClock(0);
   const gates = gatesInMemory();
   const started = new Map<string, number>();
   const ended = new Map<string, number>();
+  const executions: ExecutionHandle[] = [];
   let ids = 0;
-  const handle = startExecution(
-    {
-      clock,
-      random: () => 0.5,
-      uuid: () => `00000000-0000-4000-8000-${String(ids++).padStart(12, '0')}`,
-      journal: { append: async () => {} },
-      tasks: {
-        run: (task, signal) =>
-          gates.run(task, signal) ??
-          new Promise((done) => {
-            const { job, gates: work } = (task.arguments as unknown as Call).Payload.bunsui;
-            started.set(job, clock.now());
-            clock.wakeAt(clock.now() + runtimeMs(job), () => {
-              ended.set(job, clock.now());
-              gates.complete(job, {}, work);
-              done({ ok: true, output: { ExecutedVersion: '1', Payload: {}, StatusCode: 200 } });
-            });
-          }),
-      },
+  const ports: EnginePorts = {
+    clock,
+    random: () => 0.5,
+    uuid: () => `00000000-0000-4000-8000-${String(ids++).padStart(12, '0')}`,
+    journal: { append: async () => {} },
+    tasks: {
+      run: (task, signal) =>
+        gates.run(task, signal) ??
+        runChild(ports, machines.children, task, signal, (child) => executions.push(child)) ??
+        new Promise((done) => {
+          const { job, execution, gates: work } = (task.arguments as unknown as Call).Payload.bunsui;
+          started.set(job, clock.now());
+          clock.wakeAt(clock.now() + runtimeMs(job), () => {
+            ended.set(job, clock.now());
+            gates.complete(execution, job, {}, work);
+            done({ ok: true, output: { ExecutedVersion: '1', Payload: {}, StatusCode: 200 } });
+          });
+        }),
     },
-    {
-      executionArn: 'arn:aws:states:us-east-1:000000000000:execution:dag:run',
-      name: 'run',
-      stateMachineArn: 'arn:aws:states:us-east-1:000000000000:stateMachine:dag',
-      stateMachineName: 'dag',
-      definition: validated.definition,
-      input: '{}',
-    },
-  );
+  };
+  const handle = startExecution(ports, {
+    executionArn: 'arn:aws:states:us-east-1:000000000000:execution:dag:run',
+    name: 'run',
+    stateMachineArn: 'arn:aws:states:us-east-1:000000000000:stateMachine:dag',
+    stateMachineName: 'dag',
+    definition: machines.root,
+    input: '{}',
+  });
+  executions.push(handle);
   const { status, error, cause } = await handle.done;
   if (status !== 'SUCCEEDED') throw new Error(`the run ended as ${status}: ${error} ${cause}`);
-  // As AWS bills them: one for each state that is entered.
-  const transitions = handle.events.filter(({ type }) => type.endsWith('StateEntered')).length;
-  return { makespanMs: clock.now(), transitions, started, ended };
+  // As AWS bills them: one for each state that is entered, in child machines as in their root.
+  const entered = executions.flatMap(({ events }) => events.filter(({ type }) => type.endsWith('StateEntered')));
+  return { makespanMs: clock.now(), transitions: entered.length, started, ended };
 }
 
 /** Milliseconds, whole: the recorded seconds have decimals, virtual time has none. */
@@ -156,23 +158,21 @@ function levelsMs(dag: Dag): number {
   return longest.reduce((sum, ms) => sum + ms, 0);
 }
 
-type Machine = Pick<PipelineArtifact, 'definition' | 'states'>;
+type Machine = Pick<PipelineArtifact, 'definition' | 'shards' | 'states'>;
 
-/** Also machines that are too large for Step Functions: they are marked in the table. */
 function compiled(pipeline: PipelineIr): { readonly artifact: Machine; readonly ms: number } {
   const before = performance.now();
   const result = compilePipeline(pipeline, { sha256: () => '' });
   const ms = performance.now() - before;
-  if (result.ok) return { artifact: result.artifact, ms };
-  const others = result.diagnostics.filter(({ code, severity }) => severity === 'error' && code !== 'BS1113');
-  if (others.length > 0) throw new Error(others.map(({ message }) => message).join('; '));
-  return { artifact: emitMachine(pipeline), ms };
+  if (!result.ok) throw new Error(result.diagnostics.map(({ message }) => message).join('; '));
+  return { artifact: result.artifact, ms };
 }
 
 interface Row {
   readonly jobs: number;
   readonly edges: number;
   readonly gates: number;
+  readonly shards: number;
   readonly ratios: { readonly levels: number; readonly barrier: number; readonly exact: number };
   readonly transitionsPerJob: number;
   readonly bytes: number;
@@ -189,21 +189,48 @@ async function measure(dag: Dag): Promise<Row> {
   const wrong = [...starts]
     .filter(([job, at]) => exact.started.get(job) !== at)
     .map(([job, at]) => `${job} starts at ${exact.started.get(job)} ms, its earliest moment is ${at}`);
-  const text = JSON.stringify(artifact.definition);
+  const sizes = [artifact.definition, ...(artifact.shards ?? [])].map((one) => Buffer.byteLength(JSON.stringify(one)));
+  wrong.push(...sizes.filter((bytes) => bytes > definitionLimitBytes).map((bytes) => `a machine of ${bytes} bytes`));
   return {
     jobs: dag.tasks.length,
     edges: dag.tasks.reduce((sum, { deps }) => sum + deps.length, 0),
     gates: Object.values(artifact.states).filter(({ role }) => role === 'gate').length,
+    shards: artifact.shards?.length ?? 0,
     ratios: {
       levels: levelsMs(dag) / criticalMs,
       barrier: barrier.makespanMs / criticalMs,
       exact: exact.makespanMs / criticalMs,
     },
     transitionsPerJob: exact.transitions / dag.tasks.length,
-    bytes: Buffer.byteLength(text),
+    bytes: sizes.reduce((sum, one) => sum + one, 0),
     compileMs: ms,
     wrong,
   };
+}
+
+/** Graphs made up to see how compiling grows with their size: the same for every run. */
+const shapes: { readonly [shape: string]: (jobs: number) => Dag['tasks'] } = {
+  chain: (jobs) => made(jobs, (job) => [job - 1]),
+  wide: (jobs) => made(jobs, (job) => (job < jobs - 1 ? [0] : Array.from({ length: jobs - 2 }, (_, one) => one + 1))),
+  layered: (jobs) => {
+    const width = Math.round(Math.sqrt(jobs));
+    const layerBefore = (job: number) => (Math.floor(job / width) - 1) * width;
+    return made(jobs, (job, random) => [0, 1, 2].map(() => layerBefore(job) + Math.floor(random() * width)));
+  },
+  window: (jobs) => made(jobs, (job, random) => [0, 1].map(() => job - 1 - Math.floor(random() * 20))),
+};
+
+/** Parents that are no jobs, because they would come before the first one, are left out. */
+function made(jobs: number, parentsOf: (job: number, random: () => number) => readonly number[]): Dag['tasks'] {
+  let seed = 1;
+  const random = () => {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff;
+    return seed / 0x80000000;
+  };
+  return Array.from({ length: jobs }, (_, job) => {
+    const parents = job === 0 ? [] : parentsOf(job, random).filter((parent) => parent >= 0);
+    return { id: `j${job}`, runtimeSeconds: 1, deps: [...new Set(parents)].map((parent) => `j${parent}`) };
+  });
 }
 
 const folder = process.argv[2] ?? '';
@@ -224,7 +251,7 @@ const line = (cells: readonly (string | number)[]) =>
       .map((cell) => String(cell).padStart(9))
       .join('')}\n`,
   );
-line(['graph', 'jobs', 'edges', 'gates', 'levels', 'barrier', 'exact', 'T/job', 'bytes', 'ms']);
+line(['graph', 'jobs', 'edges', 'gates', 'shards', 'levels', 'barrier', 'exact', 'T/job', 'bytes', 'ms']);
 const rows: Row[] = [];
 for (const file of files) {
   const row = await measure(fileSchema.parse(JSON.parse(readFileSync(join(folder, file), 'utf8'))));
@@ -235,9 +262,10 @@ for (const file of files) {
     row.jobs,
     row.edges,
     row.gates,
+    row.shards,
     ...[ratios.levels, ratios.barrier, ratios.exact].map((ratio) => fixed(ratio, 3)),
     fixed(row.transitionsPerJob, 2),
-    row.bytes > definitionLimitBytes ? `${row.bytes}!` : row.bytes,
+    row.bytes,
     fixed(row.compileMs, 0),
   ]);
   for (const wrong of row.wrong.slice(0, 3)) process.stdout.write(`  WRONG: ${wrong}\n`);
@@ -255,11 +283,17 @@ for (const [name, of] of [
   if (of.length > 0)
     process.stdout.write(`${name}: mean transitions per job ${fixed(transitions(of), 3)}, files ${of.length}\n`);
 }
-const large = rows.filter(({ bytes }) => bytes > definitionLimitBytes).length;
-if (large > 0)
-  process.stdout.write(
-    `!: ${large} definitions are over ${definitionLimitBytes} bytes, which Step Functions does not take\n`,
-  );
+for (const [shape, parentsOf] of Object.entries(shapes)) {
+  const curve = [100, 1_000, 10_000].map((jobs) => {
+    const pipeline = pipelineOf({ name: shape, tasks: parentsOf(jobs) }, 'exact');
+    const before = process.cpuUsage();
+    const { artifact, ms } = compiled(pipeline);
+    const { user, system } = process.cpuUsage(before);
+    const cpu = fixed((user + system) / 1_000, 0);
+    return `${jobs} jobs ${fixed(ms, 0)} ms (cpu ${cpu}, ${(artifact.shards?.length ?? 0) + 1} machines)`;
+  });
+  process.stdout.write(`compile ${shape}: ${curve.join(', ')}\n`);
+}
 const worst = Math.max(...rows.map(({ ratios }) => ratios.exact));
 process.stdout.write(
   `exact: max ratio ${fixed(worst, 3)}, mean transitions per job ${fixed(transitions(rows), 3)}, files ${rows.length}\n`,

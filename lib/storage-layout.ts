@@ -33,6 +33,25 @@ export function gatesTableName(prefix = 'bunsui'): string {
   return `${prefix}-gates`;
 }
 
+/**
+ * Name of a child machine of a pipeline. It begins, after the platform's prefix, with its number, as no pipeline's does:
+ * so what covers a platform's machines covers it, and nobody takes its executions for sessions. At most 80 characters.
+ *
+ * @param prefix with its hyphen; empty where machines are named for their pipelines alone
+ */
+export function childMachineName(prefix: string, pipeline: string, number: number): string {
+  const whole = `${prefix}${number}_${pipeline}`;
+  if (whole.length <= 80) return whole;
+  let hash = 0x811c9dc5;
+  for (const character of pipeline) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
+  return `${whole.slice(0, 71)}_${(hash >>> 0).toString(16).padStart(8, '0')}`;
+}
+
+/** Whether a machine, by its name after the platform's prefix, is a child machine. */
+export function isChildMachine(name: string): boolean {
+  return /^\d/.test(name);
+}
+
 /** Key attribute names and index names of the tables. All keys are strings. */
 export const tables = {
   sessions: {

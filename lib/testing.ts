@@ -180,6 +180,7 @@ type Call = {
       readonly job: string;
       readonly operation: string;
       readonly attempt: number;
+      readonly execution: string;
       readonly gates?: GateWork;
     };
     readonly input: Json;
@@ -216,7 +217,7 @@ async function runOperation(
     const returned = await runHandler(contract, (value) => run(value, { job: called.job, attempt, sleep }), input);
     const output = JSON.parse(JSON.stringify(returned)) as Json;
     attempts.push({ ...begun, endedAtMs: clock.now() - startMs, output });
-    gates.complete(called.job, output, called.gates);
+    gates.complete(called.execution, called.job, output, called.gates);
     return { ok: true, output: { ExecutedVersion: '$LATEST', Payload: output, StatusCode: 200 } } as const;
   } catch (thrown) {
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));

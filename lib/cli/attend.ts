@@ -8,6 +8,7 @@ import type { PipelineArtifact } from '../ir/artifact.ts';
 import type { SessionItem } from '../sessions/items.ts';
 import { isTerminal } from '../sessions/status.ts';
 import type { SessionView } from '../sessions/view.ts';
+import { withChildren } from './child-feeds.ts';
 import { readEvents, unfinishedExecutions } from './execution-feed.ts';
 import type { EndRecords } from './late-records.ts';
 import { type Feed, follow } from './follow.ts';
@@ -117,7 +118,9 @@ export async function attend(
   artifact: PipelineArtifact,
   progress: Progress,
 ): Promise<{ readonly view: SessionView; readonly item: SessionItem | undefined }> {
-  const feed = feedOf(attendance, session.executionArn, progress);
+  const own = feedOf(attendance, session.executionArn, progress);
+  const readChild = (arn: string, after: number) => readEvents(attendance.platform.local, arn, after);
+  const feed = artifact.shards === undefined ? own : withChildren(own, readChild);
   const view = await follow(artifact, session, feed, progress);
   const item = await recordOf(attendance, session);
   return { view, item };

@@ -2,6 +2,7 @@
 import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import { foldHistory } from '../sessions/fold.ts';
+import { wholeHistory } from '../sessions/splice-histories.ts';
 import type { SessionItem } from '../sessions/items.ts';
 import type { SessionView } from '../sessions/view.ts';
 import type { RuntimeLog } from '../local/runtime-log.ts';
@@ -91,7 +92,13 @@ export async function historyOf(
   platform: Platform,
   { execution_arn: arn }: SessionItem,
 ): Promise<EventsNow | undefined> {
-  return arn === undefined ? undefined : platform.readEvents(arn, 0);
+  const page = arn === undefined ? undefined : await platform.readEvents(arn, 0);
+  return (
+    page && {
+      ...page,
+      events: await wholeHistory(page.events, async (child) => (await platform.readEvents(child, 0))?.events ?? []),
+    }
+  );
 }
 
 async function history(platform: Platform, item: SessionItem): Promise<EventsNow> {

@@ -10,6 +10,7 @@ import { isTerminal } from '../sessions/status.ts';
 import { getSession } from '../sessions/store.ts';
 import type { SessionView } from '../sessions/view.ts';
 import type { AwsPlatform } from './aws-platform.ts';
+import { withChildren } from './child-feeds.ts';
 import type { CommandContext } from './context.ts';
 import { type AttendedSession, failureLogs, progressFor, showEnd } from './ended-session.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -88,7 +89,9 @@ async function seenToEnd(
   progress: ReturnType<typeof progressFor>,
 ): Promise<SessionView> {
   if (!isTerminal(item.status)) {
-    return follow(artifact, session, feedOf(platform, session.executionArn, session.session), progress);
+    const own = feedOf(platform, session.executionArn, session.session);
+    const readChild = (arn: string, after: number) => platform.readEvents(arn, after);
+    return follow(artifact, session, artifact.shards === undefined ? own : withChildren(own, readChild), progress);
   }
   const { view } = await viewNow(platform, item, artifact);
   progress.began(session, view);

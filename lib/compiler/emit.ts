@@ -236,7 +236,8 @@ function emitShard(emitter: Emitter, scope: Scope, part: Skeleton, number: numbe
   const inner: Frame = { ...frame, depth: 0, identity: handedIdentity, states: {} };
   const outside = imports.map((id) => [id, home.get(id) ?? 'null'] as const);
   for (const id of imports) home.set(id, handedValue(variable(id, 0)));
-  emitInside(emitter, scope, part, inner, exportsOf(emitter, exports));
+  const there: Scope = { ...scope, place: placeIn(handedIdentity, scope.place.path) };
+  emitInside(emitter, there, part, inner, exportsOf(emitter, exports));
   for (const [id, where] of outside) home.set(id, where);
   emitter.shards[number - 1] = {
     Comment: `part ${number} of ${emitter.pipeline.id}`,

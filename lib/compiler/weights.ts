@@ -3,9 +3,6 @@ import type { StateOrigin } from '../ir/artifact.ts';
 import type { Json } from '../ir/expressions.ts';
 import type { Weight } from './shards.ts';
 
-/** How much longer a definition gets by names of functions and tables, which a deployment puts in. */
-const ofName = 120;
-
 /** Events that a visit of a state leaves, by its type; of a task that waits for a token one more. */
 const eventsOf: { readonly [type: string]: number } = { Task: 5, Map: 4, Parallel: 4, Choice: 2, Pass: 2 };
 
@@ -14,7 +11,7 @@ export type WeighedStates = { readonly [name: string]: { readonly [field: string
 /**
  * The weight of each node of the pipeline's own scope: of every state that serves it, or what is inside it. States of
  * Parallels over several nodes count for none. JSON is measured in characters, of which texts of authors may take
- * three bytes: budgets leave room, and whole definitions are measured.
+ * three bytes, and names of functions are put in later: the budget leaves room, and whole definitions are measured.
  *
  * @param outermost of a node, itself or the node of the pipeline's own scope that it is in
  */
@@ -37,8 +34,7 @@ export function weighNodes(
       const { Branches, ItemProcessor, ...own } = state;
       const origin = origins[name];
       const node = origin === undefined || origin.role === 'fork' ? undefined : outermost(origin.node);
-      const named = own['Type'] === 'Task' ? ofName : 0;
-      const bytes = JSON.stringify(own).length + name.length + 4 + named;
+      const bytes = JSON.stringify(own).length + name.length + 4;
       add(node, bytes, eventsOf[String(own['Type'])] ?? 5);
       for (const branch of Array.isArray(Branches) ? (Branches as { readonly States: WeighedStates }[]) : []) {
         add(undefined, 40, 0);

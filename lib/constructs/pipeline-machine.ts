@@ -11,10 +11,11 @@ import {
   StateMachine,
   StateMachineType,
 } from 'aws-cdk-lib/aws-stepfunctions';
-import type { Construct } from 'constructs';
+import { Construct } from 'constructs';
 import { definitionLimitBytes } from '../compiler/compile.ts';
 import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
+import { childMachineName } from '../storage-layout.ts';
 import { acknowledgeWildcards } from './acknowledgements.ts';
 import { artifactAsset, assemblyFile, markOf } from './deployed-artifact.ts';
 import { longestFunctionArn } from './function-name.ts';
@@ -40,40 +41,66 @@ export function pipelineMachine(
 ): PipelineMachine {
   const { id } = artifact.pipeline;
   const keys = Object.fromEntries(Object.keys(functions).map((operation) => [operation, `\${${keyOf(operation)}}`]));
-  const placed = placeFunctions(artifact.definition, keys, { comment: '${artifact}', gatesTable: '${gates}' });
-  requireRoom(artifact, placed, keys);
   const versions = Object.entries(functions).map(([operation, { currentVersion }]) => [
     keyOf(operation),
     currentVersion.functionArn,
   ]);
-  const substitutions: { readonly [key: string]: string } = {
-    artifact: markOf(artifact, artifactAsset(scope, artifact)),
+  const common: Substitutions = {
     ...(artifact.gates === undefined ? {} : { gates: platform.gatesTable.tableName }),
     ...Object.fromEntries(versions),
   };
   // Bookkeeping knows by this name whose execution it is that somebody started in the console.
   const stateMachineName = `${platform.prefix}-${id}`;
-  const role = machineRole(
-    scope,
-    stateMachineName,
-    Object.values(functions),
-    gateStatements(scope, platform, artifact),
-  );
+  const children = (artifact.shards ?? []).map((_, index) => childMachineName(`${platform.prefix}-`, id, index + 1));
+  const statements = [...gateStatements(scope, platform, artifact), ...childStatements(scope, children)];
+  const role = machineRole(scope, [stateMachineName, ...children], Object.values(functions), statements);
   if (artifact.gates !== undefined) platform.encryptionKey?.grantEncryptDecrypt(role);
-  const stateMachine = new StateMachine(scope, 'StateMachine', {
-    stateMachineName,
-    stateMachineType: StateMachineType.STANDARD,
-    definitionBody: DefinitionBody.fromFile(assemblyFile(scope, `${id}.asl.json`, placed.text)),
-    definitionSubstitutions: substitutions,
-    role,
-    logs: { destination: platform.logGroup, level: LogLevel.ALL, includeExecutionData: true },
-    tracingEnabled: true,
-  });
-  return {
-    stateMachine,
-    ...published(scope, stateMachine, artifact, [placed.text, Object.entries(substitutions).sort()]),
+
+  /** One machine with its published version. Substitutions that the text has no place for are left out. */
+  const machineOf = (
+    at: Construct,
+    name: string,
+    definition: PipelineArtifact['definition'],
+    substitutions: Substitutions,
+    comment?: string,
+  ) => {
+    const machine = (number: number) => `\${machine${number}}`;
+    const placed = placeFunctions(definition, keys, {
+      ...{ gatesTable: '${gates}', machine },
+      ...(comment === undefined ? {} : { comment }),
+    });
+    requireRoom(artifact, placed, keys);
+    const used = Object.fromEntries(
+      Object.entries(substitutions).filter(([key]) => children.length === 0 || placed.text.includes(`\${${key}}`)),
+    );
+    const stateMachine = new StateMachine(at, 'StateMachine', {
+      stateMachineName: name,
+      stateMachineType: StateMachineType.STANDARD,
+      definitionBody: DefinitionBody.fromFile(
+        assemblyFile(scope, `${name.slice(platform.prefix.length + 1)}.asl.json`, placed.text),
+      ),
+      definitionSubstitutions: used,
+      role,
+      logs: { destination: platform.logGroup, level: LogLevel.ALL, includeExecutionData: true },
+      tracingEnabled: true,
+    });
+    return { stateMachine, version: published(at, stateMachine, artifact, [placed.text, Object.entries(used).sort()]) };
   };
+
+  // The root starts published versions of its children: a session ends on the definitions that it began with.
+  const started = (artifact.shards ?? []).map((shard, index) => {
+    const at = new Construct(scope, `Part${index + 1}`);
+    const { version } = machineOf(at, children[index] ?? '', shard, common);
+    return [`machine${index + 1}`, version.attrArn] as const;
+  });
+  const mark = markOf(artifact, artifactAsset(scope, artifact));
+  const root = { artifact: mark, ...common, ...Object.fromEntries(started) };
+  const { stateMachine, version } = machineOf(scope, stateMachineName, artifact.definition, root, '${artifact}');
+  return { stateMachine, version, alias: liveAlias(scope, version) };
 }
+
+/** What is put into a definition while it is deployed, by name. */
+type Substitutions = { readonly [key: string]: string };
 
 /** What stands for an operation's function until it is deployed: letters, digits and `_`, another one for each id. */
 function keyOf(operation: string): string {
@@ -97,7 +124,7 @@ function requireRoom(
 }
 
 /** By name, so that roles do not wait for the machine that waits for them. */
-export function machineArn(scope: Construct, machine: string): string {
+function machineArn(scope: Construct, machine: string): string {
   return Stack.of(scope).formatArn({
     service: 'states',
     resource: 'stateMachine',
@@ -106,33 +133,66 @@ export function machineArn(scope: Construct, machine: string): string {
   });
 }
 
+/** The machines whose states wait at gates, and which tokens therefore belong to. */
+export function gatedMachines(
+  scope: Construct,
+  { prefix }: Pick<IPlatform, 'prefix'>,
+  { pipeline: { id }, shards = [] }: PipelineArtifact,
+): readonly string[] {
+  const children = shards.map((_, index) => childMachineName(`${prefix}-`, id, index + 1));
+  return [`${prefix}-${id}`, ...children].map((name) => machineArn(scope, name));
+}
+
 /** What the machine itself does at gates: it waits, reads what stands behind them, and opens some. */
 function gateStatements(scope: Construct, platform: IPlatform, artifact: PipelineArtifact): readonly PolicyStatement[] {
-  const { gates, pipeline } = artifact;
+  const { gates } = artifact;
   if (gates === undefined) return [];
   const table = new PolicyStatement({
     actions: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
     resources: [platform.gatesTable.tableArn],
   });
-  const arn = machineArn(scope, `${platform.prefix}-${pipeline.id}`);
-  const wake = new PolicyStatement({ actions: ['states:SendTaskSuccess'], resources: [arn] });
+  const wake = new PolicyStatement({
+    actions: ['states:SendTaskSuccess'],
+    resources: [...gatedMachines(scope, platform, artifact)],
+  });
   return gates.openedByStates ? [table, wake] : [table];
 }
 
-/** A role that only this machine may take, and that may call exactly these functions. */
+/**
+ * Starting child machines and waiting for their ends, which Step Functions hears of by a rule of its own.
+ *
+ * @see https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html#sync-async-iam-policies
+ */
+function childStatements(scope: Construct, children: readonly string[]): readonly PolicyStatement[] {
+  if (children.length === 0) return [];
+  const { partition, region, account } = Stack.of(scope);
+  const arns = children.map((child) => machineArn(scope, child));
+  const executions = children.map((child) => `arn:${partition}:states:${region}:${account}:execution:${child}:*`);
+  const rule = `arn:${partition}:events:${region}:${account}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule`;
+  return [
+    new PolicyStatement({
+      actions: ['states:StartExecution'],
+      resources: arns.flatMap((arn) => [arn, `${arn}:*`]),
+    }),
+    new PolicyStatement({ actions: ['states:DescribeExecution', 'states:StopExecution'], resources: executions }),
+    new PolicyStatement({ actions: ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'], resources: [rule] }),
+  ];
+}
+
+/** A role that only these machines may take, and that may call exactly these functions. */
 function machineRole(
   scope: Construct,
-  machine: string,
+  machines: readonly string[],
   functions: readonly LambdaFunction[],
   statements: readonly PolicyStatement[],
 ): Role {
   const stack = Stack.of(scope);
-  const arn = machineArn(scope, machine);
+  const arns = machines.map((machine) => machineArn(scope, machine));
   const role = new Role(scope, 'Role', {
     assumedBy: new ServicePrincipal('states.amazonaws.com', {
       conditions: {
         StringEquals: { 'aws:SourceAccount': stack.account },
-        ArnLike: { 'aws:SourceArn': [arn, `${arn}:*`] },
+        ArnLike: { 'aws:SourceArn': arns.flatMap((arn) => [arn, `${arn}:*`]) },
       },
     }),
   });
@@ -143,14 +203,18 @@ function machineRole(
     const resources = invoked.slice(first, first + 25);
     role.addToPolicy(new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources }));
   }
-  for (const statement of statements) role.addToPolicy(statement);
+  for (const statement of statements) {
+    role.addToPolicy(statement);
+    const wild = statement.resources.filter((resource) => resource.endsWith(':*'));
+    if (wild.length > 0) acknowledgeWildcards(role, 'executions', wild);
+  }
   acknowledgeWildcards(role, 'versions', invoked);
   acknowledgeWildcards(role, 'delivery', ['*']);
   return role;
 }
 
 /**
- * The version of what is deployed, and the alias `live` that names it. Sessions start on versions: one that waits in a
+ * The version of what is deployed. Sessions start on versions: one that waits in a
  * queue while the pipeline is deployed anew begins on the definition that its record names. Older versions stay.
  */
 function published(scope: Construct, machine: StateMachine, { version: label }: PipelineArtifact, content: unknown) {
@@ -171,10 +235,14 @@ function published(scope: Construct, machine: StateMachine, { version: label }: 
       .slice(0, 16);
   version.overrideLogicalId(Lazy.uncachedString({ produce: () => `${base}${hashed()}` }));
   version.applyRemovalPolicy(RemovalPolicy.RETAIN);
-  const alias = new CfnStateMachineAlias(scope, 'Alias', {
+  return version;
+}
+
+/** The alias that names what was deployed last. */
+function liveAlias(scope: Construct, version: CfnStateMachineVersion): CfnStateMachineAlias {
+  return new CfnStateMachineAlias(scope, 'Alias', {
     name: 'live',
     description: 'the version that was deployed last',
     routingConfiguration: [{ stateMachineVersionArn: version.attrArn, weight: 100 }],
   });
-  return { version, alias };
 }

@@ -22,7 +22,7 @@ import { functionName } from './function-name.ts';
 import { LoggedFunction } from './logged-function.ts';
 import { pipelineSchedule, pipelineTrigger } from './pipeline-firings.ts';
 import { requireRoom } from './pipeline-limits.ts';
-import { machineArn, pipelineMachine } from './pipeline-machine.ts';
+import { gatedMachines, pipelineMachine } from './pipeline-machine.ts';
 import type { IPlatform, NetworkPlace } from './platform-interface.ts';
 
 /** Properties of a `Pipeline`. `vpc`, `vpcSubnets` and `securityGroups` say where its functions stand. */
@@ -208,11 +208,11 @@ export class Pipeline extends Construct {
   }
 
   /** What a function does whose jobs open gates. */
-  private gateStatements({ gatesTable, prefix }: IPlatform): PolicyStatement[] {
-    const machine = machineArn(this, `${prefix}-${this.artifact.pipeline.id}`);
+  private gateStatements(platform: IPlatform): PolicyStatement[] {
+    const machines = [...gatedMachines(this, platform, this.artifact)];
     return [
-      new PolicyStatement({ actions: ['dynamodb:UpdateItem'], resources: [gatesTable.tableArn] }),
-      new PolicyStatement({ actions: ['states:SendTaskSuccess'], resources: [machine] }),
+      new PolicyStatement({ actions: ['dynamodb:UpdateItem'], resources: [platform.gatesTable.tableArn] }),
+      new PolicyStatement({ actions: ['states:SendTaskSuccess'], resources: machines }),
     ];
   }
 

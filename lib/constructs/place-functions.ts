@@ -21,15 +21,20 @@ function inert(value: unknown): string {
 
 /**
  * The definition with `functions[operation]` as the `FunctionName` of every task that calls the operation, `gatesTable`
- * as the `TableName` of every task at a gate, and `comment` at the end of its comment. Nothing else is touched: an
+ * as the `TableName` of every task at a gate, child machines where they are started, and `comment` at the end of its comment. Nothing else is touched: an
  * author's text that happens to look like a placeholder stays a text, for us and for CloudFormation.
  */
 export function placeFunctions(
   definition: PipelineArtifact['definition'],
   functions: { readonly [operation: string]: string },
-  options: { readonly comment?: string; readonly gatesTable?: string } = {},
+  options: {
+    readonly comment?: string;
+    readonly gatesTable?: string;
+    /** What stands for a child machine, by its number. */
+    readonly machine?: (number: number) => string;
+  } = {},
 ): PlacedDefinition {
-  const { comment = '', gatesTable } = options;
+  const { comment = '', gatesTable, machine } = options;
   const { Comment: own, ...rest } = definition;
   const called: string[] = [];
   // Within a text of the author's the quotation marks would be escaped: what this finds are fields.
@@ -41,8 +46,13 @@ export function placeFunctions(
     return JSON.stringify(name);
   });
   const table = `"TableName":${inert(gatesTablePlaceholder)}`;
-  const whole =
+  const withTable =
     gatesTable === undefined ? placed : placed.replaceAll(table, () => `"TableName":${JSON.stringify(gatesTable)}`);
+  const child = /(?<="StateMachineArn":)"\\u0024\{machine:(\d+)\}"/g;
+  const whole =
+    machine === undefined
+      ? withTable
+      : withTable.replaceAll(child, (_, number: string) => JSON.stringify(machine(Number(number))));
   const words = [typeof own === 'string' ? inert(own).slice(1, -1) : '', comment].filter((word) => word !== '');
   const text = words.length === 0 ? whole : `{"Comment":"${words.join(' ')}",${whole.slice(1)}`;
   return { text, called };

@@ -85,6 +85,8 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
     readArtifacts,
     objects('s3:PutObject', 'logs/*', 'reports/*'),
     executions('DescribeExecution', 'GetExecutionHistory', 'DescribeStateMachineForExecution'),
+    // Of child machines, for the functions that they call.
+    machines('DescribeStateMachine'),
     readLogs,
     publish,
   ];

@@ -3,12 +3,12 @@
  * updated. Through the endpoint's own API, so it is the same whether this process runs the runtime or not.
  */
 import { handlerExport } from '../handler-bundle.ts';
-import { functionPlaceholder, type PipelineArtifact } from '../ir/artifact.ts';
+import { functionPlaceholder, machinePlaceholder, type PipelineArtifact } from '../ir/artifact.ts';
 import type { Json } from '../ir/expressions.ts';
 import { BunsuiError } from '../errors.ts';
 import { withFingerprints } from '../ir/fingerprints.ts';
 import { gatesTablePlaceholder } from '../gate-layout.ts';
-import { environment, gatesTableName, platformNames } from '../storage-layout.ts';
+import { childMachineName, environment, gatesTableName, platformNames } from '../storage-layout.ts';
 import { bundleHandlers } from './bundle.ts';
 import { localClient, type JsonResult, type LocalClient } from './client.ts';
 import type { Runtime } from './runtime.ts';
@@ -45,7 +45,12 @@ export async function deployLocally(runtime: Runtime, artifact: PipelineArtifact
     ),
   );
   const arns = operations.map(({ id }) => [functionPlaceholder(id), functionArn(runtime, pipeline.id, id)] as const);
-  const placed = new Map([...arns, [gatesTablePlaceholder, gatesTableName()]]);
+  const placed = new Map<string, string>([...arns, [gatesTablePlaceholder, gatesTableName()]]);
+  for (const [index, shard] of (artifact.shards ?? []).entries()) {
+    const name = childMachineName('', pipeline.id, index + 1);
+    const definition = JSON.stringify(withPlaced(shard, placed));
+    placed.set(machinePlaceholder(index + 1), await putMachine(runtime, client, name, definition));
+  }
   const definition = JSON.stringify(withPlaced(artifact.definition, placed));
   const code = new Map(operations.map(({ id, entry }) => [id, bundles.get(entry)?.codeHash ?? '']));
   return {

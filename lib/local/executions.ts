@@ -74,6 +74,8 @@ export interface Executions {
   follow(executionArn: string, afterId: number, signal: AbortSignal): Promise<Followed | undefined>;
   /** Ceases to work and records nothing: all that runs can be resumed. */
   suspend(): Promise<void>;
+  /** Whether that has begun. */
+  closing(): boolean;
 }
 
 export interface Followed {
@@ -479,6 +481,8 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
         await news;
       }
     },
+
+    closing: () => closing,
 
     async suspend() {
       closing = true;

@@ -4,6 +4,7 @@
  */
 import { isAbsolute } from 'node:path';
 import { type AwsAnswer, AwsFault } from './aws-fault.ts';
+import { isChildMachine } from '../storage-layout.ts';
 import type { Executions } from './executions.ts';
 import type { Firings, PipelineFirings } from './firings.ts';
 import type { FunctionConfig } from './function-process.ts';
@@ -105,7 +106,8 @@ const routes: Readonly<Record<string, Route>> = {
   },
 
   async 'GET executions'({ executions }) {
-    const running = (await executions.list()).filter(({ status }) => status === 'RUNNING');
+    const isOwn = (arn: string) => !isChildMachine(arn.split(':').at(-1) ?? '');
+    const running = (await executions.list()).filter((one) => one.status === 'RUNNING' && isOwn(one.stateMachineArn));
     return { unfinished: running };
   },
 

@@ -38,6 +38,7 @@ import { secretsService } from './secrets.ts';
 import type { Credentials } from './signature.ts';
 import { snsService } from './sns.ts';
 import { sqsService } from './sqs.ts';
+import { isChildMachine } from '../storage-layout.ts';
 import { openStatusEvents, statusChangeEvent } from './status-events.ts';
 import { stepFunctionsService } from './step-functions.ts';
 import { localTaskRunner } from './task-runner.ts';
@@ -188,8 +189,15 @@ async function startServices(
   const machines = openMachineStore(stateDir);
   const dynamodb = dynamodbService(stateDir, log);
   const tokens = taskTokens();
-  const tasks = localTaskRunner({ pool, place, log, dynamodb: dynamodb.call, tokens });
-  const executions = await openExecutions({
+  const tasks = localTaskRunner({
+    pool,
+    place,
+    log,
+    dynamodb: dynamodb.call,
+    tokens,
+    children: () => ({ machines, executions }),
+  });
+  const executions: Executions = await openExecutions({
     stateDir,
     machines,
     clock: systemClock(),
@@ -197,8 +205,12 @@ async function startServices(
     objects: mapObjects(openObjectStore(stateDir)),
     log,
     checkFunctions: (names) => pool.check(names),
-    onDriven: (executionArn, afterEvent) => feed.follow(executions, executionArn, afterEvent),
+    onDriven: (executionArn, afterEvent) => {
+      if (!isChildMachine(executionArn.split(':')[6] ?? '')) feed.follow(executions, executionArn, afterEvent);
+    },
     async announce(record) {
+      // The end of a child machine's execution is told by that which has started it.
+      if (isChildMachine(record.header.stateMachineName)) return;
       await statusEvents.announce(record);
       firings.hear(statusChangeEvent(record, place));
     },

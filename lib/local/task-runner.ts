@@ -2,8 +2,9 @@
  * Runs the tasks of state machines: a table by resource, each entry calling a service of this runtime in the process,
  * without a way over HTTP, and answering as Step Functions' integration does.
  */
-import type { Json, TaskOutcome, TaskRequest, TaskRunner } from '../engine/ports.ts';
+import type { Json, TaskOutcome, TaskProgress, TaskRequest, TaskRunner } from '../engine/ports.ts';
 import { AwsFault } from './aws-fault.ts';
+import { type ChildParts, runChildExecution } from './child-executions.ts';
 import type { FunctionConfig, FunctionErrorReport } from './function-process.ts';
 import type { FunctionPool } from './function-pool.ts';
 import { type LambdaPlace, referredFunction } from './lambda.ts';
@@ -22,9 +23,16 @@ interface Reach {
   readonly pool: FunctionPool;
   readonly place: LambdaPlace;
   readonly log: RuntimeLog;
+  /** Asked for when a task needs them: the executions' own tasks are run here. */
+  readonly children: () => ChildParts;
 }
 
-type Integration = (reach: Reach, task: TaskRequest, signal: AbortSignal) => Promise<TaskOutcome>;
+type Integration = (
+  reach: Reach,
+  task: TaskRequest,
+  signal: AbortSignal,
+  progress: TaskProgress,
+) => Promise<TaskOutcome>;
 
 const integrations: readonly { readonly resource: RegExp; readonly run: Integration }[] = [
   { resource: /^arn:aws:states:::lambda:invoke$/, run: invokeIntegration },
@@ -40,28 +48,36 @@ const integrations: readonly { readonly resource: RegExp; readonly run: Integrat
     resource: /^arn:aws:states:::aws-sdk:sfn:sendTaskSuccess$/,
     run: ({ tokens }, task) => sdkSendTaskSuccess(tokens, task.arguments),
   },
+  {
+    resource: /^arn:aws:states:::states:startExecution\.sync:2$/,
+    run: ({ children }, task, signal, progress) => runChildExecution(children(), task, signal, progress),
+  },
   { resource: /^arn:aws:lambda:[a-z0-9-]+:\d{12}:function:[\w-]+(:[\w$-]+)?$/, run: invokeDirectly },
 ];
 
 /** A task runner over the functions and tables of this runtime. */
 export function localTaskRunner(reach: Reach): TaskRunner {
-  const call = (task: TaskRequest, signal: AbortSignal): Promise<TaskOutcome> => {
+  const call = (task: TaskRequest, signal: AbortSignal, progress: TaskProgress): Promise<TaskOutcome> => {
     const integration = integrations.find(({ resource }) => resource.test(task.resource));
-    if (integration !== undefined) return integration.run(reach, task, signal);
+    if (integration !== undefined) return integration.run(reach, task, signal, progress);
     const cause = `The resource ${task.resource} of state ${task.stateName} is not served by the local runtime.`;
     return Promise.resolve(refused(reach.log, task, 'States.TaskFailed', cause));
   };
   return {
     async run(task, signal, progress) {
       const { token } = task;
-      if (token === undefined) return call(task, signal);
+      if (token === undefined) return call(task, signal, progress);
       // Before the call: what it makes happen may use the token at once.
       const waiting = new AbortController();
       const stop = AbortSignal.any([signal, waiting.signal]);
       const ended = reach.tokens.wait(token, stop, () => progress.heartbeat());
       // What a process that has ended had submitted is not called again; but a gate may have opened unseen.
       if (task.submitted === true && !task.resource.includes(':dynamodb:')) return ended;
-      const answer = await call({ ...task, resource: task.resource.replace(/\.waitForTaskToken$/, '') }, signal);
+      const answer = await call(
+        { ...task, resource: task.resource.replace(/\.waitForTaskToken$/, '') },
+        signal,
+        progress,
+      );
       if (!answer.ok) {
         waiting.abort();
         return answer;

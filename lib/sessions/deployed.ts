@@ -17,7 +17,7 @@ import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
-import { type DeploymentMark, isSafeId, readDeploymentMark } from '../storage-layout.ts';
+import { type DeploymentMark, isChildMachine, isSafeId, readDeploymentMark } from '../storage-layout.ts';
 import type { Deployments, StartDeps } from './deps.ts';
 import type { PipelineItem } from './items.ts';
 import { findPipeline, registerPipeline, requirePipeline } from './pipelines.ts';
@@ -69,6 +69,16 @@ export async function pipelineOfExecution(
   return (
     (await registered(deps, deployments, { pipeline, stateMachineArn, definition })) ?? requirePipeline(deps, pipeline)
   );
+}
+
+/** Whether an execution is that of a child machine: the execution that has started it tells of it. */
+export function isOfChildMachine(
+  { deployments }: Pick<StartDeps, 'deployments'>,
+  { stateMachineArn }: { readonly stateMachineArn: string },
+): boolean {
+  const name =
+    deployments === undefined ? stateMachineArn.split(':').at(-1) : stateMachineArn.slice(deployments.machines.length);
+  return isChildMachine(name ?? '');
 }
 
 function notDeployed(pipeline: string): BunsuiError {

@@ -8,7 +8,7 @@ import type { PipelineArtifact } from '../ir/artifact.ts';
 import { type ExecutionBlock, objectKeys } from '../storage-layout.ts';
 import { adoptedItem, blockOf } from './adopt.ts';
 import { attemptItems, countsOf, iso, messageOf } from './attempt-items.ts';
-import { pipelineOfExecution } from './deployed.ts';
+import { isOfChildMachine, pipelineOfExecution } from './deployed.ts';
 import type { EndDeps } from './deps.ts';
 import { announceEnd } from './end-notices.ts';
 import { fitMessage, fitText } from './fit-text.ts';
@@ -37,8 +37,11 @@ export interface EndRequest {
 export interface EndedSession {
   readonly session_id: string;
   readonly status: SessionStatus;
-  /** `running`: it has not ended, or just now; nothing was written. `exists`: its end had been recorded before. */
-  readonly outcome: 'ended' | 'exists' | 'running';
+  /**
+   * `running`: it has not ended, or just now; nothing was written. `exists`: its end had been recorded before. `part`:
+   * it is a child machine's, whose root tells of it; nothing was written.
+   */
+  readonly outcome: 'ended' | 'exists' | 'running' | 'part';
 }
 
 /** What there is to do with the session that this call was the first to record as ended. */
@@ -60,6 +63,7 @@ export async function endSession(
   const { executionArn } = request;
   const execution = await describeExecution(deps.sfn, executionArn);
   const block = blockOf(execution);
+  if (isOfChildMachine(deps, execution)) return { session_id: block.session, status: 'running', outcome: 'part' };
   const { endedBefore = Number.POSITIVE_INFINITY } = request;
   if (execution.status === 'RUNNING' || Date.parse(execution.stoppedAt ?? '') > endedBefore) {
     return { session_id: block.session, status: 'running', outcome: 'running' };

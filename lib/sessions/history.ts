@@ -1,12 +1,14 @@
 /** Reads executions from Step Functions in the form that the fold takes. */
 import {
   DescribeExecutionCommand,
+  DescribeStateMachineCommand,
   DescribeStateMachineForExecutionCommand,
   GetExecutionHistoryCommand,
   type HistoryEvent as SdkHistoryEvent,
   type SFNClient,
 } from '@aws-sdk/client-sfn';
 import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
+import { wholeHistory } from './splice-histories.ts';
 
 type Sfn = Pick<SFNClient, 'send'>;
 
@@ -39,8 +41,12 @@ export async function describeExecution(sfn: Sfn, executionArn: string): Promise
 /** AWS takes no more at a time. */
 const pageSize = 1_000;
 
-/** The whole history of an execution, oldest first. */
+/** The whole history of an execution with those of its child machines (`splice-histories.ts`), oldest first. */
 export async function readHistory(sfn: Sfn, executionArn: string): Promise<readonly HistoryEvent[]> {
+  return wholeHistory(await readOwnHistory(sfn, executionArn), (child) => readOwnHistory(sfn, child));
+}
+
+async function readOwnHistory(sfn: Sfn, executionArn: string): Promise<readonly HistoryEvent[]> {
   const events: HistoryEvent[] = [];
   let nextToken: string | undefined;
   do {
@@ -97,14 +103,21 @@ export function fromSdk(event: SdkHistoryEvent): HistoryEvent {
   } as unknown as HistoryEvent;
 }
 
-/** Names of the Lambda functions that an execution's state machine calls, each once. */
+/** Names of the Lambda functions that an execution's state machine and its child machines call, each once. */
 export async function functionsOf(sfn: Sfn, executionArn: string): Promise<readonly string[]> {
   const found = await sfn.send(new DescribeStateMachineForExecutionCommand({ executionArn }));
+  const { definition = '' } = found;
+  const children = [...definition.matchAll(/"StateMachineArn":\s*"(arn:[^"]{1,300})"/g)].map((match) => match[1] ?? '');
+  const definitions = [definition];
+  for (const stateMachineArn of children) {
+    const child = await sfn.send(new DescribeStateMachineCommand({ stateMachineArn }));
+    definitions.push(child.definition ?? '');
+  }
   // A version or alias may follow the name.
-  const arns = (found.definition ?? '').matchAll(
-    /arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:([A-Za-z0-9_-]{1,64})/g,
-  );
-  return [...new Set([...arns].map((match) => match[1] ?? ''))];
+  const arns = definitions.flatMap((text) => [
+    ...text.matchAll(/arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:([A-Za-z0-9_-]{1,64})/g),
+  ]);
+  return [...new Set(arns.map((match) => match[1] ?? ''))];
 }
 
 /** Step Functions has been asked too often, by anybody in the account. */

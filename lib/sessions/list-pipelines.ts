@@ -4,6 +4,7 @@ import { BunsuiError } from '../errors.ts';
 import { isSafeId } from '../storage-layout.ts';
 import { pipelineToStart } from './deployed.ts';
 import type { StartDeps } from './deps.ts';
+import { isChildMachine } from '../storage-layout.ts';
 import { machinesOf } from './executions-of.ts';
 import type { PipelineItem } from './items.ts';
 
@@ -40,7 +41,7 @@ async function pipelineIds(deps: StartDeps): Promise<readonly string[]> {
   const { deployments, sfn } = deps;
   if (deployments !== undefined) {
     const machines = await machinesOf(sfn, deployments.machines);
-    return machines.map((arn) => arn.slice(deployments.machines.length));
+    return machines.map((arn) => arn.slice(deployments.machines.length)).filter((name) => !isChildMachine(name));
   }
   const ids: string[] = [];
   let from: Record<string, unknown> | undefined;

@@ -3,7 +3,7 @@
  * (a *region*: the top level, a Parallel's branch, a Map's body), what may come after each, and what it retries.
  */
 import type { Json } from '../ir/expressions.ts';
-import type { PipelineArtifact } from '../ir/artifact.ts';
+import { machinePlaceholder, type PipelineArtifact } from '../ir/artifact.ts';
 
 export interface RetryRule {
   readonly errors: readonly string[];
@@ -73,23 +73,28 @@ function retryRules(state: JsonObject): readonly RetryRule[] {
   }));
 }
 
-/** Reads the structure of an artifact's state machine. State names are unique in a machine, as Step Functions wants. */
+/** Reads the structure of an artifact's state machine and its child machines. State names are unique in all of them. */
 export function mapMachine(artifact: PipelineArtifact): MachineMap {
   const top: Region = { id: '', maps: [] };
   const states = new Map<string, StateShape>();
   const bodies = new Map<string, Region>();
+  const children = new Map((artifact.shards ?? []).map((shard, index) => [machinePlaceholder(index + 1), shard]));
   const read = (machine: unknown, region: Region): void => {
     if (!isObject(machine) || !isObject(machine['States'])) return;
     for (const [name, state] of Object.entries(machine['States'])) {
       if (!isObject(state)) continue;
+      // What runs a child machine is to the fold a Parallel that holds the child's states (`splice-histories.ts`).
+      const started = isObject(state['Arguments']) ? text(state['Arguments']['StateMachineArn'])[0] : undefined;
+      const child = children.get(started ?? '');
       const shape: StateShape = {
         name,
-        type: text(state['Type'])[0] ?? '',
+        type: child === undefined ? (text(state['Type'])[0] ?? '') : 'Parallel',
         next: successors(state),
         retry: retryRules(state),
         region,
       };
       states.set(name, shape);
+      if (child !== undefined) read(child, { id: `${name}.0`, holder: shape, maps: region.maps });
       objects(state['Branches']).forEach((branch, index) => {
         read(branch, { id: `${name}.${index}`, holder: shape, maps: region.maps });
       });

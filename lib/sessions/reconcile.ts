@@ -13,6 +13,7 @@ import { iso } from './attempt-items.ts';
 import { machineToStart } from './deployed.ts';
 import type { EndDeps } from './deps.ts';
 import { type EndRequest, endSession, type OnEnded } from './end-session.ts';
+import { isOfChildMachine } from './deployed.ts';
 import { executionsOf, type ListedExecution, machinesOf } from './executions-of.ts';
 import type { PipelineItem, SessionItem } from './items.ts';
 import { findLiveSession } from './live-session.ts';
@@ -131,7 +132,11 @@ async function listExecutions(sweep: Sweep): Promise<ReadonlyMap<string, ListedE
   try {
     for (const machine of await machinesOf(deps.sfn, deps.deployments?.machines ?? '')) {
       try {
-        for (const one of await executionsOf(deps.sfn, machine, since, maxPages)) found.set(one.executionArn, one);
+        // Executions of child machines are no sessions.
+        const own = isOfChildMachine(deps, { stateMachineArn: machine })
+          ? []
+          : await executionsOf(deps.sfn, machine, since, maxPages);
+        for (const one of own) found.set(one.executionArn, one);
         if (deps.deployments !== undefined && isPruningTime(deps.now()))
           await pruneVersions(deps.sfn, machine, deps.now());
       } catch (error) {

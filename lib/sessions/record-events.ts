@@ -7,6 +7,7 @@
  */
 import { BunsuiError } from '../errors.ts';
 import { attemptItem, countsOf, iso, messageOf } from './attempt-items.ts';
+import { isOfChildMachine } from './deployed.ts';
 import type { LiveDeps } from './deps.ts';
 import { jobOfEvent, view } from './fold.ts';
 import { fitMessage } from './fit-text.ts';
@@ -71,6 +72,8 @@ async function recordExecution(
   sessions: LiveSessions,
   written: Written,
 ): Promise<boolean> {
+  const stateMachineArn = executionArn.split(':').slice(0, 7).join(':').replace(':execution:', ':stateMachine:');
+  if (isOfChildMachine(deps, { stateMachineArn })) return false;
   const redriveCount = events.reduce((max, event) => Math.max(max, event.redriveCount), 0);
   const live = sessions.get(executionArn) ?? (await openLive(deps, executionArn, redriveCount));
   if (live === undefined) return false;

@@ -1,4 +1,5 @@
 /** Puts a session together from what the fold knows: every job of the pipeline, reached or not, in the order written. */
+import { childError } from '../asl/child-error.ts';
 import type { SourcePosition } from '../errors.ts';
 import { filledInput } from '../gate-layout.ts';
 import type { Json } from '../ir/expressions.ts';
@@ -62,7 +63,7 @@ function executionOf(state: FoldState): Ending {
       };
     }
     case 'ExecutionFailed': {
-      const { error = '', cause = '' } = last.executionFailedEventDetails;
+      const { error = '', cause = '' } = childError(last.executionFailedEventDetails);
       const failedJob = failedJobOf(state, last.previousEventId);
       return { status: 'failed', ...started, endedAt: last.timestamp, error: { name: error, cause, ...failedJob } };
     }

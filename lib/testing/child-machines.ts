@@ -37,7 +37,7 @@ export function runChild(
   children: ReadonlyMap<string, Definition>,
   task: TaskRequest,
   signal: AbortSignal,
-  onStarted: (child: Handle) => void = () => {},
+  onStarted: (child: Handle, executionArn: string) => void = () => {},
 ): Promise<TaskOutcome> | undefined {
   if (task.resource !== 'arn:aws:states:::states:startExecution.sync:2') return undefined;
   const { StateMachineArn: arn, Input: input } = task.arguments as {
@@ -47,15 +47,16 @@ export function runChild(
   const definition = children.get(arn);
   if (definition === undefined) throw new Error(`there is no machine "${arn}"`);
   const name = `${task.stateName}-${task.retryCount}`;
+  const executionArn = `${task.executionArn}:${name.replaceAll(' ', '-')}`;
   const child = startExecution(ports, {
-    executionArn: `${task.executionArn}:${name}`,
+    executionArn,
     name,
     stateMachineArn: arn,
     stateMachineName: arn,
     definition,
     input: JSON.stringify(input),
   });
-  onStarted(child);
+  onStarted(child, executionArn);
   const stop = () => void child.stop();
   signal.addEventListener('abort', stop, { once: true });
   return child.done.then(({ status, output = 'null', error: Error, cause: Cause }) => {

@@ -23,8 +23,8 @@ interface Item {
 export interface GatesInMemory {
   /** @returns undefined when the task is none of a gate */
   run(task: TaskRequest, signal: AbortSignal): Promise<TaskOutcome> | undefined;
-  /** Records a completed job, keeps what is read of it, opens its gates. */
-  complete(job: string, output: Json, work: GateWork | undefined): void;
+  /** Records a completed job, keeps what is read of it, opens its gates. @param execution whose the gates are */
+  complete(execution: string, job: string, output: Json, work: GateWork | undefined): void;
   /** A job's input with the outputs of other jobs that it lacks. */
   fill(input: Json, inputs: readonly GatedInput[] | undefined): Json;
 }
@@ -112,9 +112,9 @@ export function gatesInMemory(): GatesInMemory {
           return undefined;
       }
     },
-    complete(job, output, work = {}) {
+    complete(execution, job, output, work = {}) {
       outputs.set(job, output);
-      const key = (name: string) => (work.path === undefined ? name : `${work.path}/${name}`);
+      const key = (name: string) => `${execution} ${work.path === undefined ? name : `${work.path}/${name}`}`;
       if (work.keep !== undefined) item(key(work.keep.key)).kept = JSON.stringify(keptPart(output, work.keep.fields));
       for (const one of work.open ?? []) {
         const gate = item(key('latch' in one ? one.latch : one.flag));
@@ -131,5 +131,5 @@ export function gatesInMemory(): GatesInMemory {
 }
 
 function keyOf({ Key }: Update): string {
-  return Key[at.sortKey]?.S ?? '';
+  return `${Key[at.partitionKey]?.S} ${Key[at.sortKey]?.S}`;
 }

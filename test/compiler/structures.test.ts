@@ -191,7 +191,7 @@ async function statesEntered(program: Program): Promise<readonly string[]> {
           try {
             const given = gates.fill(input, bunsui.gates?.inputs);
             const output = operate(bunsui.operation, given, bunsui.attempt + 1);
-            gates.complete(bunsui.job, output, bunsui.gates);
+            gates.complete(bunsui.execution, bunsui.job, output, bunsui.gates);
             return { ok: true, output: { Payload: output } };
           } catch {
             return { ok: false, error: 'RangeError', cause: '' };
@@ -222,6 +222,7 @@ interface Call {
       readonly job: string;
       readonly operation: string;
       readonly attempt: number;
+      readonly execution: string;
       readonly gates?: GateWork;
     };
     readonly input: Json;

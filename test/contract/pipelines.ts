@@ -33,7 +33,28 @@ export function pipelinesContract(target: () => PipelineTarget): void {
     };
 
     it.each(rows.map((row) => [row.name, row] as const))('%s ends as expected', async (_name, row) => {
-      const stateMachineArn = await machineOf(row);
+      await expectEnd(row, await machineOf(row));
+    });
+
+    it.each(['n-graph', 'gated', 'failing'])(
+      '%s ends as expected when it is cut into several machines',
+      async (name) => {
+        const row = rows.find((one) => one.name === name);
+        if (row === undefined) throw new Error(name);
+        const { ir } = row.pipeline;
+        const compiled = compilePipeline(
+          { ...ir, id: `cut-${ir.id}` },
+          { sha256, budget: { bytes: 2_500, events: 20_000 } },
+        );
+        if (!compiled.ok) throw new Error(JSON.stringify(compiled.diagnostics));
+        expect(compiled.artifact.shards).not.toBeUndefined();
+        const error = 'error' in row.expected ? { error: 'States.TaskFailed' } : {};
+        const machine = await target().deploy(compiled.artifact);
+        await expectEnd({ ...row, expected: { ...row.expected, ...error } }, machine);
+      },
+    );
+
+    const expectEnd = async (row: (typeof rows)[number], stateMachineArn: string) => {
       const sfn = new SFNClient(clientConfig(target()));
       // Defaults of the input are filled in where a session is started; here the machine is started directly.
       const input = JSON.stringify(await filledIn(row));
@@ -46,7 +67,7 @@ export function pipelinesContract(target: () => PipelineTarget): void {
         ...(ended.output === undefined ? {} : { output: JSON.parse(ended.output) }),
         ...(ended.error === undefined ? {} : { error: ended.error }),
       }).toStrictEqual(row.expected);
-    });
+    };
   });
 }
 

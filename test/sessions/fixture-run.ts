@@ -1,5 +1,4 @@
 /** Runs rows of the fixture table in virtual time. */
-import { validateDefinition } from '../../lib/asl/validate.ts';
 import type { HistoryEvent } from '../../lib/asl/history.ts';
 import { compilePipeline } from '../../lib/compiler/compile.ts';
 import { virtualClock } from '../../lib/engine/clock.ts';
@@ -7,6 +6,8 @@ import type { TaskOutcome, TaskRequest } from '../../lib/engine/ports.ts';
 import { startExecution } from '../../lib/engine/run.ts';
 import type { GateWork } from '../../lib/gate-layout.ts';
 import type { PipelineArtifact } from '../../lib/ir/artifact.ts';
+import { wholeHistory } from '../../lib/sessions/splice-histories.ts';
+import { checkedMachines, runChild } from '../../lib/testing/child-machines.ts';
 import { type GatesInMemory, gatesInMemory } from '../../lib/testing/gates.ts';
 import { operations } from '../fixtures/handlers.ts';
 import type { rows } from '../fixtures/pipelines.ts';
@@ -26,19 +27,20 @@ async function runOperation(task: TaskRequest, tried: Tried[], gates: GatesInMem
         readonly job: string;
         readonly operation: string;
         readonly attempt: number;
+        readonly execution: string;
         readonly gates?: GateWork;
       };
       readonly input: never;
     };
   };
-  const { job, operation, attempt, gates: work } = payload.bunsui;
+  const { job, operation, attempt, execution, gates: work } = payload.bunsui;
   const input = gates.fill(payload.input, work?.inputs) as never;
   try {
     const run = operations[operation];
     if (run === undefined) throw new TypeError(operation);
     const output = (await run(input, { job, attempt: attempt + 1, sleep: async () => {} })) as never;
     tried.push({ job, input, status: 'completed', output });
-    gates.complete(job, output, work);
+    gates.complete(execution, job, output, work);
     return { ok: true, output: { ExecutedVersion: '$LATEST', Payload: output, StatusCode: 200 } };
   } catch (thrown) {
     const error = thrown as Error;
@@ -53,33 +55,47 @@ export interface Ran {
   readonly tried: readonly Tried[];
 }
 
-/** The row's artifact, the history of its run, and what its operations were called with. */
-export async function runRow(row: (typeof rows)[number]): Promise<Ran> {
-  const compiled = compilePipeline(row.pipeline.ir, { sha256: () => 'v' });
+/** Of the smallest machines that a pipeline can be cut into. */
+export const tinyBudget = { bytes: 2_500, events: 20_000 };
+
+/**
+ * The row's artifact, the history of its run, and what its operations were called with.
+ *
+ * @param budget of a machine. @default everything fits into one
+ */
+export async function runRow(row: (typeof rows)[number], budget?: typeof tinyBudget): Promise<Ran> {
+  const compiled = compilePipeline(row.pipeline.ir, { sha256: () => 'v', ...(budget && { budget }) });
   if (!compiled.ok) throw new Error(JSON.stringify(compiled.diagnostics));
-  const validated = validateDefinition(compiled.artifact.definition);
-  if (!validated.ok) throw new Error(JSON.stringify(validated.diagnostics));
+  const machines = checkedMachines(compiled.artifact);
   const checked = await row.pipeline.input['~standard'].validate(row.input);
   const tried: Tried[] = [];
   const gates = gatesInMemory();
   let ids = 0;
-  const handle = startExecution(
-    {
-      clock: virtualClock(1_000_000),
-      random: () => 0.5,
-      uuid: () => `00000000-0000-4000-8000-${String(ids++).padStart(12, '0')}`,
-      journal: { append: async () => {} },
-      tasks: { run: (task, signal) => gates.run(task, signal) ?? runOperation(task, tried, gates) },
+  const children = new Map<string, ReturnType<typeof startExecution>>();
+  const ports: Parameters<typeof startExecution>[0] = {
+    clock: virtualClock(1_000_000),
+    random: () => 0.5,
+    uuid: () => `00000000-0000-4000-8000-${String(ids++).padStart(12, '0')}`,
+    journal: { append: async () => {} },
+    tasks: {
+      run: (task, signal, progress) =>
+        gates.run(task, signal) ??
+        runChild(ports, machines.children, task, signal, (child, arn) => {
+          children.set(arn, child);
+          progress.submitted({ ExecutionArn: arn });
+        }) ??
+        runOperation(task, tried, gates),
     },
-    {
-      executionArn: 'arn:aws:states:us-east-1:000000000000:execution:m:e',
-      name: 'e',
-      stateMachineArn: 'arn:aws:states:us-east-1:000000000000:stateMachine:m',
-      stateMachineName: 'm',
-      definition: validated.definition,
-      input: JSON.stringify('value' in checked ? checked.value : row.input),
-    },
-  );
+  };
+  const handle = startExecution(ports, {
+    executionArn: 'arn:aws:states:us-east-1:000000000000:execution:m:e',
+    name: 'e',
+    stateMachineArn: 'arn:aws:states:us-east-1:000000000000:stateMachine:m',
+    stateMachineName: 'm',
+    definition: machines.root,
+    input: JSON.stringify('value' in checked ? checked.value : row.input),
+  });
   await handle.done;
-  return { artifact: compiled.artifact, events: [...handle.events], tried };
+  const events = await wholeHistory(handle.events, async (arn) => children.get(arn)?.events ?? []);
+  return { artifact: compiled.artifact, events, tried };
 }

@@ -1,0 +1,124 @@
+/**
+ * The task that runs another state machine and waits for its end: `states:startExecution.sync:2`, as a pipeline that is
+ * cut into several machines uses it. Its child is stopped when nobody waits any more; when this process ends it stays as
+ * it is, and who takes the task up again finds it by its name.
+ *
+ * @see https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
+ */
+import type { Json, TaskOutcome, TaskProgress, TaskRequest } from '../engine/ports.ts';
+import type { ExecutionRecord, Executions } from './executions.ts';
+import type { Machine, MachineStore } from './machines.ts';
+import { sha256 } from './signature.ts';
+
+export interface ChildParts {
+  readonly machines: MachineStore;
+  readonly executions: Executions;
+}
+
+export async function runChildExecution(
+  { machines, executions }: ChildParts,
+  task: TaskRequest,
+  signal: AbortSignal,
+  progress: TaskProgress,
+): Promise<TaskOutcome> {
+  const failed = (error: string, cause: string): TaskOutcome => ({ ok: false, error: `StepFunctions.${error}`, cause });
+  const given = task.arguments as { readonly [name: string]: Json };
+  const others = Object.keys(given).filter((name) => !['StateMachineArn', 'Input', 'Name'].includes(name));
+  if (others.length > 0) return failed('ValidationException', `fields that are not served: ${others.join(', ')}`);
+  const { StateMachineArn: arn, Input: input = {}, Name: name } = given;
+  const machine = typeof arn === 'string' ? await machines.find(arn.split(':')[6] ?? '') : undefined;
+  if (machine === undefined || machine.arn !== arn)
+    return failed('StateMachineDoesNotExistException', `State Machine Does Not Exist: ${JSON.stringify(arn)}`);
+  const text = typeof input === 'string' ? input : JSON.stringify(input);
+  const startedBefore = task.submitted === true || task.restarts > 0;
+  const child = await started(
+    executions,
+    machine,
+    typeof name === 'string' ? () => name : namesOf(task),
+    text,
+    startedBefore,
+  );
+  if (child === undefined)
+    return failed('ExecutionAlreadyExistsException', `Execution Already Exists: '${JSON.stringify(name)}'`);
+  const { executionArn, startedAtMs } = child;
+  await executions.resume([executionArn]);
+  if (task.submitted !== true) progress.submitted({ ExecutionArn: executionArn, StartDate: startedAtMs });
+  const ended = await endOf(executions, executionArn, signal);
+  if (ended === undefined) {
+    if (!executions.closing()) await executions.stop(executionArn);
+    return { ok: false, error: 'States.TaskFailed', cause: 'stopped' };
+  }
+  const described = describedEnd(ended);
+  if (ended.status === 'SUCCEEDED') return { ok: true, output: described };
+  return { ok: false, error: 'States.TaskFailed', cause: JSON.stringify(described) };
+}
+
+/**
+ * Names for the children of a try of a state, the first, the second, …: letters, digits and hyphens. Another one than
+ * the first is needed after a redrive of the parent; jobs that had completed are not run again by it.
+ */
+function namesOf({ executionArn, stateName, retryCount }: TaskRequest): (index: number) => string {
+  const own = sha256(`${executionArn} ${stateName} ${retryCount}`).slice(0, 32);
+  return (index) => `part-${own}-${index}`;
+}
+
+/** More redrives than that are none. */
+const maxNames = 1_000;
+
+/**
+ * Starts a child under the first name that is free, or finds the one that was started last.
+ *
+ * @returns undefined when no name is free
+ */
+async function started(
+  executions: Executions,
+  machine: Machine,
+  nameOf: (index: number) => string,
+  input: string,
+  before: boolean,
+): Promise<{ readonly executionArn: string; readonly startedAtMs: number } | undefined> {
+  const arnOf = (index: number) => `${machine.arn.replace(':stateMachine:', ':execution:')}:${nameOf(index)}`;
+  for (let index = 1; index <= maxNames; index += 1) {
+    if (before && (await executions.find(arnOf(index + 1))) !== undefined && arnOf(index) !== arnOf(index + 1))
+      continue;
+    const there = before ? await executions.find(arnOf(index)) : undefined;
+    if (there !== undefined) return there.header;
+    const begun = await executions.start(machine, nameOf(index), input);
+    if (begun !== 'exists') return begun;
+    if (nameOf(index) === nameOf(index + 1)) return undefined;
+  }
+  return undefined;
+}
+
+/** @returns undefined when nobody waits any more */
+async function endOf(
+  executions: Executions,
+  executionArn: string,
+  signal: AbortSignal,
+): Promise<ExecutionRecord | undefined> {
+  for (let after = 0; !signal.aborted; ) {
+    const followed = await executions.follow(executionArn, after, signal);
+    after += followed?.events.length ?? 0;
+    if (followed === undefined || followed.status !== 'RUNNING') return executions.find(executionArn);
+  }
+  return undefined;
+}
+
+/** What the integration gives: DescribeExecution with names in its spelling, input and output as values. */
+function describedEnd({ header, status, stoppedAtMs, output, error, cause }: ExecutionRecord): {
+  readonly [name: string]: Json;
+} {
+  return {
+    ExecutionArn: header.executionArn,
+    Input: JSON.parse(header.input) as Json,
+    InputDetails: { Included: true },
+    Name: header.name,
+    ...(output === undefined ? {} : { Output: JSON.parse(output) as Json, OutputDetails: { Included: true } }),
+    ...(error === undefined ? {} : { Error: error }),
+    ...(cause === undefined ? {} : { Cause: cause }),
+    StartDate: header.startedAtMs,
+    StateMachineArn: header.stateMachineArn,
+    Status: status,
+    ...(stoppedAtMs === undefined ? {} : { StopDate: stoppedAtMs }),
+  };
+}
