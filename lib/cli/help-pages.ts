@@ -29,6 +29,13 @@ export const pages: { readonly [command: string]: HelpPage } = {
     ],
     notes: [runNote],
   },
+  durations: {
+    examples: [
+      ['bunsui durations flights > durations.json', 'for pipeline(…, { mode: "auto", durations })'],
+      ['bunsui durations flights --platform bunsuidev', 'of sessions on AWS'],
+    ],
+    notes: ['The mean of what completed attempts took; of a job in a map, of one item.', platformNote],
+  },
   session: {
     examples: [
       ['bunsui session list', 'what has run'],

@@ -20,6 +20,7 @@ import {
   oneOf,
   type PlatformOptions,
   type Run,
+  wholeNumber,
 } from './options.ts';
 
 interface RunOptions extends LocalOptions {
@@ -48,6 +49,15 @@ function addRest(program: Command, context: CommandContext, run: Run): void {
     .addOption(jsonOption('print the records as JSON Lines'))
     .action((id: string, options: PlatformOptions & { readonly job?: string }) =>
       run(async () => (await import('./commands/logs.ts')).printLogs(context, id, options)),
+    );
+  onPlatform(program.command('durations'), context)
+    .description("Prints how long a pipeline's jobs took, in seconds, as JSON for its `durations`.")
+    .argument('PIPELINE', 'id of the pipeline')
+    .addOption(
+      new Option('--limit <n>', 'of how many completed sessions, the latest first').argParser(wholeNumber).default(20),
+    )
+    .action((id: string, options: PlatformOptions & { readonly limit: number }) =>
+      run(async () => (await import('./commands/durations.ts')).printDurations(context, id, options)),
     );
   program
     .command('graph')
