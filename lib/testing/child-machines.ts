@@ -59,9 +59,13 @@ export function runChild(
   onStarted(child, executionArn);
   const stop = () => void child.stop();
   signal.addEventListener('abort', stop, { once: true });
-  return child.done.then(({ status, output = 'null', error: Error, cause: Cause }) => {
+  return child.done.then(({ status, output = 'null', error, cause }) => {
     signal.removeEventListener('abort', stop);
     if (status === 'SUCCEEDED') return { ok: true, output: { Output: JSON.parse(output) as Json, Status: status } };
-    return { ok: false, error: 'States.TaskFailed', cause: JSON.stringify({ Error, Cause, Status: status }) };
+    return {
+      ok: false,
+      error: 'States.TaskFailed',
+      cause: JSON.stringify({ Error: error, Cause: cause, Status: status }),
+    };
   });
 }
