@@ -34,6 +34,7 @@ interface Call {
   readonly Payload: {
     readonly bunsui: {
       readonly job: string;
+      readonly execution: string;
       readonly operation: string;
       readonly attempt: number;
       readonly gates?: GateWork;
@@ -67,7 +68,7 @@ async function counted(
             const given = gates.fill(sent, bunsui.gates?.inputs);
             clock.wakeAt(clock.now() + 1_000 + drawsOf(bunsui.job)(7) * 500, () => {
               const output = operation(bunsui.operation, given);
-              gates.complete(bunsui.job, output, bunsui.gates);
+              gates.complete(bunsui.execution, bunsui.job, output, bunsui.gates);
               done({ ok: true, output: { ExecutedVersion: '1', Payload: output, StatusCode: 200 } });
             });
           }),
