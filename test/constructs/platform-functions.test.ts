@@ -205,6 +205,7 @@ describe('the functions of a platform', () => {
       objects('s3:GetObject', '/configs/*'),
       objects('s3:PutObject', '/logs/*', '/reports/*'),
       executions('DescribeExecution', 'GetExecutionHistory', 'DescribeStateMachineForExecution'),
+      machines('DescribeStateMachine'),
       readLogs,
       publish,
     ];
