@@ -6,7 +6,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
-import { compilePipeline, definitionLimitBytes } from '../lib/compiler/compile.ts';
+import { compilePipeline } from '../lib/compiler/compile.ts';
+import { definitionLimitBytes } from '../lib/compiler/limits.ts';
 import { virtualClock } from '../lib/engine/clock.ts';
 import type { EnginePorts } from '../lib/engine/ports.ts';
 import { type ExecutionHandle, startExecution } from '../lib/engine/run.ts';

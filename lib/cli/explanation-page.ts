@@ -1,6 +1,6 @@
 /** An explanation as a page for a person, and as one record for a program. */
 import { basename } from 'node:path';
-import { definitionLimitBytes } from '../compiler/compile.ts';
+import { definitionLimitBytes, historyLimitEvents } from '../compiler/limits.ts';
 import type { Range } from '../compiler/bounds.ts';
 import type { ExplainedNode, Explanation, WaitReason } from '../compiler/explain.ts';
 import { expressionText } from '../graph/expression-text.ts';
@@ -11,9 +11,6 @@ import { duration } from './durations.ts';
 import { harmlessLine } from './harmless.ts';
 import { table } from './table.ts';
 import type { Output } from './terminal.ts';
-
-/** @see https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html */
-const historyLimit = 25_000;
 
 interface PageOptions {
   readonly output: Output;
@@ -78,7 +75,7 @@ function summaryLines(explanation: Explanation, bold: (text: string) => string):
     ),
     line(
       'History',
-      `${rangeText(most.events)} events of ${historyLimit.toLocaleString('en')}${most.retryEvents === 0 ? '' : `, up to ${numberText(most.retryEvents)} more when all retries are needed`}`,
+      `${rangeText(most.events)} events of ${numberText(historyLimitEvents)}${most.retryEvents === 0 ? '' : `, up to ${numberText(most.retryEvents)} more when all retries are needed`}`,
     ),
     line(
       machines.length === 1 ? 'Definition' : 'Definitions',

@@ -11,11 +11,9 @@ import { policyOf } from '../ir/policy.ts';
 import { placedNodes } from '../ir/walk.ts';
 import { type Emitted, emitMachine } from './emit.ts';
 import type { ScopeBarriers } from './emit-context.ts';
+import { limitMistakes } from './limits.ts';
 import { shardBudget, shardSkeleton, type Weight } from './shards.ts';
 import { type WeighedStates, weighNodes } from './weights.ts';
-
-/** Largest definition that Step Functions takes, in bytes. @see https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html */
-export const definitionLimitBytes = 1_048_576;
 
 export type CompileResult =
   | { readonly ok: true; readonly artifact: PipelineArtifact; readonly diagnostics: readonly Diagnostic[] }
@@ -40,20 +38,10 @@ export function compilePipeline(pipeline: PipelineIr, options: CompileOptions): 
     pipeline,
     options.budget ?? shardBudget,
   );
+  const limits = limitMistakes({ pipeline, definition, states, ...(shards && { shards }) });
+  const notes = [...mistakes, ...modeNotes(pipeline, barriers, estimated), ...limits];
+  if (limits.some(({ severity }) => severity === 'error')) return { ok: false, diagnostics: notes };
   const texts = [definition, ...(shards ?? [])].map((machine) => JSON.stringify(machine));
-  const notes = [...mistakes, ...modeNotes(pipeline, barriers, estimated)];
-  const bytes = Math.max(...texts.map(bytesOf));
-  if (bytes > definitionLimitBytes) {
-    const tooLarge: Diagnostic = {
-      code: 'BS1113',
-      severity: 'error',
-      message: `a state machine has ${bytes} bytes, and Step Functions takes ${definitionLimitBytes}`,
-      path: [pipeline.id],
-      source: pipeline.source,
-      hint: 'the jobs of a branch or map stay in one machine: split that in two, or put jobs of one kind into a p.map',
-    };
-    return { ok: false, diagnostics: [...notes, tooLarge] };
-  }
   const contracts = Object.values(pipeline.operations).map(
     ({ id, input, output, timeoutSeconds, memoryMiB, environment }) => ({
       id,
@@ -93,11 +81,6 @@ function emitWithin(pipeline: PipelineIr, budget: Weight): Emitted {
 function outermostIn({ body }: PipelineIr): (node: string) => string | undefined {
   const outermost = new Map(placedNodes(body).map(({ node, scope: [first] }) => [node.id, first?.node ?? node.id]));
   return (node) => outermost.get(node);
-}
-
-/** In UTF-8. */
-function bytesOf(text: string): number {
-  return /^[\0-\x7f]*$/.test(text) ? text.length : new TextEncoder().encode(text).length;
 }
 
 /** What the pipeline's mode comes to, where its author should know. */

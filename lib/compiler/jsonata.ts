@@ -166,6 +166,8 @@ function printCall(scope: PrintScope, { name, arguments: given }: CallExpression
   const printed = given.map((value) => print(scope, value));
   const [a = 'null', b = 'null'] = printed;
   const [first, second] = given;
+  const printedText = (value: Expression, index: number): string =>
+    value.kind === 'literal' && typeof value.value === 'string' ? (printed[index] ?? '') : `$string(${printed[index]})`;
   switch (name) {
     case 'eq':
     case 'gt':
@@ -179,15 +181,13 @@ function printCall(scope: PrintScope, { name, arguments: given }: CallExpression
     case 'ne':
       return `$not(${a} = ${b})`;
     case 'and':
-      return given.length === 0 ? 'true' : `(${printed.join(' and ')})`;
+      return given.length === 0 ? 'true' : chained(printed, 'and');
     case 'or':
-      return given.length === 0 ? 'false' : `(${printed.join(' or ')})`;
+      return given.length === 0 ? 'false' : chained(printed, 'or');
     case 'not':
       return `$not(${a})`;
     case 'text':
-      return given.length === 0
-        ? '""'
-        : `(${given.map((value, index) => (value.kind === 'literal' && typeof value.value === 'string' ? printed[index] : `$string(${printed[index]})`)).join(' & ')})`;
+      return given.length === 0 ? '""' : chained(given.map(printedText), '&');
     case 'orElse':
       return first ? printOrElse(scope, first, b) : b;
     case 'pluck': {
@@ -209,6 +209,16 @@ function printCall(scope: PrintScope, { name, arguments: given }: CallExpression
     case 'ok':
       return `($type(${first?.kind === 'ref' ? standing(scope, first) : a}) != "null")`;
   }
+}
+
+/** More than this in a row are printed as two halves: a row is nested as deep as it is long, and depth has a limit. */
+const longestRow = 32;
+
+/** Operands of an operator that may be taken in any order of brackets. */
+function chained(operands: readonly string[], operator: string): string {
+  if (operands.length <= longestRow) return `(${operands.join(` ${operator} `)})`;
+  const middle = Math.ceil(operands.length / 2);
+  return `(${chained(operands.slice(0, middle), operator)} ${operator} ${chained(operands.slice(middle), operator)})`;
 }
 
 function isListOfLists(schema: { readonly [keyword: string]: unknown }): boolean {

@@ -12,7 +12,7 @@ import {
   StateMachineType,
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
-import { definitionLimitBytes } from '../compiler/compile.ts';
+import { definitionLimitBytes } from '../compiler/limits.ts';
 import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import { childMachineName } from '../storage-layout.ts';

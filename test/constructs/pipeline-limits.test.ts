@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Stack } from 'aws-cdk-lib';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { definitionLimitBytes } from '../../lib/compiler/compile.ts';
+import { definitionLimitBytes } from '../../lib/compiler/limits.ts';
 import { artifactOf } from '../../lib/constructs/artifact-of.ts';
 import { Pipeline, Platform, type PlatformProps } from '../../lib/constructs/index.ts';
 import { resourcesOfPipeline } from '../../lib/constructs/pipeline-limits.ts';

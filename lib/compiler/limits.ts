@@ -1,0 +1,186 @@
+/**
+ * Limits: what Step Functions would refuse, or fail while it runs, said at synth with the number and the remedy. In: a
+ * compiled machine. Out: mistakes at the places where their authors can mend them.
+ *
+ * Only what is certain is refused: constants, bounds that schemas give, the machine itself. What only a run can know
+ * (a list without bound, a long text) Step Functions itself fails, at a state that has a place in the author's file.
+ *
+ * @see https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+ */
+import type { Diagnostic, SourcePosition } from '../errors.ts';
+import type { PipelineArtifact } from '../ir/artifact.ts';
+import type { Expression } from '../ir/expressions.ts';
+import type { NodeIr, PipelineIr, ScopeIr } from '../ir/nodes.ts';
+import { innerScopes, nodeIndex, ownExpressions } from '../ir/walk.ts';
+import { boundsOf, itemsRange } from './bounds.ts';
+
+/** Largest definition that Step Functions takes, in bytes. */
+export const definitionLimitBytes = 1_048_576;
+/** Events of one execution; the last one says that it failed for that reason. */
+export const historyLimitEvents = 25_000;
+/** State data, arguments of a task, and a variable, in bytes of JSON. */
+export const dataLimitBytes = 262_144;
+/** What of that the envelope of a job and the name of its function may take. */
+export const envelopeReserveBytes = 2_048;
+/** Iterations of an inline Map that run at once. @see https://docs.aws.amazon.com/step-functions/latest/dg/state-map-inline.html */
+export const inlineMapLimit = 40;
+/**
+ * How deep expressions may be nested. AWS publishes no number; it was seen to refuse a sum of 200 terms, one nested in
+ * the other, with a full stack.
+ */
+export const expressionDepthLimit = 100;
+
+type Compiled = Pick<PipelineArtifact, 'definition' | 'states' | 'pipeline'> & {
+  readonly shards?: readonly PipelineArtifact['definition'][];
+};
+
+/** Every limit that a compiled pipeline is certain to exceed, or may exceed by what its schemas allow. */
+export function limitMistakes(compiled: Compiled): readonly Diagnostic[] {
+  const { pipeline } = compiled;
+  return [...sizeMistakes(compiled), ...historyMistakes(compiled), ...nodeMistakes(pipeline, pipeline.body)];
+}
+
+function sizeMistakes({ definition, shards = [], pipeline }: Compiled): readonly Diagnostic[] {
+  const bytes = Math.max(...[definition, ...shards].map(bytesOf));
+  if (bytes <= definitionLimitBytes) return [];
+  return [
+    mistake(
+      `a state machine has ${bytes} bytes, and Step Functions takes ${definitionLimitBytes}`,
+      [pipeline.id],
+      pipeline.source,
+      'the jobs of a branch or map stay in one machine: split that in two, or put jobs of one kind into a p.map',
+    ),
+  ];
+}
+
+/** A history that may become too long because of a list whose bound is known. */
+function historyMistakes(compiled: Compiled): readonly Diagnostic[] {
+  const { pipeline } = compiled;
+  const bounds = boundsOf(compiled);
+  const most = Math.max(
+    ...bounds.machines.map(({ events }) => (Number.isFinite(events.max) ? events.max : events.min)),
+  );
+  if (most <= historyLimitEvents) return [];
+  const context = { pipeline, nodes: nodeIndex(pipeline), known: [] };
+  const [largest] = [...context.nodes.values()]
+    .flatMap(({ node }) => (node.kind === 'map' ? [{ node, items: itemsRange(context, node.items).max }] : []))
+    .filter(({ items }) => Number.isFinite(items))
+    .sort((a, b) => b.items - a.items);
+  const message = `a run may have ${most} events, and the history of an execution holds ${historyLimitEvents}`;
+  if (largest === undefined) return [mistake(message, [pipeline.id], pipeline.source, 'split the pipeline in two')];
+  return [
+    mistake(
+      `${message}: map "${largest.node.id}" has up to ${largest.items} items`,
+      [pipeline.id, largest.node.id],
+      largest.node.source,
+      'give its list a smaller .max(n), let one job do several items, or split the pipeline in two',
+    ),
+  ];
+}
+
+function nodeMistakes(pipeline: PipelineIr, scope: ScopeIr): readonly Diagnostic[] {
+  return scope.nodes.flatMap((node) => [
+    ...ownExpressions(node).flatMap(({ place, expression }) => [
+      ...depthMistakes(pipeline, node, place, expression),
+      ...constantMistakes(pipeline, node, place, expression),
+    ]),
+    ...concurrencyNotes(pipeline, node),
+    ...innerScopes(node).flatMap(({ scope: inner }) => nodeMistakes(pipeline, inner)),
+  ]);
+}
+
+function depthMistakes(
+  pipeline: PipelineIr,
+  node: NodeIr,
+  place: string,
+  expression: Expression,
+): readonly Diagnostic[] {
+  const depth = depthOf(expression);
+  if (depth <= expressionDepthLimit) return [];
+  return [
+    mistake(
+      `the ${place} of "${node.id}" is nested ${depth} deep, and at most ${expressionDepthLimit} are sure to be evaluated`,
+      [pipeline.id, node.id, place],
+      node.source,
+      'add up a list with sum(…), join texts in one tpl, or compute it in a job',
+    ),
+  ];
+}
+
+/** How many calls lie inside each other. Lists and objects are structure, not nesting. No recursion along it: it may be deep. */
+export function depthOf(expression: Expression): number {
+  let deepest = 0;
+  const open: (readonly [expression: Expression, depth: number])[] = [[expression, 0]];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const [at, depth] = next;
+    deepest = Math.max(deepest, depth);
+    if (at.kind === 'call') for (const inner of at.arguments) open.push([inner, depth + 1]);
+    else if (at.kind === 'array') for (const inner of at.items) open.push([inner, depth]);
+    else if (at.kind === 'object') for (const inner of Object.values(at.fields)) open.push([inner, depth]);
+  }
+  return deepest;
+}
+
+/** Constants alone that are more than a state may be given. */
+function constantMistakes(
+  pipeline: PipelineIr,
+  node: NodeIr,
+  place: string,
+  expression: Expression,
+): readonly Diagnostic[] {
+  const bytes = constantBytes(expression);
+  const room = place === 'input' ? dataLimitBytes - envelopeReserveBytes : dataLimitBytes;
+  if (bytes <= room) return [];
+  return [
+    mistake(
+      `the constants in the ${place} of "${node.id}" have ${bytes} bytes, and there is room for ${room}`,
+      [pipeline.id, node.id, place],
+      node.source,
+      'put them into a file that the handler imports, or into S3',
+    ),
+  ];
+}
+
+/** The bytes that an expression's value has at least: of its constants, and of the structure around them. */
+export function constantBytes(expression: Expression): number {
+  switch (expression.kind) {
+    case 'literal':
+      return bytesOf(expression.value);
+    case 'array':
+      return 1 + expression.items.reduce((sum, item) => sum + constantBytes(item) + 1, 0);
+    case 'object':
+      // A field whose value is absent is left out.
+      return Object.entries(expression.fields).reduce((sum, [name, field]) => {
+        const inner = constantBytes(field);
+        return inner === 0 ? sum : sum + bytesOf(name) + inner + 2;
+      }, 1);
+    case 'ref':
+    case 'call':
+      return 0;
+  }
+}
+
+/** More at once than an inline Map runs: Step Functions takes the number and does not do it. */
+function concurrencyNotes(pipeline: PipelineIr, node: NodeIr): readonly Diagnostic[] {
+  if (node.kind !== 'map' || node.concurrency <= inlineMapLimit) return [];
+  return [
+    {
+      ...mistake(
+        `map "${node.id}" asks for ${node.concurrency} items at once, and Step Functions runs ${inlineMapLimit}`,
+        [pipeline.id, node.id, 'concurrency'],
+        node.source,
+        `give { concurrency: ${inlineMapLimit} } or less`,
+      ),
+      severity: 'warning',
+    },
+  ];
+}
+
+function mistake(message: string, path: readonly string[], source: SourcePosition, hint: string): Diagnostic {
+  return { code: 'BS1113', severity: 'error', message, path, source, hint };
+}
+
+/** In UTF-8. */
+function bytesOf(value: unknown): number {
+  return new TextEncoder().encode(JSON.stringify(value)).length;
+}
