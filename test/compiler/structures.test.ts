@@ -391,9 +391,13 @@ describe('the limits of a machine', () => {
       p.job('one', step, { t: 'x'.repeat(1_048_576) });
     });
     const { ok, diagnostics } = compilePipeline(ir, { sha256: () => '' });
-    expect({ ok, codes: diagnostics.map(({ code, severity }) => [code, severity]) }).toStrictEqual({
+    // The machine, and the job whose constant alone is too much.
+    expect({ ok, mistakes: diagnostics.map(({ code, path }) => [code, path[1]]) }).toStrictEqual({
       ok: false,
-      codes: [['BS1113', 'error']],
+      mistakes: [
+        ['BS1113', undefined],
+        ['BS1113', 'one'],
+      ],
     });
   });
 });
