@@ -8,6 +8,8 @@ const text = z.string();
 const count = z.int();
 const id = text.check(z.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/));
 
+const position = z.object({ file: text, line: count, column: count });
+
 const noticeSchema = z.object({
   noticeVersion: z.literal(1),
   // It becomes a header.
@@ -32,9 +34,10 @@ const noticeSchema = z.object({
     z.object({
       job_id: text,
       attempt: count,
-      source: z.optional(z.object({ file: text, line: count, column: count })),
+      source: z.optional(position),
     }),
   ),
+  source: z.optional(position),
   error: z.optional(z.object({ error_code: text, error_message: text })),
 });
 

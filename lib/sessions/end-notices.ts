@@ -94,7 +94,9 @@ function endNotice(
     event,
     at: session.completed_at ?? session.updated_at,
     ...(path === undefined
-      ? {}
+      ? source === undefined
+        ? {}
+        : { source }
       : { job: { job_id: path, attempt: job?.attempts.length ?? 1, ...(source === undefined ? {} : { source }) } }),
     ...(session.error_code === undefined
       ? {}

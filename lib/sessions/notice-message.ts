@@ -34,7 +34,7 @@ function durationText(ms: number): string {
 /** What there is to say of a notice beyond its headline: name and text, in the order in which people ask. */
 export function noticeFacts(notice: Notice): readonly (readonly [name: string, text: string])[] {
   const { job, error, trigger } = notice;
-  const { source } = job ?? {};
+  const source = job?.source ?? notice.source;
   return [
     ...(error === undefined ? [] : [['Error', `${error.error_code}: ${error.error_message}`] as const]),
     ...(job === undefined ? [] : [['Job', `${job.job_id}, attempt ${job.attempt}`] as const]),

@@ -32,6 +32,8 @@ export interface Notice {
   readonly failed_jobs: number;
   /** The job that failed or is tried again. */
   readonly job?: { readonly job_id: string; readonly attempt: number; readonly source?: SourcePosition };
+  /** Where what failed is written, when it is no job: a condition, a map. */
+  readonly source?: SourcePosition;
   readonly error?: { readonly error_code: string; readonly error_message: string };
 }
 

@@ -32,6 +32,7 @@ export interface Happening {
   /** ISO 8601. */
   readonly at: string;
   readonly job?: Notice['job'];
+  readonly source?: Notice['source'];
   readonly error?: Notice['error'];
 }
 
@@ -40,7 +41,7 @@ export function noticeOf(
   deps: Pick<NoticeDeps, 'channels'>,
   session: SessionItem,
   policy: PipelinePolicy,
-  { event, at, job, error }: Happening,
+  { event, at, job, source, error }: Happening,
 ): Notice | undefined {
   const channels = channelsFor(event, policy.notify ?? [], deps.channels);
   if (channels.length === 0) return undefined;
@@ -67,6 +68,7 @@ export function noticeOf(
     completed_jobs: session.completed_jobs,
     failed_jobs: session.failed_jobs,
     ...(job === undefined ? {} : { job }),
+    ...(source === undefined ? {} : { source }),
     ...(error === undefined ? {} : { error }),
   };
 }

@@ -4,6 +4,7 @@ import { emailOf } from '../../lib/notify/email.ts';
 import { slackMessage } from '../../lib/notify/slack.ts';
 import { consoleLink, noticeMessage, noticeText } from '../../lib/sessions/notice-message.ts';
 import type { Notice } from '../../lib/sessions/notice.ts';
+import { readNotice } from '../../lib/notify/read-notice.ts';
 import { failedNotice } from './notices.ts';
 
 const link =
@@ -143,6 +144,13 @@ describe('a text that somebody else wrote', () => {
 });
 
 describe('a mail', () => {
+  it('says where what failed is written, also when that is no job', () => {
+    const { job, ...rest } = failedNotice;
+    const text = noticeText({ ...rest, source: { file: '/app/daily.ts', line: 9, column: 3 } });
+    expect(text).toContain('Source:     /app/daily.ts:9');
+    expect(readNotice(JSON.stringify({ ...rest, source: job?.source }))).toMatchObject({ source: job?.source });
+  });
+
   it('has words, a table and addresses', () => {
     const sent = emailOf(failedNotice, email);
     expect([sent.FromEmailAddress, sent.Destination, sent.Content?.Simple?.Subject?.Data]).toStrictEqual([
