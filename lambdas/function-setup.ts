@@ -45,7 +45,8 @@ export function startDeps(env: Environment): StartDeps {
 function deployments(env: Environment): Pick<StartDeps, 'deployments'> {
   const machines = env[environment.machines];
   if (machines === undefined || machines === '') return {};
-  return { deployments: { machines, s3: s3Client(env), bucket: requireVariable(env, environment.bucket) } };
+  const bucket = requireVariable(env, environment.bucket);
+  return { deployments: { machines, s3: s3Client(env), bucket, known: new Map() } };
 }
 
 export function s3Client(env: Environment): S3Client {

@@ -38,10 +38,32 @@ export async function pipelineToStart(deps: StartDeps, pipeline: string, version
   const stateMachineArn = `${deployments.machines}${pipeline}`;
   const machine = await describeMachine(deps, stateMachineArn);
   if (machine === undefined) throw notDeployed(pipeline);
+  const current = knownAs(deps, stateMachineArn, machine);
+  if (current !== undefined && (version === undefined || version === current.version)) return current;
   const { definition } = machine;
-  const current = await registered(deps, deployments, { pipeline, stateMachineArn, definition });
-  const wanted = current !== undefined && (version === undefined || version === current.version);
-  return wanted ? withPublished(deps, current, machine) : requirePipeline(deps, pipeline, version);
+  const found = await registered(deps, deployments, { pipeline, stateMachineArn, definition });
+  if (found === undefined || (version !== undefined && version !== found.version)) {
+    return requirePipeline(deps, pipeline, version);
+  }
+  const item = await withPublished(deps, found, machine);
+  deployments.known?.set(stateMachineArn, { ...machine, item, atMs: deps.now() });
+  return item;
+}
+
+/** How long it is believed that nobody publishes a machine: CloudFormation does it a moment after it has made it. */
+const unpublishedMs = 10_000;
+
+/** What this process knows of the very machine that was described: the same definition, in the same revision. */
+function knownAs(
+  { deployments, now }: StartDeps,
+  stateMachineArn: string,
+  { definition, revision }: Machine,
+): PipelineItem | undefined {
+  const known = deployments?.known?.get(stateMachineArn);
+  // A machine that was removed and made again begins with the same revision.
+  if (known?.revision !== revision || known.definition !== definition) return undefined;
+  const { item, atMs } = known;
+  return item.machine_version_arn !== undefined || now() - atMs < unpublishedMs ? item : undefined;
 }
 
 /** ARN of what starts the executions of a version: its published version where there are such, the machine itself elsewhere. */

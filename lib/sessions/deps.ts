@@ -4,6 +4,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import type { SFNClient } from '@aws-sdk/client-sfn';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { PlatformNames } from '../storage-layout.ts';
+import type { PipelineItem } from './items.ts';
 import type { NoticeDeps } from './notices.ts';
 
 export interface StoreDeps {
@@ -17,6 +18,17 @@ export interface Deployments {
   readonly machines: string;
   readonly s3: Pick<S3Client, 'send'>;
   readonly bucket: string;
+  /** What this process has found out about machines, by ARN. Left out where a process starts no more than a session. */
+  readonly known?: Map<string, KnownMachine>;
+}
+
+/** A machine as it was described, and what sessions of it start on. */
+export interface KnownMachine {
+  readonly definition: string;
+  readonly revision: string;
+  readonly item: PipelineItem;
+  /** When it was found out, milliseconds since the epoch. */
+  readonly atMs: number;
 }
 
 export interface StartDeps extends StoreDeps {

@@ -75,9 +75,11 @@ export async function startSession(deps: StartDeps, request: StartRequest): Prom
 /** Starts a session as `startSession` does, of what the plan makes of the version that is started. */
 export async function startPlanned(deps: StartDeps, plan: StartPlan): Promise<StartedSession> {
   const hash = sha256(canonical(plan.identity));
+  // Side by side: nearly every key is a new one.
+  const asked = settled(pipelineToStart(deps, plan.pipeline, plan.version));
   const known = plan.key === undefined ? undefined : await readKey(deps, plan.key);
   if (known !== undefined) requireSameRequest(known, hash, plan);
-  const pipeline = await pipelineToStart(deps, plan.pipeline, known?.target_version ?? plan.version);
+  const pipeline = await (known === undefined ? asked() : pipelineToStart(deps, plan.pipeline, known.target_version));
   const { input: given, trigger } = plan.from(pipeline);
   const input = requireInput(pipeline, given);
 
@@ -110,6 +112,12 @@ export async function startPlanned(deps: StartDeps, plan: StartPlan): Promise<St
     outcome: session_id === fresh.session ? 'created' : 'exists',
     ...(begun === 'started' ? {} : { overlap: begun }),
   };
+}
+
+/** What a promise gives, asked for later or never: its failure is then nobody's. */
+function settled<T>(promise: Promise<T>): () => Promise<T> {
+  promise.catch(() => {});
+  return () => promise;
 }
 
 function sha256(text: string): string {

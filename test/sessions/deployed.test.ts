@@ -229,6 +229,51 @@ describe('the published versions of a state machine', () => {
   });
 });
 
+describe('what a process remembers of a machine', () => {
+  const calls = async () => {
+    cloud.calls.length = 0;
+    await startSession(deps, request);
+    return cloud.calls.filter((name) => /Describe|List|Get/.test(name));
+  };
+  beforeEach(() => {
+    const { nowMs: _, ...rest } = cloud.deps;
+    deps = {
+      ...rest,
+      now: () => cloud.deps.nowMs,
+      sfn: { send },
+      deployments: { machines, s3: cloud.deps.s3, bucket: 'b', known: new Map() },
+    };
+  });
+
+  it('saves a start all questions but one: whether it is still that machine', async () => {
+    [revision, published] = ['r1', ['r1']];
+    await startSession(deps, request);
+    expect(await calls()).toStrictEqual(['DescribeStateMachineCommand']);
+    expect(started).toStrictEqual([':1', ':1']);
+    [definition, revision, published] = [definitionOf(next.version), 'r2', ['r1', 'r2']];
+    expect(await versionOf(await startSession(deps, request))).toBe(next.version);
+    expect(await versionOf(await startSession(deps, { ...request, version }))).toBe(version);
+    expect(started.slice(2)).toStrictEqual([':2', ':1']);
+  });
+
+  it('is not taken for another machine that was made in its place', async () => {
+    await startSession(deps, request);
+    definition = definitionOf(next.version);
+    expect(await versionOf(await startSession(deps, request))).toBe(next.version);
+  });
+
+  it('holds for ten seconds where nothing is published yet', async () => {
+    revision = 'r1';
+    await startSession(deps, request);
+    published = ['r1'];
+    cloud.deps.nowMs += 9_999;
+    expect(await calls()).toStrictEqual(['DescribeStateMachineCommand']);
+    cloud.deps.nowMs += 1;
+    expect(await calls()).toContain('ListStateMachineVersionsCommand');
+    expect(started).toStrictEqual(['', '', ':1']);
+  });
+});
+
 describe('a pipeline that somebody registered', () => {
   it.each(['not JSON', '{"Comment":3}', '{"Comment":"no mark"}'])('is found in the table: %s', async (text) => {
     await registerPipeline(cloud.deps, { artifact, stateMachineArn: machineArn });

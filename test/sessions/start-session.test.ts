@@ -75,7 +75,7 @@ describe('starting a session', () => {
     const keyed = cloud.calls.splice(0);
     await startSession(cloud.deps, keyless);
     expect([keyed, cloud.calls]).toStrictEqual([
-      ['GetCommand', 'QueryCommand', 'PutCommand', 'PutCommand', 'StartExecutionCommand', 'UpdateCommand'],
+      ['QueryCommand', 'GetCommand', 'PutCommand', 'PutCommand', 'StartExecutionCommand', 'UpdateCommand'],
       ['QueryCommand', 'PutCommand', 'StartExecutionCommand', 'UpdateCommand'],
     ]);
   });
