@@ -4,7 +4,7 @@ import type { CfnRule, IRuleTarget } from 'aws-cdk-lib/aws-events';
 import { Match, Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
-import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
+import type { ILogGroup, LogGroup } from 'aws-cdk-lib/aws-logs';
 import { FilterPattern, SubscriptionFilter } from 'aws-cdk-lib/aws-logs';
 import { LambdaDestination } from 'aws-cdk-lib/aws-logs-destinations';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
@@ -94,15 +94,17 @@ export function liveEvents(
   });
 }
 
-/** Once a minute. */
+/** Once a minute, as soon as the function can leave a log of it: it would come before its log group otherwise. */
 export function everyMinute(
   scope: Construct,
-  { target, deadLetterQueue }: { readonly target: IFunction; readonly deadLetterQueue: IQueue },
+  props: { readonly target: IFunction; readonly logGroup: LogGroup; readonly deadLetterQueue: IQueue },
 ): Rule {
+  const { target, logGroup, deadLetterQueue } = props;
   const rule = new Rule(scope, 'EveryMinute', {
     description: 'bunsui: what events did not tell is looked for',
     schedule: Schedule.rate(Duration.minutes(1)),
   });
   rule.addTarget(invocation(target, deadLetterQueue, oneMinute));
+  rule.node.addDependency(logGroup);
   return rule;
 }

@@ -159,7 +159,11 @@ export class Platform extends PlatformBase {
       target: this.sessionEnded,
       deadLetterQueue: this.deadLetterQueue,
     });
-    this.reconcileRule = everyMinute(this, { target: this.reconcile, deadLetterQueue: this.deadLetterQueue });
+    this.reconcileRule = everyMinute(this, {
+      target: this.reconcile,
+      logGroup: made.reconcileLogs,
+      deadLetterQueue: this.deadLetterQueue,
+    });
     const schedules = platformSchedules(this, {
       prefix: this.prefix,
       startSession: this.startSession,

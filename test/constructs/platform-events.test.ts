@@ -47,6 +47,8 @@ describe('the rules of a platform', () => {
         Targets: target('PlatformReconcileFunction', { MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 0 }),
       },
     });
+    // Whose first call would otherwise come before there is a place for its log.
+    expect(resourcesWith()['PlatformEveryMinute']?.['DependsOn']).toStrictEqual(['PlatformReconcileLogGroup']);
   });
 });
 
