@@ -82,6 +82,10 @@ async function installPython({ python }: Programs, signal: AbortSignal | undefin
   const plugin = join(installation.folder, 'plugin');
   await cp(join(sources, 'plugin'), plugin, { recursive: true });
   await run(installation.python, [...pip, '--no-deps', '--no-build-isolation', plugin], signal);
+  // The index of all services, by which LocalStack finds out what a request is for. Without it, each run makes it anew.
+  await mkdir(installation.staticLib, { recursive: true });
+  const root = { OVERRIDE_IN_DOCKER: '0', FILESYSTEM_ROOT: join(installation.folder, 'static') };
+  await run(installation.python, ['-m', 'localstack.aws.spec'], signal, root);
 }
 
 async function installJava({ javaHome, maven, python }: Programs, signal: AbortSignal | undefined): Promise<void> {
@@ -141,9 +145,15 @@ export function manifestText(classPath: readonly string[]): string {
 }
 
 /** Runs a program to its end. What it prints is shown when it fails. */
-async function run(file: string, args: readonly string[], signal: AbortSignal | undefined): Promise<void> {
+async function run(
+  file: string,
+  args: readonly string[],
+  signal: AbortSignal | undefined,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const child = spawn(file, [...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...environment },
     ...(signal === undefined ? {} : { signal }),
   });
   let printed = '';

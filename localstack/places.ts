@@ -1,7 +1,8 @@
 /**
  * Where LocalStack without Docker keeps things, all under `.localstack/`:
  *
- *     install/      venv/ (Python packages), lib/ (Java parts), stamp.json (what was installed)
+ *     install/      venv/ (Python packages), lib/ (Java parts), static/ (what LocalStack would work out at every start),
+ *                   stamp.json (what was installed)
  *     runs/<name>/  fs/ (its file system), localstack.log, calls.jsonl (who called what), run.json (its process and port)
  */
 import { join } from 'node:path';
@@ -16,6 +17,8 @@ export const installation = {
   python: join(home, 'install/venv/bin/python'),
   /** Taken for `/var/lib/localstack/lib` by every run. */
   lib: join(home, 'install/lib'),
+  /** Taken for `/usr/lib/localstack` by every run. */
+  staticLib: join(home, 'install/static/usr/lib/localstack'),
   stamp: join(home, 'install/stamp.json'),
   /** There while somebody installs: holds the id of that process. */
   lock: join(home, 'install.lock'),

@@ -71,9 +71,14 @@ export async function startRun(options: {
   const { name, port } = options;
   const places = runPlaces(name);
   await rm(places.folder, { recursive: true, force: true });
-  const lib = join(places.fileSystem, 'var/lib/localstack/lib');
-  await mkdir(dirname(lib), { recursive: true });
-  await symlink(installation.lib, lib);
+  for (const [target, place] of [
+    [installation.lib, 'var/lib/localstack/lib'],
+    [installation.staticLib, 'usr/lib/localstack'],
+  ] as const) {
+    const link = join(places.fileSystem, place);
+    await mkdir(dirname(link), { recursive: true });
+    await symlink(target, link);
+  }
   const temporary = await mkdtemp(join(tmpdir(), 'bunsui-localstack-'));
   const log = openSync(places.log, 'w');
   const child = spawn(installation.python, ['-m', module], {
@@ -133,6 +138,8 @@ function settings({ fileSystem, calls }: RunPlaces, temporary: string, port: num
     LAMBDA_HOST_CALLS: calls,
     // How often CloudFormation asks whether a resource is there before it begins to wait a second each time.
     CFN_NO_WAIT_ITERATIONS: '100',
+    // DynamoDB and JSONata live for a minute: a compiler that optimises for hours costs more than it brings.
+    JAVA_TOOL_OPTIONS: '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC',
     // What the caller's shell says about AWS is not for the services.
     AWS_ENDPOINT_URL: '',
   };
