@@ -1,19 +1,40 @@
-/** The deploy workflow as a text: what it may do, and on whose code it counts. Its script runs in the LocalStack suite. */
+/** The workflows as texts: what they may do, and on whose code they count. The deploy script runs in the LocalStack suite. */
+import { accessSync, constants } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { scriptOf, workflowText } from '../localstack/workflow.ts';
+import { ciText, scriptOf, workflowText } from '../localstack/workflow.ts';
 
-it('uses actions by commit, and says which version that is', () => {
-  const uses = [...workflowText.matchAll(/^\s+- uses: (.*)$/gm)].map((match) => match[1] ?? '');
-  expect(uses).toHaveLength(3);
-  for (const action of uses) expect(action).toMatch(/^[\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
-});
-
-it('may read the repository and ask for an identity, nothing else', () => {
-  const permissions = [...workflowText.matchAll(/^(\s*)permissions:(.*)\n((?:\1 +\S.*\n)*)/gm)].map((match) => [
+const usesOf = (text: string) => [...text.matchAll(/^\s+- uses: (.*)$/gm)].map((match) => match[1] ?? '');
+const permissionsOf = (text: string) =>
+  [...text.matchAll(/^(\s*)permissions:(.*)\n((?:\1 +\S.*\n)*)/gm)].map((match) => [
     match[2]?.trim(),
     match[3]?.trim().split(/\n\s*/),
   ]);
-  expect(permissions).toStrictEqual([
+
+it.each([
+  ['deploy', workflowText, 3],
+  ['ci', ciText, 2],
+])('%s uses actions by commit, and says which version that is', (_name, text, count) => {
+  const uses = usesOf(text);
+  expect(uses).toHaveLength(count);
+  for (const action of uses) expect(action).toMatch(/^[\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
+});
+
+it('takes the same actions in both', () => {
+  expect(usesOf(ciText).filter((action) => !usesOf(workflowText).includes(action))).toStrictEqual([]);
+});
+
+it('tests a change with the script that everybody can run, and may read the repository, nothing else', () => {
+  expect([...ciText.matchAll(/^\s+- run: (.*)$/gm)].map((match) => match[1])).toStrictEqual(['.ci/run']);
+  accessSync(fileURLToPath(new URL('../../.ci/run', import.meta.url)), constants.X_OK);
+  expect(permissionsOf(ciText)).toStrictEqual([
+    ['{}', ['']],
+    ['', ['contents: read']],
+  ]);
+});
+
+it('may read the repository and ask for an identity, nothing else', () => {
+  expect(permissionsOf(workflowText)).toStrictEqual([
     ['{}', ['']],
     ['', ['contents: read', 'id-token: write']],
   ]);

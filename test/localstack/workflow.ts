@@ -5,10 +5,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { program } from '../cli/command-line.ts';
 
-const file = fileURLToPath(new URL('../../.github/workflows/deploy.yml', import.meta.url));
+/** The text of a workflow. */
+const textOf = (name: string) =>
+  readFileSync(fileURLToPath(new URL(`../../.github/workflows/${name}.yml`, import.meta.url)), 'utf8');
 
-/** The text of the workflow. */
-export const workflowText = readFileSync(file, 'utf8');
+export const workflowText = textOf('deploy');
+/** The workflow that tests every change. */
+export const ciText = textOf('ci');
 
 /** The script of the step with that name: the lines below its `run: |`, which are indented further. */
 export function scriptOf(step: string): string {
