@@ -15,6 +15,12 @@ const benches: {
   synth: { file: 'synth.ts', what: 'cdk synth of a thousand jobs, beside the same machine written by hand' },
   cost: { file: 'cost.ts', what: 'what a platform costs, idle and at work, by the price list' },
   wrapper: { file: 'wrapper.ts', what: "what the wrapper adds to an author's function" },
+  ladder: { file: 'ladder.ts', what: 'a day of retries in virtual time' },
+  soak: {
+    file: 'soak.ts',
+    what: 'memory and descriptors over 100,000 executions; wants how many, and how many at once',
+    wantsArguments: true,
+  },
   dags: {
     file: 'dags.ts',
     what: 'real graphs in virtual time: starts, transitions, sizes; wants a folder of graphs',

@@ -230,7 +230,7 @@ export async function simulate(seed: number): Promise<World> {
       if (random.chance(0.7)) throw named('Boom');
       // Its answer comes when the next try runs, if it comes.
       note(`${job} is slow`);
-      await clock.sleep(timeoutMs + random.below(1_200));
+      await clock.sleep(timeoutMs + 980 + random.below(100));
       if (invocation.killed) await never();
     }
     return workOf(job, of, at);
