@@ -1,6 +1,5 @@
 /**
- * The common shapes of JSONata as closures, a hundred times as fast as npm jsonata, which evaluates each node in an
- * asynchronous function of its own. Taken: paths of names and fixed indexes from `$states` or a variable, objects made in them, literals, objects, lists,
+ * The common shapes of JSONata as closures, where npm jsonata evaluates each node in an asynchronous function of its own. Taken: paths of names and fixed indexes from `$states` or a variable, objects made in them, literals, objects, lists,
  * comparisons, arithmetic, `&`, `and`, `or`, conditions, and the functions below. Anything else is left to jsonata.
  *
  * So is whatever a closure meets and does not know for sure: a list on the way of a path, an operand of another type, a

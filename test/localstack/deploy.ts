@@ -96,19 +96,23 @@ export async function openTarget(target: Target): Promise<OpenTarget> {
 
   return {
     ...target,
-    deploy: async ({ pipeline, definition }) => {
+    deploy: async ({ pipeline, definition, shards = [] }) => {
       const operations = Object.entries(pipeline.operations);
       const arns = await Promise.all(
         operations.map(async ([id, operation]) => [id, await functionOf(operation)] as const),
       );
-      const { stateMachineArn = '' } = await sfn.send(
-        new CreateStateMachineCommand({
-          name: freshName(pipeline.id),
-          definition: placeFunctions(definition, Object.fromEntries(arns), { gatesTable }).text,
-          roleArn: role,
-        }),
-      );
-      return stateMachineArn;
+      const machines: string[] = [];
+      const createMachine = async (name: string, machine: typeof definition): Promise<string> => {
+        const placed = { gatesTable, machine: (number: number) => machines[number - 1] ?? '' };
+        const { text } = placeFunctions(machine, Object.fromEntries(arns), placed);
+        const { stateMachineArn = '' } = await sfn.send(
+          new CreateStateMachineCommand({ name: freshName(name), definition: text, roleArn: role }),
+        );
+        return stateMachineArn;
+      };
+      // Children first: the root's definition names them.
+      for (const shard of shards) machines.push(await createMachine(`child-${pipeline.id}`, shard));
+      return createMachine(pipeline.id, definition);
     },
     close: () => rm(folder, { recursive: true, force: true }),
   };
