@@ -27,6 +27,8 @@ export interface Case {
   readonly api?: string;
   readonly arguments?: JsonObject;
   readonly hasRole?: boolean;
+  /** Of a case of validation, whether its definition is what was refused. */
+  readonly definitionFault?: boolean;
   readonly type?: string;
   readonly source: { readonly provenance: string; readonly file?: string };
   readonly resources?: {

@@ -1,6 +1,7 @@
 /** Cases of validation: a definition that AWS accepts or refuses, and the variables its states read. */
 import { validateDefinition, validateDefinitionText } from '../../lib/asl/validate.ts';
 import { variableReferences } from '../../lib/asl/variable-references.ts';
+import { replayRequest } from './api.ts';
 import type { Case } from './cases.ts';
 import { comparer } from './compare.ts';
 import { failed, type Score } from './replay.ts';
@@ -8,7 +9,8 @@ import { failed, type Score } from './replay.ts';
 /**
  * The same verdict for the same reason. Where the recorded message is another emulator's, the verdict alone counts.
  */
-export function validate(recorded: Case): Score {
+export function validate(recorded: Case): Score | Promise<Score> {
+  if (recorded.definitionFault === false && recorded.expected.error !== undefined) return replayRequest(recorded);
   const { definition } = recorded;
   const text = typeof definition === 'string' ? definition : JSON.stringify(definition);
   const checked = validateDefinitionText(text, recorded.type === 'EXPRESS' ? 'EXPRESS' : 'STANDARD');

@@ -56,14 +56,19 @@ export interface ExecutionHandle {
  */
 export function startExecution(
   ports: EnginePorts,
-  start: ExecutionIdentity & { readonly input: string; readonly startedAtMs?: number },
+  start: ExecutionIdentity & {
+    readonly input: string;
+    readonly startedAtMs?: number;
+    /** The version and the alias of the machine by which it was started. */
+    readonly origin?: { readonly stateMachineVersionArn?: string; readonly stateMachineAliasArn?: string };
+  },
 ): ExecutionHandle {
   const { input, roleArn } = start;
   checkInput(input);
   const execution = newExecution(start);
   const turn = newTurn(ports, execution);
   const started = { ...turn, sources: { ...turn.sources, now: () => start.startedAtMs ?? ports.clock.now() } };
-  const executionStartedEventDetails = { input, ...(roleArn === undefined ? {} : { roleArn }) };
+  const executionStartedEventDetails = { input, ...(roleArn === undefined ? {} : { roleArn }), ...start.origin };
   place(started, rootThreadId, { type: 'ExecutionStarted', executionStartedEventDetails }, 0);
   return drive(ports, execution, turn.records, 0);
 }

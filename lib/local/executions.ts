@@ -11,7 +11,14 @@ import type { Clock, EnginePorts, Journal, JournalRecord, ObjectSource, TaskRunn
 import { type ExecutionHandle, redriveExecution, resumeExecution, startExecution } from '../engine/run.ts';
 import { BunsuiError } from '../errors.ts';
 import { durableLines, errnoOf, makeFolder, readIfThere, safeFileName } from './durable-files.ts';
-import { createJournal, type JournalFile, type JournalHeader, openJournal, readJournal } from './journal.ts';
+import {
+  createJournal,
+  type ExecutionOrigin,
+  type JournalFile,
+  type JournalHeader,
+  openJournal,
+  readJournal,
+} from './journal.ts';
 import type { Machine, MachineStore } from './machines.ts';
 import { keyedTurns } from './object-store.ts';
 import type { RuntimeLog } from './runtime-log.ts';
@@ -41,6 +48,7 @@ export interface ExecutionSummary {
   readonly stoppedAtMs?: number;
   readonly redriveCount?: number;
   readonly redrivenAtMs?: number;
+  readonly origin?: ExecutionOrigin;
 }
 
 export interface Executions {
@@ -49,7 +57,7 @@ export interface Executions {
    *
    * @returns `'exists'` when the name was used, unless it runs with the same input: then that one is given.
    */
-  start(machine: Machine, name: string, input: string): Promise<JournalHeader | 'exists'>;
+  start(machine: Machine, name: string, input: string, origin?: ExecutionOrigin): Promise<JournalHeader | 'exists'>;
   find(executionArn: string): Promise<ExecutionRecord | undefined>;
   history(executionArn: string): Promise<readonly HistoryEvent[] | undefined>;
   list(): Promise<readonly ExecutionSummary[]>;
@@ -226,8 +234,8 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       if (!(error instanceof BunsuiError && error.context['errno'] === 'EEXIST')) refused.add(entry.path);
       throw error;
     });
-    const { input, startedAtMs } = entry.header;
-    const start = { ...identityOf(entry.header), definition, input, startedAtMs };
+    const { input, startedAtMs, origin = {} } = entry.header;
+    const start = { ...identityOf(entry.header), definition, input, startedAtMs, origin };
     try {
       const handle = startExecution(portsOf(options, journal), start);
       const begun = firstEvents(handle);
@@ -350,7 +358,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
   }
 
   return {
-    async start(machine, name, input) {
+    async start(machine, name, input, origin = {}) {
       if (closing) throw new Error('the runtime is closing');
       const executionArn = `${machine.arn.replace(':stateMachine:', ':execution:')}:${name}`;
       const known = await open(executionArn);
@@ -366,6 +374,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
         roleArn: machine.roleArn,
         definition: machine.definition,
         input,
+        ...(origin.stateMachineVersionArn !== undefined && { origin }),
         startedAtMs: options.clock.now(),
       };
       const entry: Entry = { header, path: join(openFolder, fileOf(header)), listeners: new Set() };
@@ -619,8 +628,9 @@ function redrivenBy(records: readonly JournalRecord[], token: string | undefined
 }
 
 function summaryOf({ header, status, stoppedAtMs, redriveCount, redrivenAtMs }: ExecutionRecord): ExecutionSummary {
-  const { executionArn, stateMachineArn, name, startedAtMs } = header;
+  const { executionArn, stateMachineArn, name, startedAtMs, origin } = header;
   return {
+    ...(origin !== undefined && { origin }),
     executionArn,
     stateMachineArn,
     name,

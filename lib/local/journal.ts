@@ -12,6 +12,12 @@ import type { Journal, JournalRecord } from '../engine/ports.ts';
 import { BunsuiError } from '../errors.ts';
 import { makeFolder, storageError, syncFolder, writeFileAtomic } from './durable-files.ts';
 
+/** The version of its machine that an execution runs, and the alias that led to it. */
+export interface ExecutionOrigin {
+  readonly stateMachineVersionArn?: string;
+  readonly stateMachineAliasArn?: string;
+}
+
 /** The first line. */
 export interface JournalHeader {
   readonly journalVersion: 1;
@@ -23,6 +29,7 @@ export interface JournalHeader {
   /** SHA-256 of the definition's text, which lies among the machines. */
   readonly definition: string;
   readonly input: string;
+  readonly origin?: ExecutionOrigin;
   /** Milliseconds since the epoch. */
   readonly startedAtMs: number;
 }

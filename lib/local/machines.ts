@@ -5,10 +5,34 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Definition } from '../asl/definition.ts';
-import { validateDefinition } from '../asl/validate.ts';
+import { type MachineType, validateDefinition } from '../asl/validate.ts';
 import { BunsuiError } from '../errors.ts';
 import { damagedFile, makeFolder, parseStored, readIfThere, safeFileName, writeFileAtomic } from './durable-files.ts';
 import { sha256 } from './signature.ts';
+
+/** What a machine was when it was published. */
+export interface MachineVersion {
+  readonly arn: string;
+  readonly definition: string;
+  readonly roleArn: string;
+  readonly revisionId: string;
+  readonly createdAtMs: number;
+  readonly description?: string;
+}
+
+/** A version that an alias names, and its share of the starts in per cent. */
+export interface AliasRoute {
+  readonly stateMachineVersionArn: string;
+  readonly weight: number;
+}
+
+export interface MachineAlias {
+  readonly name: string;
+  readonly description?: string;
+  readonly routes: readonly AliasRoute[];
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+}
 
 /** A state machine. Times in milliseconds since the epoch. */
 export interface Machine {
@@ -20,6 +44,13 @@ export interface Machine {
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
   readonly revisionId: string;
+  /** @default "STANDARD" */
+  readonly type?: MachineType;
+  /** The newest first. */
+  readonly versions?: readonly MachineVersion[];
+  /** Numbers of versions are not used again. */
+  readonly lastVersion?: number;
+  readonly aliases?: readonly MachineAlias[];
   /** As given: they are kept and shown, and change nothing here. */
   readonly loggingConfiguration?: unknown;
   readonly tracingConfiguration?: unknown;

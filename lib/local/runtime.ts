@@ -40,6 +40,8 @@ import { snsService } from './sns.ts';
 import { sqsService } from './sqs.ts';
 import { isChildMachine } from '../storage-layout.ts';
 import { openStatusEvents, statusChangeEvent } from './status-events.ts';
+import { openActivities } from './activities.ts';
+import { expressExecutions } from './express-executions.ts';
 import { stepFunctionsService } from './step-functions.ts';
 import { localTaskRunner } from './task-runner.ts';
 import { taskTokens } from './task-tokens.ts';
@@ -189,20 +191,24 @@ async function startServices(
   const machines = openMachineStore(stateDir);
   const dynamodb = dynamodbService(stateDir, log);
   const tokens = taskTokens();
+  const activities = await openActivities(stateDir);
+  const objects = mapObjects(openObjectStore(stateDir));
   const tasks = localTaskRunner({
     pool,
     place,
     log,
     dynamodb: dynamodb.call,
     tokens,
+    activities,
     children: () => ({ machines, executions }),
   });
+  const express = expressExecutions({ machines, clock: systemClock(), tasks, objects });
   const executions: Executions = await openExecutions({
     stateDir,
     machines,
     clock: systemClock(),
     tasks,
-    objects: mapObjects(openObjectStore(stateDir)),
+    objects,
     log,
     checkFunctions: (names) => pool.check(names),
     onDriven: (executionArn, afterEvent) => {
@@ -220,6 +226,7 @@ async function startServices(
   ends.push(
     () => dynamodb.close(),
     () => executions.suspend(),
+    () => express.close(),
     () => endpoint.close(),
     () => queueEvents.close(),
     () => feed.close(),
@@ -227,7 +234,7 @@ async function startServices(
     () => firings.close(),
   );
   Object.assign(services, {
-    states: stepFunctionsService({ machines, executions, tasks, tokens, place, log }),
+    states: stepFunctionsService({ machines, executions, express, activities, tasks, tokens, place, log }),
     lambda: lambdaService(pool, place, log),
     s3: s3Service(tellingStore(openObjectStore(stateDir), place, firings.hear), place, log),
     dynamodb,

@@ -1,6 +1,9 @@
 /** Executions and history events in the form in which Step Functions sends them. */
 import type { HistoryEvent } from '../asl/history.ts';
+import type { Outcome } from '../engine/execution.ts';
 import type { ExecutionRecord } from './executions.ts';
+import type { ExpressExecution } from './express-executions.ts';
+import type { Machine } from './machines.ts';
 
 /** AWS's JSON protocols give times in seconds, with a fraction. */
 export function seconds(ms: number): number {
@@ -14,6 +17,7 @@ export function describeExecution(record: ExecutionRecord, withData: boolean): o
     executionArn: header.executionArn,
     stateMachineArn: header.stateMachineArn,
     name: header.name,
+    ...header.origin,
     status,
     startDate: seconds(header.startedAtMs),
     ...(stoppedAtMs !== undefined && { stopDate: seconds(stoppedAtMs) }),
@@ -25,6 +29,35 @@ export function describeExecution(record: ExecutionRecord, withData: boolean): o
     ...(redrivenAtMs !== undefined && { redriveDate: seconds(redrivenAtMs) }),
     redriveStatus: notRedrivable === undefined ? 'REDRIVABLE' : 'NOT_REDRIVABLE',
     ...(notRedrivable !== undefined && { redriveStatusReason: notRedrivable }),
+  };
+}
+
+/** The answer of StartSyncExecution. */
+export function describeSync(
+  machine: Machine,
+  { executionArn, name, startedAtMs }: ExpressExecution,
+  input: string,
+  outcome: Outcome,
+  stoppedAtMs: number,
+): object {
+  const { status, output, error, cause } = outcome;
+  return {
+    executionArn,
+    stateMachineArn: machine.arn,
+    name,
+    startDate: seconds(startedAtMs),
+    stopDate: seconds(stoppedAtMs),
+    status,
+    input,
+    inputDetails: { included: true },
+    ...(output !== undefined && { output, outputDetails: { included: true } }),
+    ...(error !== undefined && { error }),
+    ...(cause !== undefined && { cause }),
+    // Rounded up to 100 ms, as it is billed; memory is not measured here.
+    billingDetails: {
+      billedDurationInMilliseconds: Math.ceil((stoppedAtMs - startedAtMs) / 100) * 100,
+      billedMemoryUsedInMB: 64,
+    },
   };
 }
 

@@ -4,19 +4,16 @@
  * @see https://docs.aws.amazon.com/step-functions/latest/apireference/API_Operations.html
  */
 import { randomUUID } from 'node:crypto';
-import { validateDefinitionText } from '../asl/validate.ts';
+import { type MachineType, validateDefinitionText } from '../asl/validate.ts';
 import { variableReferences } from '../asl/variable-references.ts';
 import { systemClock } from '../engine/clock.ts';
-import type { TaskRunner } from '../engine/ports.ts';
 import { testState } from '../engine/test-state.ts';
 import { TestStateRefusal, type TestStateRequest } from '../engine/test-state-request.ts';
 import { BunsuiError } from '../errors.ts';
 import { type AwsAnswer, AwsFault, jsonAnswer } from './aws-fault.ts';
-import type { Executions } from './executions.ts';
+import type { ExecutionOrigin } from './journal.ts';
 import type { Service } from './http.ts';
 import {
-  decodeToken,
-  encodeToken,
   type JsonInput,
   optionalBoolean,
   optionalNumber,
@@ -25,29 +22,30 @@ import {
   refuseOthers,
   requiredString,
 } from './json-input.ts';
-import type { Machine, MachineStore } from './machines.ts';
+import type { Machine, MachineStore, MachineVersion } from './machines.ts';
 import { keyedTurns } from './object-store.ts';
-import type { RuntimeLog } from './runtime-log.ts';
 import { serviceModels } from './service-models.ts';
-import { describeExecution, historyEvent, seconds } from './step-functions-shapes.ts';
-import { type TaskTokens, taskOutput } from './task-tokens.ts';
+import { activityOperations } from './step-functions-activities.ts';
+import {
+  checkDefinition,
+  existingExecution,
+  existingMachine,
+  machineName,
+  noExecution,
+  type Operation,
+  pageOf,
+  readName,
+  readRole,
+  referredMachine,
+  type StepFunctionsParts,
+} from './step-functions-requests.ts';
+import { describeExecution, describeSync, historyEvent, seconds } from './step-functions-shapes.ts';
+import { published, readPublish, versionOperations } from './step-functions-versions.ts';
 
 const protocol = 'json-1.0';
-const maxDefinitionBytes = 1_048_576;
 /** ValidateStateMachineDefinition tells of at most this many mistakes. */
 const maxDiagnostics = 100;
 const statuses = ['RUNNING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'];
-
-export interface StepFunctionsParts {
-  readonly machines: MachineStore;
-  readonly executions: Executions;
-  readonly tasks: TaskRunner;
-  readonly tokens: TaskTokens;
-  readonly place: { readonly region: string; readonly accountId: string };
-  readonly log: RuntimeLog;
-}
-
-type Operation = (parts: StepFunctionsParts, input: JsonInput) => Promise<object>;
 
 /** The Step Functions service. */
 export function stepFunctionsService(parts: StepFunctionsParts): Service {
@@ -64,7 +62,7 @@ export function stepFunctionsService(parts: StepFunctionsParts): Service {
       }
       const input = readJson(body);
       // Whoever changes a machine does so alone: between a look and a write nobody else comes in.
-      const changes = /^(Create|Update|Delete)StateMachine$/.test(name);
+      const changes = /^(Create|Update|Delete|Publish)StateMachine(Version|Alias)?$/.test(name);
       const run = () => operation(parts, input);
       return jsonAnswer(protocol, await (changes ? turns('machines', run) : run()));
     },
@@ -72,6 +70,9 @@ export function stepFunctionsService(parts: StepFunctionsParts): Service {
 }
 
 const operations: Readonly<Record<string, Operation>> = {
+  ...versionOperations,
+  ...activityOperations,
+
   async CreateStateMachine({ machines, place }, input) {
     refuseOthers(input, [
       'name',
@@ -79,31 +80,37 @@ const operations: Readonly<Record<string, Operation>> = {
       'roleArn',
       'type',
       'publish',
+      'versionDescription',
       'loggingConfiguration',
       'tracingConfiguration',
     ]);
     const name = readName(input, 'name');
     const roleArn = readRole(requiredString(input, 'roleArn'));
     const text = requiredString(input, 'definition');
-    if ((optionalString(input, 'type') ?? 'STANDARD') !== 'STANDARD') {
-      throw new AwsFault('StateMachineTypeNotSupported', 'only state machines of type STANDARD are served here');
-    }
-    refuseVersions(input);
-    checkDefinition(text);
+    const type = readType(input);
+    const { publish, description } = readPublish(input);
+    checkLogging(input);
+    checkDefinition(text, type);
     const known = await machines.find(name);
     const { loggingConfiguration, tracingConfiguration } = input;
     const definition = await machines.saveDefinition(text);
+    const answer = (machine: Machine, version: MachineVersion | undefined) => ({
+      stateMachineArn: machine.arn,
+      creationDate: seconds(machine.createdAtMs),
+      ...(version !== undefined && { stateMachineVersionArn: version.arn }),
+    });
     if (known !== undefined) {
       const asKnown =
         known.definition === definition &&
+        (known.type ?? 'STANDARD') === type &&
         JSON.stringify([known.loggingConfiguration, known.tracingConfiguration]) ===
           JSON.stringify([loggingConfiguration, tracingConfiguration]);
       if (!asKnown) throw new AwsFault('StateMachineAlreadyExists', `State Machine Already Exists: '${known.arn}'`);
-      return { stateMachineArn: known.arn, creationDate: seconds(known.createdAtMs) };
+      return answer(known, publish ? known.versions?.[0] : undefined);
     }
     const nowMs = Date.now();
     const arn = `arn:aws:states:${place.region}:${place.accountId}:stateMachine:${name}`;
-    await machines.save({
+    const made: Machine = {
       name,
       arn,
       roleArn,
@@ -111,17 +118,20 @@ const operations: Readonly<Record<string, Operation>> = {
       createdAtMs: nowMs,
       updatedAtMs: nowMs,
       revisionId: randomUUID(),
+      ...(type === 'EXPRESS' && { type }),
       ...(loggingConfiguration !== undefined && { loggingConfiguration }),
       ...(tracingConfiguration !== undefined && { tracingConfiguration }),
-    });
-    return { stateMachineArn: arn, creationDate: seconds(nowMs) };
+    };
+    const [machine, version] = publish ? published(made, description) : [made, undefined];
+    await machines.save(machine);
+    return answer(machine, version);
   },
 
   async UpdateStateMachine(parts, input) {
     const given = ['definition', 'roleArn', 'loggingConfiguration', 'tracingConfiguration'];
-    refuseOthers(input, ['stateMachineArn', 'publish', ...given]);
+    refuseOthers(input, ['stateMachineArn', 'publish', 'versionDescription', ...given]);
     const machine = await existingMachine(parts, input);
-    refuseVersions(input);
+    const { publish, description } = readPublish(input);
     const text = optionalString(input, 'definition');
     const role = optionalString(input, 'roleArn');
     if (given.every((name) => input[name] === undefined)) {
@@ -130,7 +140,8 @@ const operations: Readonly<Record<string, Operation>> = {
         'Either the definition, the role ARN, or a configuration must be specified',
       );
     }
-    if (text !== undefined) checkDefinition(text);
+    checkLogging(input);
+    if (text !== undefined) checkDefinition(text, machine.type ?? 'STANDARD');
     const { loggingConfiguration, tracingConfiguration } = input;
     const updated: Machine = {
       ...machine,
@@ -141,17 +152,24 @@ const operations: Readonly<Record<string, Operation>> = {
       updatedAtMs: Date.now(),
       revisionId: randomUUID(),
     };
-    await parts.machines.save(updated);
-    return { updateDate: seconds(updated.updatedAtMs), revisionId: updated.revisionId };
+    const [saved, version] = publish ? published(updated, description) : [updated, undefined];
+    await parts.machines.save(saved);
+    return {
+      updateDate: seconds(saved.updatedAtMs),
+      revisionId: saved.revisionId,
+      ...(version !== undefined && { stateMachineVersionArn: version.arn }),
+    };
   },
 
   async DescribeStateMachine(parts, input) {
     refuseOthers(input, ['stateMachineArn']);
-    const machine = await existingMachine(parts, input);
+    const { machine: known, version } = await referredMachine(parts, requiredString(input, 'stateMachineArn'));
+    const machine = version === undefined ? known : { ...known, ...version };
     const references = variableReferences(await parts.machines.definition(machine.definition));
     return {
       ...(await describeMachine(parts.machines, machine)),
       ...(Object.keys(references).length === 0 ? {} : { variableReferences: references }),
+      ...(version?.description !== undefined && { description: version.description }),
       status: 'ACTIVE',
       creationDate: seconds(machine.createdAtMs),
     };
@@ -212,10 +230,10 @@ const operations: Readonly<Record<string, Operation>> = {
 
   async ListStateMachines({ machines }, input) {
     refuseOthers(input, ['maxResults', 'nextToken']);
-    const all = (await machines.list()).map(({ arn, name, createdAtMs }) => ({
+    const all = (await machines.list()).map(({ arn, name, type = 'STANDARD', createdAtMs }) => ({
       stateMachineArn: arn,
       name,
-      type: 'STANDARD',
+      type,
       creationDate: seconds(createdAtMs),
     }));
     const page = pageOf(all, input, 'machines');
@@ -230,39 +248,28 @@ const operations: Readonly<Record<string, Operation>> = {
 
   async StartExecution(parts, input) {
     refuseOthers(input, ['stateMachineArn', 'name', 'input']);
-    const machine = await existingMachine(parts, input);
+    const { machine, origin } = await machineToStart(parts, input);
     const name = input['name'] === undefined ? randomUUID() : readName(input, 'name');
-    try {
-      const header = await parts.executions.start(machine, name, optionalString(input, 'input') ?? '{}');
-      if (header !== 'exists') return { executionArn: header.executionArn, startDate: seconds(header.startedAtMs) };
-    } catch (error) {
-      if (error instanceof BunsuiError && error.code === 'BS3001')
-        throw new AwsFault('InvalidExecutionInput', error.message);
-      throw error;
+    const text = optionalString(input, 'input') ?? '{}';
+    if (machine.type === 'EXPRESS') {
+      const begun = await startedWith(() => parts.express.start(machine, name, text, 'async'));
+      return { executionArn: begun.executionArn, startDate: seconds(begun.startedAtMs) };
     }
+    const header = await startedWith(() => parts.executions.start(machine, name, text, origin));
+    if (header !== 'exists') return { executionArn: header.executionArn, startDate: seconds(header.startedAtMs) };
     const executionArn = `${machine.arn.replace(':stateMachine:', ':execution:')}:${name}`;
     throw new AwsFault('ExecutionAlreadyExists', `Execution Already Exists: '${executionArn}'`);
   },
 
-  async SendTaskSuccess({ tokens }, input) {
-    refuseOthers(input, ['taskToken', 'output']);
-    const token = requiredString(input, 'taskToken');
-    tokens.end(token, { ok: true, output: taskOutput(requiredString(input, 'output')) });
-    return {};
-  },
-
-  async SendTaskFailure({ tokens }, input) {
-    refuseOthers(input, ['taskToken', 'error', 'cause']);
-    const token = requiredString(input, 'taskToken');
-    const error = optionalString(input, 'error') ?? '';
-    tokens.end(token, { ok: false, error, cause: optionalString(input, 'cause') ?? '' });
-    return {};
-  },
-
-  async SendTaskHeartbeat({ tokens }, input) {
-    refuseOthers(input, ['taskToken']);
-    tokens.beat(requiredString(input, 'taskToken'));
-    return {};
+  async StartSyncExecution(parts, input) {
+    refuseOthers(input, ['stateMachineArn', 'name', 'input', 'includedData']);
+    const { machine } = await machineToStart(parts, input);
+    if (machine.type !== 'EXPRESS') throw wrongType();
+    const name = input['name'] === undefined ? randomUUID() : readName(input, 'name');
+    const text = optionalString(input, 'input') ?? '{}';
+    const begun = await startedWith(() => parts.express.start(machine, name, text, 'sync'));
+    const outcome = await begun.done;
+    return describeSync(machine, begun, text, outcome, Date.now());
   },
 
   async RedriveExecution({ executions }, input) {
@@ -295,25 +302,42 @@ const operations: Readonly<Record<string, Operation>> = {
 
   async ListExecutions(parts, input) {
     refuseOthers(input, ['stateMachineArn', 'statusFilter', 'maxResults', 'nextToken']);
-    const { arn } = await existingMachine(parts, input);
+    const asked = requiredString(input, 'stateMachineArn');
+    const { machine } = await referredMachine(parts, asked);
+    if (machine.type === 'EXPRESS') throw wrongType();
+    const { arn } = machine;
     const filter = optionalString(input, 'statusFilter');
     if (filter !== undefined && !statuses.includes(filter)) {
       throw new AwsFault('ValidationException', `statusFilter must be one of ${statuses.join(', ')}`);
     }
     const all = (await parts.executions.list())
       .filter(({ stateMachineArn, status }) => stateMachineArn === arn && (filter ?? status) === status)
+      .filter(({ origin }) => asked === arn || Object.values(origin ?? {}).includes(asked))
       .sort((a, b) => b.startedAtMs - a.startedAtMs || (a.name < b.name ? -1 : 1))
-      .map(({ executionArn, stateMachineArn, name, status, startedAtMs, stoppedAtMs, redriveCount, redrivenAtMs }) => ({
-        executionArn,
-        stateMachineArn,
-        name,
-        status,
-        startDate: seconds(startedAtMs),
-        ...(stoppedAtMs !== undefined && { stopDate: seconds(stoppedAtMs) }),
-        redriveCount: redriveCount ?? 0,
-        ...(redrivenAtMs !== undefined && { redriveDate: seconds(redrivenAtMs) }),
-      }));
-    const page = pageOf(all, input, `${arn} ${filter ?? ''}`);
+      .map(
+        ({
+          executionArn,
+          stateMachineArn,
+          name,
+          status,
+          startedAtMs,
+          stoppedAtMs,
+          redriveCount,
+          redrivenAtMs,
+          origin,
+        }) => ({
+          executionArn,
+          stateMachineArn,
+          name,
+          status,
+          startDate: seconds(startedAtMs),
+          ...(stoppedAtMs !== undefined && { stopDate: seconds(stoppedAtMs) }),
+          ...origin,
+          redriveCount: redriveCount ?? 0,
+          ...(redrivenAtMs !== undefined && { redriveDate: seconds(redrivenAtMs) }),
+        }),
+      );
+    const page = pageOf(all, input, `${asked} ${filter ?? ''}`);
     return { executions: page.items, ...page.next };
   },
 
@@ -329,34 +353,12 @@ const operations: Readonly<Record<string, Operation>> = {
   },
 };
 
-/**
- * A page of a list. The token says what list it belongs to and where it goes on.
- * A list that grows at its beginning meanwhile may show an item twice, as AWS's may.
- */
-function pageOf<T>(
-  all: readonly T[],
-  input: JsonInput,
-  list: string,
-): { readonly items: readonly T[]; readonly next: { readonly nextToken?: string } } {
-  const asked = optionalNumber(input, 'maxResults') ?? 0;
-  if (!Number.isInteger(asked) || asked < 0 || asked > 1000) {
-    throw new AwsFault('ValidationException', `maxResults must be an integer between 0 and 1000, not ${asked}`);
-  }
-  const token = optionalString(input, 'nextToken');
-  const [of, position] = token === undefined ? [list, 0] : (decodeToken(token) ?? []);
-  if (of !== list || typeof position !== 'number' || !Number.isSafeInteger(position) || position < 0) {
-    throw new AwsFault('InvalidToken', "Invalid Token: 'Invalid token'");
-  }
-  const end = position + (asked === 0 ? 100 : asked);
-  return { items: all.slice(position, end), next: end < all.length ? { nextToken: encodeToken([list, end]) } : {} };
-}
-
 async function describeMachine(machines: MachineStore, machine: Machine): Promise<object> {
-  const { arn, name, roleArn, revisionId, loggingConfiguration, tracingConfiguration } = machine;
+  const { arn, name, type = 'STANDARD', roleArn, revisionId, loggingConfiguration, tracingConfiguration } = machine;
   return {
     stateMachineArn: arn,
     name,
-    type: 'STANDARD',
+    type,
     definition: await machines.definitionText(machine.definition),
     roleArn,
     revisionId,
@@ -365,71 +367,48 @@ async function describeMachine(machines: MachineStore, machine: Machine): Promis
   };
 }
 
-async function existingMachine({ machines, place }: StepFunctionsParts, input: JsonInput): Promise<Machine> {
-  const arn = requiredString(input, 'stateMachineArn');
-  const machine = await machines.find(machineName(arn, place));
-  if (machine === undefined || machine.arn !== arn) {
-    throw new AwsFault('StateMachineDoesNotExist', `State Machine Does Not Exist: '${arn}'`);
+function readType(input: JsonInput): MachineType {
+  const type = optionalString(input, 'type') ?? 'STANDARD';
+  if (type === 'STANDARD' || type === 'EXPRESS') return type;
+  throw new AwsFault('ValidationException', 'the type must be STANDARD or EXPRESS');
+}
+
+function wrongType(): AwsFault {
+  return new AwsFault('StateMachineTypeNotSupported', 'This operation is not supported by this type of state machine');
+}
+
+/** Whatever is to be logged has one place to go. */
+function checkLogging(input: JsonInput): void {
+  const { level = 'OFF', destinations = [] } = (input['loggingConfiguration'] ?? {}) as {
+    readonly level?: unknown;
+    readonly destinations?: readonly unknown[];
+  };
+  if (level === 'OFF' || destinations.length === 1) return;
+  const message = 'Invalid Logging Configuration: Must specify exactly one Log Destination.';
+  throw new AwsFault('InvalidLoggingConfiguration', message);
+}
+
+/** The machine as it is to run, and the version and alias by which it was named. */
+async function machineToStart(
+  parts: StepFunctionsParts,
+  input: JsonInput,
+): Promise<{ readonly machine: Machine; readonly origin: ExecutionOrigin }> {
+  const { machine, version, aliasArn } = await referredMachine(parts, requiredString(input, 'stateMachineArn'));
+  if (version === undefined) return { machine, origin: {} };
+  const { definition, roleArn } = version;
+  const origin = {
+    stateMachineVersionArn: version.arn,
+    ...(aliasArn !== undefined && { stateMachineAliasArn: aliasArn }),
+  };
+  return { machine: { ...machine, definition, roleArn }, origin };
+}
+
+async function startedWith<T>(start: () => Promise<T>): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    if (error instanceof BunsuiError && error.code === 'BS3001')
+      throw new AwsFault('InvalidExecutionInput', error.message);
+    throw error;
   }
-  return machine;
-}
-
-function machineName(arn: string, place: StepFunctionsParts['place']): string {
-  const match = /^arn:aws:states:([\w-]+):(\d{12}):stateMachine:(.+)$/.exec(arn);
-  if (match === null) throw new AwsFault('InvalidArn', `Invalid Arn: 'Invalid ARN: ${arn}'`);
-  const [, region, account, name = ''] = match;
-  if (region !== place.region || account !== place.accountId || name.includes(':')) {
-    throw new AwsFault('StateMachineDoesNotExist', `State Machine Does Not Exist: '${arn}'`);
-  }
-  return name;
-}
-
-async function existingExecution({ executions }: StepFunctionsParts, input: JsonInput) {
-  const record = await executions.find(requiredString(input, 'executionArn'));
-  if (record === undefined) throw noExecution(input);
-  return record;
-}
-
-function noExecution(input: JsonInput): AwsFault {
-  const arn = requiredString(input, 'executionArn');
-  if (!/^arn:aws:states:[\w-]+:\d{12}:execution:[^:]+:[^:]+$/.test(arn)) {
-    return new AwsFault('InvalidArn', `Invalid Arn: 'Invalid ARN: ${arn}'`);
-  }
-  return new AwsFault('ExecutionDoesNotExist', `Execution Does Not Exist: '${arn}'`);
-}
-
-/** @see https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html (name) */
-function readName(input: JsonInput, field: string): string {
-  const name = requiredString(input, field);
-  const forbidden = /[\s<>{}[\]?*"#%\\^|~`$&,;:/\u0000-\u001f\u007f-\u009f\ud800-\udfff\ufffe\uffff]/;
-  if (name.length < 1 || name.length > 80 || forbidden.test(name)) {
-    throw new AwsFault('InvalidName', `Invalid Name: ${JSON.stringify(name.slice(0, 100))}`);
-  }
-  return name;
-}
-
-function readRole(arn: string): string {
-  if (!/^arn:aws[\w-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,512}$/.test(arn)) {
-    throw new AwsFault('InvalidArn', `Invalid Role Arn: '${arn}'`);
-  }
-  return arn;
-}
-
-function refuseVersions(input: JsonInput): void {
-  if (optionalBoolean(input, 'publish') === true) {
-    throw new AwsFault('ValidationException', 'versions of state machines are not served here: publish must be false');
-  }
-}
-
-function checkDefinition(text: string): void {
-  const refuse = (why: string) => new AwsFault('InvalidDefinition', `Invalid State Machine Definition: '${why}'`);
-  if (Buffer.byteLength(text) > maxDefinitionBytes) throw refuse(`larger than ${maxDefinitionBytes} bytes`);
-  const result = validateDefinitionText(text);
-  if (result.ok) return;
-  const where = (location: string) => (location === '' ? '' : ` at ${location}`);
-  throw refuse(
-    result.diagnostics
-      .map(({ code, message, location }) => `${code}: ${message.trimEnd()}${where(location)}`)
-      .join(', '),
-  );
 }

@@ -3,6 +3,7 @@
  * without a way over HTTP, and answering as Step Functions' integration does.
  */
 import type { Json, TaskOutcome, TaskProgress, TaskRequest, TaskRunner } from '../engine/ports.ts';
+import type { Activities } from './activities.ts';
 import { AwsFault } from './aws-fault.ts';
 import { type ChildParts, runChildExecution } from './child-executions.ts';
 import type { FunctionConfig, FunctionErrorReport } from './function-process.ts';
@@ -20,6 +21,7 @@ const maxTraceLines = 40;
 interface Reach {
   readonly dynamodb: CallDynamodb;
   readonly tokens: TaskTokens;
+  readonly activities: Activities;
   readonly pool: FunctionPool;
   readonly place: LambdaPlace;
   readonly log: RuntimeLog;
@@ -64,6 +66,7 @@ export function localTaskRunner(reach: Reach): TaskRunner {
     return Promise.resolve(refused(reach.log, task, 'States.TaskFailed', cause));
   };
   return {
+    hasActivity: (arn) => reach.activities.find(arn) !== undefined,
     async run(task, signal, progress) {
       const { token } = task;
       if (token === undefined) return call(task, signal, progress);
@@ -71,6 +74,12 @@ export function localTaskRunner(reach: Reach): TaskRunner {
       const waiting = new AbortController();
       const stop = AbortSignal.any([signal, waiting.signal]);
       const ended = reach.tokens.wait(token, stop, () => progress.heartbeat());
+      if (isActivity(task)) {
+        const taken = (workerName?: string) => progress.taken(workerName);
+        // After a crash a worker that took it before may still end it.
+        reach.activities.offer(task.resource, { token, input: task.arguments, taken }, stop);
+        return ended;
+      }
       // What a process that has ended had submitted is not called again; but a gate may have opened unseen.
       if (task.submitted === true && !task.resource.includes(':dynamodb:')) return ended;
       const answer = await call(
@@ -86,6 +95,10 @@ export function localTaskRunner(reach: Reach): TaskRunner {
       return ended;
     },
   };
+}
+
+function isActivity({ resource }: TaskRequest): boolean {
+  return /^arn:aws:states:[^:]+:\d{12}:activity:/.test(resource);
 }
 
 function actionOf({ resource }: TaskRequest): string {
