@@ -23,7 +23,7 @@ async function run(client: LocalClient, definition: object, input: unknown) {
     readonly executionArn: string;
   };
   await expect
-    .poll(async () => (await call(client, 'DescribeExecution', { executionArn }))['status'])
+    .poll(async () => (await call(client, 'DescribeExecution', { executionArn }))['status'], { timeout: 20_000 })
     .not.toBe('RUNNING');
   const { status, output, error } = (await call(client, 'DescribeExecution', { executionArn })) as {
     readonly [field: string]: unknown;
