@@ -15,5 +15,7 @@ export function liveDeps(env: Environment): LiveDeps {
 function notices(env: Environment): Pick<LiveDeps, 'notices'> {
   const topic = env[environment.topic];
   if (topic === undefined || topic === '') return {};
-  return { notices: { sns: new SNSClient({}), topic, channels: channelEventsFrom(env[environment.channels]) } };
+  const platform = /:stateMachine:([a-z0-9]+)-$/.exec(env[environment.machines] ?? '')?.[1];
+  const channels = channelEventsFrom(env[environment.channels]);
+  return { notices: { sns: new SNSClient({}), topic, channels, ...(platform === undefined ? {} : { platform }) } };
 }

@@ -1,8 +1,8 @@
 /** Reads a notice back from the text of a message. */
 import * as z from 'zod/mini';
 import { noticeEvents } from '../ir/nodes.ts';
-import { sessionStatuses } from '../sessions/status.ts';
 import type { Notice } from '../sessions/notice.ts';
+import { sessionStatuses } from '../sessions/status.ts';
 
 const text = z.string();
 const count = z.int();
@@ -25,6 +25,7 @@ const noticeSchema = z.object({
   trigger: z.object({ kind: z.enum(['manual', 'api', 'schedule', 'event']), detail: z.optional(text) }),
   execution_arn: z.optional(text),
   environment: z.optional(text),
+  platform: z.optional(text.check(z.regex(/^[a-z][a-z0-9]{0,14}$/))),
   region: text,
   duration_ms: z.optional(z.number()),
   total_jobs: count,

@@ -5,8 +5,8 @@
  * @see https://docs.slack.dev/reference/block-kit/blocks (limits) and /messaging/formatting-message-text (escaping)
  */
 import type { NoticeEvent } from '../ir/nodes.ts';
-import { consoleLink, noticeFacts, noticeHeadline, printable } from '../sessions/notice-message.ts';
 import type { Notice } from '../sessions/notice.ts';
+import { consoleLink, noticeFacts, noticeHeadline, printable } from '../sessions/notice-message.ts';
 import { againText, type Repeat } from './repeats.ts';
 
 const marks: { readonly [event in NoticeEvent]: string } = {
@@ -60,7 +60,7 @@ function wholeBlocks(notice: Notice, headline: string): readonly Block[] {
       type: 'section',
       fields: facts.slice(0, 10).map(([name, text]) => mrkdwn(`*${name}*\n\`${code(text, maxFieldText)}\``)),
     },
-    { type: 'context', elements: [mrkdwn(`\`bunsui session show ${code(notice.session_id, 40)}\``)] },
+    { type: 'context', elements: [mrkdwn(`\`${code(showCommand(notice), 80)}\``)] },
     ...(link === undefined ? [] : [section(`<${link}|Open in Step Functions>`)]),
   ];
 }
@@ -70,6 +70,11 @@ function shortBlock(notice: Notice, headline: string, again: string): Block {
   return section(
     `${mark} \`${code(words.join(' '), maxFieldText)}\`${again} · session \`${code(notice.session_id, 40)}\``,
   );
+}
+
+/** What shows the session: on a laptop it needs no more, there is one platform. */
+function showCommand({ session_id, platform }: Notice): string {
+  return `bunsui session show ${session_id}${platform === undefined ? '' : ` --platform ${platform}`}`;
 }
 
 const mrkdwn = (text: string) => ({ type: 'mrkdwn', text, verbatim: true });

@@ -24,6 +24,8 @@ export interface Notice {
   readonly trigger: SessionTrigger;
   readonly execution_arn?: string;
   readonly environment?: string;
+  /** The deployed platform, by its prefix; absent on a laptop. */
+  readonly platform?: string;
   readonly region: string;
   readonly duration_ms?: number;
   /** Jobs outside of maps. */

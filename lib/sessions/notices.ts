@@ -11,10 +11,10 @@ import { DeleteCommand, GetCommand, PutCommand, QueryCommand } from '@aws-sdk/li
 import type { NoticeEvent } from '../ir/nodes.ts';
 import type { PipelinePolicy } from '../ir/policy.ts';
 import type { StoreDeps } from './deps.ts';
+import type { SessionItem } from './items.ts';
 import { deliveryId, type Notice } from './notice.ts';
 import { noticeMessage } from './notice-message.ts';
 import { type ChannelEvents, channelsFor } from './notice-rules.ts';
-import type { SessionItem } from './items.ts';
 
 const outboxKey = 'outbox';
 
@@ -24,6 +24,8 @@ export interface NoticeDeps {
   readonly topic: string;
   /** What the platform's channels hear of every pipeline. */
   readonly channels: ChannelEvents;
+  /** The deployed platform, by its prefix; absent on a laptop. */
+  readonly platform?: string;
 }
 
 /** What happened. */
@@ -38,7 +40,7 @@ export interface Happening {
 
 /** The notice of what happened to a session; `undefined` when nobody is to be told. */
 export function noticeOf(
-  deps: Pick<NoticeDeps, 'channels'>,
+  deps: Pick<NoticeDeps, 'channels' | 'platform'>,
   session: SessionItem,
   policy: PipelinePolicy,
   { event, at, job, source, error }: Happening,
@@ -62,6 +64,7 @@ export function noticeOf(
     trigger: session.trigger,
     ...(session.execution_arn === undefined ? {} : { execution_arn: session.execution_arn }),
     ...(session.environment === undefined ? {} : { environment: session.environment }),
+    ...(deps.platform === undefined ? {} : { platform: deps.platform }),
     region: session.region,
     ...(event === 'started' ? {} : { duration_ms: Math.max(0, Date.parse(at) - from) }),
     total_jobs: session.total_jobs,

@@ -1,6 +1,6 @@
 /** The functions that keep the books, called as Lambda calls them, over tables of their own; all else of AWS is played. */
 import { gzipSync } from 'node:zlib';
-import { FilterLogEventsCommand, CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
+import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import {
   DescribeExecutionCommand,
@@ -16,6 +16,7 @@ import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { Context } from 'aws-lambda';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { liveDeps } from '../../lambdas/live-setup.ts';
 import type { HistoryEvent } from '../../lib/asl/history.ts';
 import { registerPipeline } from '../../lib/sessions/pipelines.ts';
 import { startSession } from '../../lib/sessions/start-session.ts';
@@ -199,6 +200,16 @@ describe('record-events', () => {
     expect(await attemptsOf(id)).toStrictEqual(['load 1 completed']);
     expect(await getSession(deps(), id)).toMatchObject({ status: 'running', completed_jobs: 1 });
   });
+});
+
+it('a platform is told by the names of its machines', () => {
+  const ofPlatform = (machines?: string) =>
+    liveDeps({ ...process.env, ...(machines === undefined ? {} : { [environment.machines]: machines }) }).notices
+      ?.platform;
+  expect([ofPlatform('arn:aws:states:eu-west-1:123456789012:stateMachine:acme-'), ofPlatform()]).toStrictEqual([
+    'acme',
+    undefined,
+  ]);
 });
 
 describe('session-ended', () => {

@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { emailOf } from '../../lib/notify/email.ts';
 import { slackMessage } from '../../lib/notify/slack.ts';
-import { consoleLink, noticeMessage, noticeText } from '../../lib/sessions/notice-message.ts';
 import type { Notice } from '../../lib/sessions/notice.ts';
 import { readNotice } from '../../lib/notify/read-notice.ts';
+import { consoleLink, noticeMessage, noticeText } from '../../lib/sessions/notice-message.ts';
 import { failedNotice } from './notices.ts';
 
 const link =
@@ -13,9 +13,10 @@ const link =
 const repeat = { count: 3, since: '2026-11-20T05:00:00.000Z' };
 const email = { kind: 'email' as const, from: 'bunsui@example.com', to: ['ops@example.com'] };
 
+const mrkdwn = (text: string) => ({ type: 'mrkdwn', text, verbatim: true });
+
 describe('a Slack message', () => {
   it('says pipeline, session, failed job with file and line, error, attempt and link', () => {
-    const mrkdwn = (text: string) => ({ type: 'mrkdwn', text, verbatim: true });
     expect(slackMessage(failedNotice)).toStrictEqual({
       text: '✖ daily failed at load (prod)',
       blocks: [
@@ -39,6 +40,14 @@ describe('a Slack message', () => {
       ],
       unfurl_links: false,
       unfurl_media: false,
+    });
+  });
+
+  it('names the platform in the command that shows the session', () => {
+    const { blocks } = slackMessage({ ...failedNotice, platform: 'bunsuiprod' });
+    expect(blocks).toContainEqual({
+      type: 'context',
+      elements: [mrkdwn('`bunsui session show 01k9x2m4c8r7t5w3e6y1q9z0ab --platform bunsuiprod`')],
     });
   });
 
