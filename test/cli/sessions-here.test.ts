@@ -91,10 +91,13 @@ describe('without one', () => {
     ];
     expect(tries.map(({ code, err }) => [code, err.split('\n')[0]])).toStrictEqual([
       [3, 'error[BS3001]: input "orders" is 1000, not at most 50'],
-      [5, 'error[BS3003]: pipeline "shp" is not deployed'],
+      [5, 'error[BS3003]: pipeline "shp" is not deployed on this machine'],
       [5, 'error[BS3003]: pipeline "shop" is not deployed on this machine'],
       [2, 'error[BS2001]: --state-dir is for this machine, --region for AWS'],
     ]);
+    const absent = tries.slice(1, 3).map(({ err }) => err.split('\n')[1]);
+    const hint = '  = help: run its file: bunsui run FILE. For one that is on AWS, say where: --platform NAME';
+    expect(absent).toStrictEqual([hint, hint]);
     expect(existsSync(join(folder, 'never-used'))).toBe(false);
   });
 });

@@ -4,7 +4,7 @@ import { BunsuiError } from '../../errors.ts';
 import type { JsonSchema } from '../../ir/nodes.ts';
 import type { StartedSession } from '../../sessions/start-session.ts';
 import { onAnyPlatform } from '../attend.ts';
-import { attended, attendToEnd, type AttendedRun } from '../attended-run.ts';
+import { type AttendedRun, attended, attendToEnd } from '../attended-run.ts';
 import { inputMistakes } from '../checked-input.ts';
 import { reportDiagnostics } from '../checked-pipeline.ts';
 import type { CommandContext } from '../context.ts';
@@ -29,15 +29,24 @@ export interface StartOptions extends PlatformOptions {
   readonly wait?: true;
 }
 
+/** On this machine a pipeline is deployed by running its file. */
+function notHere({ commandName }: CommandContext, pipeline: string): BunsuiError {
+  return new BunsuiError('PipelineError', 'BS3003', `pipeline "${pipeline}" is not deployed on this machine`, {
+    hint: `run its file: ${commandName} run FILE. For one that is on AWS, say where: --platform NAME`,
+  });
+}
+
 /** The schema of the input that a pipeline takes, in the version deployed last. */
-async function schemaOf(platform: Platform, pipeline: string): Promise<JsonSchema> {
+async function schemaOf(context: CommandContext, platform: Platform, pipeline: string): Promise<JsonSchema> {
   const clients = await platform.clients();
-  const [{ requirePipeline }, { pipelineToStart }] = await Promise.all([
+  const [{ findPipeline }, { pipelineToStart }] = await Promise.all([
     import('../../sessions/pipelines.ts'),
     import('../../sessions/deployed.ts'),
   ]);
   if (platform.kind === 'local') {
-    return JSON.parse((await requirePipeline(clients, pipeline)).input_schema) as JsonSchema;
+    const found = await findPipeline(clients, pipeline);
+    if (found === undefined) throw notHere(context, pipeline);
+    return JSON.parse(found.input_schema) as JsonSchema;
   }
   const item = await pipelineToStart(await startDepsOf(platform), pipeline);
   return JSON.parse(item.input_schema) as JsonSchema;
@@ -50,7 +59,7 @@ async function requestOf(
   pipeline: string,
   options: StartOptions,
 ): Promise<SessionRequest | undefined> {
-  const input = await schemaOf(platform, pipeline);
+  const input = await schemaOf(context, platform, pipeline);
   const sources = { params: options.param ?? [], ...(options.input === undefined ? {} : { file: options.input }) };
   const given = await readInput(sources, input, context.cwd);
   const mistakes = inputMistakes({ id: pipeline, input }, given);
@@ -119,9 +128,7 @@ async function startHere(
 ): Promise<number> {
   const { target } = options;
   if (isUnusedFolder(target.stateDir, context.cwd)) {
-    throw new BunsuiError('PipelineError', 'BS3003', `pipeline "${pipeline}" is not deployed on this machine`, {
-      hint: `run its file: ${context.commandName} run FILE`,
-    });
+    throw notHere(context, pipeline);
   }
   const ends = hearEndRecords(run.progress.note);
   const platform: LocalPlatform = await openForSession(context, target, ends.log);
