@@ -111,12 +111,25 @@ export async function runCdk(
   });
   if (ended.status === 0) return;
   const said = lastWords(ended);
-  const isUnprepared = /bootstrap/i.test(said);
-  throw new BunsuiError('AWSError', 'BS2005', `CDK ended with an error:\n${said}`, {
-    hint: isUnprepared
-      ? `this account and region have to be prepared once: ${context.commandName} bootstrap`
-      : 'what was deployed before is as it was, or CloudFormation says why not: see its events in the AWS console',
-  });
+  const hint = hintFor(context, said, ended);
+  throw new BunsuiError('AWSError', 'BS2005', `CDK ended with an error:\n${said}`, { hint });
+}
+
+/** What CloudFormation says of a name that is taken; resources without a name of their own never meet another. */
+const takenName = /already exists|AlreadyExists|ResourceExistenceCheck/;
+
+function hintFor({ commandName }: CommandContext, said: string, { lines }: Ended): string {
+  if (/bootstrap/i.test(said)) {
+    return `this account and region have to be prepared once: ${commandName} bootstrap`;
+  }
+  if (lines.some((line) => takenName.test(line))) {
+    return (
+      'something of that name is there already. Tables and bucket of a platform that was destroyed are kept, with all ' +
+      'they hold, unless it was deployed with --param removal=destroy: delete them (aws dynamodb delete-table, aws s3 rb), ' +
+      'take them over (cdk import), or deploy beside them with another --stage or --platform'
+    );
+  }
+  return 'what was deployed before is as it was, or CloudFormation says why not: see its events in the AWS console';
 }
 
 /** One event of a stack, as CDK prints it with `--progress events`. */

@@ -6,7 +6,7 @@ import { glob } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import * as z from 'zod/mini';
 import { BunsuiError } from '../errors.ts';
-import { type Channels, readChannels } from '../notify/channels.ts';
+import { type AwsChannels, type Channels, readAwsChannels, readChannels } from '../notify/channels.ts';
 import { isPlatformName, usualPlatform } from './platform-target.ts';
 import type { ProjectFile } from './project-file.ts';
 import { didYouMean } from './suggest.ts';
@@ -67,6 +67,8 @@ export interface Deployment {
 /** A deployment, and where it goes. */
 export interface Wanted {
   readonly deployment: Deployment;
+  /** Names of channels in `bunsui.json` that are for a laptop, and are not deployed. */
+  readonly onLaptopOnly: readonly string[];
   readonly profile?: string;
   readonly region?: string;
 }
@@ -102,6 +104,7 @@ const projectSchema = z.looseObject({
   stages: z.optional(z.record(z.string(), stageSchema)),
 });
 type Project = z.output<typeof projectSchema>;
+type Stage = z.output<typeof stageSchema>;
 type Texts = { readonly [name: string]: string };
 
 function refuse(message: string, hint: string): BunsuiError {
@@ -180,6 +183,40 @@ async function filesOf(request: DeployRequest, project: Project, file: ProjectFi
   return [...new Set(found)].toSorted();
 }
 
+/** A stage is on AWS, all of it; what the project declares is for both places. */
+function channelsOf(project: Project, stage: Stage | undefined, where: string): AwsChannels {
+  if (stage?.channels !== undefined) return { channels: readChannels(stage.channels, where), onLaptopOnly: [] };
+  return readAwsChannels(project.channels ?? {}, where);
+}
+
+/** Parameters of the platform's own stack; the others are also for the stacks of pipelines. */
+const ownParameters: readonly ParameterName[] = ['logsDays', 'reportsDays', 'logLevel', 'apiRateLimit', 'apiLogRole'];
+
+/**
+ * What a deployment says of the platform that does nothing where another app deploys the platform, in words.
+ *
+ * @throws {BunsuiError} BS2001 when some of it was typed: nobody types what is to be passed over
+ */
+export function withoutEffect(
+  { prefix, settings, channels, environment }: Deployment,
+  typedParams: readonly string[],
+): readonly string[] {
+  const given = ownParameters.filter((name) => settings[name] !== undefined);
+  const typed = given.filter((name) => typedParams.some((text) => text.startsWith(`${name}=`)));
+  if (typed.length > 0) {
+    throw refuse(
+      `--param ${typed.join(', ')}: another app deploys the platform ${prefix}, and only that app can change it`,
+      `leave ${typed.length === 1 ? 'it' : 'them'} out, or deploy a platform of your own: --stage or --platform`,
+    );
+  }
+  const names = Object.keys(channels);
+  return [
+    ...(given.length === 0 ? [] : [`the parameter${given.length === 1 ? '' : 's'} ${given.join(', ')}`]),
+    ...(names.length === 0 ? [] : [`the channel${names.length === 1 ? '' : 's'} ${names.join(', ')}`]),
+    ...(environment === undefined ? [] : [`the stage's name ${environment} in records`]),
+  ];
+}
+
 /**
  * What is to be deployed. The command line goes over the stage, the stage over the project.
  *
@@ -199,7 +236,7 @@ export async function deploymentOf(request: DeployRequest, file: ProjectFile | u
   }
   const typedParams = Object.fromEntries(request.params.map((text) => pair('param', text)));
   const typedContext = Object.fromEntries(request.context.map((text) => pair('context', text)));
-  const channels = own?.channels ?? project.channels;
+  const { channels, onLaptopOnly } = channelsOf(project, own, file?.path ?? 'bunsui.json');
   const profile = request.profile ?? own?.profile;
   const region = request.region ?? own?.region;
   return {
@@ -209,9 +246,10 @@ export async function deploymentOf(request: DeployRequest, file: ProjectFile | u
       files: await filesOf(request, project, file),
       ...readParameters({ ...asTexts(project.params), ...asTexts(own?.params), ...typedParams }),
       context: { ...asTexts(project.context), ...asTexts(own?.context), ...typedContext },
-      channels: channels === undefined ? {} : readChannels(channels, file?.path ?? 'bunsui.json'),
+      channels,
       folder: file?.folder ?? request.cwd,
     },
+    onLaptopOnly,
     ...(profile === undefined ? {} : { profile }),
     ...(region === undefined ? {} : { region }),
   };

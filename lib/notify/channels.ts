@@ -198,6 +198,27 @@ export function readChannels(value: unknown, where: string): Channels {
   return channels;
 }
 
+/** The channels of a platform on AWS, and the names of those that are for a laptop. */
+export interface AwsChannels {
+  readonly channels: Channels;
+  readonly onLaptopOnly: readonly string[];
+}
+
+/**
+ * Checks channels that stand where those of laptop and AWS may stand together: each place passes over those whose
+ * secrets are in the other.
+ *
+ * @throws {BunsuiError} BS2004 as `readChannels`
+ */
+export function readAwsChannels(value: unknown, where: string): AwsChannels {
+  const all = Object.entries(read(value, where));
+  const isThere = (channel: ChannelConfig) => !secretsOf(channel).some((secret) => localSecret.test(secret));
+  return {
+    channels: Object.fromEntries(all.filter(([, channel]) => isThere(channel))),
+    onLaptopOnly: all.flatMap(([name, channel]) => (isThere(channel) ? [] : [name])),
+  };
+}
+
 /** The channels of a laptop, and the names of those that are for AWS: their secrets, or their topic, are not here. */
 export interface LaptopChannels {
   readonly channels: Channels;

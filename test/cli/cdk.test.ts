@@ -76,6 +76,13 @@ it('an account that was never prepared is told by what to do', async () => {
     code: 'BS2005',
     hint: 'this account and region have to be prepared once: bunsui bootstrap',
   });
+  const taken = [
+    "T: Resource of type 'AWS::DynamoDB::Table' with identifier 'bunsui-gates' already exists",
+    ...'abcdefghijklmnop',
+  ];
+  await expect(failing(taken.join('\n'))).rejects.toMatchObject({
+    hint: expect.stringMatching(/^something of that name is there already\. Tables and bucket .* --platform$/),
+  });
   await expect(failing('no such thing')).rejects.toMatchObject({
     message: 'CDK ended with an error:\nno such thing',
     hint: expect.stringContaining('CloudFormation says why not'),

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { main } from '../../lib/cli/main.ts';
 import { installCdk, type KeptStack, serveStacks } from './cloud-formation.ts';
-import { deployed, type Deployed } from './deployed.ts';
+import { type Deployed, deployed } from './deployed.ts';
 import { recordedTerminal } from './outputs.ts';
 
 const shop = fileURLToPath(new URL('./shop/shop.ts', import.meta.url));
@@ -135,9 +135,28 @@ describe('deploy', () => {
     expect(lines.at(-1)).toMatchObject({ platform: 'bunsuiqa', pipelines: ['shop'], changed: ['bunsuiqa-shop'] });
   }, 120_000);
 
-  it('uses a platform that somebody else has deployed', async () => {
-    const { out } = await bunsui('deploy', shop, '--platform', 'acme', '--plan', '--json');
+  it('uses a platform that somebody else has deployed, and says what of it only they can change', async () => {
+    const file = join(folder, 'bunsui.json');
+    const ops = { kind: 'slack', secret: 'env:HOOK' };
+    writeFileSync(file, JSON.stringify({ params: { logsDays: 3 }, channels: { ops } }));
+    const args = ['deploy', shop, '--platform', 'acme', '--plan', '--json'];
+    const { out } = await bunsui(...args).finally(() => rmSync(file));
     expect(linesOf(out).flatMap(({ type, stack }) => (type === 'plan' ? [stack] : []))).toStrictEqual(['acme-shop']);
+    expect(linesOf(out).flatMap(({ what }) => (what === undefined ? [] : [what]))).toStrictEqual([
+      'for this machine only, and not deployed: the channels ops',
+      'another app deploys the platform acme; without effect there: the parameter logsDays',
+      'making the templates',
+      'comparing with what is deployed',
+    ]);
+    const typed = await bunsui('deploy', shop, '--platform', 'acme', '-p', 'logLevel=DEBUG', '--plan');
+    expect([typed.code, typed.err.split('\n').slice(-3)]).toStrictEqual([
+      2,
+      [
+        'error[BS2001]: --param logLevel: another app deploys the platform acme, and only that app can change it',
+        '  = help: leave it out, or deploy a platform of your own: --stage or --platform',
+        '',
+      ],
+    ]);
   });
 
   it('says why it cannot', async () => {

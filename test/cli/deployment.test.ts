@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type DeployRequest, deploymentOf } from '../../lib/cli/deployment.ts';
+import { type DeployRequest, deploymentOf, withoutEffect } from '../../lib/cli/deployment.ts';
 import type { ProjectFile } from '../../lib/cli/project-file.ts';
 
 let folder = '';
@@ -54,6 +54,7 @@ describe('what is deployed', () => {
         channels: { ops: { kind: 'mail', to: ['ops@example.com'] } },
         folder,
       },
+      onLaptopOnly: [],
     });
   });
 
@@ -83,6 +84,34 @@ describe('what is deployed', () => {
     expect([prod.deployment.prefix, prod.deployment.channels]).toStrictEqual(['acme', {}]);
     const named = await deploymentOf(request({ stage: 'prod', platform: 'other' }), projectFile(project));
     expect(named.deployment.prefix).toBe('other');
+  });
+
+  it('has no channels of a laptop, and says which those are; a stage has none', async () => {
+    const ops = { kind: 'slack', secret: 'env:HOOK' };
+    const people = { kind: 'email', from: 'a@example.com', to: ['b@example.com'] };
+    const both = projectFile({ channels: { ops, people } });
+    const wanted = await deploymentOf(request({ files: ['one.ts'] }), both);
+    expect([wanted.deployment.channels, wanted.onLaptopOnly]).toStrictEqual([{ people }, ['ops']]);
+    const staged = projectFile({ channels: { ops }, stages: { dev: { channels: { ops } } } });
+    await expect(deploymentOf(request({ files: ['one.ts'], stage: 'dev' }), staged)).rejects.toMatchObject({
+      code: 'BS2004',
+      message: expect.stringContaining('channels.ops: env:HOOK is there on a laptop only'),
+    });
+  });
+
+  it('says what another app decides, and refuses that to be typed', async () => {
+    const { deployment } = await deploymentOf(
+      request({ stage: 'dev', params: ['logLevel=DEBUG'] }),
+      projectFile(project),
+    );
+    expect(withoutEffect(deployment, [])).toStrictEqual([
+      'the parameters logsDays, logLevel',
+      'the channel ops',
+      "the stage's name dev in records",
+    ]);
+    expect(() => withoutEffect(deployment, ['logLevel=DEBUG'])).toThrow(/--param logLevel: another app deploys/);
+    const plain = await deploymentOf(request({ files: ['one.ts'], params: ['removal=destroy'] }), undefined);
+    expect(withoutEffect(plain.deployment, ['removal=destroy'])).toStrictEqual([]);
   });
 
   it('needs no project file', async () => {

@@ -2,23 +2,23 @@
  * `bunsui deploy`: pipelines to AWS by CDK, for people who do not know CDK. Check, synthesise, plan, ask, deploy.
  */
 import { BunsuiError } from '../../errors.ts';
-import type { AssemblyStack } from '../assembly.ts';
 import { ask, canAsk } from '../ask.ts';
+import type { AssemblyStack } from '../assembly.ts';
+import { awsError } from '../aws-errors.ts';
 import { findCdk, runCdk, type StackEvent, stackEvent } from '../cdk.ts';
 import { loadCompiled } from '../checked-pipeline.ts';
 import type { CommandContext } from '../context.ts';
-import { deploymentOf, type Wanted } from '../deployment.ts';
+import { deploymentOf, type Wanted, withoutEffect } from '../deployment.ts';
 import { duration } from '../durations.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { harmlessLine } from '../harmless.ts';
 import { isoTime, jsonLine } from '../json-lines.ts';
-import { planJson, planLines } from '../plan-page.ts';
 import { commandLine, shortPath } from '../places.ts';
+import { planJson, planLines } from '../plan-page.ts';
 import type { AwsTarget } from '../platform-target.ts';
 import { readProjectFile } from '../project-file.ts';
 import { changesOf, hasChanges, type StackChanges } from '../stack-changes.ts';
 import type { StackTarget } from '../stacks.ts';
-import { awsError } from '../aws-errors.ts';
 
 export interface DeployOptions {
   readonly stage?: string;
@@ -58,6 +58,11 @@ export async function deployCommand(
   const status = await stacks.stackStatus(client, deployment.prefix).catch(explained);
   // A platform of that name that somebody deploys with a CDK app of their own is used as it is.
   const isOthers = status === undefined && (await isThere(context, aws));
+  if (wanted.onLaptopOnly.length > 0) {
+    say(`for this machine only, and not deployed: the channels ${wanted.onLaptopOnly.join(', ')}`);
+  }
+  const idle = isOthers ? withoutEffect(deployment, options.param ?? []) : [];
+  if (idle.length > 0) say(`another app deploys the platform ${aws.name}; without effect there: ${idle.join('; ')}`);
   say('making the templates');
   const assembly = await synthesise(context, { deployment, withPlatform: !isOthers, emptyStacks: [] });
   say('comparing with what is deployed');
