@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Json } from '../engine/ports.ts';
 import { BunsuiError } from '../errors.ts';
+import { type DynaliteStore, storeFor } from './atomic-items.ts';
 import { AwsFault, jsonAnswer } from './aws-fault.ts';
 import { errnoOf, makeFolder, storageError } from './durable-files.ts';
 import { type JsonInput, readJson } from './json-input.ts';
@@ -37,9 +38,6 @@ const operations = [
 ];
 
 /** What dynalite's files export; it has no types of its own. */
-interface DynaliteStore {
-  readonly db: { open(): Promise<void>; close(): Promise<void> };
-}
 interface Dynalite {
   readonly store: DynaliteStore;
   run(operation: string, input: unknown): Promise<unknown>;
@@ -156,7 +154,7 @@ async function openDynalite(folder: string): Promise<Dynalite> {
         const act = require(`dynalite/actions/${file}`) as Act;
         const data = checkTypes(input, types);
         checkValidations(data, types, custom, store);
-        act(store, data, (error, answer) => (error ? reject(error) : resolve(answer)));
+        act(storeFor(operation, store), data, (error, answer) => (error ? reject(error) : resolve(answer)));
       }),
   };
 }
