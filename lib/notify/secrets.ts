@@ -20,7 +20,7 @@ export function secretsFrom(client: Pick<SecretsManagerClient, 'send'>, now: () 
     try {
       ({ SecretString: text } = await client.send(new GetSecretValueCommand({ SecretId: name })));
     } catch (error) {
-      throw unreadable(name, error instanceof Error ? error.name : 'it cannot be read');
+      throw unreadable(name, reasonOf(name, error));
     }
     const value = text?.trim() ?? '';
     if (value === '') throw unreadable(name, 'it is empty, or not text');
@@ -37,6 +37,13 @@ export function secretsFrom(client: Pick<SecretsManagerClient, 'send'>, now: () 
       return (await load(name)) !== before;
     },
   };
+}
+
+function reasonOf(name: SecretName, error: unknown): string {
+  if (!(error instanceof Error)) return 'it cannot be read';
+  if (error.name !== 'ResourceNotFoundException') return error.name;
+  if (name.startsWith('env:')) return 'the variable is not set in the process that runs the runtime';
+  return name.startsWith('file:') ? 'there is no such file' : 'there is no such secret';
 }
 
 function unreadable(name: SecretName, why: string): BunsuiError {

@@ -11,6 +11,7 @@ import {
 import { type Channels, channelQueue, type QueuedChannelConfig } from './channels.ts';
 import { type DeliverDeps, deliver } from './deliver.ts';
 import { readNotice } from './read-notice.ts';
+import { isTest, noteTest } from './test-notice.ts';
 
 /** A message as Lambda hands it over. */
 export interface QueueRecord {
@@ -54,6 +55,15 @@ export async function takeMessages(deps: TakeDeps, records: readonly QueueRecord
   return { batchItemFailures: stays.flat() };
 }
 
+/** Reports, and notes what came of a test for who waits for it. */
+async function tellOf(deps: TakeDeps, taken: TakenMessage): Promise<void> {
+  deps.report(taken);
+  if (taken.delivery_id === undefined || !isTest(taken.delivery_id)) return;
+  await noteTest(deps, taken).catch((error: unknown) => {
+    deps.warn(`what came of a test could not be noted: ${error instanceof Error ? error.name : 'unknown error'}`);
+  });
+}
+
 /** @returns whether the message is done with. */
 async function takeMessage(deps: TakeDeps, record: QueueRecord): Promise<boolean> {
   const receives = Number(record.attributes.ApproximateReceiveCount);
@@ -68,7 +78,7 @@ async function takeMessage(deps: TakeDeps, record: QueueRecord): Promise<boolean
   const about = { channel, receives, delivery_id, session_id, pipeline_id };
   const delivered = await deliver(deps, channel, config, notice);
   if (delivered.outcome === 'delivered') {
-    deps.report({ ...about, outcome: 'delivered' });
+    await tellOf(deps, { ...about, outcome: 'delivered' });
     return true;
   }
   const { reason } = delivered;
@@ -76,7 +86,7 @@ async function takeMessage(deps: TakeDeps, record: QueueRecord): Promise<boolean
   if (delivered.outcome === 'refused' || isLast) return bury(deps, record, { ...about, reason, outcome: 'dead' });
   const afterSeconds = pauseSeconds(receives, deps.random(), delivered.afterSeconds);
   await postpone(deps, record, afterSeconds);
-  deps.report({ ...about, reason, afterSeconds, outcome: 'later' });
+  await tellOf(deps, { ...about, reason, afterSeconds, outcome: 'later' });
   return false;
 }
 
@@ -126,10 +136,10 @@ async function bury(deps: TakeDeps, record: QueueRecord, taken: TakenMessage): P
     deps.warn(
       `a message could not be put among dead letters: ${error instanceof Error ? error.name : 'unknown error'}`,
     );
-    deps.report({ ...taken, outcome: 'later' });
+    await tellOf(deps, { ...taken, outcome: 'later' });
     return false;
   }
-  deps.report(taken);
+  await tellOf(deps, taken);
   return true;
 }
 

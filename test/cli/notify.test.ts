@@ -162,6 +162,26 @@ describe('bunsui notify', () => {
     );
   });
 
+  it('says at once why a channel has not taken a notice that is tried again', async () => {
+    const busy = await receiverForTest(() => ({ status: 503, body: 'busy', headers: { 'retry-after': '40' } }));
+    const folder = projectWith({
+      ops: { kind: 'slack', secret: 'env:BUNSUI_TEST_UNSET' },
+      audit: { kind: 'webhook', url: busy.url, allowPrivate: true },
+    });
+    const unset = await bunsui(['notify', 'test', 'ops'], { cwd: folder });
+    expect([unset.code, unset.out]).toStrictEqual([
+      7,
+      expect.stringMatching(
+        /^ops has not taken the notice: BS5001 the secret env:BUNSUI_TEST_UNSET could not be read: the variable is not set in the process that runs the runtime; it is tried again in [56] s\. If it is given up: bunsui notify dead ops\n$/,
+      ),
+    ]);
+    const later = await bunsui(['notify', 'test', 'audit', '--json'], { cwd: folder });
+    expect([later.code, jsonLines(later.out)]).toMatchObject([
+      7,
+      [{ type: 'notice.test', channel: 'audit', outcome: 'waiting', reason: 'HTTP 503: busy', after_seconds: 40 }],
+    ]);
+  });
+
   it('says what is wrong with channels, and which there are', async () => {
     const folder = projectWith({ ops: { kind: 'slack', secret: 'https://hooks.slack.com/canary-77' } });
     const wrong = await bunsui(['notify', 'list'], { cwd: folder });

@@ -248,7 +248,9 @@ describe('secrets', () => {
     const { send, takeAll, taken } = await delivering({ ops: slack() });
     await send('ops', failedNotice);
     expect(await takeAll('ops')).toBe(1);
-    expect(taken[0]?.reason).toBe('BS5001 the secret env:TEST_SLACK could not be read: ResourceNotFoundException');
+    expect(taken[0]?.reason).toBe(
+      'BS5001 the secret env:TEST_SLACK could not be read: the variable is not set in the process that runs the runtime',
+    );
   });
 
   it('are in no reason, warning, message or dead letter', async () => {
