@@ -4,10 +4,12 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SFNClient } from '@aws-sdk/client-sfn';
+import { SNSClient } from '@aws-sdk/client-sns';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type * as z from 'zod/mini';
 import { BunsuiError } from '../lib/errors.ts';
 import type { StartDeps } from '../lib/sessions/deps.ts';
+import { channelEventsFrom } from '../lib/sessions/notice-rules.ts';
 import { environment } from '../lib/storage-layout.ts';
 
 /** What `process.env` is. */
@@ -38,7 +40,17 @@ export function startDeps(env: Environment): StartDeps {
     entropy: () => BigInt(`0x${randomBytes(10).toString('hex')}`),
     ...(name === undefined || name === '' ? {} : { environment: name }),
     ...deployments(env),
+    ...notices(env),
   };
+}
+
+/** Not set where nobody is told. */
+function notices(env: Environment): Pick<StartDeps, 'notices'> {
+  const topic = env[environment.topic];
+  if (topic === undefined || topic === '') return {};
+  const platform = /:stateMachine:([a-z0-9]+)-$/.exec(env[environment.machines] ?? '')?.[1];
+  const channels = channelEventsFrom(env[environment.channels]);
+  return { notices: { sns: new SNSClient({}), topic, channels, ...(platform === undefined ? {} : { platform }) } };
 }
 
 /** Not set where the command line registers what it deploys. */

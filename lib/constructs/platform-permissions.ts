@@ -72,14 +72,15 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
   const publish: Permission = { actions: ['sns:Publish'], resources: [parts.topicArn] };
   const readArtifacts = objects('s3:GetObject', 'configs/*');
   // Whose turn it is, and whoever's it is started: see lib/sessions/overlap.ts.
+  // Whoever is cancelled or dropped meanwhile is told of, by way of the outbox.
   const turns: readonly Permission[] = [
-    on(sessionsTable, 'GetItem', 'Query', 'PutItem', 'UpdateItem'),
+    on(sessionsTable, 'GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'),
+    publish,
     machines('StartExecution'),
     executions('StopExecution'),
   ];
   const end: readonly Permission[] = [
     ...turns,
-    on(sessionsTable, 'DeleteItem'),
     on(jobHistoryTable, 'Query', 'BatchWriteItem'),
     ...register,
     readArtifacts,
@@ -88,7 +89,6 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
     // Of child machines, for the functions that they call.
     machines('DescribeStateMachine'),
     readLogs,
-    publish,
   ];
   return {
     'start-session': [...turns, ...register, machines('DescribeStateMachine', 'ListStateMachineVersions')],
@@ -108,7 +108,8 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
       publish,
     ],
     api: [
-      on(sessionsTable, 'GetItem', 'Query', 'PutItem', 'UpdateItem'),
+      on(sessionsTable, 'GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'),
+      publish,
       byIndex(tables.sessions.byPipelineIndex.name, tables.sessions.byStatusIndex.name),
       on(jobHistoryTable, 'Query'),
       ...register,

@@ -5,7 +5,7 @@
  */
 import { ExecutionDoesNotExist, type SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { BunsuiError } from '../errors.ts';
-import type { StoreDeps } from './deps.ts';
+import { announceCancelled, type CancelNoticeDeps } from './cancelled-notice.ts';
 import type { SessionItem } from './items.ts';
 import { isTerminal, type SessionStatus } from './status.ts';
 import { getSession, updateSession } from './store.ts';
@@ -13,7 +13,7 @@ import { getSession, updateSession } from './store.ts';
 /** The error that a cancelled session ends with. */
 export const cancelledError = 'Bunsui.Cancelled';
 
-export interface CancelDeps extends StoreDeps {
+export interface CancelDeps extends CancelNoticeDeps {
   readonly sfn: Pick<SFNClient, 'send'>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -106,18 +106,22 @@ async function stopExecution(sfn: CancelDeps['sfn'], item: SessionItem, cause: s
 }
 
 /** For one that was never started, or whose execution is gone. @returns `'stale'` when it has moved since it was read */
-function recordCancelled(deps: CancelDeps, item: SessionItem, message: string): Promise<'ok' | 'stale'> {
+async function recordCancelled(deps: CancelDeps, item: SessionItem, message: string): Promise<'ok' | 'stale'> {
   const at = new Date(deps.now()).toISOString();
-  return updateSession(deps, item, {
-    set: {
-      status: 'cancelled',
-      error_code: cancelledError,
-      error_message: message,
-      completed_at: at,
-      updated_at: at,
-    },
+  const set = {
+    status: 'cancelled',
+    error_code: cancelledError,
+    error_message: message,
+    completed_at: at,
+    updated_at: at,
+  } as const;
+  const tell = await announceCancelled(deps, { ...item, ...set });
+  const moved = await updateSession(deps, item, {
+    set,
     condition: '#generation = :generation AND #status = :status',
     names: { '#generation': 'generation', '#status': 'status' },
     values: { ':generation': item.generation, ':status': item.status },
   });
+  await tell(moved === 'ok');
+  return moved;
 }

@@ -32,6 +32,8 @@ export interface KnownMachine {
 }
 
 export interface StartDeps extends StoreDeps {
+  /** Left out where nobody is told. */
+  readonly notices?: NoticeDeps;
   readonly sfn: Pick<SFNClient, 'send'>;
   readonly region: string;
   /** Left out where who deploys a pipeline also registers it. */
@@ -48,8 +50,6 @@ export interface StartDeps extends StoreDeps {
 export interface LiveDeps extends StartDeps {
   readonly s3: Pick<S3Client, 'send'>;
   readonly names: PlatformNames;
-  /** Left out where nobody is told. */
-  readonly notices?: NoticeDeps;
 }
 
 export interface LogDeps {

@@ -17,14 +17,14 @@ import { readPolicy } from '../ir/policy.ts';
 import { tables } from '../storage-layout.ts';
 import { cancelSession } from './cancel.ts';
 import { machineToStart } from './deployed.ts';
-import type { StoreDeps } from './deps.ts';
+import { announceCancelled, type CancelNoticeDeps } from './cancelled-notice.ts';
 import type { PipelineItem, SessionItem, SessionRef, TurnItem } from './items.ts';
 import { findPipeline, requirePipeline } from './pipelines.ts';
 import { startQueued } from './start-queued.ts';
 import { isTerminal } from './status.ts';
 import { getSession, updateSession } from './store.ts';
 
-export interface OverlapDeps extends StoreDeps {
+export interface OverlapDeps extends CancelNoticeDeps {
   readonly sfn: Pick<SFNClient, 'send'>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -179,8 +179,10 @@ async function moveToVersion(deps: OverlapDeps, item: SessionItem, to: PipelineI
 /** Ends a session that never runs. */
 async function drop(deps: OverlapDeps, item: SessionItem, code: string, message: string): Promise<void> {
   const at = new Date(deps.now()).toISOString();
-  const set = { error_code: code, error_message: message, completed_at: at, updated_at: at };
-  await updateSession(deps, item, { set: { ...set, status: 'cancelled' }, ...isStillQueued(item) });
+  const fields = { error_code: code, error_message: message, completed_at: at, updated_at: at };
+  const set = { ...fields, status: 'cancelled' } as const;
+  const tell = await announceCancelled(deps, { ...item, ...set });
+  await tell((await updateSession(deps, item, { set, ...isStillQueued(item) })) === 'ok');
 }
 
 /** Takes the turn, waits for it, or is dropped. */

@@ -4,6 +4,7 @@ import { BunsuiError } from '../../lib/errors.ts';
 import { type CancelDeps, cancelledError, cancelSession } from '../../lib/sessions/cancel.ts';
 import type { SessionItem } from '../../lib/sessions/items.ts';
 import { registerPipeline } from '../../lib/sessions/pipelines.ts';
+import { reconcile } from '../../lib/sessions/reconcile.ts';
 import { startSession } from '../../lib/sessions/start-session.ts';
 import type { SessionStatus } from '../../lib/sessions/status.ts';
 import { createItem, getSession } from '../../lib/sessions/store.ts';
@@ -97,6 +98,23 @@ describe('cancelling a session', () => {
       completed_at: createdAt,
     });
     expect(stopped).toStrictEqual([]);
+  });
+
+  it('that never ran is told of, once, also when the topic does not answer at first', async () => {
+    const notices = { ...cloud.deps.notices, channels: { ops: { events: ['cancelled' as const] } } };
+    await recorded('queued');
+    const silent = { send: () => Promise.reject(new Error('no answer')) } as typeof notices.sns;
+    await cancelSession({ ...deps, notices: { ...notices, sns: silent } }, { session });
+    expect(cloud.published).toStrictEqual([]);
+    const outbox = async () => (await cloud.items('sessionsTable')).filter((item) => item['session_id'] === 'outbox');
+    // What the reconciler finds, and publishes.
+    expect((await outbox()).map((item) => item['created_at'])).toStrictEqual([`${session}/1/0/cancelled`]);
+    const renderReport = () => '';
+    const swept = await reconcile({ ...cloud.deps, notices }, { renderReport, graceMs: 0, remainingMs: () => 60_000 });
+    expect([swept.noticed, await outbox()]).toStrictEqual([[session], []]);
+    expect(cloud.published).toMatchObject([
+      { event: 'cancelled', status: 'cancelled', error: { error_code: cancelledError, error_message: 'cancelled' } },
+    ]);
   });
 
   it('whose execution is gone ends it in its record', async () => {

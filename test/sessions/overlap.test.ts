@@ -71,6 +71,19 @@ describe('a pipeline that is to start while a session of it runs', () => {
     expect([await statuses(), world.executions.size]).toStrictEqual([['completed', 'cancelled', 'running'], 2]);
   });
 
+  it('skip: tells of the one that is dropped', async () => {
+    await world.deploy({ overlap: 'skip' });
+    const notices = { ...world.deps.notices, channels: { ops: { events: ['cancelled' as const] } } };
+    Object.assign(world.start, { notices });
+    await arrive('a');
+    const { session_id: id } = await arrive('b');
+    await arrive('b');
+    expect(world.published).toMatchObject([
+      { event: 'cancelled', session_id: id, error: { error_code: overlapError } },
+    ]);
+    expect((await world.sessions())[1]?.noticed).toBe(`${id}/1/0/cancelled`);
+  });
+
   it('queue: starts them one after the other, in order, also when one is cancelled while it waits', async () => {
     await world.deploy({ overlap: 'queue' });
     const started = [await arrive(), await arrive(), await arrive('c'), await arrive()];

@@ -5,6 +5,7 @@ import { exitCodes } from '../exit-codes.ts';
 import { openForSession, sessionNamed } from '../find-session.ts';
 import { isoTime, jsonLine } from '../json-lines.ts';
 import { readFromPlatform } from '../local-platform.ts';
+import { noticeDepsOf } from '../notice-deps.ts';
 import type { PlatformOptions } from '../options.ts';
 import { userName } from '../user-name.ts';
 
@@ -19,7 +20,8 @@ export async function cancelCommand(context: CommandContext, name: string, optio
     async (platform) => {
       const { session_id: session } = await sessionNamed(platform, name);
       const request = { session, user: userName(), ...(reason === undefined ? {} : { reason }) };
-      return cancelSession({ ...(await platform.clients()), now: Date.now }, request);
+      const notices = await noticeDepsOf(platform);
+      return cancelSession({ ...(await platform.clients()), ...notices, now: Date.now }, request);
     },
   );
   const { out } = context.terminal;
