@@ -23,6 +23,13 @@ export function localTopic(region: string, accountId: string): string {
   return `arn:aws:sns:${region}:${accountId}:${topicName}`;
 }
 
+/** Names of the functions that have to do with channels. */
+export interface ChannelFunctions {
+  readonly notify: string;
+  readonly recordEvents: string;
+  readonly reconcile: string;
+}
+
 export interface LocalChannels {
   readonly channels: Channels;
   /** Names of channels that `bunsui.json` has for AWS. */
@@ -30,7 +37,7 @@ export interface LocalChannels {
   /** For functions that publish, and the one that delivers. */
   readonly environment: Readonly<Record<string, string>>;
   /** Makes topic and queues, and hands what is in them to the function. */
-  connect(local: LocalClient, functions: { readonly notify: string; readonly recordEvents: string }): Promise<void>;
+  connect(local: LocalClient, functions: ChannelFunctions): Promise<void>;
 }
 
 /**
@@ -54,11 +61,7 @@ export function localChannels(runtime: Runtime, { path, folder, fields }: Projec
   };
 }
 
-function routesOf(
-  channels: Channels,
-  topicArn: string,
-  functions: { readonly notify: string; readonly recordEvents: string },
-): NoticeRoutes {
+function routesOf(channels: Channels, topicArn: string, functions: ChannelFunctions): NoticeRoutes {
   const queues = Object.entries(channels).flatMap(([channel, config]) =>
     config.kind === 'mail'
       ? []
@@ -76,6 +79,7 @@ function routesOf(
     topicArn,
     functionName: functions.notify,
     recordFunctionName: functions.recordEvents,
+    deadlineFunctionName: functions.reconcile,
     queues,
     secrets: Object.values(channels).flatMap(secretsOf),
   };

@@ -102,6 +102,8 @@ export const ownFunctions = {
   sessionEnded: '_bunsui-session-ended',
   notify: '_bunsui-notify',
   recordEvents: '_bunsui-record-events',
+  /** Asked for deadlines only: everything else a laptop's runtime finds by itself. */
+  reconcile: '_bunsui-reconcile',
 } as const;
 
 /**
@@ -119,21 +121,22 @@ export async function ensureOwnPlatform({ runtime, local, cwd }: LocalPlatform):
   const channels =
     project !== undefined && isTold ? (await import('./local-channels.ts')).localChannels(runtime, project) : undefined;
   const { environment = {} } = channels ?? {};
-  const { startSession, sessionEnded, notify, recordEvents } = ownFunctions;
+  const { startSession, sessionEnded, notify, recordEvents, reconcile } = ownFunctions;
   await ensurePlatform(runtime, {
     functions: [
-      { name: startSession, handlerFile: functionBundle('start-session') },
+      { name: startSession, handlerFile: functionBundle('start-session'), environment },
       { name: sessionEnded, handlerFile: functionBundle('session-ended'), timeoutSeconds: 300, environment },
       ...(channels === undefined
         ? []
         : [
             { name: notify, handlerFile: functionBundle('notify'), environment },
             { name: recordEvents, handlerFile: functionBundle('record-events'), environment },
+            { name: reconcile, handlerFile: functionBundle('reconcile'), environment },
           ]),
     ],
     statusChangeTarget: sessionEnded,
   });
-  await channels?.connect(local, { notify, recordEvents });
+  await channels?.connect(local, { notify, recordEvents, reconcile });
   return channels;
 }
 

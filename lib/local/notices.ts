@@ -23,6 +23,8 @@ export interface NoticeRoutes {
   readonly queues: readonly NoticeQueue[];
   /** The function that records events of executions that run, and tells of starts and retries. */
   readonly recordFunctionName: string;
+  /** The function that tells of deadlines, when it is asked to. */
+  readonly deadlineFunctionName?: string;
   /** Secrets that may be read: `env:NAME`, `file:/absolute/path`. */
   readonly secrets: readonly string[];
 }
@@ -34,6 +36,8 @@ export interface Notices {
   isNamedSecret(name: string): boolean;
   /** The function that records events; `undefined` where no channel is declared. */
   recordFunction(): string | undefined;
+  /** The function that tells of deadlines; `undefined` where no channel is declared. */
+  deadlineFunction(): string | undefined;
 }
 
 /** Opens the routes of a state folder, and goes on with what is in the queues. */
@@ -70,6 +74,7 @@ export async function openNotices(stateDir: string, queues: QueueStore, events: 
       await Promise.all(meant.map(({ queue }) => queues.find(queue)?.send(message, {})));
     },
     isNamedSecret: (name) => routes?.secrets.includes(name) ?? false,
+    deadlineFunction: () => ((routes?.queues.length ?? 0) > 0 ? routes?.deadlineFunctionName : undefined),
     recordFunction: () => ((routes?.queues.length ?? 0) > 0 ? routes?.recordFunctionName : undefined),
   };
 }

@@ -71,11 +71,20 @@ const routes: Readonly<Record<string, Route>> = {
 
   async 'PUT notices'({ notices }, { body }) {
     const input = readJson(body);
-    refuseOthers(input, ['topicArn', 'functionName', 'recordFunctionName', 'queues', 'secrets']);
+    refuseOthers(input, [
+      'topicArn',
+      'functionName',
+      'recordFunctionName',
+      'deadlineFunctionName',
+      'queues',
+      'secrets',
+    ]);
+    const deadlineFunctionName = optionalString(input, 'deadlineFunctionName');
     await notices.set({
       topicArn: requiredString(input, 'topicArn'),
       functionName: requiredString(input, 'functionName'),
       recordFunctionName: requiredString(input, 'recordFunctionName'),
+      ...(deadlineFunctionName === undefined ? {} : { deadlineFunctionName }),
       queues: readList(input, 'queues', readNoticeQueue),
       secrets: readList(input, 'secrets', (name) => {
         if (typeof name !== 'string') throw refusal('secrets', name, 'a list of names');

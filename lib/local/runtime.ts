@@ -12,6 +12,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { systemClock } from '../engine/clock.ts';
 import { BunsuiError } from '../errors.ts';
 import { localClient } from './client.ts';
+import { openDeadlineWatch } from './deadline-watch.ts';
 import { dynamodbService } from './dynamodb.ts';
 import { errnoOf, makeFolder, readIfThere, storageError, writeFileAtomic } from './durable-files.ts';
 import { eventsService, tellingStore } from './events.ts';
@@ -187,6 +188,7 @@ async function startServices(
   const queueEvents = openQueueEvents(place, pool, log);
   const notices = await openNotices(stateDir, queues, queueEvents);
   const feed = openLiveFeed(notices.recordFunction, pool, log);
+  const deadlines = openDeadlineWatch(notices.deadlineFunction, pool, log);
   const firings = await openFirings(stateDir, place, pool, log);
   const machines = openMachineStore(stateDir);
   const dynamodb = dynamodbService(stateDir, log);
@@ -212,7 +214,9 @@ async function startServices(
     log,
     checkFunctions: (names) => pool.check(names),
     onDriven: (executionArn, afterEvent) => {
-      if (!isChildMachine(executionArn.split(':')[6] ?? '')) feed.follow(executions, executionArn, afterEvent);
+      if (isChildMachine(executionArn.split(':')[6] ?? '')) return;
+      feed.follow(executions, executionArn, afterEvent);
+      deadlines.look();
     },
     async announce(record) {
       // The end of a child machine's execution is told by that which has started it.
@@ -230,6 +234,7 @@ async function startServices(
     () => endpoint.close(),
     () => queueEvents.close(),
     () => feed.close(),
+    () => deadlines.close(),
     () => statusEvents.close(),
     () => firings.close(),
   );

@@ -11,6 +11,7 @@ import { BunsuiError } from '../errors.ts';
 import { readPolicy } from '../ir/policy.ts';
 import { iso } from './attempt-items.ts';
 import { machineToStart } from './deployed.ts';
+import { deadlineOf, tellDeadline } from './deadlines.ts';
 import type { EndDeps } from './deps.ts';
 import { type EndRequest, endSession, type OnEnded } from './end-session.ts';
 import { isOfChildMachine } from './deployed.ts';
@@ -250,22 +251,11 @@ function pipelineOf({ deps, policies }: Sweep, session: SessionItem): Promise<Pi
 
 async function checkDeadline(sweep: Sweep, session: SessionItem): Promise<void> {
   const { deps, done } = sweep;
-  const { notices } = deps;
-  if (notices === undefined || session.deadline_noticed !== undefined) return;
+  if (deps.notices === undefined || session.deadline_noticed !== undefined) return;
   const policy = readPolicy((await pipelineOf(sweep, session)).policy);
-  if (policy.deadlineSeconds === undefined) return;
-  const dueMs = Date.parse(session.started_at ?? session.created_at) + policy.deadlineSeconds * 1_000;
-  if (deps.now() <= dueMs) return;
-  const notice = noticeOf(notices, session, policy, { event: 'deadline', at: iso(deps.now()) });
-  if (notice === undefined) return;
-  await publishNotice(notices, notice);
-  await updateSession(deps, session, {
-    set: { deadline_noticed: notice.delivery_id },
-    condition: '#generation = :generation',
-    names: { '#generation': 'generation' },
-    values: { ':generation': session.generation },
-  });
-  done.deadlines.push(session.session_id);
+  const due = deadlineOf(session, policy);
+  if (due === undefined || deps.now() <= due) return;
+  if (await tellDeadline(deps, session, policy)) done.deadlines.push(session.session_id);
 }
 
 /** Ends that are recorded and not published, or that are not even recorded. */

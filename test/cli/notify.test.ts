@@ -10,6 +10,8 @@ import { receiverForTest } from '../notify/receiver.ts';
 import { bunsui } from './command-line.ts';
 
 const shop = fileURLToPath(new URL('./shop/shop.ts', import.meta.url));
+const late = fileURLToPath(new URL('./shop/late.ts', import.meta.url));
+const skipping = fileURLToPath(new URL('./bell/skipping.ts', import.meta.url));
 
 /** A project's folder with channels in its `bunsui.json`. */
 function projectWith(channels: object): string {
@@ -252,5 +254,43 @@ describe('a session on this machine', () => {
       job: { job_id: 'prices[0]/price', attempt: 1, source: { file: shop } },
       error: { error_code: 'RangeError', error_message: 'order 1 has no price' },
     });
+  });
+});
+
+describe('a session that takes too long', () => {
+  it('is told of while it runs, once', async () => {
+    const folder = projectWith({});
+    // The job ends when the notice has come, and not before.
+    const webhook = await receiverForTest(() => {
+      writeFileSync(join(folder, 'go'), '');
+      return 200;
+    });
+    const audit = { kind: 'webhook', url: webhook.url, allowPrivate: true };
+    writeFileSync(join(folder, 'bunsui.json'), JSON.stringify({ channels: { audit } }));
+    const ran = await bunsui(['run', late, '-p', `folder=${folder}`], { cwd: folder });
+    expect([ran.code, ran.err]).toStrictEqual([0, '']);
+    const notices = webhook.received.map(({ body }) => JSON.parse(body) as Notice);
+    expect(notices).toMatchObject([{ event: 'deadline', status: 'running', pipeline_id: 'late', completed_jobs: 0 }]);
+  });
+});
+
+describe('a session that is dropped before it runs', () => {
+  it('is told of', async () => {
+    const webhook = await receiverForTest();
+    const events = ['cancelled'];
+    const folder = projectWith({ audit: { kind: 'webhook', url: webhook.url, events, allowPrivate: true } });
+    const first = bunsui(['run', skipping, '-p', 'ms=60000', '--json'], { cwd: folder });
+    const running = async () =>
+      /"status":"running"/.test((await bunsui(['session', 'list', '--json'], { cwd: folder })).out);
+    await expect.poll(running, { timeout: 40_000, interval: 500 }).toBe(true);
+    const dropped = await bunsui(['run', skipping, '-p', 'ms=1'], { cwd: folder });
+    expect([dropped.code, dropped.err.includes('was dropped')]).toStrictEqual([6, true]);
+    const [notice] = (await webhook.until(1)).map(({ body }) => JSON.parse(body) as Notice);
+    expect(notice).toMatchObject({ event: 'cancelled', status: 'cancelled', error: { error_code: 'Bunsui.Overlap' } });
+    const list = await bunsui(['session', 'list', '--json'], { cwd: folder });
+    for (const { session_id: id, status } of jsonLines(list.out)) {
+      if (status === 'running') await bunsui(['session', 'cancel', String(id)], { cwd: folder });
+    }
+    await first;
   });
 });

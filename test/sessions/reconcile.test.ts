@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { HistoryEvent } from '../../lib/asl/history.ts';
+import { tellDeadlines } from '../../lib/sessions/deadlines.ts';
 import { endSession } from '../../lib/sessions/end-session.ts';
 import type { NoticeDeps } from '../../lib/sessions/notices.ts';
 import { registerPipeline } from '../../lib/sessions/pipelines.ts';
@@ -198,6 +199,26 @@ describe('the reconciler', () => {
     expect(cloud.published).toMatchObject([
       { event: 'deadline', delivery_id: `${id}/1/0/deadline`, channels: ['ops'] },
     ]);
+  });
+
+  it('says when the next deadline is due, for who comes back then', async () => {
+    const policed = { ...artifact, version: 'aaaaaaaaaaaa', pipeline: { ...artifact.pipeline, deadlineSeconds: 90 } };
+    cloud.deps.nowMs += 1;
+    await registerPipeline(cloud.deps, { artifact: policed, stateMachineArn: machineArn });
+    withChannels({ ops: {} });
+    const { id } = await started(successHistory().slice(0, 4));
+    const first = await tellDeadlines(cloud.deps);
+    expect(first.deadlines).toStrictEqual([]);
+    const due = Date.parse(first.next_due ?? '');
+    expect(due - Date.parse((await getSession(cloud.deps, id))?.started_at ?? '')).toBe(90_000);
+    cloud.deps.nowMs = due;
+    expect(await tellDeadlines(cloud.deps)).toStrictEqual(first);
+    cloud.deps.nowMs = due + 1;
+    expect([await tellDeadlines(cloud.deps), await tellDeadlines(cloud.deps)]).toStrictEqual([
+      { deadlines: [id] },
+      { deadlines: [] },
+    ]);
+    expect(cloud.published.map((notice) => notice.delivery_id)).toStrictEqual([`${id}/1/0/deadline`]);
   });
 
   it('is held up by no session that cannot be put right', async () => {

@@ -1,0 +1,59 @@
+/** Deadlines: telling of sessions that take longer than their pipeline says, once each. */
+import { type PipelinePolicy, readPolicy } from '../ir/policy.ts';
+import { iso } from './attempt-items.ts';
+import type { LiveDeps } from './deps.ts';
+import type { SessionItem } from './items.ts';
+import { noticeOf, publishNotice } from './notices.ts';
+import { readOpenSessions } from './open-sessions.ts';
+import { findPipeline } from './pipelines.ts';
+import { updateSession } from './store.ts';
+
+/** Milliseconds since the epoch; `undefined` when there is nothing to tell, or no more. */
+export function deadlineOf(session: SessionItem, { deadlineSeconds }: PipelinePolicy): number | undefined {
+  if (deadlineSeconds === undefined || session.deadline_noticed !== undefined) return undefined;
+  return Date.parse(session.started_at ?? session.created_at) + deadlineSeconds * 1_000;
+}
+
+/** Tells of a session that runs and has missed its deadline. @returns whether there was somebody to tell */
+export async function tellDeadline(deps: LiveDeps, session: SessionItem, policy: PipelinePolicy): Promise<boolean> {
+  const { notices } = deps;
+  const notice = notices && noticeOf(notices, session, policy, { event: 'deadline', at: iso(deps.now()) });
+  if (notices === undefined || notice === undefined) return false;
+  await publishNotice(notices, notice);
+  await updateSession(deps, session, {
+    set: { deadline_noticed: notice.delivery_id },
+    condition: '#generation = :generation',
+    names: { '#generation': 'generation' },
+    values: { ':generation': session.generation },
+  });
+  return true;
+}
+
+export interface ToldDeadlines {
+  /** Ids of the sessions that were told of. */
+  readonly deadlines: readonly string[];
+  /** When the next one is due, ISO 8601 in UTC; absent when none is. */
+  readonly next_due?: string;
+}
+
+const maxPages = 10;
+
+/**
+ * Tells of every session that has missed its deadline by now, for who can come back exactly when the next one is due: a
+ * laptop, where nobody looks every minute.
+ */
+export async function tellDeadlines(deps: LiveDeps): Promise<ToldDeadlines> {
+  const deadlines: string[] = [];
+  let next = Number.POSITIVE_INFINITY;
+  for (const session of await readOpenSessions(deps, maxPages)) {
+    const policy = readPolicy((await findPipeline(deps, session.pipeline_id, session.pipeline_version))?.policy);
+    const due = deadlineOf(session, policy);
+    if (due === undefined) continue;
+    if (deps.now() <= due) next = Math.min(next, due);
+    // One that waits for its turn has not begun: who starts it looks again.
+    else if (session.status === 'running' && (await tellDeadline(deps, session, policy))) {
+      deadlines.push(session.session_id);
+    }
+  }
+  return { deadlines, ...(Number.isFinite(next) ? { next_due: iso(next) } : {}) };
+}
