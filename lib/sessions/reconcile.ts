@@ -27,7 +27,7 @@ import { continueQueued, sweepTurns } from './overlap.ts';
 import { requirePipeline } from './pipelines.ts';
 import { startQueued } from './start-queued.ts';
 import { isTerminal } from './status.ts';
-import { advanceSession, updateSession } from './store.ts';
+import { advanceSession } from './store.ts';
 
 export interface ReconcileOptions {
   readonly renderReport: Parameters<typeof endSession>[2];
