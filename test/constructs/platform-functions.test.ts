@@ -193,13 +193,13 @@ describe('the functions of a platform', () => {
       Condition: { StringEquals: { 'aws:ResourceTag/bunsui:platform': platform.tagValue } },
     });
     const turns = [
-      sessions('GetItem', 'Query', 'PutItem', 'UpdateItem'),
+      sessions('GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'),
+      publish,
       machines('StartExecution'),
       executions('StopExecution'),
     ];
     const end = [
       ...turns,
-      sessions('DeleteItem'),
       jobs('Query', 'BatchWriteItem'),
       ...register,
       objects('s3:GetObject', '/configs/*'),
@@ -207,7 +207,6 @@ describe('the functions of a platform', () => {
       executions('DescribeExecution', 'GetExecutionHistory', 'DescribeStateMachineForExecution'),
       machines('DescribeStateMachine'),
       readLogs,
-      publish,
     ];
     const consume = ['ReceiveMessage', 'ChangeMessageVisibility', 'GetQueueUrl', 'DeleteMessage', 'GetQueueAttributes'];
     const secret = (name: string) => arnOf('secretsmanager', `secret:${name}-??????`);
@@ -237,7 +236,8 @@ describe('the functions of a platform', () => {
         anyMachine,
       ],
       PlatformApiHandlerRoleDefaultPolicy: [
-        sessions('GetItem', 'Query', 'PutItem', 'UpdateItem'),
+        sessions('GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'),
+        publish,
         statement('dynamodb:Query', [index('sessions-by-pipeline-index'), index('sessions-by-status-index')]),
         jobs('Query'),
         ...register,
