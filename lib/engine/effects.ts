@@ -9,16 +9,8 @@ export type Arrival =
   | { readonly kind: 'outcome'; readonly thread: Thread; readonly scheduledId: number; readonly outcome: TaskOutcome }
   | { readonly kind: 'progress'; readonly thread: Thread; readonly scheduledId: number; readonly news: TaskNews }
   | { readonly kind: 'wake'; readonly thread: Thread }
-  | { readonly kind: 'change'; readonly thread: Thread; readonly change: MapRunChange }
   | { readonly kind: 'timeout' }
   | { readonly kind: 'stop'; readonly error?: string; readonly cause?: string };
-
-/** What may be changed of a map run while it runs. `limit`: children at once. */
-export interface MapRunChange {
-  readonly limit?: number;
-  readonly toleratedCount?: number;
-  readonly toleratedPercentage?: number;
-}
 
 /** What a task has told before its end. */
 export type TaskNews =

@@ -56,8 +56,8 @@ export interface Fan {
 /** What is known of a map run besides its children. */
 export interface MapRun {
   readonly arn: string;
-  toleratedCount?: number;
-  toleratedPercentage?: number;
+  readonly toleratedCount?: number;
+  readonly toleratedPercentage?: number;
   redrives: number;
   /** Where the items come from; undefined when they are the state's own data. */
   readonly reader?: Json;

@@ -131,9 +131,6 @@ function applyPrivate(execution: Execution, record: PrivateRecord): void {
     case 'childAgain':
       restartChild(execution, thread, record.index, record.name);
       break;
-    case 'runChange':
-      changeRun(thread, record);
-      break;
     case 'redriveToken':
       break;
     case 'childFailure':
@@ -363,13 +360,4 @@ function leave(execution: Execution, thread: Thread, event: ExitedEvent): void {
 function end(execution: Execution, outcome: Execution['outcome']): void {
   execution.outcome = outcome;
   endThreads(execution);
-}
-
-function changeRun(thread: Thread, change: PrivateRecord & { readonly type: 'runChange' }): void {
-  const fan = thread.phase.kind === 'children' ? thread.phase.fan : undefined;
-  if (fan?.run === undefined) throw damagedJournal(`${thread.id} has no map run to change`);
-  const { limit, toleratedCount, toleratedPercentage } = change;
-  if (limit !== undefined) fan.limit = limit;
-  if (toleratedCount !== undefined) fan.run.toleratedCount = toleratedCount;
-  if (toleratedPercentage !== undefined) fan.run.toleratedPercentage = toleratedPercentage;
 }

@@ -46,13 +46,6 @@ type PrivateFields =
     }
   /** A child of a map run that is redriven goes on where it failed; of type EXPRESS it has a new name and begins anew. */
   | { readonly type: 'childAgain'; readonly index: number; readonly name?: string }
-  /** What of a map run was changed while it ran. */
-  | {
-      readonly type: 'runChange';
-      readonly limit?: number;
-      readonly toleratedCount?: number;
-      readonly toleratedPercentage?: number;
-    }
   /** The caller's token of the redrive before it. */
   | { readonly type: 'redriveToken'; readonly token: string }
   /** A child of this thread failed and takes its siblings with it. */
@@ -75,7 +68,6 @@ export const privateTypes: ReadonlySet<Json | undefined> = new Set([
   'child',
   'childEvent',
   'childAgain',
-  'runChange',
   'redriveToken',
   'items',
   'failure',

@@ -10,7 +10,7 @@ import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
 import { fitsBytes, maxPayloadBytes } from '../asl/json.ts';
 import type { EvaluationSources } from '../asl/jsonata.ts';
 import { BunsuiError } from '../errors.ts';
-import { type Arrival, effectsOf, type MapRunChange } from './effects.ts';
+import { type Arrival, effectsOf } from './effects.ts';
 import {
   damagedJournal,
   type Execution,
@@ -40,8 +40,6 @@ export interface ExecutionHandle {
    * execution can be resumed from its journal.
    */
   readonly done: Promise<Outcome>;
-  /** Changes a map run that runs. @returns false when there is none of that ARN */
-  changeMapRun(mapRunArn: string, change: MapRunChange): boolean;
   /** Aborts the execution; resolves when that is durable. Does nothing to one that has ended. */
   stop(error?: string, cause?: string): Promise<void>;
   /** Ceases to work, for a shutdown: aborts task signals, records nothing, waits for an append in flight. */
@@ -220,9 +218,6 @@ function drive(
       } else if (arrival.kind === 'progress') {
         const { thread, scheduledId, news } = arrival;
         if (effects.awaits(thread, scheduledId)) withinLimit(() => recordProgress(turn, thread, news));
-      } else if (arrival.kind === 'change') {
-        if (arrival.thread.phase.kind === 'children')
-          note(turn, arrival.thread, { type: 'runChange', ...arrival.change });
       } else if (arrival.kind === 'outcome') withinLimit(() => takeOutcome(turn, arrival));
       else if (arrival.kind === 'timeout') place(turn, rootThreadId, { type: 'ExecutionTimedOut' }, 0);
       else {
@@ -309,14 +304,6 @@ function drive(
       return outcome;
     },
     done,
-    changeMapRun: (mapRunArn, change) => {
-      for (const thread of execution.threads.values()) {
-        if (thread.phase.kind !== 'children' || thread.phase.fan.run?.arn !== mapRunArn) continue;
-        arrive({ kind: 'change', thread, change });
-        return true;
-      }
-      return false;
-    },
     stop: async (error, cause) => {
       if (outcome.status !== 'RUNNING') return;
       arrive({ kind: 'stop', ...(error === undefined ? {} : { error }), ...(cause === undefined ? {} : { cause }) });
