@@ -8,8 +8,9 @@
  */
 import type { HistoryEvent } from '../asl/history.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
-import { type FoldState, type Position, type Recorded, pathOf, placeKey } from './fold-state.ts';
+import { type FoldState, type Iteration, type Position, type Recorded, pathOf, placeKey } from './fold-state.ts';
 import { type StateShape, mapMachine } from './machine-map.ts';
+import { jobScheduledBy } from './job-view.ts';
 import { buildView } from './session-view.ts';
 import type { SessionView } from './view.ts';
 
@@ -137,6 +138,12 @@ function place(state: FoldState, event: HistoryEvent, before: Position | undefin
     return { ...to, closed: true };
   }
   switch (event.type) {
+    case 'TaskScheduled': {
+      const isRedriven = state.execution.some(
+        ({ id, type }) => id === event.previousEventId && type === 'ExecutionRedriven',
+      );
+      return record(state, event, (isRedriven ? placeOfJob(machine, jobScheduledBy(event)) : undefined) ?? from);
+    }
     case 'MapIterationStarted':
       return iterate(state, event, from, event.mapIterationStartedEventDetails);
     case 'MapIterationSucceeded':
@@ -164,6 +171,25 @@ function place(state: FoldState, event: HistoryEvent, before: Position | undefin
     default:
       return record(state, event, from);
   }
+}
+
+/**
+ * Where a job's state is, by the job's path. What a redrive schedules is in a state that was entered before, and names
+ * the redrive as the event before it, so that only the call itself says which job it is for.
+ */
+function placeOfJob({ stateOfNode }: FoldState['machine'], path: string | undefined): Position | undefined {
+  const parts = (path ?? '').split('/');
+  const shape = stateOfNode.get(parts.at(-1) ?? '');
+  if (shape === undefined) return undefined;
+  const iterations: Iteration[] = [];
+  for (const part of parts.slice(0, -1)) {
+    const [, node = '', index = ''] = /^(.+)\[(\d+)\]$/.exec(part) ?? [];
+    const map = stateOfNode.get(node)?.name;
+    if (map === undefined || map !== shape.region.maps[iterations.length]) return undefined;
+    iterations.push({ map, index: Number(index) });
+  }
+  if (iterations.length !== shape.region.maps.length) return undefined;
+  return { iterations, region: shape.region, state: shape, closed: false };
 }
 
 function inState(from: Position, shape: StateShape): Position {

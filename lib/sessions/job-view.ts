@@ -54,6 +54,14 @@ function sentTo(parameters: string): Pick<JobFacts, 'input' | 'fetched'> {
   };
 }
 
+/** Path of the job that an event schedules, where the call says so: a function of ours is told whom it works for. */
+export function jobScheduledBy(event: HistoryEvent): string | undefined {
+  if (event.type !== 'TaskScheduled') return undefined;
+  const payload = field(parseJson(event.taskScheduledEventDetails.parameters), 'Payload');
+  const job = field(field(payload, reservedInputKey), 'job');
+  return typeof job === 'string' ? job : undefined;
+}
+
 function outputOf(text: string, resourceType: string): Json | undefined {
   const answer = parseJson(text);
   return resourceType === 'lambda' ? (field(answer, 'Payload') ?? answer) : answer;
@@ -144,6 +152,8 @@ export function jobFacts(state: StateShape, events: readonly HistoryEvent[]): Jo
       status = 'running';
       endedAt = undefined;
     } else if (begun !== undefined) {
+      // Scheduled anew without being retried: a redrive, which counts tries anew.
+      if (attempts.length > 0 && status !== 'retrying') failures.length = 0;
       sent = begun;
       status = 'running';
       endedAt = undefined;

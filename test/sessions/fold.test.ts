@@ -360,6 +360,31 @@ describe('what ends a job otherwise', () => {
     expect([after.status, check < failed]).toStrictEqual(['running', true]);
   });
 
+  it('takes what a redrive schedules for the job that its function is called for, also in maps', () => {
+    const h = historyOf();
+    for (const event of failureHistory().slice(1)) h.events.push(event);
+    const redriven = h.add('ExecutionRedriven', h.events.length, {
+      executionRedrivenEventDetails: { redriveCount: 1 },
+    });
+    const [twoOfFirst, oneOfSecond] = ['convert[0]/two', 'convert[1]/one'].map((job) => {
+      const parameters = JSON.stringify({ FunctionName: 'f', Payload: { bunsui: { job }, input: { to: job } } });
+      const called = { resourceType: 'lambda', resource: 'invoke', region: 'us-east-1', parameters };
+      return h.add('TaskScheduled', redriven, { taskScheduledEventDetails: called });
+    });
+    h.exited('Task', 'two', h.succeeded('two', twoOfFirst ?? 0));
+    h.failed('Flaky', oneOfSecond ?? 0);
+    const seen = foldHistory(artifact, h.events);
+    expect(
+      seen.jobs
+        .filter(({ job }) => job.startsWith('convert['))
+        .map(({ job, status, attempts }) => [job, status, ...attempts.map((one) => one.status)]),
+    ).toStrictEqual([
+      ['convert[0]/one', 'completed', 'completed'],
+      ['convert[0]/two', 'completed', 'failed', 'completed'],
+      ['convert[1]/one', 'retrying', 'cancelled', 'failed'],
+      ['convert[1]/two', 'pending'],
+    ]);
+  });
   it('bears states that the artifact does not know and texts that are no JSON', () => {
     const h = historyOf();
     const load = h.ran('load', h.exited('Pass', 'stranger', h.entered('Pass', 'stranger', 0)));
