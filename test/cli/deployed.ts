@@ -15,6 +15,7 @@ import {
   openLocalPlatform,
   ownFunctions,
 } from '../../lib/cli/local-platform.ts';
+import { localTopic } from '../../lib/cli/local-channels.ts';
 import { main } from '../../lib/cli/main.ts';
 import { deploy } from '../../lib/cli/start.ts';
 import { parameterPath } from '../../lib/storage-layout.ts';
@@ -79,11 +80,13 @@ export async function deployed(name: string, file: string, more: Parameters = {}
   await deploy(platform, artifact);
   const values: Parameters = {
     bucket: names.bucket,
+    channels: '{}',
     'job-history-table': names.jobHistoryTable,
     machines: `arn:aws:states:${runtime.region}:${runtime.accountId}:stateMachine:`,
     'pipelines-table': names.pipelinesTable,
     'sessions-table': names.sessionsTable,
     'start-session': ownFunctions.startSession,
+    topic: localTopic(runtime.region, runtime.accountId),
     ...more,
   };
   const path = parameterPath(name);

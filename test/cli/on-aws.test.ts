@@ -107,12 +107,12 @@ describe('a session on a platform', () => {
     const rerun = await there.bunsui(['session', 'rerun', session, '--json', ...on]);
     const followed = await there.bunsui(['session', 'watch', session, ...on]);
     const said = [
-      expect.stringMatching(/^session ID of shop [0-9a-f]{12}, by a new execution: it cannot be redriven/),
-      '  runs   count, hold, price, recount',
-      '  keeps  nothing',
+      expect.stringMatching(/^session ID of shop [0-9a-f]{12}, by redrive: its execution can be redriven/),
+      '  runs   price, recount',
+      '  keeps  count, hold',
     ];
     expect([plan.code, fixed(plan.out, session)]).toStrictEqual([0, [...said, '']]);
-    expect(JSON.parse(planJson.out)).toMatchObject({ type: 'rerun.plan', road: 'new-execution', keeps: [] });
+    expect(JSON.parse(planJson.out)).toMatchObject({ type: 'rerun.plan', road: 'redrive', keeps: ['count', 'hold'] });
     expect(again.err).toBe('');
     expect([again.code, fixed(again.out, session)]).toStrictEqual([
       0,
@@ -123,7 +123,10 @@ describe('a session on a platform', () => {
       6,
       `error[BS3005]: session ${session} has ended as failed`,
     ]);
-    expect([JSON.parse(rerun.out), followed.code]).toMatchObject([{ type: 'session.resumed', generation: 3 }, 1]);
+    expect([JSON.parse(rerun.out), followed.code]).toMatchObject([
+      { type: 'session.resumed', road: 'redrive', generation: 1 },
+      1,
+    ]);
   });
 
   it('is told by its records when Step Functions has forgotten it', async () => {

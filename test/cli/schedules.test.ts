@@ -201,7 +201,7 @@ describe('a pipeline that never runs twice at once', { timeout: 60_000 }, () => 
       .map((line) => (JSON.parse(line) as Line).type);
   /** The second is started while the first one runs. */
   async function both(file: string) {
-    const first = run(file, 3000);
+    const first = run(file, 6000);
     for (let running = ''; !running.includes('running'); ) {
       running = (await bunsui(['session', 'list', '--json', '--status', 'running', ...state], { cwd })).out;
     }

@@ -49,7 +49,7 @@ describe('with the runtime in another process', () => {
       { type: 'session.ended', session, status: 'cancelled' },
     ]);
     expect([lines(again.out)[0], followed.code, lines(followed.out).at(-1)]).toMatchObject([
-      { type: 'session.resumed', session, road: 'new-execution', generation: 2 },
+      { type: 'session.resumed', session, road: 'redrive', generation: 1 },
       0,
       { type: 'session.ended', session, status: 'completed' },
     ]);
