@@ -6,7 +6,8 @@
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
  */
 import type { Json, TaskOutcome, TaskProgress, TaskRequest } from '../engine/ports.ts';
-import type { ExecutionRecord, Executions } from './executions.ts';
+import type { ExecutionRecord } from './execution-records.ts';
+import type { Executions } from './executions.ts';
 import type { Machine, MachineStore } from './machines.ts';
 import { sha256 } from './signature.ts';
 

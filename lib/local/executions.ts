@@ -1,16 +1,26 @@
 /**
- * The executions of a state folder. One that runs, or whose end has not been announced yet, has its journal in
- * `executions/open/`; afterwards the journal lies in `executions/ended/` and a line of `executions/ended.jsonl` says so.
- * So opening a folder looks at what is unfinished only, however much has ended.
+ * The executions of a state folder (`execution-folders.ts` says where their journals lie): begins them, goes on with
+ * them, redrives and stops them, tells of their ends. Opening a folder looks at what is unfinished only, however much
+ * has ended.
  */
 import { randomUUID } from 'node:crypto';
-import { readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
-import type { Clock, EnginePorts, Journal, JournalRecord, ObjectSource, TaskRunner } from '../engine/ports.ts';
+import type { Clock, EnginePorts, Journal, ObjectSource, TaskRunner } from '../engine/ports.ts';
 import { type ExecutionHandle, redriveExecution, resumeExecution, startExecution } from '../engine/run.ts';
 import { BunsuiError } from '../errors.ts';
-import { durableLines, errnoOf, makeFolder, readIfThere, safeFileName } from './durable-files.ts';
+import { type Entry, firstEvents, nextNews, wake } from './execution-entry.ts';
+import { openExecutionFolders } from './execution-folders.ts';
+import {
+  type ExecutionRecord,
+  type ExecutionSummary,
+  eventsIn,
+  notRedrivable,
+  recordOf,
+  redrivenBy,
+  summaryOf,
+} from './execution-records.ts';
+import { errnoOf } from './durable-files.ts';
 import {
   createJournal,
   type ExecutionOrigin,
@@ -22,34 +32,6 @@ import {
 import type { Machine, MachineStore } from './machines.ts';
 import { keyedTurns } from './object-store.ts';
 import type { RuntimeLog } from './runtime-log.ts';
-
-/** What is known of an execution. Times in milliseconds since the epoch; input and output are JSON text. */
-export interface ExecutionRecord {
-  readonly header: JournalHeader;
-  readonly status: ExecutionStatus;
-  readonly stoppedAtMs?: number;
-  readonly output?: string;
-  readonly error?: string;
-  readonly cause?: string;
-  /** How often it was redriven, and when last. */
-  readonly redriveCount: number;
-  readonly redrivenAtMs?: number;
-  /** Why it cannot be redriven; absent when it can. */
-  readonly notRedrivable?: string;
-}
-
-/** One line of a list of executions. */
-export interface ExecutionSummary {
-  readonly executionArn: string;
-  readonly stateMachineArn: string;
-  readonly name: string;
-  readonly status: ExecutionStatus;
-  readonly startedAtMs: number;
-  readonly stoppedAtMs?: number;
-  readonly redriveCount?: number;
-  readonly redrivenAtMs?: number;
-  readonly origin?: ExecutionOrigin;
-}
 
 export interface Executions {
   /**
@@ -108,37 +90,11 @@ export interface ExecutionsOptions {
   readonly onDriven: (executionArn: string, afterEvent: number) => void;
 }
 
-/** An execution whose journal is in `open/`. */
-interface Entry {
-  readonly header: JournalHeader;
-  readonly path: string;
-  handle?: ExecutionHandle | undefined;
-  /** Resolves when the journal exists, or that has failed. */
-  starting?: Promise<void> | undefined;
-  resuming?: Promise<void> | undefined;
-  /** What is waiting for news. */
-  readonly listeners: Set<() => void>;
-  ended?: ExecutionRecord;
-  announced?: true;
-  /** It is being announced and put among what has ended; resolves when that is done, or cannot be now. */
-  settling?: Promise<void> | undefined;
-  /** Its journal cannot be read whole: whoever asks is told why, and who resumes it by its name takes what is left. */
-  damage?: BunsuiError | undefined;
-}
-
 /** Opens the executions of a state folder. Ends that were not announced are announced again. */
 export async function openExecutions(options: ExecutionsOptions): Promise<Executions> {
-  const { stateDir, machines, log } = options;
-  const folder = join(stateDir, 'executions');
-  const [openFolder, endedFolder, damagedFolder] = ['open', 'ended', 'damaged'].map((name) => join(folder, name)) as [
-    string,
-    string,
-    string,
-  ];
-  const index = join(folder, 'ended.jsonl');
-  await makeFolder(openFolder);
-  await makeFolder(endedFolder);
-  const ended = durableLines(index);
+  const { stateDir, machines, log, clock } = options;
+  const recordNow = (header: JournalHeader, events: readonly HistoryEvent[]) => recordOf(header, events, clock.now());
+  const folders = await openExecutionFolders(stateDir);
   const entries = new Map<string, Entry>();
   const turns = keyedTurns();
   let closing = false;
@@ -154,9 +110,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     wake(entry);
     if (entry.announced === undefined) await options.announce(record);
     entry.announced = true;
-    // Before the move: what is in neither folder nor list would be in no list for ever.
-    await ended.append(JSON.stringify(summaryOf(record)));
-    await rename(entry.path, join(endedFolder, fileOf(record.header)));
+    await folders.putAway(entry.path, record);
     entries.delete(record.header.executionArn);
   };
   const settled = (entry: Entry, record: ExecutionRecord) => {
@@ -185,7 +139,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     try {
       const outcome = await handle.done;
       if (outcome.status === 'RUNNING') return;
-      settled(entry, recordOf(entry.header, handle.events));
+      settled(entry, recordNow(entry.header, handle.events));
       settleLeft();
     } catch (error) {
       log('error', `${entry.header.executionArn} halts, and can be resumed: ${String(error)}`);
@@ -198,7 +152,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
 
   const resumeEntry = async (entry: Entry) => {
     const definition = await machines.definition(entry.header.definition);
-    const { content, journal, kept } = await openJournal(entry.path, damagedFolder);
+    const { content, journal, kept } = await openJournal(entry.path, folders.damaged);
     if (closing) return journal.close();
     entry.damage = undefined;
     if (kept !== undefined) {
@@ -269,22 +223,22 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       if (closing || entries.get(executionArn) === entry)
         throw new Error('the end of the execution is not announced yet');
     }
-    const content = await readEnded(executionArn);
+    const content = await folders.readEnded(executionArn);
     if (content === undefined) return undefined;
     const { header, records } = content;
     const before = redrivenBy(records, token);
     if (before !== undefined) return { atMs: before };
     const events = eventsIn(records);
-    const why = notRedrivable(header, events);
+    const why = notRedrivable(header, events, clock.now());
     if (why !== undefined) return { refused: why };
-    const entry: Entry = { header, path: join(openFolder, fileOf(header)), listeners: new Set() };
+    const entry: Entry = { header, path: folders.openPath(header), listeners: new Set() };
     entries.set(executionArn, entry);
     entry.starting = (async () => {
       const definition = await machines.definition(header.definition);
       await options.checkFunctions(functionsIn(await machines.definitionText(header.definition)));
       // After a crash between this and the first record it has ended as before, and is put back.
-      await rename(join(endedFolder, fileOf(header)), entry.path);
-      const { journal } = await openJournal(entry.path, damagedFolder);
+      await folders.takeOut(header);
+      const { journal } = await openJournal(entry.path, folders.damaged);
       const ports = portsOf(options, journal);
       const handle = redriveExecution(ports, { ...identityOf(header), definition }, records, token);
       const begun = firstEvents(handle);
@@ -296,26 +250,15 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       await entry.starting;
     } catch (error) {
       entries.delete(executionArn);
-      await rename(entry.path, join(endedFolder, fileOf(header))).catch(() => {});
+      await folders.putBack(header).catch(() => {});
       throw error;
     } finally {
       entry.starting = undefined;
     }
     const now = (await eventsOfEntry(entry)).findLast(({ type }) => type === 'ExecutionRedriven');
-    return { atMs: now?.timestamp ?? Date.now() };
+    return { atMs: now?.timestamp ?? clock.now() };
   };
 
-  const readEnded = async (executionArn: string) => {
-    const path = join(endedFolder, fileOf(partsOf(executionArn)));
-    try {
-      const content = await readJournal(path);
-      if (content?.damage !== undefined) throw content.damage;
-      return content;
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return undefined;
-      throw error;
-    }
-  };
   const open = async (executionArn: string): Promise<Entry | undefined> => {
     await entries.get(executionArn)?.starting?.catch(() => {});
     const entry = entries.get(executionArn);
@@ -325,14 +268,13 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
   const eventsOfEntry = async (entry: Entry): Promise<readonly HistoryEvent[]> => {
     if (entry.handle !== undefined) return entry.handle.events;
     const content = await readJournal(entry.path).catch((error: unknown) => {
-      if (errnoOf(error) === 'ENOENT') return readEnded(entry.header.executionArn);
+      if (errnoOf(error) === 'ENOENT') return folders.readEnded(entry.header.executionArn);
       throw error;
     });
     return eventsIn(content?.records ?? []);
   };
 
-  for (const file of (await readdir(openFolder)).filter((name) => name.endsWith('.jsonl'))) {
-    const path = join(openFolder, file);
+  for (const path of await folders.openPaths()) {
     try {
       const content = await readJournal(path);
       if (content === undefined || (content.records.length === 0 && content.damage === undefined)) {
@@ -348,7 +290,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
         entry.damage = content.damage;
         continue;
       }
-      const record = recordOf(content.header, eventsIn(content.records));
+      const record = recordNow(content.header, eventsIn(content.records));
       if (record.status !== 'RUNNING') settled(entry, record);
     } catch (error) {
       if (!(error instanceof BunsuiError)) throw error;
@@ -375,14 +317,14 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
         definition: machine.definition,
         input,
         ...(origin.stateMachineVersionArn !== undefined && { origin }),
-        startedAtMs: options.clock.now(),
+        startedAtMs: clock.now(),
       };
-      const entry: Entry = { header, path: join(openFolder, fileOf(header)), listeners: new Set() };
+      const entry: Entry = { header, path: folders.openPath(header), listeners: new Set() };
       // Taken before anything is awaited: a second call of this name waits for the first.
       entries.set(executionArn, entry);
       let usedBefore = false;
       entry.starting = (async () => {
-        usedBefore = (await readEnded(executionArn)) !== undefined;
+        usedBefore = (await folders.readEnded(executionArn)) !== undefined;
         if (usedBefore) return;
         await removeRefused();
         await begin(entry, machine);
@@ -403,25 +345,20 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     async find(executionArn) {
       const entry = await open(executionArn);
       if (entry?.ended !== undefined) return entry.ended;
-      if (entry !== undefined) return recordOf(entry.header, await eventsOfEntry(entry));
-      const content = await readEnded(executionArn);
-      return content && recordOf(content.header, eventsIn(content.records));
+      if (entry !== undefined) return recordNow(entry.header, await eventsOfEntry(entry));
+      const content = await folders.readEnded(executionArn);
+      return content && recordNow(content.header, eventsIn(content.records));
     },
 
     async history(executionArn) {
       const entry = await open(executionArn);
       if (entry !== undefined) return eventsOfEntry(entry);
-      const content = await readEnded(executionArn);
+      const content = await folders.readEnded(executionArn);
       return content && eventsIn(content.records);
     },
 
     async list() {
-      const summaries = new Map<string, ExecutionSummary>();
-      for (const line of ((await readIfThere(index)) ?? '').split('\n')) {
-        // A line that a crash cut off belongs to a journal that is still in `open/`.
-        const summary = parseSummary(line);
-        if (summary !== undefined) summaries.set(summary.executionArn, summary);
-      }
+      const summaries = new Map(await folders.ended());
       for (const { header, ended } of entries.values()) {
         const known = ended ?? { header, status: 'RUNNING', redriveCount: 0 };
         summaries.set(header.executionArn, summaryOf(known));
@@ -460,24 +397,24 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     async stop(executionArn, error, cause) {
       const entry = await open(executionArn);
       if (entry === undefined) {
-        const content = await readEnded(executionArn);
-        return content && recordOf(content.header, eventsIn(content.records)).stoppedAtMs;
+        const content = await folders.readEnded(executionArn);
+        return content && recordNow(content.header, eventsIn(content.records)).stoppedAtMs;
       }
       if (entry.ended !== undefined) return entry.ended.stoppedAtMs;
       await resumed(entry);
       const { handle } = entry;
       await handle?.stop(error, cause);
-      return handle && recordOf(entry.header, handle.events).stoppedAtMs;
+      return handle && recordNow(entry.header, handle.events).stoppedAtMs;
     },
 
     async follow(executionArn, afterId, signal) {
       for (;;) {
         const entry = await open(executionArn);
         if (entry === undefined) {
-          const content = await readEnded(executionArn);
+          const content = await folders.readEnded(executionArn);
           if (content === undefined) return undefined;
           const events = eventsIn(content.records);
-          const { status } = recordOf(content.header, events);
+          const { status } = recordNow(content.header, events);
           return { status, driven: true, events: events.slice(afterId) };
         }
         // Listening begins before looking: what comes in between is not missed.
@@ -509,35 +446,6 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
   };
 }
 
-/** Resolves when the first events are durable, rejects when that fails. */
-function firstEvents(handle: ExecutionHandle): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const forget = handle.onEvents(() => {
-      forget();
-      resolve();
-    });
-    handle.done.then(() => resolve(), reject);
-  });
-}
-
-function wake(entry: Entry): void {
-  const waiting = [...entry.listeners];
-  entry.listeners.clear();
-  for (const listener of waiting) listener();
-}
-
-function nextNews(entry: Entry, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const heard = () => {
-      signal.removeEventListener('abort', heard);
-      entry.listeners.delete(heard);
-      resolve();
-    };
-    entry.listeners.add(heard);
-    signal.addEventListener('abort', heard, { once: true });
-  });
-}
-
 function portsOf({ clock, tasks, objects }: ExecutionsOptions, journal: Journal): EnginePorts {
   return {
     clock,
@@ -554,103 +462,7 @@ function identityOf(header: JournalHeader) {
   return { executionArn, name, stateMachineArn, stateMachineName, roleArn };
 }
 
-// `:` is in no name, so that nobody chooses the file of another machine's execution.
-function fileOf({ stateMachineName, name }: Pick<JournalHeader, 'stateMachineName' | 'name'>): string {
-  return `${safeFileName(`${stateMachineName}:${name}`)}.jsonl`;
-}
-
-function partsOf(executionArn: string): Pick<JournalHeader, 'stateMachineName' | 'name'> {
-  const [stateMachineName = '', name = ''] = executionArn.split(':').slice(6);
-  return { stateMachineName, name };
-}
-
-function eventsIn(records: readonly JournalRecord[]): readonly HistoryEvent[] {
-  return records.flatMap((record) => (record.kind === 'event' ? [record.event] : []));
-}
-
-function recordOf(header: JournalHeader, events: readonly HistoryEvent[]): ExecutionRecord {
-  const redrives = events.filter(({ type }) => type === 'ExecutionRedriven');
-  const redrivenAtMs = redrives.at(-1)?.timestamp;
-  const refused = notRedrivable(header, events);
-  return {
-    header,
-    ...endOf(events),
-    redriveCount: redrives.length,
-    ...(redrivenAtMs !== undefined && { redrivenAtMs }),
-    ...(refused !== undefined && { notRedrivable: refused }),
-  };
-}
-
-function endOf(
-  events: readonly HistoryEvent[],
-): Pick<ExecutionRecord, 'status' | 'stoppedAtMs' | 'output' | 'error' | 'cause'> {
-  const last = events.at(-1);
-  switch (last?.type) {
-    case 'ExecutionSucceeded': {
-      const { output } = last.executionSucceededEventDetails;
-      return { status: 'SUCCEEDED', stoppedAtMs: last.timestamp, output };
-    }
-    case 'ExecutionFailed':
-      return { status: 'FAILED', stoppedAtMs: last.timestamp, ...last.executionFailedEventDetails };
-    case 'ExecutionTimedOut':
-      return { status: 'TIMED_OUT', stoppedAtMs: last.timestamp, ...last.executionTimedOutEventDetails };
-    case 'ExecutionAborted':
-      return { status: 'ABORTED', stoppedAtMs: last.timestamp, ...last.executionAbortedEventDetails };
-    default:
-      return { status: 'RUNNING' };
-  }
-}
-
-/** @see https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html (eligibility) */
-const redrivableDays = 14;
-const maxRedrivableEvents = 24_999;
-
-/** Why an execution cannot be redriven, in AWS's words. */
-function notRedrivable(header: JournalHeader, events: readonly HistoryEvent[]): string | undefined {
-  const { status, stoppedAtMs = 0 } = endOf(events);
-  if (status === 'RUNNING' || status === 'SUCCEEDED') return `Execution is ${status} and cannot be redriven`;
-  if (Date.now() - stoppedAtMs > redrivableDays * 86_400_000) {
-    return `Execution ${header.name} ended more than ${redrivableDays} days ago and cannot be redriven`;
-  }
-  return events.length > maxRedrivableEvents
-    ? 'Execution history event limit is reached and it cannot be redriven'
-    : undefined;
-}
-
-/** When the redrive with that token was made. */
-function redrivenBy(records: readonly JournalRecord[], token: string | undefined): number | undefined {
-  let atMs: number | undefined;
-  for (const record of records) {
-    if (record.kind === 'event') atMs = record.event.type === 'ExecutionRedriven' ? record.event.timestamp : atMs;
-    else if (record['type'] === 'redriveToken' && record['token'] === token) return atMs;
-  }
-  return undefined;
-}
-
-function summaryOf({ header, status, stoppedAtMs, redriveCount, redrivenAtMs }: ExecutionRecord): ExecutionSummary {
-  const { executionArn, stateMachineArn, name, startedAtMs, origin } = header;
-  return {
-    ...(origin !== undefined && { origin }),
-    executionArn,
-    stateMachineArn,
-    name,
-    status,
-    startedAtMs,
-    ...(stoppedAtMs !== undefined && { stoppedAtMs }),
-    ...(redriveCount > 0 && { redriveCount }),
-    ...(redrivenAtMs !== undefined && { redrivenAtMs }),
-  };
-}
-
 function functionsIn(definition: string): readonly string[] {
   const arns = definition.matchAll(/arn:aws:lambda:[a-z0-9-]+:\d{12}:function:([\w-]+)/g);
   return [...arns].flatMap(([, name]) => name ?? []);
-}
-
-function parseSummary(line: string): ExecutionSummary | undefined {
-  try {
-    return line === '' ? undefined : (JSON.parse(line) as ExecutionSummary);
-  } catch {
-    return undefined;
-  }
 }

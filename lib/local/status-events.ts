@@ -8,7 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { join } from 'node:path';
 import type { Json } from '../ir/expressions.ts';
 import { readIfThere, writeFileAtomic } from './durable-files.ts';
-import type { ExecutionRecord } from './executions.ts';
+import type { ExecutionRecord } from './execution-records.ts';
 import type { FunctionPool } from './function-pool.ts';
 import type { RuntimeLog } from './runtime-log.ts';
 import { sha256 } from './signature.ts';

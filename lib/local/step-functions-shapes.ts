@@ -1,7 +1,7 @@
 /** Executions and history events in the form in which Step Functions sends them. */
 import type { HistoryEvent } from '../asl/history.ts';
 import type { Outcome } from '../engine/execution.ts';
-import type { ExecutionRecord } from './executions.ts';
+import type { ExecutionRecord } from './execution-records.ts';
 import type { ExpressExecution } from './express-executions.ts';
 import type { Machine } from './machines.ts';
 

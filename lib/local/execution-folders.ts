@@ -1,0 +1,80 @@
+/**
+ * Where the journals of executions lie: in `open/` what is unfinished or not announced yet, in `ended/` the others, with
+ * a line each in `ended.jsonl`; in `damaged/` copies of what could not be read whole.
+ */
+import { readdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { durableLines, errnoOf, makeFolder, readIfThere, safeFileName } from './durable-files.ts';
+import { type ExecutionRecord, type ExecutionSummary, parseSummary, summaryOf } from './execution-records.ts';
+import { type JournalContent, type JournalHeader, readJournal } from './journal.ts';
+
+type Named = Pick<JournalHeader, 'stateMachineName' | 'name'>;
+
+export interface ExecutionFolders {
+  /** Where copies of damaged journals are kept. */
+  readonly damaged: string;
+  /** Where the journal of an unfinished execution lies. */
+  openPath(header: Named): string;
+  /** Journals of what is unfinished, or not announced. */
+  openPaths(): Promise<readonly string[]>;
+  /** The journal of an execution that has ended. @throws {BunsuiError} BS4003 when it is damaged */
+  readEnded(executionArn: string): Promise<JournalContent | undefined>;
+  /** What has ended, the latest line of each; lines that a crash cut off are of journals that are still open. */
+  ended(): Promise<ReadonlyMap<string, ExecutionSummary>>;
+  /** Puts a journal among those of executions that have ended, and its line into the list. */
+  putAway(path: string, record: ExecutionRecord): Promise<void>;
+  /** Takes a journal out again, for a redrive; a line of its own need not be written until it ends anew. */
+  takeOut(header: Named): Promise<void>;
+  /** Undoes that. */
+  putBack(header: Named): Promise<void>;
+}
+
+export async function openExecutionFolders(stateDir: string): Promise<ExecutionFolders> {
+  const folder = join(stateDir, 'executions');
+  const open = join(folder, 'open');
+  const away = join(folder, 'ended');
+  const index = join(folder, 'ended.jsonl');
+  await makeFolder(open);
+  await makeFolder(away);
+  const lines = durableLines(index);
+  const openPath = (header: Named) => join(open, fileOf(header));
+  const endedPath = (header: Named) => join(away, fileOf(header));
+  return {
+    damaged: join(folder, 'damaged'),
+    openPath,
+    async openPaths() {
+      return (await readdir(open)).filter((name) => name.endsWith('.jsonl')).map((name) => join(open, name));
+    },
+    async readEnded(executionArn) {
+      try {
+        const content = await readJournal(endedPath(partsOf(executionArn)));
+        if (content?.damage !== undefined) throw content.damage;
+        return content;
+      } catch (error) {
+        if (errnoOf(error) === 'ENOENT') return undefined;
+        throw error;
+      }
+    },
+    async ended() {
+      const summaries = ((await readIfThere(index)) ?? '').split('\n').flatMap((line) => parseSummary(line) ?? []);
+      return new Map(summaries.map((summary) => [summary.executionArn, summary]));
+    },
+    async putAway(path, record) {
+      // Before the move: what is in neither folder nor list would be in no list for ever.
+      await lines.append(JSON.stringify(summaryOf(record)));
+      await rename(path, endedPath(record.header));
+    },
+    takeOut: (header) => rename(endedPath(header), openPath(header)),
+    putBack: (header) => rename(openPath(header), endedPath(header)),
+  };
+}
+
+// `:` is in no name, so that nobody chooses the file of another machine's execution.
+function fileOf({ stateMachineName, name }: Named): string {
+  return `${safeFileName(`${stateMachineName}:${name}`)}.jsonl`;
+}
+
+function partsOf(executionArn: string): Named {
+  const [stateMachineName = '', name = ''] = executionArn.split(':').slice(6);
+  return { stateMachineName, name };
+}
