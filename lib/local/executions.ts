@@ -212,6 +212,54 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     }
   };
 
+  const start = async (wanted: {
+    readonly machine: Machine;
+    readonly executionArn: string;
+    readonly name: string;
+    readonly input: string;
+    readonly origin: ExecutionOrigin;
+  }): Promise<JournalHeader | 'exists'> => {
+    const { machine, executionArn, name, input, origin } = wanted;
+    const known = await open(executionArn);
+    if (closing) throw new Error('the runtime is closing');
+    if (known !== undefined) {
+      return known.ended === undefined && known.header.input === input ? known.header : 'exists';
+    }
+    const header: JournalHeader = {
+      journalVersion: 1,
+      executionArn,
+      name,
+      stateMachineArn: machine.arn,
+      stateMachineName: machine.name,
+      roleArn: machine.roleArn,
+      definition: machine.definition,
+      input,
+      ...(origin.stateMachineVersionArn !== undefined && { origin }),
+      startedAtMs: clock.now(),
+    };
+    const entry: Entry = { header, path: folders.openPath(header), listeners: new Set() };
+    // Before anything is awaited: whoever asks for it meanwhile waits for the start.
+    entries.set(executionArn, entry);
+    let usedBefore = false;
+    entry.starting = (async () => {
+      usedBefore = (await folders.readEnded(executionArn)) !== undefined;
+      if (usedBefore) return;
+      await removeRefused();
+      await begin(entry, machine);
+    })();
+    try {
+      await entry.starting;
+      if (usedBefore) entries.delete(executionArn);
+      return usedBefore ? 'exists' : header;
+    } catch (error) {
+      await removeRefused();
+      entries.delete(executionArn);
+      throw error;
+    } finally {
+      entry.starting = undefined;
+    }
+  };
+
   const redrive = async (executionArn: string, token: string | undefined) => {
     for (let entry = await open(executionArn); entry !== undefined; entry = await open(executionArn)) {
       if (entry.ended === undefined) {
@@ -300,46 +348,10 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
   }
 
   return {
-    async start(machine, name, input, origin = {}) {
-      if (closing) throw new Error('the runtime is closing');
+    start(machine, name, input, origin = {}) {
       const executionArn = `${machine.arn.replace(':stateMachine:', ':execution:')}:${name}`;
-      const known = await open(executionArn);
-      if (known !== undefined) {
-        return known.ended === undefined && known.header.input === input ? known.header : 'exists';
-      }
-      const header: JournalHeader = {
-        journalVersion: 1,
-        executionArn,
-        name,
-        stateMachineArn: machine.arn,
-        stateMachineName: machine.name,
-        roleArn: machine.roleArn,
-        definition: machine.definition,
-        input,
-        ...(origin.stateMachineVersionArn !== undefined && { origin }),
-        startedAtMs: clock.now(),
-      };
-      const entry: Entry = { header, path: folders.openPath(header), listeners: new Set() };
-      // Taken before anything is awaited: a second call of this name waits for the first.
-      entries.set(executionArn, entry);
-      let usedBefore = false;
-      entry.starting = (async () => {
-        usedBefore = (await folders.readEnded(executionArn)) !== undefined;
-        if (usedBefore) return;
-        await removeRefused();
-        await begin(entry, machine);
-      })();
-      try {
-        await entry.starting;
-        if (usedBefore) entries.delete(executionArn);
-        return usedBefore ? 'exists' : header;
-      } catch (error) {
-        await removeRefused();
-        entries.delete(executionArn);
-        throw error;
-      } finally {
-        entry.starting = undefined;
-      }
+      // A redrive of what the name was used for has entries of its own.
+      return turns(executionArn, () => start({ machine, executionArn, name, input, origin }));
     },
 
     async find(executionArn) {

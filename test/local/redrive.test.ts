@@ -110,3 +110,23 @@ it('refuses what runs', async () => {
   expect(await call(client, 'RedriveExecution', { executionArn })).toHaveProperty('redriveDate');
   expect(await describe(client, executionArn)).toMatchObject({ status: 'RUNNING', redriveCount: 1 });
 });
+
+it('is not disturbed by starts under the name of what is redriven', async () => {
+  const client = localClient(await openForTest());
+  const { activityArn } = await call(client, 'CreateActivity', { name: 'nobody' });
+  const waits = { Type: 'Task', Resource: activityArn, TimeoutSeconds: 1, End: true };
+  const definition = JSON.stringify({ StartAt: 'waits', States: { waits } });
+  const { stateMachineArn } = await call(client, 'CreateStateMachine', { name: 'm', roleArn, definition });
+  const { executionArn } = await call(client, 'StartExecution', { stateMachineArn, name: 'one', input: '{}' });
+  await endOf(client, executionArn);
+  const starts = () => call(client, 'StartExecution', { stateMachineArn, name: 'one', input: '[]' });
+  const [redriven, ...started] = await Promise.all([
+    call(client, 'RedriveExecution', { executionArn }),
+    ...Array.from({ length: 20 }, starts),
+  ]);
+  expect([redriven, new Set(started.map(({ code }) => code))]).toStrictEqual([
+    { redriveDate: expect.any(Number) },
+    new Set(['ExecutionAlreadyExists']),
+  ]);
+  expect(await describe(client, executionArn)).toMatchObject({ status: 'RUNNING', redriveCount: 1 });
+});
