@@ -147,7 +147,8 @@ export const versionOperations: Readonly<Record<string, Operation>> = {
     refuseOthers(input, ['name', 'description', 'routingConfiguration']);
     const name = readName(input, 'name');
     if (/^\d+$/.test(name)) throw new AwsFault('ValidationException', 'the name of an alias must not be a number');
-    const [first] = (input['routingConfiguration'] ?? []) as readonly JsonInput[];
+    const given: unknown = input['routingConfiguration'];
+    const [first] = Array.isArray(given) ? (given as readonly (JsonInput | null)[]) : [];
     const { machine } = await owner(parts, requiredString(first ?? {}, 'stateMachineVersionArn'));
     const routes = readRoutes(input, machine);
     if (machine === undefined) throw noResource();

@@ -108,6 +108,11 @@ it('publishes versions, which start what the machine was then, by their ARN and 
       routingConfiguration: [{ stateMachineVersionArn: first, weight: 99 }],
     }),
   ).toMatchObject({ code: 'ValidationException' });
+  for (const routingConfiguration of [5, {}, [], [null], [7], 'live']) {
+    expect(await call(client, 'CreateStateMachineAlias', { name: 'odd', routingConfiguration })).toMatchObject({
+      code: 'ValidationException',
+    });
+  }
 });
 
 it('refuses descriptions of no version, logging to nowhere, and changes of versions', async () => {
