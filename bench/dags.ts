@@ -17,6 +17,7 @@ import type { JobIr, PipelineIr } from '../lib/ir/nodes.ts';
 import { transitiveReduction } from '../lib/ir/reduction.ts';
 import { checkedMachines, runChild } from '../lib/testing/child-machines.ts';
 import { gatesInMemory } from '../lib/testing/gates.ts';
+import { virtualPorts } from '../lib/testing/virtual-ports.ts';
 
 const fileSchema = z.object({
   name: z.string(),
@@ -84,12 +85,8 @@ async function run(artifact: Machine, runtimeMs: (job: string) => number): Promi
   const started = new Map<string, number>();
   const ended = new Map<string, number>();
   const executions: ExecutionHandle[] = [];
-  let ids = 0;
   const ports: EnginePorts = {
-    clock,
-    random: () => 0.5,
-    uuid: () => `00000000-0000-4000-8000-${String(ids++).padStart(12, '0')}`,
-    journal: { append: async () => {} },
+    ...virtualPorts(clock),
     tasks: {
       run: (task, signal) =>
         gates.run(task, signal) ??

@@ -13,6 +13,7 @@ import { nearest } from './ir/spelling.ts';
 import { childError } from './asl/child-error.ts';
 import { checkedMachines, runChild } from './testing/child-machines.ts';
 import { type GatesInMemory, gatesInMemory } from './testing/gates.ts';
+import { virtualPorts } from './testing/virtual-ports.ts';
 import { runHandler } from './wrapper/wrap-handler.ts';
 
 /** What a function in place of an operation is told beside its input. */
@@ -96,13 +97,9 @@ export async function runPipeline(pipeline: Pipeline, options: TestOptions): Pro
   const clock = virtualClock(startMs);
   const attempts: TestAttempt[] = [];
   const gates = gatesInMemory();
-  let ids = 0;
   const machine = `arn:aws:states:us-east-1:000000000000:stateMachine:${pipeline.id}`;
   const ports: Parameters<typeof startExecution>[0] = {
-    clock,
-    random: options.random ?? (() => 0.5),
-    uuid: () => `00000000-0000-4000-8000-${String(ids++).padStart(12, '0')}`,
-    journal: { append: async () => {} },
+    ...virtualPorts(clock, options.random),
     tasks: {
       run: (task, signal) =>
         gates.run(task, signal) ??

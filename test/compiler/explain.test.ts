@@ -13,6 +13,7 @@ import type { PipelineArtifact } from '../../lib/ir/artifact.ts';
 import type { Json } from '../../lib/ir/expressions.ts';
 import type { PipelineIr } from '../../lib/ir/nodes.ts';
 import { gatesInMemory } from '../../lib/testing/gates.ts';
+import { virtualPorts } from '../../lib/testing/virtual-ports.ts';
 import { draws } from '../fuzz.ts';
 import { drawsOf, operate, programOf } from './structures-program.ts';
 
@@ -53,13 +54,9 @@ async function counted(
   if (!validated.ok) throw new Error(JSON.stringify(validated.diagnostics));
   const clock = virtualClock(0);
   const gates = gatesInMemory();
-  let ids = 0;
   const handle = startExecution(
     {
-      clock,
-      random: () => 0.5,
-      uuid: () => `00000000-0000-4000-8000-${String(ids++).padStart(12, '0')}`,
-      journal: { append: async () => {} },
+      ...virtualPorts(clock),
       tasks: {
         run: (task, signal) =>
           gates.run(task, signal) ??

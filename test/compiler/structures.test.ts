@@ -9,6 +9,7 @@ import { compilePipeline } from '../../lib/compiler/compile.ts';
 import { virtualClock } from '../../lib/engine/clock.ts';
 import type { GateWork } from '../../lib/gate-layout.ts';
 import { gatesInMemory } from '../../lib/testing/gates.ts';
+import { virtualPorts } from '../../lib/testing/virtual-ports.ts';
 import { startExecution } from '../../lib/engine/run.ts';
 import type { Json } from '../../lib/ir/expressions.ts';
 import { draws } from '../fuzz.ts';
@@ -176,13 +177,9 @@ async function statesEntered(program: Program): Promise<readonly string[]> {
   const gates = gatesInMemory();
   const validated = validateDefinition(definition);
   if (!validated.ok) throw new Error('refused');
-  let ids = 0;
   const handle = startExecution(
     {
-      clock: virtualClock(0),
-      random: () => 0.5,
-      uuid: () => String(ids++),
-      journal: { append: async () => {} },
+      ...virtualPorts(virtualClock(0)),
       tasks: {
         run: async (task, signal) => {
           const ofGate = gates.run(task, signal);

@@ -115,7 +115,8 @@ export async function resume(
   return ended(handle, made);
 }
 
-async function ended(handle: ExecutionHandle, made: ReturnType<typeof portsOf>): Promise<Run> {
+/** What a run has come to when it has ended, or nothing can happen any more. */
+export async function ended(handle: ExecutionHandle, made: ReturnType<typeof portsOf>): Promise<Run> {
   const outcome = await Promise.race([handle.done, made.clock.idle().then(() => handle.outcome)]);
   await handle.suspend();
   return { outcome, events: handle.events, records: made.records, tasks: made.tasks, clock: made.clock };

@@ -1,9 +1,10 @@
 /** Redrives: what had succeeded is kept, what had not is done again, in machines, Parallels, Maps and map runs. */
 import { describe, expect, test } from 'vitest';
-import { type ExecutionHandle, redriveExecution, resumeExecution, startExecution } from '../../lib/engine/run.ts';
+import { redriveExecution, resumeExecution, startExecution } from '../../lib/engine/run.ts';
 import {
   type Answer,
   definitionOf,
+  ended,
   failed,
   identityOf,
   lines,
@@ -17,17 +18,11 @@ import {
 
 const laterMs = startMs + 3_600_000;
 
-async function finished(handle: ExecutionHandle, made: ReturnType<typeof portsOf>): Promise<Run> {
-  const outcome = await Promise.race([handle.done, made.clock.idle().then(() => handle.outcome)]);
-  await handle.suspend();
-  return { outcome, events: handle.events, records: made.records, tasks: made.tasks, clock: made.clock };
-}
-
 /** Redrives what has ended. `records` of the answer are all of the journal. */
 async function redriven(machine: object, before: Run, answer: Answer, token?: string): Promise<Run> {
   const made = portsOf(answer, laterMs);
   made.records.push(...before.records);
-  return finished(redriveExecution(made.ports, identityOf(definitionOf(machine)), before.records, token), made);
+  return ended(redriveExecution(made.ports, identityOf(definitionOf(machine)), before.records, token), made);
 }
 
 const named =
@@ -102,7 +97,7 @@ describe('a redrive', () => {
     for (let cut = before.records.length + 1; cut < after.records.length; cut += 1) {
       const made = portsOf(named({}), laterMs);
       const identity = identityOf(definitionOf(chain));
-      const again = await finished(resumeExecution(made.ports, identity, after.records.slice(0, cut)), made);
+      const again = await ended(resumeExecution(made.ports, identity, after.records.slice(0, cut)), made);
       expect([cut, again.outcome]).toStrictEqual([cut, after.outcome]);
     }
   });
@@ -118,7 +113,7 @@ describe('a redrive', () => {
     const waiting = { StartAt: 'w', States: { w: { Type: 'Wait', Seconds: 100, End: true } } };
     const handle = startExecution(made.ports, { ...identityOf(definitionOf(waiting)), input: '{}' });
     made.clock.wakeAt(startMs + 50_000, () => void handle.stop());
-    const stopped = await finished(handle, made);
+    const stopped = await ended(handle, made);
     expect(stopped.outcome.status).toBe('ABORTED');
     const waited = await redriven(waiting, stopped, named({}));
     expect([waited.outcome.status, waited.clock.now()]).toStrictEqual(['SUCCEEDED', laterMs + 100_000]);
@@ -290,7 +285,7 @@ describe('a redrive within', () => {
     for (let cut = before.records.length + 1; cut < after.records.length; cut += 1) {
       const made = portsOf(answer, laterMs);
       const identity = identityOf(definitionOf(machine));
-      const again = await finished(resumeExecution(made.ports, identity, after.records.slice(0, cut)), made);
+      const again = await ended(resumeExecution(made.ports, identity, after.records.slice(0, cut)), made);
       expect([cut, again.outcome]).toStrictEqual([cut, after.outcome]);
     }
   });

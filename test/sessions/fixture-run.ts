@@ -9,6 +9,7 @@ import type { PipelineArtifact } from '../../lib/ir/artifact.ts';
 import { wholeHistory } from '../../lib/sessions/splice-histories.ts';
 import { checkedMachines, runChild } from '../../lib/testing/child-machines.ts';
 import { type GatesInMemory, gatesInMemory } from '../../lib/testing/gates.ts';
+import { virtualPorts } from '../../lib/testing/virtual-ports.ts';
 import { operations } from '../fixtures/handlers.ts';
 import type { rows } from '../fixtures/pipelines.ts';
 
@@ -70,13 +71,9 @@ export async function runRow(row: (typeof rows)[number], budget?: typeof tinyBud
   const checked = await row.pipeline.input['~standard'].validate(row.input);
   const tried: Tried[] = [];
   const gates = gatesInMemory();
-  let ids = 0;
   const children = new Map<string, ReturnType<typeof startExecution>>();
   const ports: Parameters<typeof startExecution>[0] = {
-    clock: virtualClock(1_000_000),
-    random: () => 0.5,
-    uuid: () => `00000000-0000-4000-8000-${String(ids++).padStart(12, '0')}`,
-    journal: { append: async () => {} },
+    ...virtualPorts(virtualClock(1_000_000)),
     tasks: {
       run: (task, signal, progress) =>
         gates.run(task, signal) ??
