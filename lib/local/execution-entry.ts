@@ -18,6 +18,12 @@ export interface Entry {
   announced?: true;
   /** It is being announced and put among what has ended; resolves when that is done, or cannot be now. */
   settling?: Promise<void> | undefined;
+  /** Why that could not be done. */
+  unsettled?: unknown;
+  /** The length of its journal before a redrive that failed: what that may have written goes before it is put away. */
+  cutTo?: number;
+  /** Of one that runs: how often it was redriven, and when last. */
+  redriven?: Pick<ExecutionRecord, 'redriveCount' | 'redrivenAtMs'>;
   /** Its journal cannot be read whole: whoever asks is told why, and who resumes it by its name takes what is left. */
   damage?: BunsuiError | undefined;
 }

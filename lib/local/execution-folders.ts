@@ -4,7 +4,7 @@
  */
 import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { durableLines, errnoOf, makeFolder, readIfThere, safeFileName } from './durable-files.ts';
+import { durableLines, errnoOf, makeFolder, readIfThere, safeFileName, syncFolder } from './durable-files.ts';
 import { type ExecutionRecord, type ExecutionSummary, parseSummary, summaryOf } from './execution-records.ts';
 import { type JournalContent, type JournalHeader, readJournal } from './journal.ts';
 
@@ -64,7 +64,12 @@ export async function openExecutionFolders(stateDir: string): Promise<ExecutionF
       await lines.append(JSON.stringify(summaryOf(record)));
       await rename(path, endedPath(record.header));
     },
-    takeOut: (header) => rename(endedPath(header), openPath(header)),
+    async takeOut(header) {
+      await rename(endedPath(header), openPath(header));
+      // Before a record says that it runs: what runs and lies among what has ended is taken up by nobody.
+      await syncFolder(open);
+      await syncFolder(away);
+    },
     putBack: (header) => rename(openPath(header), endedPath(header)),
   };
 }

@@ -36,16 +36,20 @@ export function eventsIn(records: readonly JournalRecord[]): readonly HistoryEve
 }
 
 export function recordOf(header: JournalHeader, events: readonly HistoryEvent[], nowMs: number): ExecutionRecord {
-  const redrives = events.filter(({ type }) => type === 'ExecutionRedriven');
-  const redrivenAtMs = redrives.at(-1)?.timestamp;
   const refused = notRedrivable(header, events, nowMs);
   return {
     header,
     ...endOf(events),
-    redriveCount: redrives.length,
-    ...(redrivenAtMs !== undefined && { redrivenAtMs }),
+    ...redrivesIn(events),
     ...(refused !== undefined && { notRedrivable: refused }),
   };
+}
+
+/** How often an execution was redriven, and when last. */
+export function redrivesIn(events: readonly HistoryEvent[]): Pick<ExecutionRecord, 'redriveCount' | 'redrivenAtMs'> {
+  const redrives = events.filter(({ type }) => type === 'ExecutionRedriven');
+  const redrivenAtMs = redrives.at(-1)?.timestamp;
+  return { redriveCount: redrives.length, ...(redrivenAtMs !== undefined && { redrivenAtMs }) };
 }
 
 function endOf(

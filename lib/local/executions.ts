@@ -18,11 +18,13 @@ import {
   notRedrivable,
   recordOf,
   redrivenBy,
+  redrivesIn,
   summaryOf,
 } from './execution-records.ts';
 import { errnoOf } from './durable-files.ts';
 import {
   createJournal,
+  cutJournal,
   type ExecutionOrigin,
   type JournalFile,
   type JournalHeader,
@@ -110,12 +112,14 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     wake(entry);
     if (entry.announced === undefined) await options.announce(record);
     entry.announced = true;
+    if (entry.cutTo !== undefined) await cutJournal(entry.path, entry.cutTo);
     await folders.putAway(entry.path, record);
     entries.delete(record.header.executionArn);
   };
   const settled = (entry: Entry, record: ExecutionRecord) => {
     const work = settle(entry, record)
       .catch((error: unknown) => {
+        entry.unsettled = error;
         const what = entry.announced ? 'put among what has ended' : 'announced';
         if (!closing) log('error', `the end of ${entry.header.executionArn} is not ${what}: ${String(error)}`);
       })
@@ -134,6 +138,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
 
   const drive = async (entry: Entry, handle: ExecutionHandle, journal: JournalFile) => {
     entry.handle = handle;
+    const before = handle.events.length;
     handle.onEvents(() => wake(entry));
     wake(entry);
     try {
@@ -142,7 +147,9 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       settled(entry, recordNow(entry.header, handle.events));
       settleLeft();
     } catch (error) {
-      log('error', `${entry.header.executionArn} halts, and can be resumed: ${String(error)}`);
+      // Of a start or a redrive that is refused there is nothing to resume.
+      if (entry.starting === undefined || handle.events.length > before)
+        log('error', `${entry.header.executionArn} halts, and can be resumed: ${String(error)}`);
     } finally {
       entry.handle = undefined;
       await journal.close().catch(() => {});
@@ -179,13 +186,14 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     return entry.resuming;
   };
 
-  /** Journals of starts that were refused: nobody was told of them. A disk that fails may keep them from going. */
-  const refused = new Set<string>();
+  /** Journals of starts that were refused, by execution: nobody was told of them. A disk that fails may keep them from going. */
+  const refused = new Map<string, string>();
   const begin = async (entry: Entry, machine: Machine) => {
     const definition = await machines.definition(machine.definition);
     const journal = await createJournal(entry.path, entry.header).catch((error: unknown) => {
       // A file that was there is not ours to remove: it may be the damaged journal of an earlier execution.
-      if (!(error instanceof BunsuiError && error.context['errno'] === 'EEXIST')) refused.add(entry.path);
+      if (!(error instanceof BunsuiError && error.context['errno'] === 'EEXIST'))
+        refused.set(entry.header.executionArn, entry.path);
       throw error;
     });
     const { input, startedAtMs, origin = {} } = entry.header;
@@ -198,19 +206,22 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       options.onDriven(entry.header.executionArn, 0);
     } catch (error) {
       await journal.close().catch(() => {});
-      refused.add(entry.path);
+      refused.set(entry.header.executionArn, entry.path);
       throw error;
     }
   };
 
-  const removeRefused = async () => {
-    for (const path of refused) {
-      await rm(path, { force: true }).then(
-        () => refused.delete(path),
-        () => {},
-      );
-    }
+  const removeRefused = async (executionArn: string) => {
+    const path = refused.get(executionArn);
+    if (path === undefined) return;
+    await rm(path, { force: true }).then(
+      () => refused.delete(executionArn),
+      () => {},
+    );
   };
+  /** Each in its turn: a removal that comes late must not take the journal of another start of that name. */
+  const removeAllRefused = () =>
+    Promise.all([...refused.keys()].map((executionArn) => turns(executionArn, () => removeRefused(executionArn))));
 
   const start = async (wanted: {
     readonly machine: Machine;
@@ -244,7 +255,8 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     entry.starting = (async () => {
       usedBefore = (await folders.readEnded(executionArn)) !== undefined;
       if (usedBefore) return;
-      await removeRefused();
+      await removeRefused(executionArn);
+      track(removeAllRefused().then(() => {}));
       await begin(entry, machine);
     })();
     try {
@@ -252,7 +264,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       if (usedBefore) entries.delete(executionArn);
       return usedBefore ? 'exists' : header;
     } catch (error) {
-      await removeRefused();
+      await removeRefused(executionArn);
       entries.delete(executionArn);
       throw error;
     } finally {
@@ -267,9 +279,10 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
         const atMs = content && redrivenBy(content.records, token);
         return atMs === undefined ? { refused: 'Execution is RUNNING and cannot be redriven' } : { atMs };
       }
+      if (entry.settling === undefined && !closing) settled(entry, entry.ended);
       await entry.settling;
-      if (closing || entries.get(executionArn) === entry)
-        throw new Error('the end of the execution is not announced yet');
+      if (closing) throw new Error('the runtime is closing');
+      if (entries.get(executionArn) === entry) throw entry.unsettled;
     }
     const content = await folders.readEnded(executionArn);
     if (content === undefined) return undefined;
@@ -281,7 +294,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     if (why !== undefined) return { refused: why };
     const entry: Entry = { header, path: folders.openPath(header), listeners: new Set() };
     entries.set(executionArn, entry);
-    entry.starting = (async () => {
+    const goOn = async () => {
       const definition = await machines.definition(header.definition);
       await options.checkFunctions(functionsIn(await machines.definitionText(header.definition)));
       // After a crash between this and the first record it has ended as before, and is put back.
@@ -292,14 +305,26 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       const begun = firstEvents(handle);
       track(drive(entry, handle, journal));
       await begun;
+      entry.redriven = redrivesIn(handle.events);
       options.onDriven(executionArn, events.length);
-    })();
+    };
+    const undo = async () => {
+      try {
+        await cutJournal(entry.path, content.length);
+        await folders.putBack(header);
+        entries.delete(executionArn);
+      } catch (error) {
+        if (errnoOf(error) === 'ENOENT') return void entries.delete(executionArn);
+        // It is neither lost nor running: it has ended as before, and is put away when that can be done.
+        Object.assign(entry, { ended: recordNow(header, events), announced: true, cutTo: content.length });
+      }
+    };
+    entry.starting = goOn().catch(async (error: unknown) => {
+      await undo();
+      throw error;
+    });
     try {
       await entry.starting;
-    } catch (error) {
-      entries.delete(executionArn);
-      await folders.putBack(header).catch(() => {});
-      throw error;
     } finally {
       entry.starting = undefined;
     }
@@ -330,7 +355,8 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
         await rm(path, { force: true });
         continue;
       }
-      const entry: Entry = { header: content.header, path, listeners: new Set() };
+      const redriven = redrivesIn(eventsIn(content.records));
+      const entry: Entry = { header: content.header, path, listeners: new Set(), redriven };
       entries.set(entry.header.executionArn, entry);
       if (content.damage !== undefined) log('error', content.damage.message, { path, hint: content.damage.hint });
       // What may be the end of an append that nobody was told of is given up; what was acted on, only when asked to.
@@ -371,8 +397,8 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
 
     async list() {
       const summaries = new Map(await folders.ended());
-      for (const { header, ended } of entries.values()) {
-        const known = ended ?? { header, status: 'RUNNING', redriveCount: 0 };
+      for (const { header, ended, redriven = { redriveCount: 0 } } of entries.values()) {
+        const known = ended ?? { header, status: 'RUNNING', ...redriven };
         summaries.set(header.executionArn, summaryOf(known));
       }
       return [...summaries.values()];
@@ -453,7 +479,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
         }),
       );
       while (atWork.size > 0) await Promise.all(atWork);
-      await removeRefused();
+      await removeAllRefused();
     },
   };
 }

@@ -97,6 +97,18 @@ export async function openJournal(
   }
 }
 
+/** Cuts a journal back to an earlier length. */
+export async function cutJournal(path: string, length: number): Promise<void> {
+  const file = await open(path, constants.O_RDWR);
+  try {
+    if ((await file.stat()).size === length) return;
+    await file.truncate(length);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}
+
 async function keepCopy(path: string, bytes: Buffer, keepIn: string): Promise<string> {
   const mark = createHash('sha256').update(bytes).digest('hex').slice(0, 8);
   const kept = join(keepIn, `${basename(path, '.jsonl')}.${mark}.jsonl`);

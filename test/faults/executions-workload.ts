@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { HistoryEvent } from '../../lib/asl/history.ts';
 import { virtualClock } from '../../lib/engine/clock.ts';
-import type { TaskOutcome, TaskRequest } from '../../lib/engine/ports.ts';
+import type { TaskOutcome, TaskRequest, TaskRunner } from '../../lib/engine/ports.ts';
 import { makeFolder } from '../../lib/local/durable-files.ts';
 import { type Executions, openExecutions } from '../../lib/local/executions.ts';
 import { type Machine, openMachineStore } from '../../lib/local/machines.ts';
@@ -65,16 +65,22 @@ export interface Folder {
   close(): Promise<void>;
 }
 
-const arnOf = (name: string) => `arn:aws:states:us-east-1:000000000000:execution:m:${name}`;
+export const arnOf = (name: string) => `arn:aws:states:us-east-1:000000000000:execution:m:${name}`;
 const nameOf = (arn: string) => arn.split(':').at(-1) ?? '';
 
+/** What is otherwise than in the workload. */
+export interface Otherwise {
+  readonly definition?: string;
+  readonly run?: TaskRunner['run'];
+}
+
 /** Opens a state folder as the runtime does: the lock, machines, executions. What happens is put into `told`. */
-export async function openFolder(stateDir: string, told: Told): Promise<Folder> {
+export async function openFolder(stateDir: string, told: Told, otherwise: Otherwise = {}): Promise<Folder> {
   await makeFolder(stateDir);
   const taken = await takeOwnerLock(stateDir);
   if (!taken.ok) throw new Error(`process ${taken.holder.pid} has the lock`);
   const machines = openMachineStore(stateDir);
-  const definition = await machines.saveDefinition(definitionText);
+  const definition = await machines.saveDefinition(otherwise.definition ?? definitionText);
   const machine: Machine = {
     name: 'm',
     arn: 'arn:aws:states:us-east-1:000000000000:stateMachine:m',
@@ -89,7 +95,7 @@ export async function openFolder(stateDir: string, told: Told): Promise<Folder> 
     stateDir,
     machines,
     clock: virtualClock(Date.parse('2026-03-01T12:00:00Z')),
-    tasks: { run: async (request) => answer(request, told) },
+    tasks: { run: otherwise.run ?? (async (request) => answer(request, told)) },
     log: (level, message) => told.logged.push(`${level}: ${message}`),
     checkFunctions: async () => {},
     announce: async (record) => void told.announced.push(nameOf(record.header.executionArn)),

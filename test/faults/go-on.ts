@@ -5,7 +5,7 @@ import { type Remains, watchDisk, writeRemains } from './disk.ts';
 import { nothingTold, openFolder, startOne, type Told, untilEnd } from './executions-workload.ts';
 
 /** A lock names a process, and the one of a crash has gone. */
-function withoutOwner(remains: Remains): Remains {
+export function withoutOwner(remains: Remains): Remains {
   const changed = [...remains].map(([path, content]) => {
     if (!/lock\.\d+$/.test(path) || content === undefined) return [path, content] as const;
     return [path, Buffer.from(content.toString().replace(`"pid":${process.pid}`, '"pid":4194304'))] as const;
