@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { temporaryFolder } from '../local/runtimes.ts';
 import { type Disk, type Loss, type Operation, remainsOf, watchDisk } from './disk.ts';
-import { nothingTold, openFolder, startOne, type Told, untilEnd } from './executions-workload.ts';
+import { arnOf, nothingTold, openFolder, redriveBroken, startOne, type Told, untilEnd } from './executions-workload.ts';
 import { goOn } from './go-on.ts';
 
 function watched(folder: string): Disk {
@@ -12,13 +12,14 @@ function watched(folder: string): Disk {
 }
 
 /** How much had been told when so many operations had been done. */
-type Counts = Readonly<Record<keyof Told, number>>;
+type Counts = Readonly<Record<Exclude<keyof Told, 'mended'>, number>>;
 const countsOf = (told: Told): Counts => ({
   started: told.started.length,
   runs: told.runs.length,
   completed: told.completed.length,
   announced: told.announced.length,
   logged: told.logged.length,
+  redriven: told.redriven.length,
 });
 const upTo = (told: Told, counts: Counts): Told => ({
   started: told.started.slice(0, counts.started),
@@ -26,6 +27,7 @@ const upTo = (told: Told, counts: Counts): Told => ({
   completed: told.completed.slice(0, counts.completed),
   announced: told.announced.slice(0, counts.announced),
   logged: [],
+  redriven: told.redriven.slice(0, counts.redriven),
 });
 
 interface Recorded {
@@ -35,7 +37,7 @@ interface Recorded {
   readonly counts: readonly Counts[];
 }
 
-/** Two executions, one after the other began, from an empty folder to its closing. */
+/** Two executions, one after the other began, and one that fails and is redriven, from an empty folder to its closing. */
 async function recordWorkload(): Promise<Recorded> {
   const folder = temporaryFolder();
   const disk = watched(folder);
@@ -49,6 +51,11 @@ async function recordWorkload(): Promise<Recorded> {
   await startOne(open, 'a', told);
   await startOne(open, 'b', told);
   await Promise.all(['a', 'b'].map((name) => untilEnd(open, name, told)));
+  await startOne(open, 'broken', told);
+  expect(await untilEnd(open, 'broken', told)).toBe('FAILED');
+  const { length: after = 0 } = (await open.executions.history(arnOf('broken'))) ?? [];
+  await redriveBroken(open, told);
+  expect(await untilEnd(open, 'broken', told, after)).toBe('SUCCEEDED');
   await open.close();
   counts[disk.operations.length] = countsOf(told);
   disk.release();
@@ -61,8 +68,8 @@ const describeOperation = (one: Operation | undefined) =>
 describe('a process that ends at any operation on files', () => {
   it.each(['kill', 'names lost', 'data lost'] as const)('leaves what can be gone on with: %s', async (loss: Loss) => {
     const { operations, told, counts } = await recordWorkload();
-    expect(told.started).toStrictEqual(['a', 'b']);
-    expect(told.completed.length).toBe(12);
+    expect(told.started).toStrictEqual(['a', 'b', 'broken']);
+    expect(told.completed.length).toBe(18);
     const wrong: string[] = [];
     let known = upTo(told, counts[0] ?? countsOf(nothingTold()));
     let points = 0;
