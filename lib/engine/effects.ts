@@ -27,8 +27,8 @@ export interface Effects {
   awaits(thread: Thread, scheduledId: number): boolean;
   /** Notes that the thread's alarm has rung, and sets it again when it rang too early. */
   rang(thread: Thread): void;
-  /** Aborts all tasks and cancels all alarms. */
-  letGo(): void;
+  /** Aborts all tasks, for that reason, and cancels all alarms. */
+  letGo(reason?: Error): void;
 }
 
 interface Alarm {
@@ -103,8 +103,8 @@ export function effectsOf(ports: EnginePorts, execution: Execution, arrive: (arr
       // Real timers may ring a moment early.
       if (ports.clock.now() < (wakeUpMs(thread) ?? 0)) setAlarm(thread);
     },
-    letGo: () => {
-      for (const { controller } of tasks.values()) controller.abort();
+    letGo: (reason) => {
+      for (const { controller } of tasks.values()) controller.abort(reason);
       for (const { cancel } of alarms.values()) cancel();
       cancelDeadline?.();
       tasks.clear();

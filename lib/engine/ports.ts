@@ -20,6 +20,8 @@ export interface Clock {
 export interface TaskRequest {
   readonly executionArn: string;
   readonly stateName: string;
+  /** Names this try: no other has it in any execution, and it is the same after a crash. */
+  readonly tryId: string;
   /** As the state has it: `arn:aws:states:::lambda:invoke`, a function ARN, … */
   readonly resource: string;
   /** What the service is called with. */
@@ -45,6 +47,11 @@ export interface TaskRequest {
 export type TaskOutcome =
   | { readonly ok: true; readonly output: Json }
   | { readonly ok: false; readonly error?: string; readonly cause?: string };
+
+/** Why a task's signal is aborted when its execution ceases to work and can be resumed: the answer will be wanted then. */
+export const ceasedToWork: Error = Object.assign(new Error('the execution ceases to work, and can be resumed'), {
+  name: 'AbortError',
+});
 
 /** Runs tasks. `signal` is aborted when the task has timed out or its execution has ended: the answer is not wanted any more. */
 export interface TaskRunner {

@@ -21,7 +21,7 @@ import {
   type Thread,
 } from './execution.ts';
 import { applyRecord } from './fold.ts';
-import type { EnginePorts, JournalRecord } from './ports.ts';
+import { ceasedToWork, type EnginePorts, type JournalRecord } from './ports.ts';
 import { isRunnable, step } from './step.ts';
 import { limitedFailure, recordProgress, recordTaskOutcome, recordTaskStarted, startsAnew } from './task.ts';
 import { historyFull, note, place, type Turn } from './turn.ts';
@@ -259,10 +259,10 @@ function drive(
     for (const listener of listeners) listener(fresh);
   };
 
-  const letGo = (): void => {
+  const letGo = (reason?: Error): void => {
     halted = true;
     arrivals = [];
-    effects.letGo();
+    effects.letGo(reason);
   };
 
   const finishUp = (): void => {
@@ -271,7 +271,7 @@ function drive(
   };
 
   const halt = (thrown: unknown): void => {
-    letGo();
+    letGo(ceasedToWork);
     fail(thrown);
   };
 
@@ -311,7 +311,7 @@ function drive(
     },
     suspend: async () => {
       const running = working;
-      if (!halted) letGo();
+      if (!halted) letGo(ceasedToWork);
       settle({ status: 'RUNNING' });
       await running;
     },

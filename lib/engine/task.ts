@@ -8,7 +8,15 @@ import { fillTemplate, PathFailure, selectPath } from '../asl/payload-template.t
 import { bindingsFor } from './bindings.ts';
 import { dataOf, parametersOf } from './data-flow.ts';
 import type { TaskNews } from './effects.ts';
-import { type Execution, retryCount, speaksJsonPath, stateOf, type TaskInFlight, type Thread } from './execution.ts';
+import {
+  childOf,
+  type Execution,
+  retryCount,
+  speaksJsonPath,
+  stateOf,
+  type TaskInFlight,
+  type Thread,
+} from './execution.ts';
 import { oversizeCause } from './finish.ts';
 import type { TaskOutcome, TaskRequest } from './ports.ts';
 import { note, record, type Turn } from './turn.ts';
@@ -258,6 +266,7 @@ export function taskRequest(execution: Execution, thread: Thread, task: TaskInFl
   return {
     executionArn: execution.identity.executionArn,
     stateName: thread.state,
+    tryId: `${(childOf(thread) ?? execution.identity).executionArn}#${task.scheduledId}`,
     resource: taskStateOf(thread).Resource,
     arguments: task.arguments.value,
     retryCount: retryCount(thread),

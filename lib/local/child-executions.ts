@@ -5,9 +5,10 @@
  *
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
  */
-import type { Json, TaskOutcome, TaskProgress, TaskRequest } from '../engine/ports.ts';
+import { ceasedToWork, type Json, type TaskOutcome, type TaskProgress, type TaskRequest } from '../engine/ports.ts';
 import type { ExecutionRecord } from './execution-records.ts';
-import type { Executions } from './executions.ts';
+import { type Executions, executionArnOf } from './executions.ts';
+import type { JournalHeader } from './journal.ts';
 import type { Machine, MachineStore } from './machines.ts';
 import { sha256 } from './signature.ts';
 
@@ -31,14 +32,7 @@ export async function runChildExecution(
   if (machine === undefined || machine.arn !== arn)
     return failed('StateMachineDoesNotExistException', `State Machine Does Not Exist: ${JSON.stringify(arn)}`);
   const text = typeof input === 'string' ? input : JSON.stringify(input);
-  const startedBefore = task.submitted === true || task.restarts > 0;
-  const child = await started(
-    executions,
-    machine,
-    typeof name === 'string' ? () => name : namesOf(task),
-    text,
-    startedBefore,
-  );
+  const child = await started(executions, machine, task, text, name);
   if (child === undefined)
     return failed('ExecutionAlreadyExistsException', `Execution Already Exists: '${JSON.stringify(name)}'`);
   const { executionArn, startedAtMs } = child;
@@ -46,7 +40,7 @@ export async function runChildExecution(
   if (task.submitted !== true) progress.submitted({ ExecutionArn: executionArn, StartDate: startedAtMs });
   const ended = await endOf(executions, executionArn, signal);
   if (ended === undefined) {
-    if (!executions.closing()) await executions.stop(executionArn);
+    if (signal.reason !== ceasedToWork) await executions.stop(executionArn);
     return { ok: false, error: 'States.TaskFailed', cause: 'stopped' };
   }
   const described = describedEnd(ended);
@@ -55,40 +49,24 @@ export async function runChildExecution(
 }
 
 /**
- * Names for the children of a try of a state, the first, the second, …: letters, digits and hyphens. Another one than
- * the first is needed after a redrive of the parent; jobs that had completed are not run again by it.
- */
-function namesOf({ executionArn, stateName, retryCount }: TaskRequest): (index: number) => string {
-  const own = sha256(`${executionArn} ${stateName} ${retryCount}`).slice(0, 32);
-  return (index) => `part-${own}-${index}`;
-}
-
-/** More redrives than that are none. */
-const maxNames = 1_000;
-
-/**
- * Starts a child under the first name that is free, or finds the one that was started last.
+ * Starts the child of a try, or finds the one that was started before a crash. A redrive of the parent is another try;
+ * jobs that had completed are not run again by its child.
  *
- * @returns undefined when no name is free
+ * @returns undefined when the name that the state has chosen was used
  */
 async function started(
   executions: Executions,
   machine: Machine,
-  nameOf: (index: number) => string,
+  { executionArn: parent, tryId, submitted, restarts }: TaskRequest,
   input: string,
-  before: boolean,
-): Promise<{ readonly executionArn: string; readonly startedAtMs: number } | undefined> {
-  const arnOf = (index: number) => `${machine.arn.replace(':stateMachine:', ':execution:')}:${nameOf(index)}`;
-  for (let index = 1; index <= maxNames; index += 1) {
-    if (before && (await executions.find(arnOf(index + 1))) !== undefined && arnOf(index) !== arnOf(index + 1))
-      continue;
-    const there = before ? await executions.find(arnOf(index)) : undefined;
-    if (there !== undefined) return there.header;
-    const begun = await executions.start(machine, nameOf(index), input);
-    if (begun !== 'exists') return begun;
-    if (nameOf(index) === nameOf(index + 1)) return undefined;
-  }
-  return undefined;
+  chosen: Json | undefined,
+): Promise<JournalHeader | undefined> {
+  const name = typeof chosen === 'string' ? chosen : `part-${sha256(tryId).slice(0, 32)}`;
+  const begun = await executions.start(machine, name, input, {}, parent);
+  if (begun !== 'exists') return begun;
+  const isOurs = chosen === undefined || submitted === true || restarts > 0;
+  const there = isOurs ? await executions.find(executionArnOf(machine, name)) : undefined;
+  return there?.header;
 }
 
 /** @returns undefined when nobody waits any more */

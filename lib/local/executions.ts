@@ -39,9 +39,16 @@ export interface Executions {
   /**
    * Starts an execution.
    *
+   * @param parent the ARN of the execution whose task it is: it does not outlast that
    * @returns `'exists'` when the name was used, unless it runs with the same input: then that one is given.
    */
-  start(machine: Machine, name: string, input: string, origin?: ExecutionOrigin): Promise<JournalHeader | 'exists'>;
+  start(
+    machine: Machine,
+    name: string,
+    input: string,
+    origin?: ExecutionOrigin,
+    parent?: string,
+  ): Promise<JournalHeader | 'exists'>;
   find(executionArn: string): Promise<ExecutionRecord | undefined>;
   history(executionArn: string): Promise<readonly HistoryEvent[] | undefined>;
   list(): Promise<readonly ExecutionSummary[]>;
@@ -66,8 +73,6 @@ export interface Executions {
   follow(executionArn: string, afterId: number, signal: AbortSignal): Promise<Followed | undefined>;
   /** Ceases to work and records nothing: all that runs can be resumed. */
   suspend(): Promise<void>;
-  /** Whether that has begun. */
-  closing(): boolean;
 }
 
 export interface Followed {
@@ -157,7 +162,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     }
   };
 
-  const resumeEntry = async (entry: Entry) => {
+  const resumeEntry = async (entry: Entry, stopped: Stop | undefined) => {
     const definition = await machines.definition(entry.header.definition);
     const { content, journal, kept } = await openJournal(entry.path, folders.damaged);
     if (closing) return journal.close();
@@ -175,12 +180,14 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       content.records.length === 0
         ? startExecution(ports, { ...identity, input, startedAtMs })
         : resumeExecution(ports, identity, content.records);
+    // Before its first turn: what is stopped starts no task again.
+    if (stopped !== undefined) void handle.stop(stopped.error, stopped.cause).catch(() => {});
     track(drive(entry, handle, journal));
     options.onDriven(entry.header.executionArn, eventsIn(content.records).length);
   };
-  const resumed = (entry: Entry): Promise<void> => {
+  const resumed = (entry: Entry, stopped?: Stop): Promise<void> => {
     if (entry.ended !== undefined || entry.handle !== undefined) return Promise.resolve();
-    entry.resuming ??= resumeEntry(entry).finally(() => {
+    entry.resuming ??= resumeEntry(entry, stopped).finally(() => {
       entry.resuming = undefined;
     });
     return entry.resuming;
@@ -229,8 +236,9 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     readonly name: string;
     readonly input: string;
     readonly origin: ExecutionOrigin;
+    readonly parent: string | undefined;
   }): Promise<JournalHeader | 'exists'> => {
-    const { machine, executionArn, name, input, origin } = wanted;
+    const { machine, executionArn, name, input, origin, parent } = wanted;
     const known = await open(executionArn);
     if (closing) throw new Error('the runtime is closing');
     if (known !== undefined) {
@@ -246,6 +254,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       definition: machine.definition,
       input,
       ...(origin.stateMachineVersionArn !== undefined && { origin }),
+      ...(parent !== undefined && { parent }),
       startedAtMs: clock.now(),
     };
     const entry: Entry = { header, path: folders.openPath(header), listeners: new Set() };
@@ -347,6 +356,44 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     return eventsIn(content?.records ?? []);
   };
 
+  const find = async (executionArn: string): Promise<ExecutionRecord | undefined> => {
+    const entry = await open(executionArn);
+    if (entry?.ended !== undefined) return entry.ended;
+    if (entry !== undefined) return recordNow(entry.header, await eventsOfEntry(entry));
+    const content = await folders.readEnded(executionArn);
+    return content && recordNow(content.header, eventsIn(content.records));
+  };
+  const stop = async (executionArn: string, error?: string, cause?: string): Promise<number | undefined> => {
+    const entry = await open(executionArn);
+    if (entry === undefined) {
+      const content = await folders.readEnded(executionArn);
+      return content && recordNow(content.header, eventsIn(content.records)).stoppedAtMs;
+    }
+    if (entry.ended !== undefined) return entry.ended.stoppedAtMs;
+    await resumed(entry, { error, cause });
+    const { handle } = entry;
+    await handle?.stop(error, cause);
+    return recordNow(entry.header, handle?.events ?? (await eventsOfEntry(entry))).stoppedAtMs;
+  };
+  /** Stops what waits to be resumed and is the task of an execution that has ended: that was cut off while stopping it. */
+  const stopOrphans = async (): Promise<void> => {
+    let again = false;
+    for (const entry of [...entries.values()]) {
+      const { header, ended, handle, damage } = entry;
+      const { executionArn, parent } = header;
+      if (parent === undefined || ended !== undefined || handle !== undefined || damage !== undefined) continue;
+      try {
+        const { status = 'RUNNING' } = (await find(parent)) ?? {};
+        if (status !== 'RUNNING') await stop(executionArn);
+      } catch (error) {
+        log('error', `${executionArn} outlasts ${parent}, and is not stopped: ${String(error)}`);
+      }
+      again ||= entry.ended !== undefined;
+    }
+    // What has been stopped may have had tasks of that kind itself.
+    if (again) await stopOrphans();
+  };
+
   for (const path of await folders.openPaths()) {
     try {
       const content = await readJournal(path);
@@ -372,21 +419,16 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       log('error', error.message, { path, hint: error.hint });
     }
   }
+  await stopOrphans();
 
   return {
-    start(machine, name, input, origin = {}) {
-      const executionArn = `${machine.arn.replace(':stateMachine:', ':execution:')}:${name}`;
+    start(machine, name, input, origin = {}, parent = undefined) {
+      const executionArn = executionArnOf(machine, name);
       // A redrive of what the name was used for has entries of its own.
-      return turns(executionArn, () => start({ machine, executionArn, name, input, origin }));
+      return turns(executionArn, () => start({ machine, executionArn, name, input, origin, parent }));
     },
 
-    async find(executionArn) {
-      const entry = await open(executionArn);
-      if (entry?.ended !== undefined) return entry.ended;
-      if (entry !== undefined) return recordNow(entry.header, await eventsOfEntry(entry));
-      const content = await folders.readEnded(executionArn);
-      return content && recordNow(content.header, eventsIn(content.records));
-    },
+    find,
 
     async history(executionArn) {
       const entry = await open(executionArn);
@@ -406,6 +448,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
 
     async resume(executionArns) {
       settleLeft();
+      if (executionArns === undefined) await stopOrphans();
       const wanted = [...entries.values()].filter(
         ({ header, ended, handle, starting, damage }) =>
           ended === undefined &&
@@ -432,18 +475,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
 
     redrive: (executionArn, token) => turns(executionArn, () => redrive(executionArn, token)),
 
-    async stop(executionArn, error, cause) {
-      const entry = await open(executionArn);
-      if (entry === undefined) {
-        const content = await folders.readEnded(executionArn);
-        return content && recordNow(content.header, eventsIn(content.records)).stoppedAtMs;
-      }
-      if (entry.ended !== undefined) return entry.ended.stoppedAtMs;
-      await resumed(entry);
-      const { handle } = entry;
-      await handle?.stop(error, cause);
-      return handle && recordNow(entry.header, handle.events).stoppedAtMs;
-    },
+    stop,
 
     async follow(executionArn, afterId, signal) {
       for (;;) {
@@ -466,8 +498,6 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       }
     },
 
-    closing: () => closing,
-
     async suspend() {
       closing = true;
       await Promise.all(
@@ -482,6 +512,16 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       await removeAllRefused();
     },
   };
+}
+
+export function executionArnOf(machine: Pick<Machine, 'arn'>, name: string): string {
+  return `${machine.arn.replace(':stateMachine:', ':execution:')}:${name}`;
+}
+
+/** With what an execution is stopped. */
+interface Stop {
+  readonly error: string | undefined;
+  readonly cause: string | undefined;
 }
 
 function portsOf({ clock, tasks, objects }: ExecutionsOptions, journal: Journal): EnginePorts {

@@ -30,6 +30,8 @@ export interface JournalHeader {
   readonly definition: string;
   readonly input: string;
   readonly origin?: ExecutionOrigin;
+  /** The execution whose task this is. */
+  readonly parent?: string;
   /** Milliseconds since the epoch. */
   readonly startedAtMs: number;
 }

@@ -117,6 +117,7 @@ describe('a task', () => {
       {
         executionArn: 'arn:aws:states:us-east-1:000000000000:execution:machine:run',
         stateName: 'load',
+        tryId: 'arn:aws:states:us-east-1:000000000000:execution:machine:run#3',
         resource: 'arn:aws:states:::lambda:invoke',
         arguments: { FunctionName: 'load', Payload: { job: 'load', attempt: 0 } },
         retryCount: 0,

@@ -5,7 +5,7 @@ import { virtualClock } from '../../lib/engine/clock.ts';
 import type { TaskOutcome, TaskRequest, TaskRunner } from '../../lib/engine/ports.ts';
 import { makeFolder } from '../../lib/local/durable-files.ts';
 import { type Executions, openExecutions } from '../../lib/local/executions.ts';
-import { type Machine, openMachineStore } from '../../lib/local/machines.ts';
+import { type Machine, type MachineStore, openMachineStore } from '../../lib/local/machines.ts';
 import { type OwnerLock, takeOwnerLock } from '../../lib/local/owner-lock.ts';
 
 const task = (more: object) => ({ Type: 'Task', Resource: 'arn:aws:states:::lambda:invoke', ...more });
@@ -72,6 +72,7 @@ export const nothingTold = (): Told => ({
 export interface Folder {
   readonly executions: Executions;
   readonly machine: Machine;
+  readonly machines: MachineStore;
   readonly lock: OwnerLock;
   close(): Promise<void>;
 }
@@ -115,6 +116,7 @@ export async function openFolder(stateDir: string, told: Told, otherwise: Otherw
   return {
     executions,
     machine,
+    machines,
     lock: taken.lock,
     async close() {
       await executions.suspend();
