@@ -72,6 +72,10 @@ export function checkTest(request: TestStateRequest, place: TestPlace, name: str
   if (state.Type === 'Task' && mock === undefined && request.roleArn === undefined) {
     throw refusal('RoleArn must be specified when testing a Task state');
   }
+  // Nobody would end it: its token belongs to no execution.
+  if (state.Type === 'Task' && mock === undefined && /:activity:|\.waitForTaskToken$/.test(state.Resource)) {
+    throw refusal(`The resource ${state.Resource} can only be tested when a mock is specified.`);
+  }
   const machine = 'TestState';
   const prefix = `arn:aws:states:${place.region}:${place.accountId}`;
   const executionArn = `${prefix}:express:${machine}:${name}`;
@@ -103,14 +107,11 @@ export function checkTest(request: TestStateRequest, place: TestPlace, name: str
     },
     input,
     level: request.inspectionLevel ?? 'INFO',
-    variables: (request.variables === undefined ? {} : parsed(request.variables, 'variables')) as Prepared['variables'],
+    variables: request.variables === undefined ? {} : parsedObject(request.variables, 'variables'),
     mock,
     retryCount,
     iterationFailures: config.mapIterationFailureCount ?? 0,
-    items:
-      config.mapItemReaderData === undefined
-        ? undefined
-        : (parsed(config.mapItemReaderData, 'mapItemReaderData') as readonly Json[]).length,
+    items: config.mapItemReaderData === undefined ? undefined : countOf(config.mapItemReaderData),
   };
 }
 
@@ -127,6 +128,20 @@ function parsed(text: string, what: string): Json {
   } catch {
     throw refusal(`The ${what} must be valid JSON`);
   }
+}
+
+function parsedObject(text: string, what: string): { readonly [name: string]: Json } {
+  const value = parsed(text, what);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw refusal(`The ${what} must be a JSON object`);
+  return value as { readonly [name: string]: Json };
+}
+
+/** How many items a mocked reader gives. */
+function countOf(text: string): number {
+  const items = parsed(text, 'mapItemReaderData');
+  if (!Array.isArray(items)) throw refusal('The mapItemReaderData must be a JSON array');
+  return items.length;
 }
 
 /** The state in a machine of its own; what it goes on to need not be there. */

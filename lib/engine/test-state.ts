@@ -41,12 +41,14 @@ type Inspection = { [field: string]: Json };
 
 /**
  * Tests a state. It does not wait: a Wait ends at once.
+ * @param signal aborted when nobody wants the answer any more
  * @throws {TestStateRefusal} when the request or the definition is not one that can be tested.
  */
 export async function testState(
   ports: Pick<EnginePorts, 'clock' | 'random' | 'uuid' | 'tasks'>,
   request: TestStateRequest,
   where: TestPlace,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<TestStateAnswer> {
   const prepared = checkTest(request, where, ports.uuid(), ports.clock.now());
   const { identity, mock } = prepared;
@@ -75,7 +77,7 @@ export async function testState(
     if (phase.kind === 'scheduled') {
       recordTaskStarted(turn, thread);
       const task = taskRequest(execution, thread, phase.task);
-      recordTaskOutcome(turn, thread, mock ?? (await run(ports, task)));
+      recordTaskOutcome(turn, thread, mock ?? (await run(ports, task, signal)));
     } else if (phase.kind === 'children' || phase.kind === 'opening') {
       await mockChildren(turn, thread, state, prepared, inspection);
     } else {
@@ -93,10 +95,14 @@ function hasEnded(execution: Execution, thread: Thread): boolean {
   return execution.outcome.status !== 'RUNNING' || kind === 'ended' || kind === 'entering';
 }
 
-async function run(ports: Pick<EnginePorts, 'tasks'>, task: ReturnType<typeof taskRequest>): Promise<TaskOutcome> {
+async function run(
+  ports: Pick<EnginePorts, 'tasks'>,
+  task: ReturnType<typeof taskRequest>,
+  signal: AbortSignal,
+): Promise<TaskOutcome> {
   const nothing = (): void => undefined;
   const progress = { submitted: nothing, heartbeat: nothing, taken: nothing };
-  return ports.tasks.run(task, new AbortController().signal, progress);
+  return ports.tasks.run(task, signal, progress);
 }
 
 /** Output and next state of a state that was left. */

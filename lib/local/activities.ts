@@ -19,6 +19,7 @@ interface Offer {
 export interface Activities {
   find(arn: string): Activity | undefined;
   list(): readonly Activity[];
+  /** Does nothing to one that there is. */
   save(activity: Activity): Promise<void>;
   remove(arn: string): Promise<void>;
   /** Offers a task to workers until one takes it or `signal` is aborted. */
@@ -32,10 +33,21 @@ export async function openActivities(stateDir: string): Promise<Activities> {
   const path = join(stateDir, 'activities.json');
   const text = await readIfThere(path);
   const stored = text === undefined ? [] : (parseStored(path, text, 'move the file away') as readonly Activity[]);
-  const known = new Map(stored.map((activity) => [activity.arn, activity]));
+  let known = new Map(stored.map((activity) => [activity.arn, activity]));
   const offers = new Map<string, Offer[]>();
   const workers = new Map<string, ((offer: Offer) => void)[]>();
-  const write = () => writeFileAtomic(path, JSON.stringify([...known.values()]));
+  let changing: Promise<unknown> = Promise.resolve();
+  /** One after another, and known only once it is on the disk. */
+  const change = (make: (activities: Map<string, Activity>) => void): Promise<void> => {
+    const changed = changing.then(async () => {
+      const next = new Map(known);
+      make(next);
+      await writeFileAtomic(path, JSON.stringify([...next.values()]));
+      known = next;
+    });
+    changing = changed.catch(() => {});
+    return changed;
+  };
   const waiting = <T>(lists: Map<string, T[]>, arn: string): T[] => {
     const list = lists.get(arn) ?? [];
     lists.set(arn, list);
@@ -49,15 +61,10 @@ export async function openActivities(stateDir: string): Promise<Activities> {
   return {
     find: (arn) => known.get(arn),
     list: () => [...known.values()].sort((a, b) => b.createdAtMs - a.createdAtMs),
-    async save(activity) {
-      known.set(activity.arn, activity);
-      await write();
-    },
-    async remove(arn) {
-      known.delete(arn);
-      await write();
-    },
+    save: (activity) => change((activities) => activities.set(activity.arn, activities.get(activity.arn) ?? activity)),
+    remove: (arn) => change((activities) => activities.delete(arn)),
     offer(arn, offer, signal) {
+      if (signal.aborted) return;
       const worker = waiting(workers, arn).shift();
       if (worker !== undefined) {
         worker(offer);
@@ -68,6 +75,7 @@ export async function openActivities(stateDir: string): Promise<Activities> {
       signal.addEventListener('abort', () => drop(list, offer), { once: true });
     },
     async take(arn, workerName, signal) {
+      if (signal.aborted) return undefined;
       const waits = waiting(workers, arn);
       const offer =
         waiting(offers, arn).shift() ??
@@ -77,8 +85,7 @@ export async function openActivities(stateDir: string): Promise<Activities> {
             drop(waits, resolve);
             resolve(undefined);
           };
-          if (signal.aborted) giveUp();
-          else signal.addEventListener('abort', giveUp, { once: true });
+          signal.addEventListener('abort', giveUp, { once: true });
         }));
       offer?.taken(workerName);
       return offer === undefined ? undefined : { token: offer.token, input: offer.input };

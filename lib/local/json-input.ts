@@ -49,6 +49,24 @@ export function optionalBoolean(input: JsonInput, name: string): boolean | undef
   return value;
 }
 
+/** A field that must be an object when it is there. */
+export function optionalObject(input: JsonInput, name: string): JsonInput | undefined {
+  const value = input[name];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw new AwsFault('ValidationException', `${name} must be an object`);
+  return value as JsonInput;
+}
+
+/** A field that must be one of some words when it is there. */
+export function optionalWord<T extends string>(input: JsonInput, name: string, words: readonly T[]): T | undefined {
+  const value = optionalString(input, name);
+  const known = words.find((word) => word === value);
+  if (value !== undefined && known === undefined)
+    throw new AwsFault('ValidationException', `${name} must be one of ${words.join(', ')}`);
+  return known;
+}
+
 /** Refuses fields that would be passed over in silence. */
 export function refuseOthers(input: JsonInput, known: readonly string[]): void {
   const others = Object.keys(input).filter((name) => input[name] !== undefined && !known.includes(name));

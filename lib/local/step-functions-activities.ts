@@ -21,8 +21,9 @@ export const activityOperations: Readonly<Record<string, Operation>> = {
     const arn = `arn:aws:states:${place.region}:${place.accountId}:activity:${name}`;
     const known = activities.find(arn);
     if (known !== undefined) return { activityArn: arn, creationDate: seconds(known.createdAtMs) };
-    const createdAtMs = Date.now();
-    await activities.save({ arn, name, createdAtMs });
+    const made = { arn, name, createdAtMs: Date.now() };
+    await activities.save(made);
+    const { createdAtMs } = activities.find(arn) ?? made;
     return { activityArn: arn, creationDate: seconds(createdAtMs) };
   },
 
@@ -51,11 +52,13 @@ export const activityOperations: Readonly<Record<string, Operation>> = {
     return {};
   },
 
-  async GetActivityTask({ activities }, input) {
+  async GetActivityTask({ activities }, input, signal) {
     refuseOthers(input, ['activityArn', 'workerName']);
     const arn = requiredString(input, 'activityArn');
     if (activities.find(arn) === undefined) throw noActivity(arn);
-    const task = await activities.take(arn, optionalString(input, 'workerName'), AbortSignal.timeout(longPollMs));
+    // A worker that has gone takes none.
+    const waits = AbortSignal.any([signal, AbortSignal.timeout(longPollMs)]);
+    const task = await activities.take(arn, optionalString(input, 'workerName'), waits);
     return task === undefined ? {} : { taskToken: task.token, input: JSON.stringify(task.input) };
   },
 

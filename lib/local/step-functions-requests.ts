@@ -28,7 +28,8 @@ export interface StepFunctionsParts {
   readonly log: RuntimeLog;
 }
 
-export type Operation = (parts: StepFunctionsParts, input: JsonInput) => Promise<object>;
+/** `signal` is aborted when the caller has gone. */
+export type Operation = (parts: StepFunctionsParts, input: JsonInput, signal: AbortSignal) => Promise<object>;
 
 const maxDefinitionBytes = 1_048_576;
 

@@ -5,7 +5,7 @@
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/concepts-cd-aliasing-versioning.html
  */
 import { AwsFault } from './aws-fault.ts';
-import { type JsonInput, optionalString, refuseOthers, requiredString } from './json-input.ts';
+import { type JsonInput, optionalBoolean, optionalString, refuseOthers, requiredString } from './json-input.ts';
 import type { AliasRoute, Machine, MachineAlias, MachineVersion } from './machines.ts';
 import {
   existingMachine,
@@ -36,7 +36,7 @@ export function published(machine: Machine, description: string | undefined): re
 
 /** @throws {AwsFault} when a description is given for a version that is not to be made */
 export function readPublish(input: JsonInput): { readonly publish: boolean; readonly description: string | undefined } {
-  const publish = input['publish'] === true;
+  const publish = optionalBoolean(input, 'publish') ?? false;
   const description = optionalString(input, 'versionDescription');
   if (description !== undefined && !publish) {
     throw new AwsFault('ValidationException', 'Version description can only be set when publish is true');

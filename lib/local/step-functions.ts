@@ -8,7 +8,7 @@ import { type MachineType, validateDefinitionText } from '../asl/validate.ts';
 import { variableReferences } from '../asl/variable-references.ts';
 import { systemClock } from '../engine/clock.ts';
 import { testState } from '../engine/test-state.ts';
-import { TestStateRefusal, type TestStateRequest } from '../engine/test-state-request.ts';
+import { TestStateRefusal } from '../engine/test-state-request.ts';
 import { BunsuiError } from '../errors.ts';
 import { type AwsAnswer, AwsFault, jsonAnswer } from './aws-fault.ts';
 import type { ExecutionOrigin } from './journal.ts';
@@ -18,6 +18,7 @@ import {
   optionalBoolean,
   optionalNumber,
   optionalString,
+  optionalWord,
   readJson,
   refuseOthers,
   requiredString,
@@ -39,6 +40,7 @@ import {
   referredMachine,
   type StepFunctionsParts,
 } from './step-functions-requests.ts';
+import { checkConfigurations, readTest } from './step-functions-fields.ts';
 import { describeExecution, describeSync, historyEvent, seconds } from './step-functions-shapes.ts';
 import { published, readPublish, versionOperations } from './step-functions-versions.ts';
 
@@ -52,7 +54,7 @@ export function stepFunctionsService(parts: StepFunctionsParts): Service {
   const turns = keyedTurns();
   return {
     protocol,
-    async handle({ headers, body }): Promise<AwsAnswer> {
+    async handle({ headers, body, signal }): Promise<AwsAnswer> {
       const target = headers['x-amz-target'] ?? '';
       const name = target.replace(/^AWSStepFunctions\./, '');
       const operation = Object.hasOwn(operations, name) ? operations[name] : undefined;
@@ -63,7 +65,7 @@ export function stepFunctionsService(parts: StepFunctionsParts): Service {
       const input = readJson(body);
       // Whoever changes a machine does so alone: between a look and a write nobody else comes in.
       const changes = /^(Create|Update|Delete|Publish)StateMachine(Version|Alias)?$/.test(name);
-      const run = () => operation(parts, input);
+      const run = () => operation(parts, input, signal);
       return jsonAnswer(protocol, await (changes ? turns('machines', run) : run()));
     },
   };
@@ -89,7 +91,7 @@ const operations: Readonly<Record<string, Operation>> = {
     const text = requiredString(input, 'definition');
     const type = readType(input);
     const { publish, description } = readPublish(input);
-    checkLogging(input);
+    checkConfigurations(input);
     checkDefinition(text, type);
     const known = await machines.find(name);
     const { loggingConfiguration, tracingConfiguration } = input;
@@ -106,7 +108,10 @@ const operations: Readonly<Record<string, Operation>> = {
         JSON.stringify([known.loggingConfiguration, known.tracingConfiguration]) ===
           JSON.stringify([loggingConfiguration, tracingConfiguration]);
       if (!asKnown) throw new AwsFault('StateMachineAlreadyExists', `State Machine Already Exists: '${known.arn}'`);
-      return answer(known, publish ? known.versions?.[0] : undefined);
+      if (!publish) return answer(known, undefined);
+      const [machine, version] = published(known, description);
+      await machines.save(machine);
+      return answer(machine, version);
     }
     const nowMs = Date.now();
     const arn = `arn:aws:states:${place.region}:${place.accountId}:stateMachine:${name}`;
@@ -140,7 +145,7 @@ const operations: Readonly<Record<string, Operation>> = {
         'Either the definition, the role ARN, or a configuration must be specified',
       );
     }
-    checkLogging(input);
+    checkConfigurations(input);
     if (text !== undefined) checkDefinition(text, machine.type ?? 'STANDARD');
     const { loggingConfiguration, tracingConfiguration } = input;
     const updated: Machine = {
@@ -165,7 +170,7 @@ const operations: Readonly<Record<string, Operation>> = {
     refuseOthers(input, ['stateMachineArn']);
     const { machine: known, version } = await referredMachine(parts, requiredString(input, 'stateMachineArn'));
     const machine = version === undefined ? known : { ...known, ...version };
-    const references = variableReferences(await parts.machines.definition(machine.definition));
+    const references = await referencesIn(parts.machines, machine);
     return {
       ...(await describeMachine(parts.machines, machine)),
       ...(Object.keys(references).length === 0 ? {} : { variableReferences: references }),
@@ -177,14 +182,15 @@ const operations: Readonly<Record<string, Operation>> = {
 
   async ValidateStateMachineDefinition(_parts, input) {
     refuseOthers(input, ['definition', 'type', 'severity', 'maxResults']);
-    const type = optionalString(input, 'type') ?? 'STANDARD';
-    if (type !== 'STANDARD' && type !== 'EXPRESS') {
-      throw new AwsFault('ValidationException', 'the type must be STANDARD or EXPRESS');
-    }
+    const type = readType(input);
+    // Whatever is found is an error, so that either gives all of it.
+    optionalWord(input, 'severity', ['ERROR', 'WARNING']);
     const checked = validateDefinitionText(requiredString(input, 'definition'), type);
     const most = optionalNumber(input, 'maxResults') ?? 0;
+    if (!Number.isInteger(most) || most < 0 || most > maxDiagnostics)
+      throw new AwsFault('ValidationException', `maxResults must be an integer between 0 and ${maxDiagnostics}`);
     const all = checked.ok ? [] : checked.diagnostics;
-    const diagnostics = all.slice(0, most === 0 ? maxDiagnostics : Math.min(most, maxDiagnostics));
+    const diagnostics = all.slice(0, most === 0 ? maxDiagnostics : most);
     return {
       result: checked.ok ? 'OK' : 'FAIL',
       diagnostics: diagnostics.map(({ code, message, location }) => ({
@@ -197,23 +203,11 @@ const operations: Readonly<Record<string, Operation>> = {
     };
   },
 
-  async TestState({ tasks, place }, input) {
-    refuseOthers(input, [
-      'definition',
-      'stateName',
-      'roleArn',
-      'input',
-      'inspectionLevel',
-      'revealSecrets',
-      'variables',
-      'context',
-      'mock',
-      'stateConfiguration',
-    ]);
-    requiredString(input, 'definition');
+  async TestState({ tasks, place }, input, signal) {
+    const request = readTest(input);
     const ports = { clock: systemClock(), random: Math.random, uuid: randomUUID, tasks };
     try {
-      return await testState(ports, input as unknown as TestStateRequest, { ...place, models: serviceModels });
+      return await testState(ports, request, { ...place, models: serviceModels }, signal);
     } catch (error) {
       if (error instanceof TestStateRefusal) throw new AwsFault(error.name, error.message);
       throw error;
@@ -377,15 +371,14 @@ function wrongType(): AwsFault {
   return new AwsFault('StateMachineTypeNotSupported', 'This operation is not supported by this type of state machine');
 }
 
-/** Whatever is to be logged has one place to go. */
-function checkLogging(input: JsonInput): void {
-  const { level = 'OFF', destinations = [] } = (input['loggingConfiguration'] ?? {}) as {
-    readonly level?: unknown;
-    readonly destinations?: readonly unknown[];
-  };
-  if (level === 'OFF' || destinations.length === 1) return;
-  const message = 'Invalid Logging Configuration: Must specify exactly one Log Destination.';
-  throw new AwsFault('InvalidLoggingConfiguration', message);
+/** Variables by state; none of a definition that an earlier version took and this one would refuse. */
+async function referencesIn(machines: MachineStore, machine: Machine): Promise<ReturnType<typeof variableReferences>> {
+  try {
+    return variableReferences(await machines.definition(machine.definition));
+  } catch (error) {
+    if (error instanceof BunsuiError && error.code === 'BS4003') return {};
+    throw error;
+  }
 }
 
 /** The machine as it is to run, and the version and alias by which it was named. */

@@ -75,6 +75,7 @@ export function localTaskRunner(reach: Reach): TaskRunner {
       const stop = AbortSignal.any([signal, waiting.signal]);
       const ended = reach.tokens.wait(token, stop, () => progress.heartbeat());
       if (isActivity(task)) {
+        void ended.finally(() => waiting.abort());
         const taken = (workerName?: string) => progress.taken(workerName);
         // After a crash a worker that took it before may still end it.
         reach.activities.offer(task.resource, { token, input: task.arguments, taken }, stop);
