@@ -72,6 +72,7 @@ async function build(folder: string, entries: readonly string[], operations: Ope
   const workingDir = dirname(entries[0] ?? folder);
   const startedAtMs = Date.now();
   let result: Awaited<ReturnType<typeof runBuild<typeof settings>>>;
+  let hashes: Awaited<ReturnType<typeof codeHashes>>;
   try {
     result = await runBuild({
       ...settings,
@@ -80,14 +81,14 @@ async function build(folder: string, entries: readonly string[], operations: Ope
       outdir: folder,
       plugins: [ownPackage],
     });
+    requireHandlers(result.metafile, entries, operations);
+    hashes = await codeHashes(entries);
   } catch (error) {
     throw bundlingError(workingDir, operations, error);
   } finally {
-    // Its process would outlive the first build; the next one is far away.
+    // Its process, which served both, would outlive them; the next build is far away.
     void stop();
   }
-  requireHandlers(result.metafile, entries, operations);
-  const hashes = await codeHashes(entries);
   const texts = new Map(result.outputFiles.map(({ path, text }) => [relative(folder, path), text]));
   const sizes: Record<string, number> = {};
   // Nothing here waits for the disk: what a power failure takes has another size than was noted, and is made again.
