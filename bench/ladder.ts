@@ -26,6 +26,7 @@ async function once(): Promise<{ readonly realMs: number; readonly hours: number
   return { realMs: performance.now() - began, hours: run.elapsedMs / 3_600_000, attempts: run.attempts.length };
 }
 
+const goalMs = 50;
 const first = await once();
 const rest: number[] = [];
 const cpuBefore = process.cpuUsage();
@@ -34,5 +35,10 @@ const { user, system } = process.cpuUsage(cpuBefore);
 const cpuMs = (user + system) / 1_000 / rest.length;
 const median = rest.toSorted((a, b) => a - b)[10] ?? 0;
 process.stdout.write(
-  `${first.attempts} attempts over ${first.hours} h of virtual time: ${median.toFixed(1)} ms (${cpuMs.toFixed(1)} ms of processor), the first run of a process ${first.realMs.toFixed(1)} ms (goal 50 ms)\n`,
+  `${first.attempts} attempts over ${first.hours} h of virtual time: ${median.toFixed(1)} ms (${cpuMs.toFixed(1)} ms of processor), the first run of a process ${first.realMs.toFixed(1)} ms (goal ${goalMs} ms)\n`,
 );
+// By processor time, which does not depend on what else the machine does.
+if (cpuMs > goalMs) {
+  process.stderr.write(`a run takes ${cpuMs.toFixed(1)} ms of processor, more than ${goalMs} ms\n`);
+  process.exitCode = 1;
+}

@@ -17,6 +17,10 @@ setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
 const [total = 100_000, atOnce = 50] = process.argv.slice(2).map(Number);
+if (![total, atOnce].every((count) => Number.isInteger(count) && count > 0)) {
+  process.stderr.write('soak [executions] [at once]: both are whole numbers above 0\n');
+  process.exit(1);
+}
 const stateDir = mkdtempSync(join(tmpdir(), 'bunsui-soak-'));
 const machines = openMachineStore(stateDir);
 const task = { Type: 'Task', Resource: 'arn:aws:states:::lambda:invoke' };
@@ -107,6 +111,20 @@ const slopeOf = (value: (one: Sample) => number): number => {
   return (over / late.reduce((sum, { done }) => sum + (done - x) ** 2, 0)) * 10_000;
 };
 const seconds = (performance.now() - began) / 1_000;
+/** MiB per 10,000 executions. */
+const goal = 1;
+const [rss, heap] = [slopeOf(({ rssMiB }) => rssMiB), slopeOf(({ heapMiB }) => heapMiB)];
+const [from = 0, to = 0] = [late.at(0)?.descriptors, late.at(-1)?.descriptors];
 process.stdout.write(
-  `${total} executions in ${seconds.toFixed(0)} s: rss ${slopeOf(({ rssMiB }) => rssMiB).toFixed(2)} MiB and heap ${slopeOf(({ heapMiB }) => heapMiB).toFixed(2)} MiB per 10,000 (goal 1), descriptors ${late.at(0)?.descriptors} to ${late.at(-1)?.descriptors}, ${failures} errors\n`,
+  `${total} executions in ${seconds.toFixed(0)} s: rss ${rss.toFixed(2)} MiB and heap ${heap.toFixed(2)} MiB per 10,000 (goal ${goal}), descriptors ${from} to ${to}, ${failures} errors\n`,
 );
+// A short run says nothing of slopes; journals of the last executions may just be closing.
+const missed = [
+  ...(total >= 20_000 && Math.max(rss, heap) > goal ? ['memory grows'] : []),
+  ...(to > from + atOnce ? ['descriptors stay open'] : []),
+  ...(failures > 0 ? ['errors were logged'] : []),
+];
+if (missed.length > 0) {
+  process.stderr.write(`${missed.join(', ')}\n`);
+  process.exitCode = 1;
+}
