@@ -13,7 +13,7 @@ import { type Fan, joinedOutputs, type MapRun, speaksJsonPath, stateOf, type Thr
 import { failsBySize } from './finish.ts';
 import { hasExpressChildren } from './fold-redrive.ts';
 import { filled, itemsOf, mapNumber, numberIn, selectItem } from './map-fields.ts';
-import { note, record, type Turn } from './turn.ts';
+import { isFull, note, record, type Turn } from './turn.ts';
 
 /**
  * Child executions of a run at once at most.
@@ -92,7 +92,7 @@ export function continueMapRun(turn: Turn, thread: Thread, fan: Fan, run: MapRun
     note(turn, thread, { type: 'child', index, name: turn.sources.uuid() });
     const child = thread.children.get(index);
     if (child === undefined) throw new TypeError(`child ${index} did not start`);
-    record(turn, child, { type: 'ExecutionStarted', executionStartedEventDetails: { input: child.input.text } }, 0);
+    recordChildStarted(turn, child);
   }
   if (fan.next < fan.inputs.length || fan.running > 0 || fan.again.length > 0) return;
   record(turn, thread, { type: 'MapRunSucceeded' });
@@ -100,16 +100,19 @@ export function continueMapRun(turn: Turn, thread: Thread, fan: Fan, run: MapRun
   record(turn, thread, { type: 'MapStateSucceeded' });
 }
 
-/** A child that has failed goes on in a redriven run; one of type EXPRESS begins anew. */
+/** A child that has failed goes on in a redriven run; one of type EXPRESS, or whose history is full, begins anew. */
 function runAgain(turn: Turn, thread: Thread, lost: Thread): void {
   const { index } = lost;
-  const isExpress = hasExpressChildren(thread);
-  note(turn, thread, { type: 'childAgain', index, ...(isExpress ? { name: turn.sources.uuid() } : {}) });
+  const anew = hasExpressChildren(thread) || isFull(lost.child?.events ?? 0);
+  note(turn, thread, { type: 'childAgain', index, ...(anew ? { name: turn.sources.uuid() } : {}) });
   const child = thread.children.get(index);
   if (child === undefined) throw new TypeError(`child ${index} did not start`);
-  if (isExpress) {
-    record(turn, child, { type: 'ExecutionStarted', executionStartedEventDetails: { input: child.input.text } }, 0);
-  }
+  if (anew) recordChildStarted(turn, child);
+}
+
+/** Records that a child begins; its own first step does it where a crash came between its name and this event. */
+export function recordChildStarted(turn: Turn, child: Thread): void {
+  record(turn, child, { type: 'ExecutionStarted', executionStartedEventDetails: { input: child.input.text } }, 0);
 }
 
 /** Records that a child goes on. */

@@ -24,7 +24,7 @@ import { applyRecord } from './fold.ts';
 import { ceasedToWork, type EnginePorts, type JournalRecord } from './ports.ts';
 import { isRunnable, step } from './step.ts';
 import { limitedFailure, recordProgress, recordTaskOutcome, recordTaskStarted, startsAnew } from './task.ts';
-import { historyFull, note, place, type Turn } from './turn.ts';
+import { historyFull, isFull, note, place, type Turn } from './turn.ts';
 
 /** A running (or ended) execution. */
 export interface ExecutionHandle {
@@ -88,7 +88,7 @@ export function resumeExecution(
   if (execution.events.length === 0) throw damagedJournal('it has no ExecutionStarted');
   const durable = execution.events.length;
   const turn = newTurn(ports, execution);
-  withinLimit(() => restartTasks(turn));
+  restartTasks(turn);
   return drive(ports, execution, turn.records, durable);
 }
 
@@ -96,7 +96,7 @@ export function resumeExecution(
  * Goes on with an execution that has ended without success, where it failed. What it did with success is kept.
  *
  * @param token by which the caller knows this redrive again; it is recorded
- * @throws {TypeError} when it runs, or has succeeded
+ * @throws {TypeError} when it runs, or has succeeded, or its history has no room
  */
 export function redriveExecution(
   ports: EnginePorts,
@@ -109,6 +109,7 @@ export function redriveExecution(
   const { status } = execution.outcome;
   if (status === 'RUNNING' || status === 'SUCCEEDED')
     throw new TypeError(`an execution that is ${status} has no redrive`);
+  if (isFull(execution.events.length)) throw new TypeError('an execution whose history is full has no redrive');
   const durable = execution.events.length;
   const turn = newTurn(ports, execution);
   const executionRedrivenEventDetails = { redriveCount: execution.redrives + 1 };
@@ -121,7 +122,9 @@ export function redriveExecution(
 /** Records that what was in flight starts again; a task whose time is up ends instead, by its next step. */
 function restartTasks(turn: Turn): void {
   for (const thread of [...turn.execution.threads.values()]) {
-    if (startsAnew(thread) && !isRunnable(thread, turn.sources)) recordTaskStarted(turn, thread);
+    // A child whose history is full by that has ended, and what is under it.
+    if (turn.execution.threads.get(thread.id) !== thread) continue;
+    if (startsAnew(thread) && !isRunnable(thread, turn.sources)) withinLimit(() => recordTaskStarted(turn, thread));
   }
 }
 

@@ -23,7 +23,7 @@ import { speaksJsonPath, stateOf, type Thread } from './execution.ts';
 import { handleFailure } from './failure.ts';
 import { canContinue, continueFan, iterationInput, startMap, startParallel } from './fan-out.ts';
 import { type Ending, failsBySize, finish } from './finish.ts';
-import { openMapRun, readMapRun, redriveChild, redriveMapRun } from './map-run.ts';
+import { openMapRun, readMapRun, recordChildStarted, redriveChild, redriveMapRun } from './map-run.ts';
 import { isActivity, recordTaskStarted, recordTaskTimedOut, scheduleTask } from './task.ts';
 import { evaluating, note, record, type Turn, whereIn } from './turn.ts';
 
@@ -116,6 +116,7 @@ export function step(turn: Turn, thread: Thread): Awaitable<unknown> {
 }
 
 function enter(turn: Turn, thread: Thread): Awaitable<unknown> {
+  if (thread.child?.events === 0) recordChildStarted(turn, thread);
   if (thread.item === undefined || thread.enteredId !== 0) return enterWith(turn, thread, thread.input);
   // ItemSelector is the Map's: when it fails, the history names the Map.
   let { input } = thread;

@@ -29,6 +29,11 @@ export interface Turn {
   readonly records: JournalRecord[];
 }
 
+/** Whether a history is so long that only the event fits that ends it. */
+export function isFull(events: number): boolean {
+  return events >= maxHistoryEvents - 1;
+}
+
 /** Thrown to leave a step when the history is full; the execution has failed by then. */
 export const historyFull = Symbol('history full');
 
@@ -36,7 +41,7 @@ export const historyFull = Symbol('history full');
 export function record(turn: Turn, thread: Thread, body: EventBody, previousEventId = thread.lastEventId): void {
   const child = childOf(thread);
   const count = child?.events ?? turn.execution.events.length;
-  if (count === maxHistoryEvents - 1 && !body.type.startsWith('Execution')) {
+  if (isFull(count) && !body.type.startsWith('Execution')) {
     put(turn, thread.id, child, fullHistory, previousEventId);
     throw historyFull;
   }

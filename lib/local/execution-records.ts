@@ -1,6 +1,7 @@
 /** What the journal of an execution says of it as a whole: how it stands, how often it was redriven, whether it can be. */
 import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
 import type { JournalRecord } from '../engine/ports.ts';
+import { isFull } from '../engine/turn.ts';
 import type { ExecutionOrigin, JournalHeader } from './journal.ts';
 
 /** What is known of an execution. Times in milliseconds since the epoch; input and output are JSON text. */
@@ -74,7 +75,6 @@ function endOf(
 
 /** @see https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html (eligibility) */
 const redrivableDays = 14;
-const maxRedrivableEvents = 24_999;
 
 /** Why an execution cannot be redriven, in AWS's words. */
 export function notRedrivable(
@@ -87,9 +87,8 @@ export function notRedrivable(
   if (nowMs - stoppedAtMs > redrivableDays * 86_400_000) {
     return `Execution ${header.name} ended more than ${redrivableDays} days ago and cannot be redriven`;
   }
-  return events.length > maxRedrivableEvents
-    ? 'Execution history event limit is reached and it cannot be redriven'
-    : undefined;
+  // The redrive takes an event, and there must be room for another one.
+  return isFull(events.length) ? 'Execution history event limit is reached and it cannot be redriven' : undefined;
 }
 
 /** When the redrive with that token was made. */
