@@ -39,7 +39,7 @@ export interface Fan {
   /** What each child gets. */
   readonly inputs: readonly Payload[];
   /** Children at once. */
-  limit: number;
+  readonly limit: number;
   /** Index of the next child to start. */
   next: number;
   running: number;

@@ -43,7 +43,9 @@ export function restartChild(execution: Execution, thread: Thread, index: number
     return;
   }
   fan.running += 1;
-  child.phase = { kind: 'again', left: child.phase };
+  // One that was to go on, and was stopped before it did, is left where it was before that.
+  if (child.phase.kind !== 'again') child.phase = { kind: 'again', left: child.phase };
+  execution.variableBytes += bytesOf(child);
   thread.children.set(index, child);
   execution.threads.set(child.id, child);
   execution.touched(child);
@@ -56,13 +58,15 @@ export function reviveChild(execution: Execution, thread: Thread, event: History
   thread.child.redrives = event.executionRedrivenEventDetails.redriveCount;
   thread.child.redrivenAtMs = event.timestamp;
   thread.phase = thread.phase.left;
+  // They count since it is to go on.
+  execution.variableBytes -= bytesOf(thread);
   revive(execution, thread, event.id, event.timestamp);
 }
 
 function revive(execution: Execution, thread: Thread, eventId: number, atMs: number): void {
   execution.threads.set(thread.id, thread);
   execution.touched(thread);
-  for (const { bytes } of thread.variables.values()) execution.variableBytes += bytes;
+  execution.variableBytes += bytesOf(thread);
   thread.lastEventId = eventId;
   thread.retries = [];
   thread.restarts = 0;
@@ -81,7 +85,15 @@ function revive(execution: Execution, thread: Thread, eventId: number, atMs: num
 }
 
 /** Phases in which nothing has failed and nothing was given up. */
-const keptPhases: ReadonlySet<string> = new Set(['entering', 'entered', 'ended', 'result', 'opening', 'reading']);
+const keptPhases: ReadonlySet<string> = new Set([
+  'entering',
+  'entered',
+  'ended',
+  'result',
+  'opening',
+  'reading',
+  'redriving',
+]);
 
 function reviveChildren(
   execution: Execution,
@@ -94,8 +106,8 @@ function reviveChildren(
   thread.children.clear();
   fan.freed.length = 0;
   if (fan.run !== undefined) {
-    const inOrder = [...fan.lost, ...children].sort((a, b) => a.index - b.index);
-    fan.again = inOrder;
+    // Of a redrive that was stopped, some had not gone on.
+    fan.again = [...fan.again, ...fan.lost, ...children].sort((a, b) => a.index - b.index);
     fan.lost.length = 0;
     fan.running = 0;
     thread.phase = { kind: 'redriving', fan, run: fan.run };
@@ -107,6 +119,12 @@ function reviveChildren(
     thread.children.set(child.index, child);
     revive(execution, child, eventId, atMs);
   }
+}
+
+function bytesOf(thread: Thread): number {
+  let sum = 0;
+  for (const { bytes } of thread.variables.values()) sum += bytes;
+  return sum;
 }
 
 /** Whether the children of a map run are of type EXPRESS: these cannot be redriven, and begin anew. */

@@ -58,6 +58,8 @@ function removeThread(execution: Execution, thread: Thread): void {
 }
 
 function forget(execution: Execution, thread: Thread): void {
+  // Of a child that is to go on, what is under it is not back yet.
+  if (execution.threads.get(thread.id) !== thread) return;
   for (const child of thread.children.values()) forget(execution, child);
   for (const { bytes } of thread.variables.values()) execution.variableBytes -= bytes;
   execution.threads.delete(thread.id);
