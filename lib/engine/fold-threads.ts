@@ -1,6 +1,6 @@
 /** The part of the fold that makes, ends and removes threads: the children of a Parallel or Map. */
 import type { Json, Scope } from '../asl/definition.ts';
-import { type Payload, payloadOfText } from '../asl/json.ts';
+import { type Payload, payloadOfText, payloadOfValue } from '../asl/json.ts';
 import {
   bodyOf,
   type ChildExecution,
@@ -84,7 +84,7 @@ export function startParallel(execution: Execution, thread: Thread, eventId: num
 }
 
 export function startMap(thread: Thread, eventId: number): void {
-  const inputs = thread.prepared?.inputs ?? itemsOf(thread.input.text);
+  const inputs = thread.prepared?.inputs ?? itemsIn(thread.input.value);
   const state = stateOf(thread);
   thread.lastEventId = eventId;
   if (state.Type === 'Map' && isDistributed(state)) {
@@ -98,7 +98,7 @@ export function startMap(thread: Thread, eventId: number): void {
 export function startChildren(thread: Thread, inputs: string): void {
   if (thread.phase.kind !== 'reading') throw damagedJournal(`${thread.id} reads no items`);
   const { limit, run } = thread.phase;
-  thread.phase = { kind: 'children', fan: newFan(thread.lastEventId, itemsOf(inputs), limit, run) };
+  thread.phase = { kind: 'children', fan: newFan(thread.lastEventId, textsOf(itemsOf(inputs)), limit, run) };
 }
 
 /** A child execution of a map run: a thread with a history of its own. */
@@ -257,7 +257,16 @@ export function endThreads(execution: Execution): void {
 }
 
 export function itemsOf(text: string): readonly Payload[] {
-  const items = JSON.parse(text) as unknown;
+  return itemsIn(JSON.parse(text) as Json);
+}
+
+/** Their texts are made by the iterations: an item that is nested too deeply fails there, where that is looked for. */
+function itemsIn(items: Json): readonly Payload[] {
   if (!Array.isArray(items)) throw damagedJournal('a Map runs over something that is no list');
-  return (items as readonly Json[]).map((item) => payloadOfText(JSON.stringify(item)));
+  return (items as readonly Json[]).map(payloadOfValue);
+}
+
+/** Children begin with an event that holds the text, with nobody to look for failures. */
+function textsOf(items: readonly Payload[]): readonly Payload[] {
+  return items.map(({ text }) => payloadOfText(text));
 }

@@ -120,12 +120,15 @@ function enter(turn: Turn, thread: Thread): Awaitable<unknown> {
   if (thread.item === undefined || thread.enteredId !== 0) return enterWith(turn, thread, thread.input);
   // ItemSelector is the Map's: when it fails, the history names the Map.
   let { input } = thread;
+  let text = '';
   const selecting = () =>
     andThen(iterationInput(turn, thread), (selected) => {
       input = selected;
+      // The text is made here, where an input that is nested too deeply fails the Map.
+      text = selected.text;
     });
   return andThen(evaluating(turn, thread, selecting, thread.parent), (selected) =>
-    selected && !failsBySize(turn, thread, thread.parent?.state ?? thread.state, input.text)
+    selected && !failsBySize(turn, thread, thread.parent?.state ?? thread.state, text)
       ? enterWith(turn, thread, input)
       : undefined,
   );

@@ -1,6 +1,6 @@
 /** States written in JSONPath: how data flows through each type of state, and what failing paths do. */
 import { describe, expect, test } from 'vitest';
-import { checkEveryCut } from './cuts.ts';
+import { checkEveryCut, foldWhole } from './cuts.ts';
 import { failed, lines, ok, run, startMs } from './machine.ts';
 
 const machine = (states: object, more: object = {}) => ({
@@ -13,6 +13,13 @@ const resource = 'arn:aws:states:::lambda:invoke';
 const outputOf = async (state: object, input: unknown) => {
   const { outcome } = await run(machine({ a: { ...state, End: true } }), input, () => ok({ r: [1, 2] }));
   return outcome.output === undefined ? outcome : (JSON.parse(outcome.output) as unknown);
+};
+
+/** A template that lies deep itself. */
+const wrapped = (text: string, suffix = ''): object => {
+  let template: object = { [`a${suffix}`]: text };
+  for (let depth = 1; depth < 150; depth += 1) template = { a: template };
+  return template;
 };
 
 describe('data flows', () => {
@@ -313,6 +320,37 @@ describe('a path that fails', () => {
         error: 'States.Runtime',
         cause: `${where} The data of the state are nested too deeply.`,
       });
+    },
+  );
+
+  // How deep is too deep depends on where in the engine it is looked at.
+  test.each<readonly [string, object]>([
+    ['with a selector', { ItemSelector: wrapped('{% $states.context.Map.Item.Value %}') }],
+    ['without a selector', {}],
+    ['written in JSONPath', { QueryLanguage: 'JSONPath', ItemSelector: wrapped('$$.Map.Item.Value', '.$') }],
+    ['that is distributed', { Label: 'l', ItemSelector: wrapped('{% $states.context.Map.Item.Value %}') }],
+  ])(
+    'or items that are nested at the edge of what there is room for end a Map %s, not the engine',
+    async (_, fields) => {
+      const map = {
+        QueryLanguage: 'JSONata',
+        Type: 'Map',
+        ...fields,
+        ItemProcessor: {
+          ...('Label' in fields && { ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD' } }),
+          StartAt: 'p',
+          States: { p: { Type: 'Succeed' } },
+        },
+        End: true,
+      };
+      const statuses = new Set<string>();
+      for (let depth = 2_000; depth < 9_000; depth += 250) {
+        const text = `[${'['.repeat(depth)}${']'.repeat(depth)}]`;
+        const { outcome, records } = await run(machine({ m: map }), 0, undefined, undefined, text);
+        expect([depth, foldWhole(machine({ m: map }), records)]).toStrictEqual([depth, outcome.status]);
+        statuses.add(`${outcome.status} ${outcome.error}`);
+      }
+      expect([...statuses].sort()).toStrictEqual(['FAILED States.Runtime', 'SUCCEEDED undefined']);
     },
   );
 
