@@ -37,12 +37,24 @@ export function faultInAnswer(
   isStrict: boolean,
 ): string | undefined {
   const output = Object.entries(model.outputs).find(([name]) => capital(action) === capital(name))?.[1];
-  return output === undefined ? undefined : faultIn(model, output, answer, '', isStrict);
+  return output === undefined ? undefined : faultIn({ model, isStrict, depth: 0 }, output, answer, '');
 }
 
-function faultIn(model: ServiceModel, name: string, value: Json, field: string, isStrict: boolean): string | undefined {
+/** What one answer is checked with. */
+interface Checking {
+  readonly model: ServiceModel;
+  readonly isStrict: boolean;
+  readonly depth: number;
+}
+
+/** Types may hold themselves (a map of DynamoDB's), so that only this ends what the data ask for. DynamoDB takes 32. */
+const maxDepth = 200;
+
+function faultIn({ model, isStrict, depth }: Checking, name: string, value: Json, field: string): string | undefined {
   const shape = model.shapes[name];
   if (shape === undefined) return undefined;
+  if (depth > maxDepth) return 'The mocked result is nested too deeply';
+  const inner = { model, isStrict, depth: depth + 1 };
   const mustBe = (what: string) => (field === '' ? `Mock result must be ${what}` : `Field '${field}' must be ${what}`);
   switch (shape.type) {
     // How a time is written depends on the service.
@@ -58,30 +70,27 @@ function faultIn(model: ServiceModel, name: string, value: Json, field: string, 
       if (!Array.isArray(value)) return mustBe('an array');
       return (
         outOfLength(shape, value.length, field) ??
-        first((value as readonly Json[]).map((item) => faultIn(model, shape.of ?? '', item, field, isStrict)))
+        first(value as readonly Json[], (item) => faultIn(inner, shape.of ?? '', item, field))
       );
     default:
       if (typeof value !== 'object' || value === null || Array.isArray(value)) return mustBe('an object');
       return shape.type === 'map'
-        ? first(Object.values(value).map((item: Json) => faultIn(model, shape.of ?? '', item, field, isStrict)))
-        : faultInFields(model, shape, value as { readonly [name: string]: Json }, isStrict);
+        ? first(Object.values<Json>(value), (item) => faultIn(inner, shape.of ?? '', item, field))
+        : faultInFields(inner, shape, value as { readonly [name: string]: Json });
   }
 }
 
 function faultInFields(
-  model: ServiceModel,
+  checking: Checking,
   { fields = {}, required = [] }: ModelShape,
   value: { readonly [name: string]: Json },
-  isStrict: boolean,
 ): string | undefined {
-  return first(
-    Object.entries(fields).map(([name, type]) => {
-      const field = capital(name);
-      const part = Object.hasOwn(value, field) ? value[field] : undefined;
-      if (part !== undefined) return faultIn(model, type, part, field, isStrict);
-      return isStrict && required.includes(name) ? `Required field '${field}' is missing` : undefined;
-    }),
-  );
+  return first(Object.entries(fields), ([name, type]) => {
+    const field = capital(name);
+    const part = Object.hasOwn(value, field) ? value[field] : undefined;
+    if (part !== undefined) return faultIn(checking, type, part, field);
+    return checking.isStrict && required.includes(name) ? `Required field '${field}' is missing` : undefined;
+  });
 }
 
 function outOfRange({ min, max }: ModelShape, value: number, field: string): string | undefined {
@@ -94,6 +103,11 @@ function outOfLength({ min, max }: ModelShape, length: number, field: string): s
   return max !== undefined && length > max ? `Field '${field}' exceeds the maximum length` : undefined;
 }
 
-function first(faults: readonly (string | undefined)[]): string | undefined {
-  return faults.find((fault) => fault !== undefined);
+/** The first fault; nothing behind it is looked at. */
+function first<T>(parts: readonly T[], faultOf: (part: T) => string | undefined): string | undefined {
+  for (const part of parts) {
+    const fault = faultOf(part);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
 }

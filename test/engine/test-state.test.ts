@@ -323,6 +323,23 @@ describe('a mocked answer of an SDK action', () => {
       },
       { ...place, models: serviceModels },
     );
+  test('may be nested deeply where the service has a type that holds itself, and is refused beyond', async () => {
+    const getItem = { ...getTable, Resource: 'arn:aws:states:::aws-sdk:dynamodb:getItem' };
+    const nested = (depth: number) => {
+      let text = '{"S":"x"}';
+      for (let at = 0; at < depth; at += 1) text = `{"M":{"a":${text}}}`;
+      return testState(
+        { clock: virtualClock(startMs), random: () => 0.5, uuid: () => 'id', tasks: { run: async () => ok(null) } },
+        { definition: JSON.stringify(getItem), mock: { result: `{"Item":{"a":${text}}}` } },
+        { ...place, models: serviceModels },
+      );
+    };
+    expect((await nested(30)).status).toBe('SUCCEEDED');
+    for (const depth of [5_000, 100_000]) {
+      await expect(nested(depth)).rejects.toMatchObject(refused('The mocked result is nested too deeply'));
+    }
+  });
+
   const refused = (message: string) => ({ message: `Mock result schema validation error: ${message}` });
 
   test('is checked against the model of its service', async () => {
