@@ -8,7 +8,10 @@ interface Failure {
   readonly cause?: string | undefined;
 }
 
-/** The error that an execution has ended with; if that is the end of a child, the child's own. */
+/**
+ * The error that an execution has ended with; if that is the end of a child, the child's own. One level is enough: child
+ * machines start none.
+ */
 export function childError(failure: Failure): Failure {
   if (failure.error !== 'States.TaskFailed' || failure.cause === undefined) return failure;
   let described: unknown;

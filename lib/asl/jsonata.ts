@@ -76,15 +76,23 @@ function compile(expression: string): Compiled {
   return made;
 }
 
-const compiledTemplates = new Map<string, Compiled | 'plain'>();
+const compiledTemplates = new Map<string, Compiled>();
+let compiledCharacters = 0;
+const maxCompiledCharacters = 16_777_216;
 
 /** A string of a template, compiled by the string itself: cutting the expression out costs more than to evaluate most. */
 function compiledTemplate(text: string, location: string): Compiled | 'plain' {
   const known = compiledTemplates.get(text);
   if (known !== undefined) return known;
   const expression = expressionIn(text);
-  const made = expression === undefined ? 'plain' : compileAt(expression, location);
-  if (compiledTemplates.size >= maxCompiled) compiledTemplates.clear();
+  // Anything may stand in a plain string, and be large; to see that it is plain costs next to nothing.
+  if (expression === undefined) return 'plain';
+  const made = compileAt(expression, location);
+  compiledCharacters += text.length;
+  if (compiledTemplates.size >= maxCompiled || compiledCharacters > maxCompiledCharacters) {
+    compiledTemplates.clear();
+    compiledCharacters = text.length;
+  }
   compiledTemplates.set(text, made);
   return made;
 }
