@@ -3,9 +3,13 @@
  * that botocore carries (Apache-2.0). TestState checks mocked answers against it.
  *
  *   node bench/service-models.ts BOTOCORE_DATA_FOLDER
+ *
+ * The file at hand is made of botocore 1.43.11 (`pip install botocore==1.43.11`), and comes out the same again, to the
+ * byte once it is unpacked. With another version, change it here and in NOTICE.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import type { ModelShape, ServiceModel } from '../lib/asl/service-model.ts';
 
@@ -47,11 +51,17 @@ const types: { readonly [botocore: string]: ModelShape['type'] } = {
   timestamp: 'time',
 };
 
+function typeOf(raw: RawShape): ModelShape['type'] {
+  const type = types[raw.type];
+  if (type === undefined) throw new Error(`botocore has a type that is not known here: ${raw.type}`);
+  return type;
+}
+
 function compact(raw: RawShape): ModelShape {
   const { min, max, required = [], members, member, value } = raw;
   const inner = member ?? value;
   return {
-    type: types[raw.type] ?? 'time',
+    type: typeOf(raw),
     ...(min === undefined ? {} : { min }),
     ...(max === undefined ? {} : { max }),
     ...(required.length === 0 ? {} : { required }),
@@ -97,6 +107,6 @@ const models = services.map((service) => {
   const model = readModel(join(data, service));
   return [model.metadata.serviceId.replaceAll(/\W/g, '').toLowerCase(), modelOf(model)] as const;
 });
-const target = new URL('../lib/local/service-models.json.gz', import.meta.url).pathname;
+const target = fileURLToPath(new URL('../lib/local/service-models.json.gz', import.meta.url));
 writeFileSync(target, gzipSync(JSON.stringify(Object.fromEntries(models)), { level: 9 }));
 console.log(`${target}: ${models.length} services`);

@@ -11,7 +11,7 @@ const work = mkdtempSync(join(tmpdir(), 'bunsui-package-'));
 const source = join(work, 'source');
 const project = join(work, 'project');
 const installed = join(project, 'node_modules/bunsui');
-const notBuilt = ['README.md', 'CHANGELOG.md', 'LICENSE', 'cdk.json', 'package.json'];
+const notBuilt = ['README.md', 'CHANGELOG.md', 'LICENSE', 'NOTICE', 'cdk.json', 'package.json'];
 
 interface Manifest {
   readonly exports: { readonly [entry: string]: string | { readonly types: string; readonly default: string } };
