@@ -59,6 +59,7 @@ async function main(): Promise<number> {
     return 2;
   }
   const groups = new Map<string, { -readonly [field in keyof Tally]: number }>();
+  const own = { answer: 0, task: 0 };
   for (const recorded of cases) {
     const score = (await runners[recorded.kind]?.(recorded)) ?? failed;
     const key = `${recorded.kind} ${recorded.category}`;
@@ -67,6 +68,7 @@ async function main(): Promise<number> {
     group.cases += 1;
     group.histories += Number(hasHistory(recorded));
     group.result += Number(score.result);
+    if (score.ownPart !== undefined && score.result) own[score.ownPart] += 1;
     group.history += Number(score.history);
     group.rows += score.rows ?? 0;
     group.allRows += recorded.rows?.length ?? 0;
@@ -91,6 +93,9 @@ async function main(): Promise<number> {
   for (const line of sunk) console.error(`conformance: below the floor: ${line}`);
   const sum = (field: keyof Tally) => [...groups.values()].reduce((total, group) => total + group[field], 0);
   console.log(`conformance: result ${sum('result')}/${cases.length}, history ${sum('history')}/${sum('histories')}`);
+  console.log(
+    `conformance: among the results, by the replay itself: ${own.answer} (what a client refuses to send); with a task's answer taken from the expected one: ${own.task}`,
+  );
   return sunk.length === 0 ? 0 : 1;
 }
 

@@ -14,6 +14,8 @@ export interface Score {
   readonly history: boolean;
   /** Rows of a table. */
   readonly rows?: number;
+  /** What of the answer is the replay's own: all of it, or what a task has answered, taken from the expected answer. */
+  readonly ownPart?: 'answer' | 'task';
 }
 
 export const failed: Score = { result: false, history: false };

@@ -14,17 +14,22 @@ const place = { region: 'us-east-1', accountId: '111111111111', models: serviceM
 export async function replayTest(recorded: Case): Promise<Score> {
   const { definition, arguments: given, hasRole, expected } = recorded;
   const same = comparer(recorded.opaque ?? []);
+  let ownPart: Score['ownPart'];
   const ports = {
     clock: virtualClock(Date.parse('2026-01-01T00:00:00Z')),
     random: () => 0.5,
     uuid: () => '00000000-0000-4000-8000-000000000000',
     tasks: {
-      run: (task: Parameters<typeof answerOfFunction>[1]) =>
-        recordedAnswer(recorded) ?? answerOfFunction(recorded, task),
+      run: (task: Parameters<typeof answerOfFunction>[1]) => {
+        const told = recordedAnswer(recorded);
+        if (told !== undefined) ownPart = 'task';
+        return told ?? answerOfFunction(recorded, task);
+      },
     },
   };
   const refusedByClient = clientFault(given ?? {});
-  if (refusedByClient !== undefined) return { result: same(expected.error, refusedByClient), history: false };
+  if (refusedByClient !== undefined)
+    return { result: same(expected.error, refusedByClient), history: false, ownPart: 'answer' };
   const request = {
     ...given,
     definition: typeof definition === 'string' ? definition : JSON.stringify(definition),
@@ -32,7 +37,7 @@ export async function replayTest(recorded: Case): Promise<Score> {
   } as unknown as TestStateRequest;
   try {
     const answer = await testState(ports, request, place);
-    return { result: same(expected.response, answer), history: false };
+    return { result: same(expected.response, answer), history: false, ...(ownPart && { ownPart }) };
   } catch (thrown) {
     if (!(thrown instanceof TestStateRefusal)) throw thrown;
     return { result: same(expected.error, { code: thrown.name, message: thrown.message }), history: false };
