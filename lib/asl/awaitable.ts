@@ -1,6 +1,6 @@
 /**
- * Values that are mostly there at once. Awaiting one that is costs a turn of the queue of promises; a state without
- * expressions would take eight such turns, two thirds of its time (bench/engine/README.md).
+ * Values that are mostly there at once. Awaiting one that is costs a turn of the queue of promises, and a state without
+ * expressions would take eight such turns (bench/engine/README.md).
  */
 
 /** A value, or the promise of one. */

@@ -13,7 +13,7 @@ export interface Payload {
   readonly value: Json;
 }
 
-/** A class because getters of an object literal are made anew for each: a tenth of the time of a Pass state. */
+/** A class because getters of an object literal are made anew for each. */
 class LazyPayload implements Payload {
   #text: string | undefined;
   #value: Json | undefined;

@@ -29,7 +29,7 @@ interface Resource {
   readonly resource: string;
 }
 
-/** By the state, which is asked for several times in each try: a seventh of the time of a task that answers at once. */
+/** By the state, because it is asked for several times in each try. */
 const knownResources = new WeakMap<TaskState, Resource>();
 
 function resourceOf(state: TaskState): Resource {
