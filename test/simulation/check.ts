@@ -46,7 +46,9 @@ export const checks: { readonly [name: string]: Check } = {
     runs.flatMap(({ job, attempt, completedBefore }) => (completedBefore ? [`${job} ${attempt} runs again`] : [])),
 
   'each run has an attempt number of its own': ({ runs }) => {
-    const keys = runs.filter(({ again }) => !again).map(({ job, attempt }) => `${job} ${attempt}`);
+    const keys = runs
+      .filter(({ again }) => !again)
+      .map(({ job, redrive, attempt }) => `${job} ${redrive === 0 ? '' : `redrive ${redrive} `}${attempt}`);
     return keys.filter((key, index) => keys.indexOf(key) !== index).map((key) => `${key} runs twice`);
   },
 
@@ -66,7 +68,11 @@ export const checks: { readonly [name: string]: Check } = {
       if (['pending', 'running', 'retrying'].includes(status)) wrong.push(`${job} is ${status} at the end`);
     }
     const known = new Set(seen.jobs.flatMap(({ job, attempts }) => attempts.map(({ number }) => `${job} ${number}`)));
-    const ran = runs.map(({ job, attempt }) => `${job} ${attempt}`);
+    const ran = runs.filter(({ redrive }) => redrive === 0).map(({ job, attempt }) => `${job} ${attempt}`);
+    for (const { job, attempts } of seen.jobs) {
+      const times = runs.filter((run) => run.job === job && !run.again).length;
+      if (times > attempts.length) wrong.push(`${job} ran ${times} times, and ${attempts.length} are on record`);
+    }
     wrong.push(...ran.filter((one) => !known.has(one)).map((one) => `${one} ran, and is on no record`));
     const session = { session_id: 's', pipeline_id: 'simulated', generation: 1 };
     const keys = attemptItems(seen, session, identity.executionArn).map(({ job_timestamp: key }) => key);
@@ -118,6 +124,9 @@ export function happenings({ trace, outcome, program }: World): { readonly [name
     'waits at gates': count(/: waits$/),
     maps: nodes.split('"map"').length - 1,
     branches: nodes.split('"branch"').length - 1,
+    stops: count(/ stop$/),
+    'ends for want of time': count(/ ends TIMED_OUT$/),
+    redrives: count(/ redrive$/),
     'failed sessions': outcome?.status === 'FAILED' ? 1 : 0,
   };
 }

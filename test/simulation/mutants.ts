@@ -36,6 +36,26 @@ const mutants: { readonly [mistake: string]: Mutant } = {
     from: "if (thread.phase.kind === 'started') thread.restarts += 1;",
     to: "if (thread.phase.kind === 'started') thread.restarts += 0;",
   },
+  'engine: a redrive brings only the first branch back': {
+    file: 'lib/engine/fold-redrive.ts',
+    from: 'for (const child of children) {',
+    to: 'for (const child of children.slice(0, 1)) {',
+  },
+  'engine: a redrive begins a state anew from its machine’s start': {
+    file: 'lib/engine/fold-redrive.ts',
+    from: "thread.phase = { kind: thread.enteredId === 0 ? 'entering' : 'entered' };",
+    to: "thread.state = thread.scope.StartAt;\n    thread.known = undefined;\n    thread.phase = { kind: 'entering' };",
+  },
+  'engine: a redriven execution has the time of the first start': {
+    file: 'lib/engine/effects.ts',
+    from: 'Math.max(startedAtMs, redrivenAtMs)',
+    to: 'startedAtMs',
+  },
+  'fold: what a redrive has taken the place of runs on': {
+    file: 'lib/sessions/job-view.ts',
+    from: "if (last?.status === 'running') attempts.splice(-1, 1, { ...last, status: 'cancelled' });",
+    to: '',
+  },
   'wrapper: the checkpoint is not looked for': {
     file: 'lib/wrapper/wrap-handler.ts',
     from: 'if (before !== undefined) return await stored(before);',

@@ -2,14 +2,14 @@
  * One simulated run: the compiled machine on the real engine, the author's handlers in the real wrapper, against tables,
  * time and faults that a seed decides. The process that runs the engine crashes and comes back; functions it has started
  * end with it or live on; calls of tables fail, or are carried out and their answers are lost; requests of functions are
- * lost, come twice, or are answered to nobody.
+ * lost, come twice, or are answered to nobody. Executions are stopped, run out of time, and are redriven.
  */
 import type { HistoryEvent } from '../../lib/asl/history.ts';
 import { validateDefinition } from '../../lib/asl/validate.ts';
 import { compilePipeline } from '../../lib/compiler/compile.ts';
 import type { ExecutionIdentity, Outcome } from '../../lib/engine/execution.ts';
 import type { EnginePorts, JournalRecord, TaskOutcome, TaskProgress, TaskRequest } from '../../lib/engine/ports.ts';
-import { type ExecutionHandle, resumeExecution, startExecution } from '../../lib/engine/run.ts';
+import { type ExecutionHandle, redriveExecution, resumeExecution, startExecution } from '../../lib/engine/run.ts';
 import type { PipelineArtifact } from '../../lib/ir/artifact.ts';
 import { environment } from '../../lib/storage-layout.ts';
 import { wrapHandler } from '../../lib/wrapper/wrap-handler.ts';
@@ -32,6 +32,8 @@ import { simulatedStore } from './store.ts';
 export interface Run {
   readonly job: string;
   readonly attempt: number;
+  /** Attempts are counted anew by each redrive. */
+  readonly redrive: number;
   readonly of: readonly number[];
   /** It was delivered a second time. */
   readonly again: boolean;
@@ -68,11 +70,12 @@ interface Life {
 interface Invocation {
   killed: boolean;
   readonly job: string;
+  readonly redrive: number;
   readonly again: boolean;
   found: boolean;
 }
 type Call = {
-  readonly Payload: { readonly bunsui: { readonly job: string; readonly attempt: number } };
+  readonly Payload: { readonly bunsui: { readonly job: string; readonly attempt: number; readonly redrive: number } };
 };
 
 const startMs = Date.parse('2026-03-01T12:00:00Z');
@@ -94,7 +97,7 @@ export async function simulate(seed: number): Promise<World> {
     name: 'run',
     stateMachineArn: 'arn:aws:states:us-east-1:000000000000:stateMachine:bunsui-simulated',
     stateMachineName: 'bunsui-simulated',
-    definition: checked.definition,
+    definition: random.chance(0.25) ? { ...checked.definition, TimeoutSeconds: 5 } : checked.definition,
   };
 
   const clock = simulatedClock(startMs, random);
@@ -107,6 +110,8 @@ export async function simulate(seed: number): Promise<World> {
   // What may go wrong yet: enough retries are left for all of it.
   let crashes = random.below(4);
   let diskErrors = random.below(2);
+  // A failure that the plan says is redriven in vain.
+  let vain = random.chance(0.5) ? 1 : 0;
   const budgets = new Map<string, number>();
   const mayFail = (what: string, most: number, share: number): boolean => {
     const used = budgets.get(what) ?? 0;
@@ -138,7 +143,7 @@ export async function simulate(seed: number): Promise<World> {
     note(`crash ${why}`);
     const outlive = random.chance(0.3);
     for (const invocation of one.invocations) invocation.killed = !outlive;
-    clock.wakeAt(clock.now() + random.below(3_000), begin);
+    clock.wakeAt(clock.now() + random.below(3_000), () => begin(journal.length === 0 ? 'start' : 'resume'));
   };
 
   const append = async (one: Life, records: readonly JournalRecord[]): Promise<void> => {
@@ -221,7 +226,15 @@ export async function simulate(seed: number): Promise<World> {
     const { of, at } = input as { readonly of: readonly number[]; readonly at: number };
     const { job, attempt } = context;
     const early = (expected.before.get(job) ?? []).filter((one) => !store.checkpoints.has(one));
-    runs.push({ job, attempt, of, again: invocation.again, completedBefore: invocation.found, early });
+    runs.push({
+      job,
+      attempt,
+      redrive: invocation.redrive,
+      of,
+      again: invocation.again,
+      completedBefore: invocation.found,
+      early,
+    });
     note(`${job} runs, attempt ${attempt}`);
     await step(invocation);
     const node = nodeOf(job);
@@ -238,8 +251,8 @@ export async function simulate(seed: number): Promise<World> {
 
   /** A call of a function by the machine, there and back. */
   const invoke = async (one: Life, request: TaskRequest, signal: AbortSignal): Promise<TaskOutcome> => {
-    const { job } = (request.arguments as unknown as Call).Payload.bunsui;
-    const invocation: Invocation = { killed: false, job, again: false, found: false };
+    const { job, redrive } = (request.arguments as unknown as Call).Payload.bunsui;
+    const invocation: Invocation = { killed: false, job, redrive, again: false, found: false };
     one.invocations.add(invocation);
     signal.addEventListener('abort', () => {
       invocation.killed ||= random.chance(0.7);
@@ -291,18 +304,33 @@ export async function simulate(seed: number): Promise<World> {
     },
   });
 
-  function begin(): void {
+  /** An execution has ended. What was not to end so is redriven. */
+  const over = (one: Life, ended: Outcome): void => {
+    if (!one.alive) return;
+    const isInVain = ended.status === 'FAILED';
+    if (ended.status === 'SUCCEEDED' || (isInVain && vain === 0)) {
+      outcome = ended;
+      return;
+    }
+    note(`ends ${ended.status}`);
+    clock.wakeAt(clock.now() + random.below(2_000), () => {
+      if (!one.alive) return;
+      if (isInVain) vain -= 1;
+      one.alive = false;
+      begin('redrive');
+    });
+  };
+
+  function begin(how: 'start' | 'resume' | 'redrive'): void {
     const one = newLife();
     life = one;
-    note(journal.length === 0 ? 'start' : 'resume');
+    note(how);
     const durable = journal.flatMap((record) => (record.kind === 'event' ? [record.event.id] : [])).length;
     if (shown > durable) surprises.push(`${shown} events were shown, and ${durable} are left after a crash`);
     const ports = portsOf(one);
     try {
-      handle =
-        journal.length === 0
-          ? startExecution(ports, { ...identity, input: '{}', startedAtMs: startMs })
-          : resumeExecution(ports, identity, [...journal]);
+      if (how === 'start') handle = startExecution(ports, { ...identity, input: '{}', startedAtMs: startMs });
+      else handle = (how === 'resume' ? resumeExecution : redriveExecution)(ports, identity, [...journal]);
     } catch (thrown) {
       surprises.push(`it cannot be resumed: ${String(thrown)}`);
       return;
@@ -313,9 +341,7 @@ export async function simulate(seed: number): Promise<World> {
     });
     shown = durable;
     handle.done.then(
-      (ended) => {
-        if (one.alive) outcome = ended;
-      },
+      (ended) => over(one, ended),
       (thrown: unknown) => {
         if (!String(thrown).includes('made up')) surprises.push(`the engine halts: ${String(thrown)}`);
         else crash(one, 'and is over');
@@ -328,7 +354,15 @@ export async function simulate(seed: number): Promise<World> {
       if (outcome === undefined) crash(life, 'at any time');
     });
   }
-  begin();
+  for (let times = random.chance(0.3) ? 1 + random.below(3) : 0; times > 0; times -= 1) {
+    clock.wakeAt(startMs + random.below(4_000), () => {
+      if (outcome !== undefined || !life.alive || handle?.status !== 'RUNNING') return;
+      note('stop');
+      // It rejects when the engine halts, which `done` tells.
+      handle.stop().catch(() => undefined);
+    });
+  }
+  begin('start');
   await clock.run(() => outcome !== undefined || surprises.length > 0, mostSteps);
   // What lives on may do what it should not.
   await clock.run(() => surprises.length > 0, mostSteps);
