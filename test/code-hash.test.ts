@@ -114,3 +114,161 @@ describe('the code hash of a handler', () => {
     expect(hashes.get(other)).not.toBe(before);
   });
 });
+
+/** Files of a project of their own, by name. */
+function files(contents: { readonly [name: string]: string }, folder = written()): string {
+  for (const [name, text] of Object.entries(contents)) {
+    mkdirSync(join(folder, name, '..'), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
+  return folder;
+}
+const packed = (name: string, version: string, more: object = {}) => ({
+  [`node_modules/${name}/package.json`]: JSON.stringify({ name, version, main: 'index.js', ...more }),
+  [`node_modules/${name}/index.js`]: 'exports.v = 1; globalThis.q = 1;',
+});
+const hashOf = (contents: { readonly [name: string]: string }) => hashIn(files(contents), 'h.ts');
+
+describe('the code hash holds', () => {
+  it('every part of a declaration of several', async () => {
+    const limited = (limit: string) => ({
+      'h.ts': `import { lambda } from 'bunsui';
+import * as z from 'zod';
+const S = z.string(), LIMIT = ${limit};
+const half = z.number() / 2, OTHER = ${limit} / 2;
+export const op = lambda('x', { entry: './h.ts', input: z.int(), output: z.int() });
+export const handler = op.handler(async () => LIMIT + OTHER);`,
+    });
+    expect(await hashOf(limited('5'))).not.toBe(await hashOf(limited('6')));
+  });
+
+  it('what is called like bunsui and zod, and is not', async () => {
+    const own = (timeout: number) => ({
+      'own.ts': 'export const lambda = (_: string, given: { timeout: number }) => given.timeout;',
+      'h.ts': `import { pipeline } from 'bunsui';
+import { lambda } from './own.ts';
+export const op = lambda('x', { timeout: ${timeout} });
+export const handler = () => [op, pipeline];`,
+    });
+    expect(await hashOf(own(5))).not.toBe(await hashOf(own(6)));
+  });
+
+  it('a constant that looks like a statement within a text', async () => {
+    const texts = (text: string) => ({
+      'h.ts': `import { lambda } from 'bunsui';
+import * as z from 'zod';
+const S = z.string().describe(\`a;
+b\`);
+export const op = lambda('x', { entry: './h.ts', input: S, output: S });
+export const handler = op.handler(async () => '${text}');`,
+    });
+    expect(await hashOf(texts('a'))).not.toBe(await hashOf(texts('b')));
+  });
+
+  it('the version of a package that is imported for its effect', async () => {
+    const effect = { 'h.ts': `import 'fx'; export const handler = () => globalThis.q;` };
+    const [one, two, none] = await Promise.all([
+      hashOf({ ...effect, ...packed('fx', '1.0.0') }),
+      hashOf({ ...effect, ...packed('fx', '2.0.0') }),
+      hashOf({ 'h.ts': 'export const handler = () => globalThis.q;' }),
+    ]);
+    expect(new Set([one, two, none]).size).toBe(3);
+    // That of one that says it has none does not count.
+    const without = (version: string) => hashOf({ ...effect, ...packed('fx', version, { sideEffects: false }) });
+    expect(await without('1.0.0')).toBe(await without('2.0.0'));
+  });
+
+  it.each(['peerDependencies', 'optionalDependencies'])(
+    'the version of what its packages ask for as %s',
+    async (kind) => {
+      const version = (of: string) =>
+        hashOf({
+          'h.ts': `import { v } from 'host'; export const handler = () => v;`,
+          ...packed('host', '1.0.0', { [kind]: { other: '*', absent: '*' } }),
+          ...packed('other', of),
+        });
+      expect(await version('1.0.0')).not.toBe(await version('2.0.0'));
+    },
+  );
+
+  it('the version that each importer finds', async () => {
+    const importing = `import { v } from 'dep'; export const f = () => v;`;
+    const entry = (names: readonly string[]) =>
+      `${names.map((name) => `import { f as ${name} } from './${name}/f.ts';`).join('')} export const handler = () => [${names.map((name) => `${name}()`).join()}];`;
+    const under = (folder: string, version: string) => ({
+      [`${folder}/f.ts`]: importing,
+      ...Object.fromEntries(Object.entries(packed('dep', version)).map(([name, text]) => [`${folder}/${name}`, text])),
+    });
+    const hash = (one: string, two: string) =>
+      hashOf({ 'h.ts': entry(['one', 'two']), ...under('one', one), ...under('two', two) });
+    const hashes = [await hash('1.0.0', '1.0.0'), await hash('1.0.0', '2.0.0'), await hash('2.0.0', '1.0.0')];
+    expect(new Set(hashes).size).toBe(3);
+    // Beside each other, as alone.
+    const folder = files({ ...under('one', '1.0.0'), ...under('two', '2.0.0') });
+    const [one, two] = [join(folder, 'one/f.ts'), join(folder, 'two/f.ts')];
+    const both = await codeHashes([one, two]);
+    expect(both.get(one)).toBe(await hashIn(folder, 'one/f.ts'));
+    expect(both.get(two)).toBe(await hashIn(folder, 'two/f.ts'));
+    expect(both.get(one)).not.toBe(both.get(two));
+  });
+
+  it('the code of an installed package that has no version', async () => {
+    const made = (value: number) => ({
+      'h.ts': `import { v } from 'mine'; export const handler = () => v;`,
+      'node_modules/mine/package.json': '{"main":"index.js"}',
+      'node_modules/mine/index.js': `exports.v = ${value};`,
+    });
+    expect(await hashOf(made(1))).not.toBe(await hashOf(made(2)));
+  });
+
+  it('nothing that only another handler uses', async () => {
+    const shared = (two: string) =>
+      files({
+        'shared.ts': `export function one() { return 1; }\nexport function two() { return ${two}; }`,
+        'a.ts': `import { one } from './shared.ts'; export const handler = () => one();`,
+        'b.ts': `import { two } from './shared.ts'; export const handler = () => two();`,
+      });
+    const hash = async (folder: string) => {
+      const [a, b] = [join(folder, 'a.ts'), join(folder, 'b.ts')];
+      const hashes = await codeHashes([a, b]);
+      return [hashes.get(a), hashes.get(b)];
+    };
+    const [before, after] = [await hash(shared('2')), await hash(shared('Math.random() * 77'))];
+    expect(after[0]).toBe(before[0]);
+    expect(after[1]).not.toBe(before[1]);
+  });
+});
+
+describe('a handler that is bundled for its hash', () => {
+  it('may do without a package that it only tries to load', async () => {
+    const hash = await hashOf({
+      'h.ts': `let x; try { x = require('not-there'); } catch {} export const handler = () => x;`,
+    });
+    expect(hash).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it('is named with every mistake, where it cannot be', async () => {
+    const folder = files({
+      'h.ts': `import x from './nope.ts'; import y from 'nowhere'; export const handler = () => [x, y];`,
+    });
+    const file = join(folder, 'h.ts');
+    const failing = codeHashes([file], new Map([[file, ['load']]]));
+    await expect(failing).rejects.toMatchObject({ code: 'BS4004' });
+    await expect(failing).rejects.toThrow(`${file}:1:15: Could not resolve "./nope.ts" (handler of operation load)`);
+    await expect(failing).rejects.toThrow('Could not resolve "nowhere"');
+  });
+
+  it('does not lose its builder to others that are done before', async () => {
+    const folder = written();
+    const alone = await hashIn(folder);
+    for (const delay of [0, 1, 2, 5, 10, 20]) {
+      const started = hashIn(folder);
+      await new Promise((done) => setTimeout(done, delay));
+      expect([await started, ...(await Promise.all([hashIn(folder), hashIn(folder)]))]).toStrictEqual([
+        alone,
+        alone,
+        alone,
+      ]);
+    }
+  });
+});

@@ -58,20 +58,44 @@ const codeHashModule = new URL(
 );
 const program = `
 const { codeHashes } = await import(${JSON.stringify(codeHashModule.href)});
-process.stdout.write(JSON.stringify([...(await codeHashes(JSON.parse(process.argv[1])))]));`;
+const operations = new Map(JSON.parse(process.argv[1]));
+const answer = await codeHashes([...operations.keys()], operations).then(
+  (hashes) => ({ hashes: [...hashes] }),
+  (error) => {
+    if (error.code !== 'BS4004') throw error;
+    return { mistake: { message: error.message, context: error.context, hint: error.hint } };
+  },
+);
+process.stdout.write(JSON.stringify(answer));`;
+
+interface Answer {
+  readonly hashes?: readonly (readonly [entry: string, hash: string])[];
+  readonly mistake?: {
+    readonly message: string;
+    readonly context: Readonly<Record<string, unknown>>;
+    readonly hint?: string;
+  };
+}
 
 /** As CDK does with what it bundles: files are looked at once per synthesis. */
 const looked = new Map<string, string>();
 
-/** The artifact with what the results of its jobs depend on. Handlers are looked at by a process of a moment. */
+/**
+ * The artifact with what the results of its jobs depend on. Handlers are looked at by a process of a moment.
+ *
+ * @throws {BunsuiError} BS4004 with every mistake, when a handler cannot be bundled
+ */
 export function fingerprinted(artifact: PipelineArtifact): PipelineArtifact {
   const operations = Object.values(artifact.pipeline.operations);
-  const entries = JSON.stringify(operations.map(({ entry }) => entry));
+  const users = Object.groupBy(operations, ({ entry }) => entry);
+  const entries = JSON.stringify(Object.entries(users).map(([entry, of = []]) => [entry, of.map(({ id }) => id)]));
   const text =
     looked.get(entries) ??
     execFileSync(process.execPath, ['--input-type=module', '-e', program, entries], { encoding: 'utf8' });
   looked.set(entries, text);
-  const hashes = new Map(JSON.parse(text) as readonly (readonly [entry: string, hash: string])[]);
+  const { hashes: found, mistake } = JSON.parse(text) as Answer;
+  if (mistake !== undefined) throw new BunsuiError('PipelineError', 'BS4004', mistake.message, mistake);
+  const hashes = new Map(found);
   const code = new Map(operations.map(({ id, entry }) => [id, hashes.get(entry) ?? '']));
   return withFingerprints(artifact, { sha256, code });
 }

@@ -5,15 +5,14 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { BuildFailure, BuildOptions, Message, Metafile, Plugin } from 'esbuild';
-import { BunsuiError } from '../errors.ts';
-import { codeHashes } from '../code-hash.ts';
-import { handlerBundleSettings, missingHandler } from '../handler-bundle.ts';
+import type { BuildOptions, Metafile, Plugin } from 'esbuild';
+import { codeHashes, withEsbuild } from '../code-hash.ts';
+import { bundlingError, handlerBundleSettings, missingHandler, refusal } from '../handler-bundle.ts';
 import { makeFolder, readIfThere, writeFileAtomic } from './durable-files.ts';
 import { sha256 } from './signature.ts';
 
 /** Raising it makes all bundles anew. */
-const bundleVersion = 5;
+const bundleVersion = 6;
 /** Times of files lag behind the clock by less than this. */
 const clockGrainMs = 20;
 const settings = {
@@ -68,27 +67,23 @@ export async function bundleHandlers(
 }
 
 async function build(folder: string, entries: readonly string[], operations: OperationsOf): Promise<Manifest> {
-  const { build: runBuild, stop } = await import('esbuild');
   const workingDir = dirname(entries[0] ?? folder);
   const startedAtMs = Date.now();
-  let result: Awaited<ReturnType<typeof runBuild<typeof settings>>>;
-  let hashes: Awaited<ReturnType<typeof codeHashes>>;
-  try {
-    result = await runBuild({
+  // One process of esbuild for both.
+  const { result, hashes } = await withEsbuild(async (esbuild) => {
+    const options = {
       ...settings,
       absWorkingDir: workingDir,
       entryPoints: entries.map((entry, index) => ({ in: entry, out: `${index}/index` })),
       outdir: folder,
       plugins: [ownPackage],
+    };
+    const built = await esbuild.build(options).catch((error: unknown) => {
+      throw bundlingError(workingDir, operations, error);
     });
-    requireHandlers(result.metafile, entries, operations);
-    hashes = await codeHashes(entries);
-  } catch (error) {
-    throw bundlingError(workingDir, operations, error);
-  } finally {
-    // Its process, which served both, would outlive them; the next build is far away.
-    void stop();
-  }
+    requireHandlers(built.metafile, entries, operations);
+    return { result: built, hashes: await codeHashes(entries, operations) };
+  });
   const texts = new Map(result.outputFiles.map(({ path, text }) => [relative(folder, path), text]));
   const sizes: Record<string, number> = {};
   // Nothing here waits for the disk: what a power failure takes has another size than was noted, and is made again.
@@ -162,34 +157,4 @@ function requireHandlers({ outputs }: Metafile, entries: readonly string[], oper
     return missingHandler(entry, made?.exports ?? [], operations.get(entry) ?? []) ?? [];
   });
   if (missing.length > 0) throw refusal(missing, { context: { missing } });
-}
-
-function bundlingError(workingDir: string, operations: OperationsOf, thrown: unknown): unknown {
-  if (!(thrown instanceof Error) || !('errors' in thrown)) return thrown;
-  const { errors } = thrown as BuildFailure;
-  const lines = errors.map((message) => messageLine(workingDir, operations, message));
-  return refusal(lines, {
-    context: { errors: errors.map(({ text, location }) => ({ text, location })) },
-    hint: 'correct the file, or install the package that is missing',
-    cause: thrown,
-  });
-}
-
-function refusal(lines: readonly string[], more: ConstructorParameters<typeof BunsuiError>[3]): BunsuiError {
-  return new BunsuiError('PipelineError', 'BS4004', `a handler could not be bundled\n${lines.join('\n')}`, more);
-}
-
-function messageLine(workingDir: string, operations: OperationsOf, { text, location }: Message): string {
-  if (location === null) {
-    // An entry that is not there has no place but its name, in quotes.
-    const entry = [...operations.keys()].find((file) => text.includes(JSON.stringify(file)));
-    return `${text}${usedBy(operations, entry)}`;
-  }
-  const file = resolve(workingDir, location.file);
-  return `${file}:${location.line}:${location.column + 1}: ${text}${usedBy(operations, file)}`;
-}
-
-function usedBy(operations: OperationsOf, entry = ''): string {
-  const ids = operations.get(entry) ?? [];
-  return ids.length === 0 ? '' : ` (handler of ${ids.length === 1 ? 'operation' : 'operations'} ${ids.join(', ')})`;
 }

@@ -19,7 +19,7 @@ export const rooms: { readonly [room: string]: RoomRule } = {
   errors: nothing,
   'storage-layout': { ...nothing, rooms: ['gate-layout'] },
   'gate-layout': nothing,
-  'handler-bundle': nothing,
+  'handler-bundle': { ...nothing, rooms: ['errors'], node: 'any' },
   prices: nothing,
   'code-hash': { rooms: ['handler-bundle'], packages: ['esbuild'], node: 'any' },
   ir: { rooms: ['schedules', 'errors'], packages: [], node: 'none' },

@@ -1,5 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import * as z from 'zod';
 import { main } from '../../lib/cli/main.ts';
 import { recordedTerminal } from './outputs.ts';
@@ -52,5 +54,23 @@ describe('bunsui explain', () => {
     const { code, out } = await run('no-such-file.ts');
     expect(code).toBe(5);
     expect(out).toBe('');
+  });
+
+  it('names the place of a handler that cannot be bundled', async () => {
+    const folder = mkdtempSync(join(cwd, 'test', 'cli', 'explained-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    writeFileSync(join(folder, 'broken.ts'), 'export const handler = (;');
+    writeFileSync(
+      join(folder, 'own.mjs'),
+      [
+        `import { lambda, pipeline } from 'bunsui';`,
+        `import * as z from '${import.meta.resolve('zod')}';`,
+        `const op = lambda('op', { entry: './broken.ts', input: z.object({}), output: z.object({}) });`,
+        `export default pipeline('own', { input: z.object({}) }, (p) => { p.job('op', op, {}); });`,
+      ].join('\n'),
+    );
+    const { code, out, err } = await run(join(folder, 'own.mjs'));
+    expect([code, out, err]).toStrictEqual([3, '', expect.stringContaining('BS4004')]);
+    expect(err).toMatch(/broken\.ts:1:25: .* \(handler of operation op\)/);
   });
 });

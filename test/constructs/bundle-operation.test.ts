@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { artifactOf, fingerprinted } from '../../lib/constructs/artifact-of.ts';
 import { bundleOperation } from '../../lib/constructs/bundle-operation.ts';
 import type { LambdaOperationIr } from '../../lib/ir/nodes.ts';
 import { twoStep } from './two-step/pipeline.ts';
@@ -86,6 +87,18 @@ describe('a handler that cannot be bundled', () => {
         code: 'BS4004',
         message: `the handler of operation load cannot be bundled: ${entry}:2:8: Could not resolve "./gone.ts"`,
       }),
+    );
+  });
+
+  it('is BS4004 also where only its hash is asked for', () => {
+    const entry = join(temporaryFolder(), 'broken.ts');
+    writeFileSync(entry, 'export const handler = (;');
+    const { artifact } = artifactOf(twoStep);
+    const { operations } = artifact.pipeline;
+    const broken = { ...operations, load: { ...operation('load'), entry } };
+    const said = `${entry}:1:25: Unexpected ";" (handler of operation load)`;
+    expect(() => fingerprinted({ ...artifact, pipeline: { ...artifact.pipeline, operations: broken } })).toThrow(
+      expect.objectContaining({ code: 'BS4004', message: expect.stringContaining(said) }),
     );
   });
 

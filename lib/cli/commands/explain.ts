@@ -17,7 +17,11 @@ export async function explainFile(
   const compiled = await loadCompiled(context, file, { json, notes: true });
   if (compiled === undefined) return exitCodes.invalid;
   const operations = Object.values(compiled.pipeline.operations);
-  const hashes = await codeHashes(operations.map(({ entry }) => entry));
+  const users = Map.groupBy(operations, ({ entry }) => entry);
+  const hashes = await codeHashes(
+    [...users.keys()],
+    new Map([...users].map(([entry, of]) => [entry, of.map(({ id }) => id)])),
+  );
   const artifact = withFingerprints(compiled, {
     sha256: (text) => createHash('sha256').update(text).digest('hex'),
     code: new Map(operations.map(({ id, entry }) => [id, hashes.get(entry) ?? ''])),
