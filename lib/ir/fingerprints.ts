@@ -12,7 +12,7 @@ import type { NodeIr, OperationIr, PipelineIr, ScopeIr } from './nodes.ts';
 import { dependenciesOf, innerScopes, ownExpressions } from './walk.ts';
 
 /** Raised when a fingerprint comes to stand for something else than before. */
-const fingerprintVersion = 1;
+const fingerprintVersion = 2;
 const digits = 32;
 
 /** Fingerprints of a job, 32 hexadecimal digits each. */
@@ -47,7 +47,7 @@ export function fingerprintsOf(pipeline: PipelineIr, options: FingerprintOptions
   const targetOf = ({ target, path }: RefExpression, { maps }: Around): Json => {
     switch (target.kind) {
       case 'input':
-        return ['input', defaultOf(pipeline, path[0])];
+        return ['input', defaultsOf(pipeline.input as Json, path)];
       case 'node':
         return ['node', known.get(target.id) ?? ''];
       case 'item':
@@ -62,7 +62,7 @@ export function fingerprintsOf(pipeline: PipelineIr, options: FingerprintOptions
     const targets: Json[] = [];
     const numbers = new Map<string, number>();
     const numberOf = (ref: RefExpression): number => {
-      const key = JSON.stringify([ref.target, ref.target.kind === 'input' ? (ref.path[0] ?? null) : null]);
+      const key = JSON.stringify([ref.target, ref.target.kind === 'input' ? ref.path : null]);
       const number = numbers.get(key) ?? targets.length;
       if (number === targets.length) targets.push(targetOf(ref, around));
       numbers.set(key, number);
@@ -124,11 +124,34 @@ function contractOf({ id, kind, input, output, environment }: OperationIr): Json
   return { id, kind, input: input as Json, output: output as Json, environment };
 }
 
-/** An execution that starts without a field goes on with its default: the expression holds it. */
-function defaultOf({ input }: PipelineIr, field: string | number | undefined): Json {
-  const { properties } = input as { readonly properties?: { readonly [name: string]: { readonly default?: Json } } };
-  if (field === undefined || properties === undefined || !Object.hasOwn(properties, field)) return null;
-  return properties[field]?.default ?? null;
+/** Values that are put in place of absent ones: those of the way to a value of the input, and all inside of it. */
+function defaultsOf(input: Json, path: readonly (string | number)[]): Json {
+  const defaults: Json[] = [];
+  let schema = fieldsOf(input);
+  for (const step of path) {
+    const properties = fieldsOf(schema['properties']);
+    // Lists, alternatives and references are not told apart: what is inside of them counts as a whole.
+    if (!Object.hasOwn(properties, step)) break;
+    defaults.push(schema['default'] ?? null);
+    schema = fieldsOf(properties[step]);
+  }
+  defaults.push(defaultsWithin(schema));
+  if (JSON.stringify(schema).includes('"$ref":')) defaults.push(defaultsWithin(input));
+  return defaults;
+}
+
+/** The defaults of a schema, each at its place; null where there is none. */
+function defaultsWithin(schema: Json | undefined): Json {
+  const inner = Object.entries(fieldsOf(schema)).flatMap(([key, value]): readonly Json[] => {
+    const found = key === 'default' ? value : defaultsWithin(value);
+    return found === null && key !== 'default' ? [] : [[key, found]];
+  });
+  return inner.length === 0 ? null : Object.fromEntries(inner as (readonly [string, Json])[]);
+}
+
+/** The fields of an object, or the items of a list. */
+function fieldsOf(value: Json | undefined): { readonly [name: string]: Json } {
+  return typeof value === 'object' && value !== null ? (value as { readonly [name: string]: Json }) : {};
 }
 
 /** An expression with numbers in place of what its refs point at. */

@@ -168,6 +168,34 @@ describe('the fingerprint of a job', () => {
     expect(before.get('a')?.all).not.toBe(before.get('b')?.all);
   });
 
+  it('changes with every default that may come to be read', () => {
+    const day = lambda('day', { entry: './y.ts', input: z.object({ day: z.string() }), output: number });
+    const whole = (value: string) =>
+      fingerprints(
+        pipeline('whole', { input: z.object({ day: z.string().default(value) }) }, (p, input) => {
+          p.job('all', day, input);
+        }).ir,
+      );
+    expect(differing(whole('monday'), whole('friday'))).toStrictEqual({ all: ['all'], own: [] });
+    const nested = (n: number, m: number) =>
+      fingerprints(
+        pipeline(
+          'nested',
+          {
+            input: z.object({
+              o: z.object({ n: z.int().default(n), list: z.array(z.object({ m: z.int().default(m) })) }),
+            }),
+          },
+          (p, { o }) => {
+            p.job('one', operations.list, { n: o.n });
+            p.map('each', o.list, (item, q) => q.job('inner', operations.list, { n: item.m }));
+          },
+        ).ir,
+      );
+    expect(differing(nested(1, 1), nested(2, 1)).all).toStrictEqual(['one']);
+    expect(differing(nested(1, 1), nested(1, 2)).all).toStrictEqual(['inner']);
+  });
+
   it('takes chains of any length', () => {
     const [first] = written().body.nodes;
     if (first === undefined) throw new Error('no nodes');
