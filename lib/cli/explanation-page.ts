@@ -118,11 +118,15 @@ function afterText({ waitsFor }: ExplainedNode): string {
 
 function whyText(node: ExplainedNode): string {
   const reads = node.waitsFor.map(reasonText).filter((text) => text !== '');
-  const orders = node.waitsFor.filter((reason) => reason.reads.length === 0).map((reason) => reason.node);
+  const orders = node.waitsFor.filter((reason) => reason.reads.length === 0 && reason.barrierOf === undefined);
+  const barriers = node.waitsFor.flatMap(({ node: id, barrierOf }) =>
+    barrierOf === undefined ? [] : [`a barrier: ${id}${barrierOf > 1 ? ` and ${barrierOf - 1} more` : ''}`],
+  );
   const parts = [
     ...(node.when === undefined ? [] : [`if ${expressionText(node.when)}`]),
     ...(reads.length === 0 ? [] : [`reads ${reads.join(', ')}`]),
     ...(orders.length === 0 ? [] : ['ordered by after']),
+    ...barriers,
   ];
   return parts.join('; ');
 }

@@ -11,8 +11,6 @@
 import type { PipelineArtifact, StateOrigin } from '../ir/artifact.ts';
 import type { Json } from '../ir/expressions.ts';
 import type { NodeIr, PipelineIr, ScopeIr } from '../ir/nodes.ts';
-import { transitiveReduction } from '../ir/reduction.ts';
-import { dependenciesOf } from '../ir/walk.ts';
 import { gatesOf } from './behind-gates.ts';
 import {
   type Around,
@@ -41,7 +39,8 @@ import { handedIdentity, handedValue, shardFields } from './emit-shard.ts';
 import type { GatePlace } from './gates.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { readByOutput, readersTargets } from './reads.ts';
-import { buildSkeleton, type Skeleton } from './skeleton.ts';
+import { skeletonOf } from './scope-skeleton.ts';
+import type { Skeleton } from './skeleton.ts';
 
 /** What a machine comes to: its definition, and what is to be known of it beside that. */
 export interface Emitted {
@@ -105,7 +104,7 @@ function emitScope(emitter: Emitter, which: ScopeToEmit, frame: Frame, exit: Exi
   const { pipeline } = emitter;
   const { scope, name, readOutside } = which;
   const nodes = new Map(scope.nodes.map((node) => [node.id, node]));
-  const { skeleton: whole, gates: edges, ...built } = skeletonOf(emitter, scope, nodes);
+  const { skeleton: whole, gates: edges, ...built } = skeletonOf(pipeline, emitter.estimates, scope);
   if (built.barriers.length > 0) emitter.barriers.push({ scope: name, ...built });
   if (!whole) return undefined;
   const { skeleton, shards } = (name === '' ? emitter.cut?.(whole) : undefined) ?? { skeleton: whole, shards: [] };
@@ -126,17 +125,6 @@ const placeIn = ({ execution }: Identity, path: string | undefined): GatePlace =
   execution: `$states.context.${execution}`,
   path,
 });
-
-/** `auto` cuts by what was recorded; while nothing is, it would cut without knowing what that costs. */
-function skeletonOf({ pipeline, estimates }: Emitter, scope: ScopeIr, nodes: ReadonlyMap<string, NodeIr>) {
-  const { mode = 'exact' } = pipeline;
-  const estimate = (id: string): number => {
-    const node = nodes.get(id);
-    return node === undefined ? 1 : estimates.secondsOf(node);
-  };
-  const reduced = transitiveReduction(dependenciesOf(scope));
-  return buildSkeleton(reduced, { mode: mode === 'auto' && !estimates.known ? 'exact' : mode, estimate });
-}
 
 function readersIn(nodes: ReadonlyMap<string, NodeIr>): ReadonlyMap<string, readonly string[]> {
   const readers = new Map<string, string[]>();

@@ -3,29 +3,37 @@
  * average, else one second each. Estimates choose between ways that all are right.
  */
 import type { NodeIr, PipelineIr, ScopeIr } from '../ir/nodes.ts';
-import { dependenciesOf, innerScopes } from '../ir/walk.ts';
+import { dependenciesOf, innerScopes, placedNodes } from '../ir/walk.ts';
 import { transitiveReduction } from '../ir/reduction.ts';
 
 export interface Estimates {
   /** Whether anything was recorded of the pipeline's nodes. */
   readonly known: boolean;
+  /** As it was recorded of the node itself. */
+  recordedOf(node: NodeIr): number | undefined;
   secondsOf(node: NodeIr): number;
 }
 
 /** No node takes no time at all: orders of a schedule are told apart by it. */
 const leastSeconds = 0.001;
 
-export function estimatesOf({ durations = {} }: PipelineIr): Estimates {
-  const recorded = Object.values(durations);
+export function estimatesOf({ durations = {}, body }: PipelineIr): Estimates {
+  const ids = new Set(placedNodes(body).map(({ node }) => node.id));
+  // Of what the pipeline no longer has nothing counts.
+  const recorded = Object.entries(durations).flatMap(([id, one]) => (ids.has(id) ? [one] : []));
   const mean = recorded.length === 0 ? 1 : recorded.reduce((sum, one) => sum + one, 0) / recorded.length;
+  const recordedOf = ({ id }: NodeIr): number | undefined => {
+    const own = Object.hasOwn(durations, id) ? durations[id] : undefined;
+    return own === undefined ? undefined : Math.max(leastSeconds, own);
+  };
   const secondsOf = (node: NodeIr): number => {
-    const own = Object.hasOwn(durations, node.id) ? durations[node.id] : undefined;
-    if (own !== undefined) return Math.max(leastSeconds, own);
+    const own = recordedOf(node);
+    if (own !== undefined) return own;
     if (node.kind === 'job') return Math.max(leastSeconds, mean);
     // Of a map one item, when nothing is known of it.
     return Math.max(leastSeconds, ...innerScopes(node).map(({ scope }) => longestPath(scope, secondsOf)));
   };
-  return { known: recorded.length > 0, secondsOf };
+  return { known: recorded.length > 0, recordedOf, secondsOf };
 }
 
 function longestPath(scope: ScopeIr, secondsOf: (node: NodeIr) => number): number {

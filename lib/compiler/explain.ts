@@ -5,17 +5,24 @@
 import type { SourcePosition } from '../errors.ts';
 import type { PipelineArtifact, StateOrigin } from '../ir/artifact.ts';
 import type { Expression } from '../ir/expressions.ts';
-import type { NodeIr, ScopeIr } from '../ir/nodes.ts';
+import type { NodeIr, PipelineIr, ScopeIr } from '../ir/nodes.ts';
 import { transitiveReduction } from '../ir/reduction.ts';
 import { dependenciesOf, innerScopes, refsWithin } from '../ir/walk.ts';
 import { boundsOf, type MachineBounds, type Range } from './bounds.ts';
-import { estimatesOf } from './estimates.ts';
+import { type Estimates, estimatesOf } from './estimates.ts';
+import { skeletonOf } from './scope-skeleton.ts';
+import { type Before, startTimes } from './start-times.ts';
 
 /** One thing that a node waits for. */
 export interface WaitReason {
   readonly node: string;
   /** Fields of its output that are read, as paths; empty where the order alone was asked for. */
   readonly reads: readonly (readonly (string | number)[])[];
+  /**
+   * Where nothing but a barrier asks for it: how many nodes the barrier puts before this one that the graph does not.
+   * Of those this is the one that ends last.
+   */
+  readonly barrierOf?: number;
 }
 
 /** A job, branch or map. */
@@ -28,7 +35,7 @@ export interface ExplainedNode {
   readonly inside: readonly string[];
   /** Under which condition it runs. */
   readonly when?: Expression;
-  /** What decides when it starts, without what is implied by that. Empty: it starts with what is around it. */
+  /** What decides when it starts, without what is implied by that; a barrier too. Empty: it starts with what is around it. */
   readonly waitsFor: readonly WaitReason[];
   /** Seconds after what is around it has started, at the earliest, by the estimates. */
   readonly startsAfterSeconds: number;
@@ -63,10 +70,12 @@ type Explained = PipelineArtifact & { readonly shards?: readonly PipelineArtifac
 export function explainPipeline(artifact: Explained): Explanation {
   const { pipeline, version, states } = artifact;
   const estimates = estimatesOf(pipeline);
+  const timesOf = scopeTimes(pipeline, estimates);
   const served = statesByNode(states);
   const nodes: ExplainedNode[] = [];
   const explainScope = (scope: ScopeIr, inside: readonly string[]) => {
-    const times = timesOf(scope, estimates.secondsOf);
+    const times = timesOf(scope);
+    const critical = new Set(times.path);
     for (const node of scope.nodes) {
       const found = times.nodes.get(node.id);
       nodes.push({
@@ -77,10 +86,10 @@ export function explainPipeline(artifact: Explained): Explanation {
         inside,
         ...(node.kind === 'job' && node.when ? { when: node.when } : {}),
         ...(node.kind === 'branch' ? { when: node.condition } : {}),
-        waitsFor: (found?.parents ?? []).map((parent) => ({ node: parent, reads: readsOf(node, parent) })),
+        waitsFor: reasonsOf(node, times.parents.get(node.id) ?? [], found?.before),
         startsAfterSeconds: found?.start ?? 0,
-        seconds: estimates.secondsOf(node),
-        isCritical: times.path.includes(node.id),
+        seconds: times.secondsOf(node),
+        isCritical: critical.has(node.id),
         states: served.get(node.id) ?? {},
       });
       for (const { scope: inner } of innerScopes(node)) explainScope(inner, [...inside, node.id]);
@@ -116,40 +125,53 @@ function statesByNode(states: Explained['states']): ReadonlyMap<string, Explaine
   return found;
 }
 
-/** Earliest starts in a scope, and its longest path. */
-function timesOf(scope: ScopeIr, secondsOf: (node: NodeIr) => number) {
-  const byId = new Map(scope.nodes.map((node) => [node.id, node]));
-  const { order, parents } = transitiveReduction(dependenciesOf(scope));
-  const nodes = new Map<
-    string,
-    { readonly parents: readonly string[]; readonly start: number; readonly end: number }
-  >();
-  let last: string | undefined;
-  const endOf = (id: string | undefined) => (id === undefined ? 0 : (nodes.get(id)?.end ?? 0));
-  const latest = (ids: readonly string[]) =>
-    ids.reduce<string | undefined>(
-      (best, id) => (best === undefined || endOf(id) > endOf(best) ? id : best),
-      undefined,
-    );
-  for (const id of order) {
-    const node = byId.get(id);
-    const above = parents.get(id) ?? [];
-    const start = endOf(latest(above));
-    nodes.set(id, { parents: above, start, end: start + (node === undefined ? 0 : secondsOf(node)) });
-    if (last === undefined || endOf(id) > endOf(last)) last = id;
-  }
-  const seconds = endOf(last);
-  const path: string[] = [];
-  for (let at = last; at !== undefined; at = latest(nodes.get(at)?.parents ?? [])) path.unshift(at);
-  return { nodes, path, seconds };
+/** Starts in each scope as its skeleton gives them, and its longest path. A branch or map takes as long as what is inside. */
+function scopeTimes(pipeline: PipelineIr, estimates: Estimates) {
+  const known = new Map<ScopeIr, ReturnType<typeof made>>();
+  const secondsOf = (node: NodeIr): number =>
+    estimates.recordedOf(node) ??
+    (node.kind === 'job'
+      ? estimates.secondsOf(node)
+      : Math.max(0, ...innerScopes(node).map(({ scope }) => timesOf(scope).seconds)));
+  const made = (scope: ScopeIr) => {
+    const byId = new Map(scope.nodes.map((node) => [node.id, node]));
+    const { skeleton, gates } = skeletonOf(pipeline, estimates, scope);
+    const nodes = startTimes(skeleton, gates, (id) => {
+      const node = byId.get(id);
+      return node === undefined ? 0 : secondsOf(node);
+    });
+    let last: string | undefined;
+    let seconds = 0;
+    for (const [id, { end }] of nodes) if (last === undefined || end > seconds) [last, seconds] = [id, end];
+    const path: string[] = [];
+    for (let at = last; at !== undefined; at = nodes.get(at)?.last) path.push(at);
+    const { parents } = transitiveReduction(dependenciesOf(scope));
+    return { nodes, parents, secondsOf, path: path.reverse(), seconds };
+  };
+  const timesOf = (scope: ScopeIr): ReturnType<typeof made> => {
+    const found = known.get(scope) ?? made(scope);
+    known.set(scope, found);
+    return found;
+  };
+  return timesOf;
 }
 
-/** Which fields of a node another one (or anything inside it) reads, each once. */
-function readsOf(node: NodeIr, of: string): readonly (readonly (string | number)[])[] {
-  const paths = refsWithin(node).flatMap(({ target, path }) =>
-    target.kind === 'node' && target.id === of ? [path] : [],
-  );
-  return [...new Map(paths.map((path) => [JSON.stringify(path), path])).values()];
+/** What the graph asks for, then what only a barrier does. */
+function reasonsOf(node: NodeIr, parents: readonly string[], before: Before | undefined): readonly WaitReason[] {
+  const reads = new Map<string, Map<string, readonly (string | number)[]>>();
+  for (const { target, path } of refsWithin(node)) {
+    if (target.kind !== 'node') continue;
+    const paths = reads.get(target.id) ?? new Map<string, readonly (string | number)[]>();
+    // Each once.
+    reads.set(target.id, paths.set(JSON.stringify(path), path));
+  }
+  const reasons = parents.map((parent) => ({ node: parent, reads: [...(reads.get(parent)?.values() ?? [])] }));
+  if (before === undefined) return reasons;
+  const own = new Set(parents);
+  const added = before.nodes.find((id) => !own.has(id));
+  if (added === undefined) return reasons;
+  const barrierOf = before.nodes.length - parents.filter((id) => before.has.has(id)).length;
+  return [...reasons, { node: added, reads: [], barrierOf }];
 }
 
 function bytesOf(definition: unknown): number {

@@ -5,13 +5,14 @@ import * as z from 'zod';
 import { validateDefinition } from '../../lib/asl/validate.ts';
 import { type Range, boundsOf } from '../../lib/compiler/bounds.ts';
 import { compilePipeline } from '../../lib/compiler/compile.ts';
-import { explainPipeline } from '../../lib/compiler/explain.ts';
+import { type Explanation, explainPipeline } from '../../lib/compiler/explain.ts';
 import { virtualClock } from '../../lib/engine/clock.ts';
 import { startExecution } from '../../lib/engine/run.ts';
 import type { GateWork } from '../../lib/gate-layout.ts';
 import type { PipelineArtifact } from '../../lib/ir/artifact.ts';
 import type { Json } from '../../lib/ir/expressions.ts';
 import type { PipelineIr } from '../../lib/ir/nodes.ts';
+import { nodeIndex } from '../../lib/ir/walk.ts';
 import { gatesInMemory } from '../../lib/testing/gates.ts';
 import { virtualPorts } from '../../lib/testing/virtual-ports.ts';
 import { draws } from '../fuzz.ts';
@@ -49,11 +50,18 @@ async function counted(
   { definition }: PipelineArtifact,
   input: Json,
   operation: (id: string, given: Json) => Json,
-): Promise<{ readonly transitions: number; readonly events: number; readonly retries: number }> {
+  msOf: (job: string) => number = (job) => 1_000 + drawsOf(job)(7) * 500,
+): Promise<{
+  readonly transitions: number;
+  readonly events: number;
+  readonly retries: number;
+  readonly startedAt: ReadonlyMap<string, number>;
+}> {
   const validated = validateDefinition(definition);
   if (!validated.ok) throw new Error(JSON.stringify(validated.diagnostics));
   const clock = virtualClock(0);
   const gates = gatesInMemory();
+  const startedAt = new Map<string, number>();
   const handle = startExecution(
     {
       ...virtualPorts(clock),
@@ -63,7 +71,8 @@ async function counted(
           new Promise((done) => {
             const { bunsui, input: sent } = (task.arguments as unknown as Call).Payload;
             const given = gates.fill(sent, bunsui.gates?.inputs);
-            clock.wakeAt(clock.now() + 1_000 + drawsOf(bunsui.job)(7) * 500, () => {
+            startedAt.set(bunsui.job, clock.now());
+            clock.wakeAt(clock.now() + msOf(bunsui.job), () => {
               const output = operation(bunsui.operation, given);
               gates.complete(bunsui.execution, bunsui.job, output, bunsui.gates);
               done({ ok: true, output: { ExecutedVersion: '1', Payload: output, StatusCode: 200 } });
@@ -82,7 +91,7 @@ async function counted(
   );
   expect(await handle.done).toMatchObject({ status: 'SUCCEEDED' });
   const of = (suffix: string) => handle.events.filter(({ type }) => type.endsWith(suffix)).length;
-  return { transitions: of('StateEntered'), events: handle.events.length, retries: of('Failed') };
+  return { transitions: of('StateEntered'), events: handle.events.length, retries: of('Failed'), startedAt };
 }
 
 /** A pipeline whose run is the same whatever its data are: jobs in any order, and maps over constants, nested in each other. */
@@ -104,6 +113,26 @@ function boundedPipeline(tape: readonly number[]): PipelineIr {
     };
     fill(p, 2 + draw(12), 0);
   }).ir;
+}
+
+/** Jobs in any order, and maps of one item. */
+function pipelineOfOne(tape: readonly number[]) {
+  let at = 0;
+  const draw = (below: number) => (tape[at++] ?? 0) % below;
+  let ids = 0;
+  return pipeline('one', { input: z.object({}) }, (p) => {
+    const fill = (q: Pick<typeof p, 'job' | 'map'>, count: number, depth: number) => {
+      const before: NonNullable<NonNullable<Parameters<typeof q.map>[3]>['after']>[number][] = [];
+      for (let index = 0; index < count; index += 1) {
+        const after = before.filter(() => draw(3) === 0);
+        const id = `n${ids++}`;
+        if (depth < 2 && draw(5) === 4)
+          before.push(q.map(id, [1], (_, inner) => fill(inner, 1 + draw(6), depth + 1), { after }));
+        else before.push(q.job(id, work, { n: index }, { after }));
+      }
+    };
+    fill(p, 2 + draw(12), 0);
+  });
 }
 
 const tapes = fc.array(fc.nat(2519), { maxLength: 200, size: 'max' });
@@ -209,5 +238,79 @@ describe('the explanation', () => {
     expect(slow).toMatchObject({ estimated: true });
     expect(slow.criticalPath.nodes).toStrictEqual(['b', 'each', 'last']);
     expect(slow.nodes.find(({ id }) => id === 'last')?.startsAfterSeconds).toBe(150);
+  });
+
+  it('starts nothing before the barriers of its mode', () => {
+    const crossed = (mode: 'exact' | 'barrier' | 'auto', durations: PipelineIr['durations']) =>
+      explainPipeline(
+        compiled(
+          pipeline('crossed', { input: z.object({}), mode, ...(durations && { durations }) }, (p) => {
+            const [a, b] = [p.job('a', work, { n: 1 }), p.job('b', work, { n: 1 })];
+            p.job('c', work, { n: add(a.out.n, b.out.n) });
+            p.job('d', work, { n: b.out.n });
+          }).ir,
+        ),
+      );
+    const of = ({ nodes }: Explanation, id: string) => nodes.find((one) => one.id === id);
+    const slow = { a: 100, b: 1, c: 1, d: 5 };
+    const barrier = crossed('barrier', slow);
+    expect(of(barrier, 'd')).toMatchObject({ startsAfterSeconds: 100, isCritical: true });
+    expect(of(barrier, 'd')?.waitsFor).toStrictEqual([
+      { node: 'b', reads: [['n']] },
+      { node: 'a', reads: [], barrierOf: 1 },
+    ]);
+    expect(barrier.criticalPath).toStrictEqual({ nodes: ['a', 'd'], seconds: 105 });
+    const exact = crossed('exact', slow);
+    expect(of(exact, 'd')).toMatchObject({ startsAfterSeconds: 1, waitsFor: [{ node: 'b', reads: [['n']] }] });
+    expect(exact.criticalPath).toStrictEqual({ nodes: ['a', 'c'], seconds: 101 });
+    // A barrier where it costs little, and a gate where not.
+    expect(of(crossed('auto', { a: 10, b: 9.9, c: 1, d: 5 }), 'd')?.startsAfterSeconds).toBe(10);
+    expect(of(crossed('auto', slow), 'd')?.startsAfterSeconds).toBe(1);
+    // Durations of jobs that are gone say nothing: no barrier.
+    expect(of(crossed('auto', { gone: 5 }), 'd')?.waitsFor).toHaveLength(1);
+    expect(crossed('auto', { gone: 5 }).estimated).toBe(false);
+  });
+
+  it.each(['exact', 'barrier', 'auto'] as const)('starts each job when the machine does, in mode %s', async (mode) => {
+    await fc.assert(
+      fc.asyncProperty(tapes, async (tape) => {
+        const { ir: drawn } = pipelineOfOne(tape);
+        const jobs = [...nodeIndex(drawn).values()].filter(({ node }) => node.kind === 'job');
+        const durations = Object.fromEntries(jobs.map(({ node }) => [node.id, 1 + drawsOf(node.id)(9)]));
+        const artifact = compiled({ ...drawn, mode, durations });
+        const { nodes } = explainPipeline(artifact);
+        const startOf = new Map<string, number>();
+        for (const { id, inside, startsAfterSeconds } of nodes)
+          startOf.set(id, startsAfterSeconds + (startOf.get(inside.at(-1) ?? '') ?? 0));
+        const run = await counted(
+          artifact,
+          {},
+          () => ({ n: 1 }),
+          (job) => (durations[job.replace(/^.*[/\]]/, '')] ?? 0) * 1_000,
+        );
+        const started = Object.fromEntries(
+          [...run.startedAt].map(([job, ms]) => [job.replace(/^.*[/\]]/, ''), ms / 1_000]),
+        );
+        expect(started).toStrictEqual(Object.fromEntries(jobs.map(({ node }) => [node.id, startOf.get(node.id)])));
+      }),
+      { numRuns: draws(60) },
+    );
+  });
+
+  it('takes long chains', () => {
+    const [first] = ir.body.nodes;
+    if (first === undefined) throw new Error('no nodes');
+    const nodes = Array.from({ length: 10_000 }, (_, at) => ({
+      ...first,
+      id: `j${at}`,
+      after: at === 0 ? [] : [`j${at - 1}`],
+    }));
+    const chain = compilePipeline(
+      { ...ir, body: { nodes } },
+      { sha256: () => '', budget: { bytes: 1e9, events: 1e9 } },
+    );
+    const artifact = chain.ok ? chain.artifact : compiled(ir);
+    const { criticalPath } = explainPipeline({ ...artifact, pipeline: { ...ir, body: { nodes } } });
+    expect(criticalPath.seconds).toBe(10_000);
   });
 });
