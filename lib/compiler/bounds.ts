@@ -3,6 +3,7 @@
  * most. Read from the definition itself, so it counts what runs: forks, conditions, gates and child machines too.
  * Numbers are those of a run that succeeds; what retries add is said apart, because it depends on failures.
  */
+import { gateAttributes } from '../gate-layout.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import type { Expression, Json } from '../ir/expressions.ts';
 import { alternatives, type ShapeContext, shapeOf } from '../ir/shapes.ts';
@@ -74,7 +75,7 @@ interface State {
   readonly Catch?: readonly { readonly Next: string }[];
   readonly Retry?: readonly { readonly MaxAttempts?: number }[];
   readonly Resource?: string;
-  readonly Arguments?: { readonly Key?: Json; readonly StateMachineArn?: Json };
+  readonly Arguments?: { readonly Key?: { readonly [attribute: string]: Json }; readonly StateMachineArn?: Json };
   readonly Branches?: readonly Machine[];
   readonly ItemProcessor?: Machine;
 }
@@ -170,13 +171,15 @@ function counterOf({ pipeline, states }: Compiled, machines: readonly Machine[])
     if (found !== undefined) return found;
     const { StartAt, States } = machine;
     const rest = new Map<string, Count>();
+    const before = new Map<string, State>();
+    for (const state of Object.values(States))
+      if (state.Next !== undefined && !before.has(state.Next)) before.set(state.Next, state);
     for (const name of endsFirst(machine)) {
       const state = States[name];
       if (state === undefined) continue;
       const following = nextOf(state).map((next) => rest.get(next) ?? nothing);
       const after = following.length === 0 ? nothing : following.reduce(choose);
-      const previous = state.Type === 'Map' ? Object.values(States).find(({ Next }) => Next === name) : undefined;
-      rest.set(name, add(own(name, state, previous), after));
+      rest.set(name, add(own(name, state, before.get(name)), after));
     }
     const count = rest.get(StartAt) ?? nothing;
     known.set(machine, count);
@@ -213,7 +216,9 @@ function endsFirst({ StartAt, States }: Machine): readonly string[] {
   return ordered;
 }
 
-const keyOf = (state: State | undefined): string => JSON.stringify(state?.Arguments?.Key ?? null);
+/** Which gate it is. Whose execution the gate belongs to each machine knows in its own way. */
+const keyOf = (state: State | undefined): string =>
+  JSON.stringify(state?.Arguments?.Key?.[gateAttributes.sortKey] ?? null);
 
 /** How many states wait at each gate. */
 function waitersIn(machines: readonly Machine[]): ReadonlyMap<string, number> {

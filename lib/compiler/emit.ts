@@ -10,7 +10,7 @@
  */
 import type { PipelineArtifact, StateOrigin } from '../ir/artifact.ts';
 import type { Json } from '../ir/expressions.ts';
-import type { NodeIr, PipelineIr, ScopeIr } from '../ir/nodes.ts';
+import type { NodeIr, PipelineIr } from '../ir/nodes.ts';
 import { gatesOf } from './behind-gates.ts';
 import {
   type Around,

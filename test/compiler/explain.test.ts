@@ -2,10 +2,10 @@ import { add, gt, lambda, pipeline, pluck, sum } from 'bunsui';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { validateDefinition } from '../../lib/asl/validate.ts';
 import { type Range, boundsOf } from '../../lib/compiler/bounds.ts';
 import { compilePipeline } from '../../lib/compiler/compile.ts';
 import { type Explanation, explainPipeline } from '../../lib/compiler/explain.ts';
+import type { Weight } from '../../lib/compiler/shards.ts';
 import { virtualClock } from '../../lib/engine/clock.ts';
 import { startExecution } from '../../lib/engine/run.ts';
 import type { GateWork } from '../../lib/gate-layout.ts';
@@ -13,6 +13,7 @@ import type { PipelineArtifact } from '../../lib/ir/artifact.ts';
 import type { Json } from '../../lib/ir/expressions.ts';
 import type { PipelineIr } from '../../lib/ir/nodes.ts';
 import { nodeIndex } from '../../lib/ir/walk.ts';
+import { checkedMachines, runChild } from '../../lib/testing/child-machines.ts';
 import { gatesInMemory } from '../../lib/testing/gates.ts';
 import { virtualPorts } from '../../lib/testing/virtual-ports.ts';
 import { draws } from '../fuzz.ts';
@@ -26,8 +27,8 @@ const list = lambda('list', {
   output: z.object({ few: z.array(z.int()).min(2).max(5), any: z.array(z.int()) }),
 });
 
-function compiled(ir: PipelineIr): PipelineArtifact {
-  const result = compilePipeline(ir, { sha256: () => '' });
+function compiled(ir: PipelineIr, budget?: Weight): PipelineArtifact {
+  const result = compilePipeline(ir, { sha256: () => '', ...(budget && { budget }) });
   if (!result.ok) throw new Error(JSON.stringify(result.diagnostics));
   return result.artifact;
 }
@@ -45,53 +46,60 @@ interface Call {
   };
 }
 
-/** States entered and events, counted in the history of a run in which each job takes some time of its own. */
+/** States entered and events, counted in the histories of a run in which each job takes some time of its own. */
 async function counted(
-  { definition }: PipelineArtifact,
+  artifact: PipelineArtifact,
   input: Json,
   operation: (id: string, given: Json) => Json,
   msOf: (job: string) => number = (job) => 1_000 + drawsOf(job)(7) * 500,
 ): Promise<{
   readonly transitions: number;
-  readonly events: number;
-  readonly retries: number;
+  /** Of each machine that ran. */
+  readonly events: ReadonlyMap<number, number>;
   readonly startedAt: ReadonlyMap<string, number>;
 }> {
-  const validated = validateDefinition(definition);
-  if (!validated.ok) throw new Error(JSON.stringify(validated.diagnostics));
+  const { root, children } = checkedMachines(artifact);
   const clock = virtualClock(0);
   const gates = gatesInMemory();
   const startedAt = new Map<string, number>();
-  const handle = startExecution(
-    {
-      ...virtualPorts(clock),
-      tasks: {
-        run: (task, signal) =>
-          gates.run(task, signal) ??
-          new Promise((done) => {
-            const { bunsui, input: sent } = (task.arguments as unknown as Call).Payload;
-            const given = gates.fill(sent, bunsui.gates?.inputs);
-            startedAt.set(bunsui.job, clock.now());
-            clock.wakeAt(clock.now() + msOf(bunsui.job), () => {
-              const output = operation(bunsui.operation, given);
-              gates.complete(bunsui.execution, bunsui.job, output, bunsui.gates);
-              done({ ok: true, output: { ExecutedVersion: '1', Payload: output, StatusCode: 200 } });
-            });
-          }),
-      },
+  const machines = new Map<number, ReturnType<typeof startExecution>>();
+  const ports: Parameters<typeof startExecution>[0] = {
+    ...virtualPorts(clock),
+    tasks: {
+      run: (task, signal, progress) =>
+        gates.run(task, signal) ??
+        runChild(ports, children, task, signal, (child, started) => {
+          progress.submitted({ ExecutionArn: started });
+          const { StateMachineArn: arn } = task.arguments as { readonly StateMachineArn: string };
+          machines.set(Number(/\d+/.exec(arn)), child);
+        }) ??
+        new Promise((done) => {
+          const { bunsui, input: sent } = (task.arguments as unknown as Call).Payload;
+          const given = gates.fill(sent, bunsui.gates?.inputs);
+          startedAt.set(bunsui.job, clock.now());
+          clock.wakeAt(clock.now() + msOf(bunsui.job), () => {
+            const output = operation(bunsui.operation, given);
+            gates.complete(bunsui.execution, bunsui.job, output, bunsui.gates);
+            done({ ok: true, output: { ExecutedVersion: '1', Payload: output, StatusCode: 200 } });
+          });
+        }),
     },
-    {
-      executionArn: 'arn:aws:states:us-east-1:000000000000:execution:counted:run',
-      name: 'run',
-      stateMachineArn: 'arn:aws:states:us-east-1:000000000000:stateMachine:counted',
-      stateMachineName: 'counted',
-      definition: validated.definition,
-      input: JSON.stringify(input),
-    },
-  );
+  };
+  const handle = startExecution(ports, {
+    executionArn: 'arn:aws:states:us-east-1:000000000000:execution:counted:run',
+    name: 'run',
+    stateMachineArn: 'arn:aws:states:us-east-1:000000000000:stateMachine:counted',
+    stateMachineName: 'counted',
+    definition: root,
+    input: JSON.stringify(input),
+  });
+  machines.set(0, handle);
   expect(await handle.done).toMatchObject({ status: 'SUCCEEDED' });
-  const of = (suffix: string) => handle.events.filter(({ type }) => type.endsWith(suffix)).length;
-  return { transitions: of('StateEntered'), events: handle.events.length, retries: of('Failed'), startedAt };
+  const entered = [...machines.values()]
+    .flatMap(({ events }) => events)
+    .filter(({ type }) => type.endsWith('StateEntered'));
+  const events = new Map([...machines].map(([number, machine]) => [number, machine.events.length]));
+  return { transitions: entered.length, events, startedAt };
 }
 
 /** A pipeline whose run is the same whatever its data are: jobs in any order, and maps over constants, nested in each other. */
@@ -150,25 +158,70 @@ describe('what is predicted of a run', () => {
           expect(within(transitions, run.transitions)).toBe(true);
         } else expect(transitions).toStrictEqual({ min: run.transitions, max: run.transitions });
         const [events] = machines.map((machine) => machine.events);
-        expect(events && within(events, run.events)).toBe(true);
+        expect(events && within(events, run.events.get(0) ?? 0)).toBe(true);
       }),
       { numRuns: draws(100) },
     );
   });
 
-  it('holds for pipelines of any structure', async () => {
+  it.each([
+    ['', undefined],
+    [', cut into machines', { bytes: 2_500, events: 20_000 }],
+  ])('holds for pipelines of any structure%s', async (_, budget) => {
     await fc.assert(
       fc.asyncProperty(tapes, async (tape) => {
         const program = programOf(tape);
-        const artifact = compiled(program.pipeline.ir);
+        const artifact = compiled(program.pipeline.ir, budget);
         const { transitions, machines } = boundsOf(artifact);
         const run = await counted(artifact, program.input as Json, (id, given) => operate(id, given, 9));
         expect([transitions, run.transitions, within(transitions, run.transitions)]).toContain(true);
-        const [events] = machines.map((machine) => machine.events);
-        expect([events, run.events, events && within(events, run.events)]).toContain(true);
+        for (const [number, count] of run.events) {
+          const bounds = machines[number]?.events;
+          expect([number, bounds, count, bounds && within(bounds, count)]).toContain(true);
+        }
       }),
-      { numRuns: draws(100) },
+      { numRuns: draws(budget === undefined ? 100 : 20) },
     );
+  });
+
+  it('counts those who wait at a flag in another machine', async () => {
+    // `flag` is a map: states open its gate, for several that wait in machines of their own.
+    const { ir } = pipeline('flags', { input: z.object({}) }, (p) => {
+      const flag = p.map('flag', [1], (n, q) => q.job('one', work, { n }));
+      const slow = p.job('slow', work, { n: 1 });
+      const waiting = Array.from({ length: 6 }, (_, n) => p.job(`w${n}`, work, { n }, { after: [flag] }));
+      for (const [n, one] of waiting.entries()) {
+        p.job(`x${n}`, work, { n: add(one.out.n, slow.out.n) });
+        p.job(`y${n}`, work, { n: one.out.n });
+      }
+      p.job('z', work, { n: slow.out.n });
+    });
+    const artifact = compiled(ir, { bytes: 2_500, events: 20_000 });
+    expect(artifact.shards?.length).toBeGreaterThan(0);
+    expect(boundsOf(artifact).transitions.max).toBeGreaterThanOrEqual(boundsOf(compiled(ir)).transitions.max);
+    const run = await counted(
+      artifact,
+      {},
+      () => ({ n: 1 }),
+      (job) => (job.includes('one') ? 60_000 : 1_000),
+    );
+    expect(within(boundsOf(artifact).transitions, run.transitions)).toBe(true);
+  });
+
+  it('is said of long rows of maps in little time', () => {
+    const rowOf = (length: number): PipelineArtifact => {
+      const names = Array.from({ length }, (_, at) => `m${at}`);
+      const body = { StartAt: 'in', States: { in: { Type: 'Pass', End: true } } };
+      const states = names.map((name, at) => [
+        name,
+        { Type: 'Map', ItemProcessor: body, ...(at + 1 < length ? { Next: `m${at + 1}` } : { End: true }) },
+      ]);
+      const artifact = compiled(pipeline('row', { input: z.object({}) }, (p) => void p.job('a', work, { n: 1 })).ir);
+      return { ...artifact, definition: { StartAt: 'm0', States: Object.fromEntries(states) } };
+    };
+    const begun = performance.now();
+    expect(boundsOf(rowOf(20_000)).transitions.min).toBe(20_000);
+    expect(performance.now() - begun).toBeLessThan(1_500);
   });
 
   it('knows how many items a list has from constants, schemas and maps', () => {
