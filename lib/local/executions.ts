@@ -3,37 +3,18 @@
  * them, redrives and stops them, tells of their ends. Opening a folder looks at what is unfinished only, however much
  * has ended.
  */
-import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
-import type { Clock, EnginePorts, Journal, ObjectSource, TaskRunner } from '../engine/ports.ts';
-import { type ExecutionHandle, redriveExecution, resumeExecution, startExecution } from '../engine/run.ts';
+import { resumeExecution, startExecution } from '../engine/run.ts';
 import { BunsuiError } from '../errors.ts';
+import { drivingOf, type ExecutionsOptions, functionsIn, identityOf, portsOf } from './execution-driving.ts';
 import { type Entry, firstEvents, nextNews, wake } from './execution-entry.ts';
 import { openExecutionFolders } from './execution-folders.ts';
-import {
-  type ExecutionRecord,
-  type ExecutionSummary,
-  eventsIn,
-  notRedrivable,
-  recordOf,
-  redrivenBy,
-  redrivesIn,
-  summaryOf,
-} from './execution-records.ts';
-import { errnoOf } from './durable-files.ts';
-import {
-  createJournal,
-  cutJournal,
-  type ExecutionOrigin,
-  type JournalFile,
-  type JournalHeader,
-  openJournal,
-  readJournal,
-} from './journal.ts';
-import type { Machine, MachineStore } from './machines.ts';
+import { type ExecutionRecord, type ExecutionSummary, eventsIn, redrivesIn, summaryOf } from './execution-records.ts';
+import { redrive } from './execution-redrive.ts';
+import { createJournal, type ExecutionOrigin, type JournalHeader, openJournal, readJournal } from './journal.ts';
+import type { Machine } from './machines.ts';
 import { keyedTurns } from './object-store.ts';
-import type { RuntimeLog } from './runtime-log.ts';
 
 export interface Executions {
   /**
@@ -81,91 +62,18 @@ export interface Followed {
   readonly events: readonly HistoryEvent[];
 }
 
-export interface ExecutionsOptions {
-  readonly stateDir: string;
-  readonly machines: MachineStore;
-  readonly clock: Clock;
-  readonly tasks: TaskRunner;
-  /** What distributed Maps read. */
-  readonly objects?: ObjectSource;
-  readonly log: RuntimeLog;
-  /** Rejects with BS4003 when a function of that name is not whole on the disk. */
-  readonly checkFunctions: (names: readonly string[]) => Promise<void>;
-  /** Tells the world that an execution has ended; resolves when that has succeeded, rejects when the runtime closes. */
-  readonly announce: (record: ExecutionRecord) => Promise<void>;
-  /** Hears of each execution that begins to run here, or goes on after an event that was told before. */
-  readonly onDriven: (executionArn: string, afterEvent: number) => void;
-}
-
 /** Opens the executions of a state folder. Ends that were not announced are announced again. */
 export async function openExecutions(options: ExecutionsOptions): Promise<Executions> {
-  const { stateDir, machines, log, clock } = options;
-  const recordNow = (header: JournalHeader, events: readonly HistoryEvent[]) => recordOf(header, events, clock.now());
-  const folders = await openExecutionFolders(stateDir);
-  const entries = new Map<string, Entry>();
+  const { machines, log, clock } = options;
+  const folders = await openExecutionFolders(options.stateDir);
+  const driving = drivingOf(options, folders);
+  const { entries, recordNow, open, eventsOf, drive, settled, settleLeft, track } = driving;
   const turns = keyedTurns();
-  let closing = false;
-  // What is still being written when the runtime closes.
-  const atWork = new Set<Promise<void>>();
-  const track = (work: Promise<void>) => {
-    atWork.add(work);
-    void work.finally(() => atWork.delete(work));
-  };
-
-  const settle = async (entry: Entry, record: ExecutionRecord) => {
-    entry.ended = record;
-    wake(entry);
-    if (entry.announced === undefined) await options.announce(record);
-    entry.announced = true;
-    if (entry.cutTo !== undefined) await cutJournal(entry.path, entry.cutTo);
-    await folders.putAway(entry.path, record);
-    entries.delete(record.header.executionArn);
-  };
-  const settled = (entry: Entry, record: ExecutionRecord) => {
-    const work = settle(entry, record)
-      .catch((error: unknown) => {
-        entry.unsettled = error;
-        const what = entry.announced ? 'put among what has ended' : 'announced';
-        if (!closing) log('error', `the end of ${entry.header.executionArn} is not ${what}: ${String(error)}`);
-      })
-      .finally(() => {
-        entry.settling = undefined;
-      });
-    entry.settling = work;
-    track(work);
-  };
-  /** Ends that a full disk, say, has kept from being put away are put away with the next one. */
-  const settleLeft = () => {
-    for (const entry of entries.values()) {
-      if (entry.ended !== undefined && entry.settling === undefined) settled(entry, entry.ended);
-    }
-  };
-
-  const drive = async (entry: Entry, handle: ExecutionHandle, journal: JournalFile) => {
-    entry.handle = handle;
-    const before = handle.events.length;
-    handle.onEvents(() => wake(entry));
-    wake(entry);
-    try {
-      const outcome = await handle.done;
-      if (outcome.status === 'RUNNING') return;
-      settled(entry, recordNow(entry.header, handle.events));
-      settleLeft();
-    } catch (error) {
-      // Of a start or a redrive that is refused there is nothing to resume.
-      if (entry.starting === undefined || handle.events.length > before)
-        log('error', `${entry.header.executionArn} halts, and can be resumed: ${String(error)}`);
-    } finally {
-      entry.handle = undefined;
-      await journal.close().catch(() => {});
-      wake(entry);
-    }
-  };
 
   const resumeEntry = async (entry: Entry, stopped: Stop | undefined) => {
     const definition = await machines.definition(entry.header.definition);
     const { content, journal, kept } = await openJournal(entry.path, folders.damaged);
-    if (closing) return journal.close();
+    if (driving.closing()) return journal.close();
     entry.damage = undefined;
     if (kept !== undefined) {
       const { executionArn } = entry.header;
@@ -182,7 +90,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
         : resumeExecution(ports, identity, content.records);
     // Before its first turn: what is stopped starts no task again.
     if (stopped !== undefined) void handle.stop(stopped.error, stopped.cause).catch(() => {});
-    track(drive(entry, handle, journal));
+    drive(entry, handle, journal);
     options.onDriven(entry.header.executionArn, eventsIn(content.records).length);
   };
   const resumed = (entry: Entry, stopped?: Stop): Promise<void> => {
@@ -208,7 +116,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     try {
       const handle = startExecution(portsOf(options, journal), start);
       const begun = firstEvents(handle);
-      track(drive(entry, handle, journal));
+      drive(entry, handle, journal);
       await begun;
       options.onDriven(entry.header.executionArn, 0);
     } catch (error) {
@@ -240,7 +148,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
   }): Promise<JournalHeader | 'exists'> => {
     const { machine, executionArn, name, input, origin, parent } = wanted;
     const known = await open(executionArn);
-    if (closing) throw new Error('the runtime is closing');
+    if (driving.closing()) throw new Error('the runtime is closing');
     if (known !== undefined) {
       return known.ended === undefined && known.header.input === input ? known.header : 'exists';
     }
@@ -281,85 +189,10 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     }
   };
 
-  const redrive = async (executionArn: string, token: string | undefined) => {
-    for (let entry = await open(executionArn); entry !== undefined; entry = await open(executionArn)) {
-      if (entry.ended === undefined) {
-        const content = await readJournal(entry.path);
-        const atMs = content && redrivenBy(content.records, token);
-        return atMs === undefined ? { refused: 'Execution is RUNNING and cannot be redriven' } : { atMs };
-      }
-      if (entry.settling === undefined && !closing) settled(entry, entry.ended);
-      await entry.settling;
-      if (closing) throw new Error('the runtime is closing');
-      if (entries.get(executionArn) === entry) throw entry.unsettled;
-    }
-    const content = await folders.readEnded(executionArn);
-    if (content === undefined) return undefined;
-    const { header, records } = content;
-    const before = redrivenBy(records, token);
-    if (before !== undefined) return { atMs: before };
-    const events = eventsIn(records);
-    const why = notRedrivable(header, events, clock.now());
-    if (why !== undefined) return { refused: why };
-    const entry: Entry = { header, path: folders.openPath(header), listeners: new Set() };
-    entries.set(executionArn, entry);
-    const goOn = async () => {
-      const definition = await machines.definition(header.definition);
-      await options.checkFunctions(functionsIn(await machines.definitionText(header.definition)));
-      // After a crash between this and the first record it has ended as before, and is put back.
-      await folders.takeOut(header);
-      const { journal } = await openJournal(entry.path, folders.damaged);
-      const ports = portsOf(options, journal);
-      const handle = redriveExecution(ports, { ...identityOf(header), definition }, records, token);
-      const begun = firstEvents(handle);
-      track(drive(entry, handle, journal));
-      await begun;
-      entry.redriven = redrivesIn(handle.events);
-      options.onDriven(executionArn, events.length);
-    };
-    const undo = async () => {
-      try {
-        await cutJournal(entry.path, content.length);
-        await folders.putBack(header);
-        entries.delete(executionArn);
-      } catch (error) {
-        if (errnoOf(error) === 'ENOENT') return void entries.delete(executionArn);
-        // It is neither lost nor running: it has ended as before, and is put away when that can be done.
-        Object.assign(entry, { ended: recordNow(header, events), announced: true, cutTo: content.length });
-      }
-    };
-    entry.starting = goOn().catch(async (error: unknown) => {
-      await undo();
-      throw error;
-    });
-    try {
-      await entry.starting;
-    } finally {
-      entry.starting = undefined;
-    }
-    const now = (await eventsOfEntry(entry)).findLast(({ type }) => type === 'ExecutionRedriven');
-    return { atMs: now?.timestamp ?? clock.now() };
-  };
-
-  const open = async (executionArn: string): Promise<Entry | undefined> => {
-    await entries.get(executionArn)?.starting?.catch(() => {});
-    const entry = entries.get(executionArn);
-    if (entry?.damage !== undefined) throw entry.damage;
-    return entry;
-  };
-  const eventsOfEntry = async (entry: Entry): Promise<readonly HistoryEvent[]> => {
-    if (entry.handle !== undefined) return entry.handle.events;
-    const content = await readJournal(entry.path).catch((error: unknown) => {
-      if (errnoOf(error) === 'ENOENT') return folders.readEnded(entry.header.executionArn);
-      throw error;
-    });
-    return eventsIn(content?.records ?? []);
-  };
-
   const find = async (executionArn: string): Promise<ExecutionRecord | undefined> => {
     const entry = await open(executionArn);
     if (entry?.ended !== undefined) return entry.ended;
-    if (entry !== undefined) return recordNow(entry.header, await eventsOfEntry(entry));
+    if (entry !== undefined) return recordNow(entry.header, await eventsOf(entry));
     const content = await folders.readEnded(executionArn);
     return content && recordNow(content.header, eventsIn(content.records));
   };
@@ -373,7 +206,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     await resumed(entry, { error, cause });
     const { handle } = entry;
     await handle?.stop(error, cause);
-    return recordNow(entry.header, handle?.events ?? (await eventsOfEntry(entry))).stoppedAtMs;
+    return recordNow(entry.header, handle?.events ?? (await eventsOf(entry))).stoppedAtMs;
   };
   /** Stops what waits to be resumed and is the task of an execution that has ended: that was cut off while stopping it. */
   const stopOrphans = async (): Promise<void> => {
@@ -432,7 +265,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
 
     async history(executionArn) {
       const entry = await open(executionArn);
-      if (entry !== undefined) return eventsOfEntry(entry);
+      if (entry !== undefined) return eventsOf(entry);
       const content = await folders.readEnded(executionArn);
       return content && eventsIn(content.records);
     },
@@ -473,7 +306,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       return (await Promise.all(done)).flat();
     },
 
-    redrive: (executionArn, token) => turns(executionArn, () => redrive(executionArn, token)),
+    redrive: (executionArn, token) => turns(executionArn, () => redrive(driving, executionArn, token)),
 
     stop,
 
@@ -491,7 +324,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
         const news = nextNews(entry, signal);
         const driven = entry.handle !== undefined || entry.ended !== undefined;
         // Event ids count from 1 without a gap.
-        const events = (await eventsOfEntry(entry)).slice(afterId);
+        const events = (await eventsOf(entry)).slice(afterId);
         const status = entry.ended?.status ?? entry.handle?.status ?? 'RUNNING';
         if (events.length > 0 || status !== 'RUNNING' || signal.aborted) return { status, driven, events };
         await news;
@@ -499,7 +332,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     },
 
     async suspend() {
-      closing = true;
+      driving.close();
       await Promise.all(
         [...entries.values()].map(async (entry) => {
           await entry.starting?.catch(() => {});
@@ -508,7 +341,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
           wake(entry);
         }),
       );
-      while (atWork.size > 0) await Promise.all(atWork);
+      await driving.idle();
       await removeAllRefused();
     },
   };
@@ -522,25 +355,4 @@ export function executionArnOf(machine: Pick<Machine, 'arn'>, name: string): str
 interface Stop {
   readonly error: string | undefined;
   readonly cause: string | undefined;
-}
-
-function portsOf({ clock, tasks, objects }: ExecutionsOptions, journal: Journal): EnginePorts {
-  return {
-    clock,
-    random: Math.random,
-    uuid: randomUUID,
-    tasks,
-    journal,
-    ...(objects === undefined ? {} : { objects }),
-  };
-}
-
-function identityOf(header: JournalHeader) {
-  const { executionArn, name, stateMachineArn, stateMachineName, roleArn } = header;
-  return { executionArn, name, stateMachineArn, stateMachineName, roleArn };
-}
-
-function functionsIn(definition: string): readonly string[] {
-  const arns = definition.matchAll(/arn:aws:lambda:[a-z0-9-]+:\d{12}:function:([\w-]+)/g);
-  return [...arns].flatMap(([, name]) => name ?? []);
 }
