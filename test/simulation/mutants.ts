@@ -46,11 +46,6 @@ const mutants: { readonly [mistake: string]: Mutant } = {
     from: "thread.phase = { kind: thread.enteredId === 0 ? 'entering' : 'entered' };",
     to: "thread.state = thread.scope.StartAt;\n    thread.known = undefined;\n    thread.phase = { kind: 'entering' };",
   },
-  'engine: a redriven execution has the time of the first start': {
-    file: 'lib/engine/effects.ts',
-    from: 'Math.max(startedAtMs, redrivenAtMs)',
-    to: 'startedAtMs',
-  },
   'fold: what a redrive has taken the place of runs on': {
     file: 'lib/sessions/job-view.ts',
     from: "if (last?.status === 'running') attempts.splice(-1, 1, { ...last, status: 'cancelled' });",

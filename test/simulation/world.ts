@@ -97,7 +97,7 @@ export async function simulate(seed: number): Promise<World> {
     name: 'run',
     stateMachineArn: 'arn:aws:states:us-east-1:000000000000:stateMachine:bunsui-simulated',
     stateMachineName: 'bunsui-simulated',
-    definition: random.chance(0.25) ? { ...checked.definition, TimeoutSeconds: 5 } : checked.definition,
+    definition: checked.definition,
   };
 
   const clock = simulatedClock(startMs, random);
@@ -110,6 +110,8 @@ export async function simulate(seed: number): Promise<World> {
   // What may go wrong yet: enough retries are left for all of it.
   let crashes = random.below(4);
   let diskErrors = random.below(2);
+  // What takes longer than an execution may: only so often, or a job that is slow would never end.
+  let limits = random.chance(0.2) ? 1 : 0;
   // A failure that the plan says is redriven in vain.
   let vain = random.chance(0.5) ? 1 : 0;
   const budgets = new Map<string, number>();
@@ -313,6 +315,7 @@ export async function simulate(seed: number): Promise<World> {
       return;
     }
     note(`ends ${ended.status}`);
+    if (ended.status === 'TIMED_OUT') limits -= 1;
     clock.wakeAt(clock.now() + random.below(2_000), () => {
       if (!one.alive) return;
       if (isInVain) vain -= 1;
@@ -328,9 +331,11 @@ export async function simulate(seed: number): Promise<World> {
     const durable = journal.flatMap((record) => (record.kind === 'event' ? [record.event.id] : [])).length;
     if (shown > durable) surprises.push(`${shown} events were shown, and ${durable} are left after a crash`);
     const ports = portsOf(one);
+    const { definition } = identity;
+    const now = limits === 0 ? identity : { ...identity, definition: { ...definition, TimeoutSeconds: 5 } };
     try {
-      if (how === 'start') handle = startExecution(ports, { ...identity, input: '{}', startedAtMs: startMs });
-      else handle = (how === 'resume' ? resumeExecution : redriveExecution)(ports, identity, [...journal]);
+      if (how === 'start') handle = startExecution(ports, { ...now, input: '{}', startedAtMs: startMs });
+      else handle = (how === 'resume' ? resumeExecution : redriveExecution)(ports, now, [...journal]);
     } catch (thrown) {
       surprises.push(`it cannot be resumed: ${String(thrown)}`);
       return;
