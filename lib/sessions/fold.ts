@@ -142,7 +142,9 @@ function place(state: FoldState, event: HistoryEvent, before: Position | undefin
       const isRedriven = state.execution.some(
         ({ id, type }) => id === event.previousEventId && type === 'ExecutionRedriven',
       );
-      return record(state, event, (isRedriven ? placeOfJob(machine, jobScheduledBy(event)) : undefined) ?? from);
+      // In a spliced history a child's redrive is none of the events: what it schedules comes after what has failed.
+      const isElsewhere = isRedriven || from.closed || from.cause !== undefined;
+      return record(state, event, (isElsewhere ? placeOfJob(machine, jobScheduledBy(event)) : undefined) ?? from);
     }
     case 'MapIterationStarted':
       return iterate(state, event, from, event.mapIterationStartedEventDetails);
