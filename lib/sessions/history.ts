@@ -6,6 +6,7 @@ import {
   GetExecutionHistoryCommand,
   type HistoryEvent as SdkHistoryEvent,
   type SFNClient,
+  StateMachineDoesNotExist,
 } from '@aws-sdk/client-sfn';
 import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
 import { wholeHistory } from './splice-histories.ts';
@@ -103,15 +104,22 @@ export function fromSdk(event: SdkHistoryEvent): HistoryEvent {
   } as unknown as HistoryEvent;
 }
 
-/** Names of the Lambda functions that an execution's state machine and its child machines call, each once. */
+/**
+ * Names of the Lambda functions that an execution's state machine and its child machines call, each once. A deployment
+ * with fewer child machines removes the others: what those called is not known any more.
+ */
 export async function functionsOf(sfn: Sfn, executionArn: string): Promise<readonly string[]> {
   const found = await sfn.send(new DescribeStateMachineForExecutionCommand({ executionArn }));
   const { definition = '' } = found;
   const children = [...definition.matchAll(/"StateMachineArn":\s*"(arn:[^"]{1,300})"/g)].map((match) => match[1] ?? '');
   const definitions = [definition];
   for (const stateMachineArn of children) {
-    const child = await sfn.send(new DescribeStateMachineCommand({ stateMachineArn }));
-    definitions.push(child.definition ?? '');
+    try {
+      const child = await sfn.send(new DescribeStateMachineCommand({ stateMachineArn }));
+      definitions.push(child.definition ?? '');
+    } catch (thrown) {
+      if (!(thrown instanceof StateMachineDoesNotExist)) throw thrown;
+    }
   }
   // A version or alias may follow the name.
   const arns = definitions.flatMap((text) => [
