@@ -9,7 +9,7 @@ import type { SessionItem } from '../sessions/items.ts';
 import { isTerminal } from '../sessions/status.ts';
 import type { SessionView } from '../sessions/view.ts';
 import { withChildren } from './child-feeds.ts';
-import { readEvents, unfinishedExecutions } from './execution-feed.ts';
+import { readEvents, readEventsIfThere, unfinishedExecutions } from './execution-feed.ts';
 import type { EndRecords } from './late-records.ts';
 import { type Feed, follow } from './follow.ts';
 import { isGone, type LocalPlatform, openLocalPlatform } from './local-platform.ts';
@@ -119,7 +119,7 @@ export async function attend(
   progress: Progress,
 ): Promise<{ readonly view: SessionView; readonly item: SessionItem | undefined }> {
   const own = feedOf(attendance, session.executionArn, progress);
-  const readChild = (arn: string, after: number) => readEvents(attendance.platform.local, arn, after);
+  const readChild = (arn: string, after: number) => readEventsIfThere(attendance.platform.local, arn, after);
   const feed = artifact.shards === undefined ? own : withChildren(own, readChild);
   const view = await follow(artifact, session, feed, progress);
   const item = await recordOf(attendance, session);

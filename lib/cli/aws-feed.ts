@@ -19,6 +19,8 @@ const patienceMs = 20_000;
 /** Step Functions answers 15 to 20 such questions a second in an account: two a second each leave room for others. */
 const firstPauseMs = 500;
 const longestPauseMs = 3_000;
+/** Child machines together are asked so often, however many run. */
+const turnMs = 250;
 
 const ends = /^Execution(Succeeded|Failed|TimedOut|Aborted)$/;
 
@@ -71,4 +73,30 @@ export async function readAwsEvents(
     waitedMs += pauseMs;
     pauseMs = Math.min(pauseMs * 1.5, longestPauseMs);
   }
+}
+
+type Pause = (ms: number) => Promise<unknown>;
+
+/**
+ * Reads of many executions that ask one after the other, in turn: Step Functions counts questions by the account.
+ *
+ * @param read waits between two questions as it is told to
+ */
+export function takingTurns<T>(
+  read: (executionArn: string, after: number, pause: Pause) => Promise<T>,
+  pause: Pause = wait,
+): (executionArn: string, after: number) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  const turn = () => {
+    const mine = last;
+    last = mine.then(() => pause(turnMs));
+    return mine;
+  };
+  return async (executionArn, after) => {
+    await turn();
+    return read(executionArn, after, async (ms) => {
+      await pause(ms);
+      await turn();
+    });
+  };
 }

@@ -10,6 +10,7 @@ import { isTerminal } from '../sessions/status.ts';
 import { getSession } from '../sessions/store.ts';
 import type { SessionView } from '../sessions/view.ts';
 import type { AwsPlatform } from './aws-platform.ts';
+import { readAwsEvents, takingTurns } from './aws-feed.ts';
 import { withChildren } from './child-feeds.ts';
 import type { CommandContext } from './context.ts';
 import { type AttendedSession, failureLogs, progressFor, showEnd } from './ended-session.ts';
@@ -90,7 +91,8 @@ async function seenToEnd(
 ): Promise<SessionView> {
   if (!isTerminal(item.status)) {
     const own = feedOf(platform, session.executionArn, session.session);
-    const readChild = (arn: string, after: number) => platform.readEvents(arn, after);
+    const { sfn } = await platform.clients();
+    const readChild = takingTurns((arn, after, pause) => readAwsEvents(sfn, arn, after, pause));
     return follow(artifact, session, artifact.shards === undefined ? own : withChildren(own, readChild), progress);
   }
   const { view } = await viewNow(platform, item, artifact);

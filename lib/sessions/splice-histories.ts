@@ -9,8 +9,8 @@
 import type { HistoryEvent } from '../asl/history.ts';
 
 export interface Splicer {
-  /** Notes children that events of the root tell of. @returns ARNs of those that have ended or failed by them */
-  note(events: readonly HistoryEvent[]): readonly string[];
+  /** Notes children that events of the root tell of. @returns ARNs of those that begin, or go on, and that end by them */
+  note(events: readonly HistoryEvent[]): { readonly submitted: readonly string[]; readonly ended: readonly string[] };
   /** ARNs of the children noted so far. */
   readonly children: readonly string[];
   /** Events of a noted child, in order, as events of the whole. */
@@ -25,8 +25,8 @@ interface Child {
   /** The child's own events that matter to others: where its ends and beginnings continue. */
   readonly links: Map<number, { readonly previous: number; readonly isExecution: boolean; readonly id: number }>;
   redrives: number;
-  /** Id in the whole of what its last failure came after. */
-  failedAfter?: number;
+  /** Ids in the whole of what its failures came after, by the number of redrives before. */
+  readonly failedAfter: number[];
 }
 
 const childTask = 'startExecution.sync:2';
@@ -65,19 +65,22 @@ export function historySplicer(): Splicer {
       return [...children.keys()];
     },
     note(events) {
+      const submitted: string[] = [];
       const ended: string[] = [];
       for (const event of events) {
         const arn = submittedChild(event);
         if (arn !== undefined && !bySubmission.has(event.id)) {
           bySubmission.set(event.id, arn);
+          submitted.push(arn);
           const known = children.get(arn);
-          if (known === undefined) children.set(arn, { submitted: [event.id], links: new Map(), redrives: 0 });
+          if (known === undefined)
+            children.set(arn, { submitted: [event.id], links: new Map(), redrives: 0, failedAfter: [] });
           else known.submitted.push(event.id);
         }
         const over = isChildEnd(event) ? childOf(event) : undefined;
         if (over !== undefined) ended.push(over);
       }
-      return ended;
+      return { submitted, ended };
     },
     child(executionArn, events) {
       const child = children.get(executionArn);
@@ -93,7 +96,7 @@ export function historySplicer(): Splicer {
         const { id, previousEventId } = event;
         const isExecution = event.type.startsWith('Execution');
         if (event.type === 'ExecutionRedriven') child.redrives += 1;
-        if (event.type === 'ExecutionFailed') child.failedAfter = after(previousEventId);
+        if (event.type === 'ExecutionFailed') child.failedAfter[child.redrives] = after(previousEventId);
         const placed = fraction(base(), id);
         child.links.set(id, { previous: previousEventId, isExecution, id: placed });
         return isExecution ? [] : [{ ...event, id: placed, previousEventId: after(previousEventId) }];
@@ -103,7 +106,8 @@ export function historySplicer(): Splicer {
       return events.map((event): HistoryEvent => {
         if (!isChildEnd(event) || event.type === 'TaskSucceeded') return event;
         const { id, timestamp, previousEventId } = event;
-        const failedAfter = children.get(childOf(event) ?? '')?.failedAfter;
+        const child = children.get(childOf(event) ?? '');
+        const failedAfter = child?.failedAfter[child.submitted.indexOf(previousEventId)] ?? child?.failedAfter.at(-1);
         return { type: 'ParallelStateFailed', id, timestamp, previousEventId: failedAfter ?? previousEventId };
       });
     },
