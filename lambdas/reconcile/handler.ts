@@ -31,7 +31,9 @@ const logger = functionLogger();
 export const handler = middy(async (event: unknown, context: TimeLeft) => {
   const { graceSeconds, only } = parseEvent(eventSchema, event, 'request to put the books right');
   if (only === 'deadlines') {
-    const told = await tellDeadlines(deps);
+    const { problems = [], ...told } = await tellDeadlines(deps);
+    for (const { error, session_id } of problems)
+      logger.error('deadline not told', { session_id, error: error as Error });
     for (const session_id of told.deadlines) logger.info('deadline told', { session_id });
     return told;
   }

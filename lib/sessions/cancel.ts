@@ -5,7 +5,7 @@
  */
 import { ExecutionDoesNotExist, type SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { BunsuiError } from '../errors.ts';
-import { announceCancelled, type CancelNoticeDeps } from './cancelled-notice.ts';
+import { cancelAndTell, type CancelNoticeDeps } from './cancelled-notice.ts';
 import type { SessionItem } from './items.ts';
 import { isTerminal, type SessionStatus } from './status.ts';
 import { getSession, updateSession } from './store.ts';
@@ -115,13 +115,12 @@ async function recordCancelled(deps: CancelDeps, item: SessionItem, message: str
     completed_at: at,
     updated_at: at,
   } as const;
-  const tell = await announceCancelled(deps, { ...item, ...set });
-  const moved = await updateSession(deps, item, {
-    set,
-    condition: '#generation = :generation AND #status = :status',
-    names: { '#generation': 'generation', '#status': 'status' },
-    values: { ':generation': item.generation, ':status': item.status },
-  });
-  await tell(moved === 'ok');
-  return moved;
+  return cancelAndTell(deps, { ...item, ...set }, () =>
+    updateSession(deps, item, {
+      set,
+      condition: '#generation = :generation AND #status = :status',
+      names: { '#generation': 'generation', '#status': 'status' },
+      values: { ':generation': item.generation, ':status': item.status },
+    }),
+  );
 }

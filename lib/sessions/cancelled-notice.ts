@@ -3,10 +3,11 @@
  * it. As at every end it goes into the outbox before the record is changed, and is published after.
  */
 import type { NoticeDeps } from './notices.ts';
-import { enterOutbox, leaveOutbox, noticeOf, publishNotice } from './notices.ts';
+import { enterOutbox, leaveOutbox, listOutbox, noticeOf, publishNotice } from './notices.ts';
 import { readPolicy } from '../ir/policy.ts';
 import type { StoreDeps } from './deps.ts';
 import type { SessionItem } from './items.ts';
+import type { Notice } from './notice.ts';
 import { findPipeline } from './pipelines.ts';
 import { getSession, updateSession } from './store.ts';
 
@@ -16,12 +17,31 @@ export interface CancelNoticeDeps extends StoreDeps {
 }
 
 /**
- * Puts into the outbox what is to be told of a session that is about to be cancelled.
+ * Cancels a session in its record, and tells of it.
  *
  * @param cancelled the session as it will be on record
- * @returns to be called when the record is changed, with whether this call has changed it
+ * @param write changes the record, unless it has moved
  */
-export async function announceCancelled(
+export async function cancelAndTell(
+  deps: CancelNoticeDeps,
+  cancelled: SessionItem,
+  write: () => Promise<'ok' | 'stale'>,
+): Promise<'ok' | 'stale'> {
+  const tell = await announceCancelled(deps, cancelled);
+  let moved: 'ok' | 'stale';
+  try {
+    moved = await write();
+  } catch (thrown) {
+    // It may be written all the same; an entry that cannot be looked at stays for whoever empties the outbox.
+    await tell(false).catch(() => {});
+    throw thrown;
+  }
+  await tell(moved === 'ok');
+  return moved;
+}
+
+/** @returns to be called when the record is changed, with whether this call has changed it */
+async function announceCancelled(
   deps: CancelNoticeDeps,
   cancelled: SessionItem,
 ): Promise<(written: boolean) => Promise<void>> {
@@ -54,4 +74,49 @@ export async function announceCancelled(
     }
     await leaveOutbox(deps, notice.delivery_id);
   };
+}
+
+/**
+ * Whether an entry of the outbox tells of a session that goes on: whoever was to cancel it has died before its record
+ * was changed. Asked before anything of it is published.
+ */
+export async function isOfNoCancelling(deps: StoreDeps, { event, session_id, delivery_id }: Notice): Promise<boolean> {
+  if (event !== 'cancelled') return false;
+  const now = await getSession(deps, session_id);
+  const [, generation] = delivery_id.split('/');
+  return now !== undefined && String(now.generation) === generation && now.status !== 'cancelled';
+}
+
+/** Younger entries may be in somebody else's hands. */
+const graceMs = 60_000;
+const maxEntries = 100;
+
+/**
+ * Tells what could not be told when sessions were cancelled, for a laptop, where no reconciler runs. Ends of executions
+ * are recorded again there by whoever opens the platform, and told then.
+ *
+ * @returns when there may be more to do, milliseconds since the epoch
+ */
+export async function tellCancelled(
+  deps: CancelNoticeDeps & { readonly now: () => number },
+): Promise<number | undefined> {
+  const { notices } = deps;
+  if (notices === undefined) return undefined;
+  let next: number | undefined;
+  for (const { created_at: delivery, entered_at, notice } of await listOutbox(deps, maxEntries)) {
+    const told = JSON.parse(notice) as Notice;
+    if (told.event !== 'cancelled') continue;
+    const from = Date.parse(entered_at) + graceMs;
+    if (deps.now() < from) {
+      next = Math.min(next ?? from, from);
+      continue;
+    }
+    try {
+      if (!(await isOfNoCancelling(deps, told))) await publishNotice(notices, told);
+      await leaveOutbox(deps, delivery);
+    } catch {
+      next = Math.min(next ?? Number.POSITIVE_INFINITY, deps.now() + graceMs);
+    }
+  }
+  return next;
 }

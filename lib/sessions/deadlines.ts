@@ -1,6 +1,7 @@
 /** Deadlines: telling of sessions that take longer than their pipeline says, once each. */
 import { type PipelinePolicy, readPolicy } from '../ir/policy.ts';
 import { iso } from './attempt-items.ts';
+import { tellCancelled } from './cancelled-notice.ts';
 import type { LiveDeps } from './deps.ts';
 import type { SessionItem } from './items.ts';
 import { noticeOf, publishNotice } from './notices.ts';
@@ -34,26 +35,41 @@ export interface ToldDeadlines {
   readonly deadlines: readonly string[];
   /** When the next one is due, ISO 8601 in UTC; absent when none is. */
   readonly next_due?: string;
+  /** What could not be told; absent when all could. It is tried again when the next one is due. */
+  readonly problems?: readonly { readonly session_id: string; readonly error: unknown }[];
 }
+
+/** After a failure, as the reconciler's next run. */
+const retryMs = 60_000;
 
 const maxPages = 10;
 
 /**
  * Tells of every session that has missed its deadline by now, for who can come back exactly when the next one is due: a
- * laptop, where nobody looks every minute.
+ * laptop, where nobody looks every minute. Also of what was cancelled and could not be told of then.
  */
 export async function tellDeadlines(deps: LiveDeps): Promise<ToldDeadlines> {
   const deadlines: string[] = [];
-  let next = Number.POSITIVE_INFINITY;
+  const problems: { readonly session_id: string; readonly error: unknown }[] = [];
+  let next = (await tellCancelled(deps)) ?? Number.POSITIVE_INFINITY;
   for (const session of await readOpenSessions(deps, maxPages)) {
-    const policy = readPolicy((await findPipeline(deps, session.pipeline_id, session.pipeline_version))?.policy);
-    const due = deadlineOf(session, policy);
-    if (due === undefined) continue;
-    if (deps.now() <= due) next = Math.min(next, due);
-    // One that waits for its turn has not begun: who starts it looks again.
-    else if (session.status === 'running' && (await tellDeadline(deps, session, policy))) {
-      deadlines.push(session.session_id);
+    const { session_id, status } = session;
+    try {
+      const policy = readPolicy((await findPipeline(deps, session.pipeline_id, session.pipeline_version))?.policy);
+      const due = deadlineOf(session, policy);
+      if (due === undefined) continue;
+      if (deps.now() <= due) next = Math.min(next, due);
+      // It has not begun, or just begins: its own deadline is no sooner than that from now on.
+      else if (status !== 'running') next = Math.min(next, deps.now() + (policy.deadlineSeconds ?? 0) * 1_000);
+      else if (await tellDeadline(deps, session, policy)) deadlines.push(session_id);
+    } catch (error) {
+      problems.push({ session_id, error });
+      next = Math.min(next, deps.now() + retryMs);
     }
   }
-  return { deadlines, ...(Number.isFinite(next) ? { next_due: iso(next) } : {}) };
+  return {
+    deadlines,
+    ...(Number.isFinite(next) ? { next_due: iso(next) } : {}),
+    ...(problems.length === 0 ? {} : { problems }),
+  };
 }

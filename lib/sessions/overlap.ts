@@ -17,7 +17,7 @@ import { readPolicy } from '../ir/policy.ts';
 import { tables } from '../storage-layout.ts';
 import { cancelSession } from './cancel.ts';
 import { machineToStart } from './deployed.ts';
-import { announceCancelled, type CancelNoticeDeps } from './cancelled-notice.ts';
+import { cancelAndTell, type CancelNoticeDeps } from './cancelled-notice.ts';
 import type { PipelineItem, SessionItem, SessionRef, TurnItem } from './items.ts';
 import { findPipeline, requirePipeline } from './pipelines.ts';
 import { startQueued } from './start-queued.ts';
@@ -181,8 +181,7 @@ async function drop(deps: OverlapDeps, item: SessionItem, code: string, message:
   const at = new Date(deps.now()).toISOString();
   const fields = { error_code: code, error_message: message, completed_at: at, updated_at: at };
   const set = { ...fields, status: 'cancelled' } as const;
-  const tell = await announceCancelled(deps, { ...item, ...set });
-  await tell((await updateSession(deps, item, { set, ...isStillQueued(item) })) === 'ok');
+  await cancelAndTell(deps, { ...item, ...set }, () => updateSession(deps, item, { set, ...isStillQueued(item) }));
 }
 
 /** Takes the turn, waits for it, or is dropped. */

@@ -10,6 +10,7 @@ import { ExecutionDoesNotExist } from '@aws-sdk/client-sfn';
 import { BunsuiError } from '../errors.ts';
 import { readPolicy } from '../ir/policy.ts';
 import { iso } from './attempt-items.ts';
+import { isOfNoCancelling } from './cancelled-notice.ts';
 import { machineToStart } from './deployed.ts';
 import { deadlineOf, tellDeadline } from './deadlines.ts';
 import type { EndDeps } from './deps.ts';
@@ -270,10 +271,11 @@ async function emptyOutbox(sweep: Sweep): Promise<void> {
     await attempt(sweep, { execution_arn }, async () => {
       const told = JSON.parse(notice) as Notice;
       await endSession(deps, { executionArn: execution_arn }, options.renderReport, options.onEnded).catch(unlessGone);
+      const isVoid = await isOfNoCancelling(deps, told);
       // The session has gone on since, by a redrive or a rerun, or was given up: that is to be told of all the same.
-      if (await isInOutbox(deps, delivery)) await publishNotice(notices, told);
+      if (!isVoid && (await isInOutbox(deps, delivery))) await publishNotice(notices, told);
       await leaveOutbox(deps, delivery);
-      done.noticed.push(told.session_id);
+      if (!isVoid) done.noticed.push(told.session_id);
     });
   }
 }

@@ -1,7 +1,9 @@
 import { ExecutionDoesNotExist, StopExecutionCommand } from '@aws-sdk/client-sfn';
+import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BunsuiError } from '../../lib/errors.ts';
 import { type CancelDeps, cancelledError, cancelSession } from '../../lib/sessions/cancel.ts';
+import { tellDeadlines } from '../../lib/sessions/deadlines.ts';
 import type { SessionItem } from '../../lib/sessions/items.ts';
 import { registerPipeline } from '../../lib/sessions/pipelines.ts';
 import { reconcile } from '../../lib/sessions/reconcile.ts';
@@ -115,6 +117,63 @@ describe('cancelling a session', () => {
     expect(cloud.published).toMatchObject([
       { event: 'cancelled', status: 'cancelled', error: { error_code: cancelledError, error_message: 'cancelled' } },
     ]);
+  });
+
+  it.each(['by the reconciler', 'by who looks at deadlines'])(
+    'is not told of where it was cut off before the record: found %s',
+    async (by) => {
+      const notices = { ...cloud.deps.notices, channels: { ops: { events: ['cancelled' as const] } } };
+      await recorded('queued');
+      let isDown = false;
+      const db = {
+        send: async (command: unknown) => {
+          isDown ||= command instanceof UpdateCommand;
+          if (isDown) throw new Error('crash');
+          return deps.db.send(command as never);
+        },
+      } as typeof deps.db;
+      await expect(cancelSession({ ...deps, db, notices }, { session })).rejects.toThrow('crash');
+      const outbox = async () => (await cloud.items('sessionsTable')).filter((item) => item['session_id'] === 'outbox');
+      expect((await outbox()).length).toBe(1);
+      cloud.deps.nowMs += 120_000;
+      const later = { ...cloud.deps, notices };
+      if (by === 'by the reconciler') await reconcile(later, { renderReport: () => '', remainingMs: () => 60_000 });
+      else await tellDeadlines(later);
+      expect([cloud.published, await outbox()]).toStrictEqual([[], []]);
+    },
+  );
+
+  it('that could not be recorded leaves nothing to tell', async () => {
+    const notices = { ...cloud.deps.notices, channels: { ops: { events: ['cancelled' as const] } } };
+    await recorded('queued');
+    const db = {
+      send: async (command: unknown) => {
+        if (command instanceof UpdateCommand) throw new Error('throttled');
+        return deps.db.send(command as never);
+      },
+    } as typeof deps.db;
+    await expect(cancelSession({ ...deps, db, notices }, { session })).rejects.toThrow('throttled');
+    expect((await cloud.items('sessionsTable')).map((item) => item['session_id'])).toStrictEqual([session]);
+  });
+
+  it('that could not be told of is told of by who looks at deadlines, on a laptop', async () => {
+    const notices = { ...cloud.deps.notices, channels: { ops: { events: ['cancelled' as const] } } };
+    await recorded('queued');
+    const silent = { send: () => Promise.reject(new Error('no answer')) } as typeof notices.sns;
+    await cancelSession({ ...deps, notices: { ...notices, sns: silent } }, { session });
+    const next = new Date(nowMs + 60_000).toISOString();
+    const soon = await tellDeadlines({ ...cloud.deps, now: () => nowMs + 1, notices });
+    const later = { ...cloud.deps, now: () => nowMs + 60_000 };
+    const inVain = await tellDeadlines({ ...later, notices: { ...notices, sns: silent } });
+    const told = await tellDeadlines({ ...later, notices });
+    expect([soon, inVain, told]).toStrictEqual([
+      { deadlines: [], next_due: next },
+      { deadlines: [], next_due: new Date(nowMs + 120_000).toISOString() },
+      { deadlines: [] },
+    ]);
+    expect(cloud.published.map(({ event }) => event)).toStrictEqual(['cancelled']);
+    expect(await tellDeadlines({ ...later, notices })).toStrictEqual({ deadlines: [] });
+    expect(cloud.published.length).toBe(1);
   });
 
   it('whose execution is gone ends it in its record', async () => {

@@ -221,6 +221,43 @@ describe('the reconciler', () => {
     expect(cloud.published.map((notice) => notice.delivery_id)).toStrictEqual([`${id}/1/0/deadline`]);
   });
 
+  it('says when to come back for a session that just begins, past the deadline of one that began when it was made', async () => {
+    const policed = { ...artifact, version: 'aaaaaaaaaaaa', pipeline: { ...artifact.pipeline, deadlineSeconds: 90 } };
+    cloud.deps.nowMs += 1;
+    await registerPipeline(cloud.deps, { artifact: policed, stateMachineArn: machineArn });
+    withChannels({ ops: {} });
+    cloud.around = (when, call) => {
+      if (when === 'before' && cloud.calls[call - 1] === 'StartExecutionCommand') throw new Error('cut off');
+    };
+    await expect(started()).rejects.toThrow('cut off');
+    cloud.around = undefined;
+    cloud.deps.nowMs += 100_000;
+    const next = new Date(cloud.deps.now() + 90_000).toISOString();
+    expect((await tellDeadlines(cloud.deps)).next_due?.slice(0, 19)).toBe(next.slice(0, 19));
+    expect(cloud.published).toStrictEqual([]);
+  });
+
+  it('tells of every deadline though one of them cannot be told', async () => {
+    const policed = { ...artifact, version: 'aaaaaaaaaaaa', pipeline: { ...artifact.pipeline, deadlineSeconds: 90 } };
+    cloud.deps.nowMs += 1;
+    await registerPipeline(cloud.deps, { artifact: policed, stateMachineArn: machineArn });
+    withChannels({ ops: {} });
+    const ids = [(await started()).id, (await started()).id].sort();
+    cloud.deps.nowMs += 120_000;
+    let publishes = 0;
+    cloud.around = (when, call) => {
+      if (when !== 'before' || cloud.calls[call - 1] !== 'PublishCommand') return;
+      publishes += 1;
+      if (publishes === 1) throw new Error('no answer');
+    };
+    const first = await tellDeadlines(cloud.deps);
+    expect(first.problems?.map(({ error }) => String(error))).toStrictEqual(['Error: no answer']);
+    expect(first.next_due).toBeDefined();
+    const second = await tellDeadlines(cloud.deps);
+    expect([...first.deadlines, ...second.deadlines].sort()).toStrictEqual(ids);
+    expect(second.problems).toBeUndefined();
+  });
+
   it('is held up by no session that cannot be put right', async () => {
     const broken = await started(failureHistory(), { status: 'FAILED', stoppedAt: nowMs });
     const good = await started(successHistory(), succeeded);
