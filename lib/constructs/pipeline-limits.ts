@@ -1,5 +1,6 @@
 /** What a stack can hold, said in the author's words before CloudFormation would refuse it. */
 import { BunsuiError } from '../errors.ts';
+import type { PipelineArtifact } from '../ir/artifact.ts';
 import type { PipelineIr } from '../ir/nodes.ts';
 import type { IPlatform } from './platform-interface.ts';
 
@@ -9,22 +10,30 @@ const stackResources = 500;
 const perOperation = 4;
 /** State machine, its version and alias, its role and the role's policy, and one that takes what the first cannot hold. */
 const perPipeline = 8;
+/** A child machine and its version. */
+const perChild = 2;
 
-/** How many resources the stack of a pipeline has, at least. */
-export function resourcesOfPipeline(pipeline: PipelineIr, withKey: boolean): number {
+/**
+ * How many resources the stack of a pipeline has, at least.
+ *
+ * @param children child machines
+ */
+export function resourcesOfPipeline(pipeline: PipelineIr, withKey: boolean, children = 0): number {
   const operations = Object.keys(pipeline.operations).length;
   const firings = (pipeline.schedules?.length ?? 0) + (pipeline.triggers?.length ?? 0);
-  return perPipeline + operations * (perOperation + (withKey ? 1 : 0)) + firings;
+  return perPipeline + operations * (perOperation + (withKey ? 1 : 0)) + children * perChild + firings;
 }
 
 /** @throws {BunsuiError} BS1113 when the pipeline alone has more resources than a stack holds */
-export function requireRoom(pipeline: PipelineIr, { encryptionKey }: IPlatform): void {
-  const resources = resourcesOfPipeline(pipeline, encryptionKey !== undefined);
+export function requireRoom({ pipeline, shards = [] }: PipelineArtifact, { encryptionKey }: IPlatform): void {
+  const children = shards.length;
+  const resources = resourcesOfPipeline(pipeline, encryptionKey !== undefined, children);
   if (resources <= stackResources) return;
   const { id, source, operations } = pipeline;
+  const parts = children === 0 ? '' : ` and ${children} child machines`;
   throw new BunsuiError(
     'PipelineError',
     'BS1113',
-    `pipeline ${id} (${source.file}:${source.line}) has ${Object.keys(operations).length} operations, which make ${resources} resources, and CloudFormation takes ${stackResources} in a stack; let jobs share operations (one operation serves any number of jobs), or split the pipeline in two`,
+    `pipeline ${id} (${source.file}:${source.line}) has ${Object.keys(operations).length} operations${parts}, which make ${resources} resources, and CloudFormation takes ${stackResources} in a stack; let jobs share operations (one operation serves any number of jobs), or split the pipeline in two`,
   );
 }

@@ -52,8 +52,9 @@ export function pipelineMachine(
   // Bookkeeping knows by this name whose execution it is that somebody started in the console.
   const stateMachineName = `${platform.prefix}-${id}`;
   const children = (artifact.shards ?? []).map((_, index) => childMachineName(`${platform.prefix}-`, id, index + 1));
-  const statements = [...gateStatements(scope, platform, artifact), ...childStatements(scope, children)];
-  const role = machineRole(scope, [stateMachineName, ...children], Object.values(functions), statements);
+  const named = childPatterns(platform, artifact);
+  const statements = [...gateStatements(scope, platform, artifact), ...childStatements(scope, named)];
+  const role = machineRole(scope, [stateMachineName, ...named], Object.values(functions), statements);
   if (artifact.gates !== undefined) platform.encryptionKey?.grantEncryptDecrypt(role);
 
   /** One machine with its published version. Substitutions that the text has no place for are left out. */
@@ -133,14 +134,36 @@ function machineArn(scope: Construct, machine: string): string {
   });
 }
 
-/** The machines whose states wait at gates, and which tokens therefore belong to. */
-export function gatedMachines(
-  scope: Construct,
+/** So many child machines are named one by one where something is allowed; a role's trust policy holds few names. */
+const namedChildren = 4;
+
+/**
+ * Names of a pipeline's child machines as policies have them: from some number on one pattern for all whose numbers have
+ * as many digits. IAM takes 2,048 characters of a role's trust policy, and 10,240 of all its other policies.
+ *
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+ */
+function childPatterns(
   { prefix }: Pick<IPlatform, 'prefix'>,
   { pipeline: { id }, shards = [] }: PipelineArtifact,
 ): readonly string[] {
-  const children = shards.map((_, index) => childMachineName(`${prefix}-`, id, index + 1));
-  return [`${prefix}-${id}`, ...children].map((name) => machineArn(scope, name));
+  const names = shards.map((_, index) => childMachineName(`${prefix}-`, id, index + 1));
+  if (names.length <= namedChildren) return names;
+  const digits = Array.from({ length: String(names.length).length }, (_, index) => index + 1);
+  return digits.map((count) => {
+    const first = childMachineName(`${prefix}-`, id, 10 ** (count - 1));
+    return `${prefix}-${'?'.repeat(count)}${first.slice(prefix.length + 1 + count)}`;
+  });
+}
+
+/** The machines whose states wait at gates, and which tokens therefore belong to. */
+export function gatedMachines(
+  scope: Construct,
+  platform: Pick<IPlatform, 'prefix'>,
+  artifact: PipelineArtifact,
+): readonly string[] {
+  const names = [`${platform.prefix}-${artifact.pipeline.id}`, ...childPatterns(platform, artifact)];
+  return names.map((name) => machineArn(scope, name));
 }
 
 /** What the machine itself does at gates: it waits, reads what stands behind them, and opens some. */

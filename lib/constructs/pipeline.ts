@@ -70,7 +70,7 @@ export class Pipeline extends Construct {
     const { pipeline } = compiled;
     this.artifact = compiled;
     for (const note of notes) Annotations.of(this).addInfo(diagnosticLine(note));
-    requireRoom(pipeline, platform);
+    requireRoom(compiled, platform);
     requireChannels(pipeline, platform);
     this.operations = byId(Object.values(pipeline.operations), (operation) => this.newOperation(operation, props));
     // Commands that need no code (`cdk ls`) look at none.
