@@ -18,6 +18,7 @@ const groups: readonly (readonly [title: string, lines: readonly Line[]])[] = [
       ['session list', 'sessions, the latest first'],
       ['session show|watch SESSION', 'its jobs, result and report; live'],
       ['logs SESSION', 'what its handlers wrote'],
+      ['durations PIPELINE', 'how long its jobs took, for "durations"'],
     ],
   ],
   [
@@ -51,8 +52,7 @@ export function overview(program: Command, bold: (text: string) => string): stri
   return [
     'Data pipelines in TypeScript, on this machine and on AWS Step Functions.',
     '',
-    `${bold('Try')}     bunsui run pipelines/flights/pipeline.ts`,
-    '        bunsui session show latest',
+    `${bold('Try')}     bunsui run pipelines/flights/pipeline.ts; bunsui session show latest`,
     '',
     ...groups.flatMap(([title, lines]) =>
       lines

@@ -20,18 +20,18 @@ const nodeOf = (path: string) => (path.split('/').at(-1) ?? path).replace(/\[\d+
 async function meanSeconds(platform: Platform, pipeline: string, limit: number): Promise<ReadonlyMap<string, number>> {
   const clients = await platform.clients();
   const { sessions } = await listSessions(clients, { pipeline, status: 'completed', limit });
-  const taken = new Map<string, number[]>();
+  const taken = new Map<string, { readonly sum: number; readonly count: number }>();
   for (const { session_id: id } of sessions) {
     const { attempts } = await listJobRecords(clients, id);
     for (const { job_id: job, job_status: status, duration_ms: ms } of attempts) {
       if (status !== 'completed' || ms === undefined) continue;
       const node = nodeOf(job);
-      taken.set(node, [...(taken.get(node) ?? []), ms]);
+      const { sum, count } = taken.get(node) ?? { sum: 0, count: 0 };
+      taken.set(node, { sum: sum + ms, count: count + 1 });
     }
   }
-  const mean = (list: readonly number[]) => list.reduce((sum, ms) => sum + ms, 0) / list.length;
   const byName = [...taken].sort(([a], [b]) => (a < b ? -1 : 1));
-  return new Map(byName.map(([node, list]) => [node, Math.round(mean(list)) / 1_000]));
+  return new Map(byName.map(([node, { sum, count }]) => [node, Math.round(sum / count) / 1_000]));
 }
 
 export async function printDurations(
