@@ -1,6 +1,7 @@
 /**
  * One history out of those of an execution and its child machines, as if the children's states stood in Parallels of
- * the root: the fold, the live feed and whoever shows a session then see one pipeline.
+ * the root: the fold and whoever shows a session then see one pipeline. The live feed (`record-events.ts`) takes in the
+ * root's events alone: jobs of child machines are recorded when the session ends.
  *
  * An event of a child lies between two of its root: after the one that says that the child was submitted (57), before
  * the next one (58). So its id is a fraction after that one's, 57.00012 for the child's event 12: ids stay in the order
