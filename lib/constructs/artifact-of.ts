@@ -1,5 +1,5 @@
 /** From what an author's file exports to what is deployed, with the compiler that the command line uses. */
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { compilePipeline } from '../compiler/compile.ts';
 import type { Diagnostic } from '../errors.ts';
@@ -57,8 +57,9 @@ const codeHashModule = new URL(
   import.meta.url,
 );
 const program = `
+import { readFileSync } from 'node:fs';
 const { codeHashes } = await import(${JSON.stringify(codeHashModule.href)});
-const operations = new Map(JSON.parse(process.argv[1]));
+const operations = new Map(JSON.parse(readFileSync(0, 'utf8')));
 const answer = await codeHashes([...operations.keys()], operations).then(
   (hashes) => ({ hashes: [...hashes] }),
   (error) => {
@@ -80,23 +81,29 @@ interface Answer {
 /** As CDK does with what it bundles: files are looked at once per synthesis. */
 const looked = new Map<string, string>();
 
-/**
- * The artifact with what the results of its jobs depend on. Handlers are looked at by a process of a moment.
- *
- * @throws {BunsuiError} BS4004 with every mistake, when a handler cannot be bundled
- */
+/** @throws {BunsuiError} BS4004 with every mistake, when a handler cannot be bundled */
+function lookAt(entries: string): string {
+  const { status, stdout, stderr, error } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+    encoding: 'utf8',
+    input: entries,
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  if (status !== 0) throw error ?? new Error(`handlers could not be looked at: ${stderr.trim()}`);
+  const { mistake } = JSON.parse(stdout) as Answer;
+  if (mistake !== undefined) throw new BunsuiError('PipelineError', 'BS4004', mistake.message, mistake);
+  return stdout;
+}
+
+/** The artifact with what the results of its jobs depend on. Handlers are looked at by a process of a moment. */
 export function fingerprinted(artifact: PipelineArtifact): PipelineArtifact {
   const operations = Object.values(artifact.pipeline.operations);
   const users = Object.groupBy(operations, ({ entry }) => entry);
   const entries = JSON.stringify(Object.entries(users).map(([entry, of = []]) => [entry, of.map(({ id }) => id)]));
-  const text =
-    looked.get(entries) ??
-    execFileSync(process.execPath, ['--input-type=module', '-e', program, entries], { encoding: 'utf8' });
+  const text = looked.get(entries) ?? lookAt(entries);
   looked.set(entries, text);
-  const { hashes: found, mistake } = JSON.parse(text) as Answer;
-  if (mistake !== undefined) throw new BunsuiError('PipelineError', 'BS4004', mistake.message, mistake);
-  const hashes = new Map(found);
-  const code = new Map(operations.map(({ id, entry }) => [id, hashes.get(entry) ?? '']));
+  const { hashes = [] } = JSON.parse(text) as Answer;
+  const found = new Map(hashes);
+  const code = new Map(operations.map(({ id, entry }) => [id, found.get(entry) ?? '']));
   return withFingerprints(artifact, { sha256, code });
 }
 

@@ -103,7 +103,7 @@ function waitingText(
   name: string,
   { reason, after_seconds }: Extract<Outcome, { readonly outcome: 'waiting' }>,
 ): string {
-  if (reason === undefined) return `nobody has tried to hand the notice to ${name} yet. If it is given up:`;
+  if (reason === undefined) return `it is not known yet whether ${name} has taken the notice. If it is given up:`;
   const again = after_seconds === undefined ? '' : ` in ${after_seconds} s`;
   return `${name} has not taken the notice: ${harmlessLine(reason)}; it is tried again${again}. If it is given up:`;
 }
