@@ -47,6 +47,25 @@ export function childMachineName(prefix: string, pipeline: string, number: numbe
   return `${whole.slice(0, 71)}_${(hash >>> 0).toString(16).padStart(8, '0')}`;
 }
 
+/** Of the 64 characters that Lambda takes for a function's name, what two hashes of eight leave. */
+const maxReadable = 46;
+
+/** What the name of an operation's function begins with: the part that a person can read. */
+export function readableFunctionName(pipeline: string, operation: string): string {
+  return `${pipeline}-${operation}`.slice(0, maxReadable);
+}
+
+const longestPlace = (service: string, kind: string) => `arn:aws-us-gov:${service}:us-gov-west-1:123456789012:${kind}:`;
+
+/** Most characters that the ARN of the published version of an operation's function has. */
+export function longestFunctionArn(pipeline: string, operation: string): number {
+  const name = `${readableFunctionName(pipeline, operation)}-12345678-12345678`;
+  return `${longestPlace('lambda', 'function')}${name}:12345`.length;
+}
+
+/** Most characters that the ARN of the published version of a child machine has. */
+export const longestMachineArn = longestPlace('states', 'stateMachine').length + 80 + ':12345'.length;
+
 /** Whether a machine, by its name after the platform's prefix, is a child machine. */
 export function isChildMachine(name: string): boolean {
   return /^\d/.test(name);

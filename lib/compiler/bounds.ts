@@ -88,10 +88,14 @@ type Compiled = Pick<PipelineArtifact, 'definition' | 'states' | 'pipeline'> & {
   readonly shards?: readonly PipelineArtifact['definition'][];
 };
 
-/** The bounds of a compiled pipeline's run. */
-export function boundsOf(artifact: Compiled): RunBounds {
+/**
+ * The bounds of a compiled pipeline's run.
+ *
+ * @param unbounded how many items a map counts as, at most, of which nothing says how many it has
+ */
+export function boundsOf(artifact: Compiled, unbounded = Number.POSITIVE_INFINITY): RunBounds {
   const machines = [artifact.definition, ...(artifact.shards ?? [])] as unknown as readonly Machine[];
-  const counter = counterOf(artifact, machines);
+  const counter = counterOf(artifact, machines, unbounded);
   const counts = machines.map((machine) => {
     const { transitions, gates, events, retries, elsewhere } = counter(machine);
     // Every history begins and ends with an event of the execution.
@@ -105,7 +109,11 @@ export function boundsOf(artifact: Compiled): RunBounds {
   };
 }
 
-function counterOf({ pipeline, states }: Compiled, machines: readonly Machine[]): (machine: Machine) => Count {
+function counterOf(
+  { pipeline, states }: Compiled,
+  machines: readonly Machine[],
+  unbounded: number,
+): (machine: Machine) => Count {
   const nodes = nodeIndex(pipeline);
   const waiters = waitersIn(machines);
   const context: ShapeContext = { pipeline, nodes, known: [] };
@@ -136,11 +144,12 @@ function counterOf({ pipeline, states }: Compiled, machines: readonly Machine[])
     const node = nodes.get(states[name]?.node ?? '')?.node;
     const isGate = states[name]?.role === 'gate';
     // Tokens of those who wait at the gate that the state before has opened.
-    const items = isGate
+    const said = isGate
       ? { min: 1, max: waiters.get(keyOf(before)) ?? 1 }
       : node?.kind === 'map'
         ? itemsRange(context, node.items)
         : { min: 0, max: Number.POSITIVE_INFINITY };
+    const items = Number.isFinite(said.max) ? said : { min: said.min, max: Math.max(said.min, unbounded) };
     const one = body === undefined ? nothing : countOf(body);
     return {
       transitions: plus(exactly(1), times(items, one.transitions)),
@@ -216,7 +225,7 @@ function endsFirst({ StartAt, States }: Machine): readonly string[] {
   return ordered;
 }
 
-/** Which gate it is. Whose execution the gate belongs to each machine knows in its own way. */
+/** Which gate it is that a state waits at or opens. Whose execution the gate belongs to each machine knows in its own way. */
 const keyOf = (state: State | undefined): string =>
   JSON.stringify(state?.Arguments?.Key?.[gateAttributes.sortKey] ?? null);
 

@@ -8,7 +8,6 @@ import { checkPipeline } from '../ir/check.ts';
 import { freeze } from '../ir/freeze.ts';
 import type { PipelineIr } from '../ir/nodes.ts';
 import { policyOf } from '../ir/policy.ts';
-import { placedNodes } from '../ir/walk.ts';
 import { type Emitted, emitMachine } from './emit.ts';
 import type { ScopeBarriers } from './emit-context.ts';
 import { limitMistakes } from './limits.ts';
@@ -72,15 +71,9 @@ export function compilePipeline(pipeline: PipelineIr, options: CompileOptions): 
 /** One machine; or several where one would exceed the budget, cut by what its nodes have come to in the one. */
 function emitWithin(pipeline: PipelineIr, budget: Weight): Emitted {
   const whole = emitMachine(pipeline);
-  const weights = weighNodes(whole.definition['States'] as WeighedStates, whole.states, outermostIn(pipeline));
+  const weights = weighNodes(whole.definition['States'] as WeighedStates, whole.states, pipeline);
   if (weights.whole.bytes <= budget.bytes && weights.whole.events <= budget.events) return whole;
   return emitMachine(pipeline, (skeleton) => shardSkeleton(skeleton, weights.of, budget));
-}
-
-/** For each node the one of the pipeline's own scope that it is in. */
-function outermostIn({ body }: PipelineIr): (node: string) => string | undefined {
-  const outermost = new Map(placedNodes(body).map(({ node, scope: [first] }) => [node.id, first?.node ?? node.id]));
-  return (node) => outermost.get(node);
 }
 
 /** What the pipeline's mode comes to, where its author should know. */

@@ -2,17 +2,20 @@
  * Limits: what Step Functions would refuse, or fail while it runs, said at synth with the number and the remedy. In: a
  * compiled machine. Out: mistakes at the places where their authors can mend them.
  *
- * Only what is certain is refused: constants, bounds that schemas give, the machine itself. What only a run can know
- * (a list without bound, a long text) Step Functions itself fails, at a state that has a place in the author's file.
+ * Refused is what is certain (constants, the machine itself), and what the bounds that schemas give allow: input that
+ * is right would fail the run. A list without a bound is worth a warning. What only a run can know (a long text, the
+ * items of that list) Step Functions itself fails, at a state that has a place in the author's file.
  *
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
  */
 import type { Diagnostic, SourcePosition } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import type { Expression } from '../ir/expressions.ts';
-import type { NodeIr, PipelineIr, ScopeIr } from '../ir/nodes.ts';
+import type { NodeIr, ScopeIr } from '../ir/nodes.ts';
+import type { ShapeContext } from '../ir/shapes.ts';
 import { innerScopes, nodeIndex, ownExpressions } from '../ir/walk.ts';
 import { boundsOf, itemsRange } from './bounds.ts';
+import { largestMachine } from './sizes.ts';
 
 /** Largest definition that Step Functions takes, in bytes. */
 export const definitionLimitBytes = 1_048_576;
@@ -37,11 +40,21 @@ type Compiled = Pick<PipelineArtifact, 'definition' | 'states' | 'pipeline'> & {
 /** Every limit that a compiled pipeline is certain to exceed, or may exceed by what its schemas allow. */
 export function limitMistakes(compiled: Compiled): readonly Diagnostic[] {
   const { pipeline } = compiled;
-  return [...sizeMistakes(compiled), ...historyMistakes(compiled), ...nodeMistakes(pipeline, pipeline.body)];
+  const context: ShapeContext = { pipeline, nodes: nodeIndex(pipeline), known: [] };
+  const { output, id, source } = pipeline;
+  return [
+    ...sizeMistakes(compiled),
+    ...historyMistakes(compiled, context),
+    ...(output
+      ? expressionMistakes(output.value, { path: [id, 'output'], source, what: `the output of "${id}"` })
+      : []),
+    ...nodeMistakes(context, pipeline.body),
+  ];
 }
 
-function sizeMistakes({ definition, shards = [], pipeline }: Compiled): readonly Diagnostic[] {
-  const bytes = Math.max(...[definition, ...shards].map(bytesOf));
+function sizeMistakes(compiled: Compiled): readonly Diagnostic[] {
+  const { pipeline } = compiled;
+  const bytes = largestMachine(compiled);
   if (bytes <= definitionLimitBytes) return [];
   return [
     mistake(
@@ -53,15 +66,11 @@ function sizeMistakes({ definition, shards = [], pipeline }: Compiled): readonly
   ];
 }
 
-/** A history that may become too long because of a list whose bound is known. */
-function historyMistakes(compiled: Compiled): readonly Diagnostic[] {
+/** A history that may become too long because of a list whose bound is known. Others have what they have at least. */
+function historyMistakes(compiled: Compiled, context: ShapeContext): readonly Diagnostic[] {
   const { pipeline } = compiled;
-  const bounds = boundsOf(compiled);
-  const most = Math.max(
-    ...bounds.machines.map(({ events }) => (Number.isFinite(events.max) ? events.max : events.min)),
-  );
+  const most = Math.max(...boundsOf(compiled, 0).machines.map(({ events }) => events.max));
   if (most <= historyLimitEvents) return [];
-  const context = { pipeline, nodes: nodeIndex(pipeline), known: [] };
   const [largest] = [...context.nodes.values()]
     .flatMap(({ node }) => (node.kind === 'map' ? [{ node, items: itemsRange(context, node.items).max }] : []))
     .filter(({ items }) => Number.isFinite(items))
@@ -78,30 +87,52 @@ function historyMistakes(compiled: Compiled): readonly Diagnostic[] {
   ];
 }
 
-function nodeMistakes(pipeline: PipelineIr, scope: ScopeIr): readonly Diagnostic[] {
-  return scope.nodes.flatMap((node) => [
-    ...ownExpressions(node).flatMap(({ place, expression }) => [
-      ...depthMistakes(pipeline, node, place, expression),
-      ...constantMistakes(pipeline, node, place, expression),
-    ]),
-    ...concurrencyNotes(pipeline, node),
-    ...innerScopes(node).flatMap(({ scope: inner }) => nodeMistakes(pipeline, inner)),
-  ]);
+function nodeMistakes(context: ShapeContext, scope: ScopeIr): readonly Diagnostic[] {
+  const { pipeline } = context;
+  return scope.nodes.flatMap((node) => {
+    const at = (place: string, what: string): Place => ({
+      path: [pipeline.id, node.id, place],
+      source: node.source,
+      what,
+    });
+    return [
+      ...ownExpressions(node).flatMap(({ place, expression }) =>
+        expressionMistakes(expression, at(place, `the ${place} of "${node.id}"`)),
+      ),
+      ...mapNotes(context, node),
+      ...innerScopes(node).flatMap(({ part, scope: inner }) => [
+        ...(inner.result ? expressionMistakes(inner.result, at(part, resultOf[part](node.id))) : []),
+        ...nodeMistakes(context, inner),
+      ]),
+    ];
+  });
 }
 
-function depthMistakes(
-  pipeline: PipelineIr,
-  node: NodeIr,
-  place: string,
-  expression: Expression,
-): readonly Diagnostic[] {
+const resultOf = {
+  yes: (id: string) => `the result of "${id}" where it is true`,
+  no: (id: string) => `the result of "${id}" where it is not true`,
+  body: (id: string) => `the result of the items of "${id}"`,
+};
+
+/** Where an expression stands, for messages and for who reads them. */
+interface Place {
+  readonly path: readonly string[];
+  readonly source: SourcePosition;
+  readonly what: string;
+}
+
+function expressionMistakes(expression: Expression, place: Place): readonly Diagnostic[] {
+  return [...depthMistakes(expression, place), ...constantMistakes(expression, place)];
+}
+
+function depthMistakes(expression: Expression, { path, source, what }: Place): readonly Diagnostic[] {
   const depth = depthOf(expression);
   if (depth <= expressionDepthLimit) return [];
   return [
     mistake(
-      `the ${place} of "${node.id}" is nested ${depth} deep, and at most ${expressionDepthLimit} are sure to be evaluated`,
-      [pipeline.id, node.id, place],
-      node.source,
+      `${what} is nested ${depth} deep, and at most ${expressionDepthLimit} are sure to be evaluated`,
+      path,
+      source,
       'add up a list with sum(…), join texts in one tpl, or compute it in a job',
     ),
   ];
@@ -122,20 +153,15 @@ export function depthOf(expression: Expression): number {
 }
 
 /** Constants alone that are more than a state may be given. */
-function constantMistakes(
-  pipeline: PipelineIr,
-  node: NodeIr,
-  place: string,
-  expression: Expression,
-): readonly Diagnostic[] {
+function constantMistakes(expression: Expression, { path, source, what }: Place): readonly Diagnostic[] {
   const bytes = constantBytes(expression);
-  const room = place === 'input' ? dataLimitBytes - envelopeReserveBytes : dataLimitBytes;
+  const room = path.at(-1) === 'input' ? dataLimitBytes - envelopeReserveBytes : dataLimitBytes;
   if (bytes <= room) return [];
   return [
     mistake(
-      `the constants in the ${place} of "${node.id}" have ${bytes} bytes, and there is room for ${room}`,
-      [pipeline.id, node.id, place],
-      node.source,
+      `the constants in ${what} have ${bytes} bytes, and there is room for ${room}`,
+      path,
+      source,
       'put them into a file that the handler imports, or into S3',
     ),
   ];
@@ -160,19 +186,33 @@ export function constantBytes(expression: Expression): number {
   }
 }
 
-/** More at once than an inline Map runs: Step Functions takes the number and does not do it. */
-function concurrencyNotes(pipeline: PipelineIr, node: NodeIr): readonly Diagnostic[] {
-  if (node.kind !== 'map' || node.concurrency <= inlineMapLimit) return [];
+/** Of a map: a list whose length nothing bounds, and more at once than an inline Map runs, which Step Functions takes and does not do. */
+function mapNotes(context: ShapeContext, node: NodeIr): readonly Diagnostic[] {
+  if (node.kind !== 'map') return [];
+  const { id, concurrency, source } = node;
+  const note = (message: string, place: string, hint: string): Diagnostic => ({
+    ...mistake(message, [context.pipeline.id, id, place], source, hint),
+    severity: 'warning',
+  });
   return [
-    {
-      ...mistake(
-        `map "${node.id}" asks for ${node.concurrency} items at once, and Step Functions runs ${inlineMapLimit}`,
-        [pipeline.id, node.id, 'concurrency'],
-        node.source,
-        `give { concurrency: ${inlineMapLimit} } or less`,
-      ),
-      severity: 'warning',
-    },
+    ...(Number.isFinite(itemsRange(context, node.items).max)
+      ? []
+      : [
+          note(
+            `nothing says how many items map "${id}" has, and the history of an execution holds ${historyLimitEvents} events`,
+            'items',
+            'give its list a .max(n)',
+          ),
+        ]),
+    ...(concurrency <= inlineMapLimit
+      ? []
+      : [
+          note(
+            `map "${id}" asks for ${concurrency} items at once, and Step Functions runs ${inlineMapLimit}`,
+            'concurrency',
+            `give { concurrency: ${inlineMapLimit} } or less`,
+          ),
+        ]),
   ];
 }
 

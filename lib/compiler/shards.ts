@@ -81,8 +81,9 @@ function pack(part: Skeleton, weightOf: (node: string) => Weight, budget: Weight
   for (const bin of bins) {
     const [only] = bin;
     const whole = sumOf([...bin.map((child) => child.weight), bin.length > 1 ? own : { bytes: 0, events: 0 }]);
-    // What holds child machines is alone in its bin; and one node that is larger than a machine cannot be helped.
-    if (only === undefined || only.shards.length > 0 || !fits(whole, budget) || whole.bytes <= ofShard.bytes) {
+    // What holds child machines is alone in its bin. One node over the budget has a machine of its own: what it is over
+    // may still be less than Step Functions takes, and it leaves room to the others.
+    if (only === undefined || only.shards.length > 0 || fits(whole, ofShard)) {
       for (const child of bin) {
         parts.push(child.part);
         weights.push(child.weight);

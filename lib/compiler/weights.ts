@@ -1,7 +1,12 @@
 /** What the nodes of a machine come to, measured on the machine as it was emitted in one piece. */
 import type { StateOrigin } from '../ir/artifact.ts';
 import type { Json } from '../ir/expressions.ts';
+import type { PipelineIr } from '../ir/nodes.ts';
+import type { ShapeContext } from '../ir/shapes.ts';
+import { nodeIndex, placedNodes } from '../ir/walk.ts';
+import { itemsRange } from './bounds.ts';
 import type { Weight } from './shards.ts';
+import { deployedBytes } from './sizes.ts';
 
 /** Events that a visit of a state leaves, by its type; of a task that waits for a token one more. */
 const eventsOf: { readonly [type: string]: number } = { Task: 5, Map: 4, Parallel: 4, Choice: 2, Pass: 2 };
@@ -10,39 +15,58 @@ export type WeighedStates = { readonly [name: string]: { readonly [field: string
 
 /**
  * The weight of each node of the pipeline's own scope: of every state that serves it, or what is inside it. States of
- * Parallels over several nodes count for none. JSON is measured in characters, of which texts of authors may take
- * three bytes, and names of functions are put in later: the budget leaves room, and whole definitions are measured.
- *
- * @param outermost of a node, itself or the node of the pipeline's own scope that it is in
+ * Parallels over several nodes count for none. Events inside a map count for each item that it may have; once where
+ * nothing says how many it has.
  */
 export function weighNodes(
   states: WeighedStates,
   origins: { readonly [state: string]: StateOrigin },
-  outermost: (node: string) => string | undefined,
+  pipeline: PipelineIr,
 ): { readonly of: (node: string) => Weight; readonly whole: Weight } {
-  const weights = new Map<string, Weight>();
-  let whole: Weight = { bytes: 300, events: 4 };
+  const context: ShapeContext = { pipeline, nodes: nodeIndex(pipeline), known: [] };
+  const outermost = outermostIn(pipeline);
+  const weights = new Map<string, { bytes: number; events: number }>();
+  const whole = { bytes: 300, events: 4 };
   const add = (node: string | undefined, bytes: number, events: number): void => {
-    whole = { bytes: whole.bytes + bytes, events: whole.events + events };
+    whole.bytes += bytes;
+    whole.events += events;
     if (node === undefined) return;
-    const before = weights.get(node) ?? { bytes: 0, events: 0 };
-    weights.set(node, { bytes: before.bytes + bytes, events: before.events + events });
+    const weight = weights.get(node);
+    if (weight === undefined) weights.set(node, { bytes, events });
+    else {
+      weight.bytes += bytes;
+      weight.events += events;
+    }
+  };
+  /** Items of a map beyond which there are none; each has two events of its own. */
+  const itemsOf = (id: string): number => {
+    const node = context.nodes.get(id)?.node;
+    const most = node?.kind === 'map' ? itemsRange(context, node.items).max : 1;
+    return Number.isFinite(most) ? most : 1;
   };
   // Parallels are nested to a bounded depth, maps and branches as deep as their author wrote them.
-  const measure = (inside: WeighedStates): void => {
+  const measure = (inside: WeighedStates, times: number): void => {
     for (const [name, state] of Object.entries(inside)) {
       const { Branches, ItemProcessor, ...own } = state;
       const origin = origins[name];
-      const node = origin === undefined || origin.role === 'fork' ? undefined : outermost(origin.node);
-      const bytes = JSON.stringify(own).length + name.length + 4;
-      add(node, bytes, eventsOf[String(own['Type'])] ?? 5);
+      const node = origin === undefined || origin.role === 'fork' ? undefined : outermost.get(origin.node);
+      const bytes = deployedBytes(JSON.stringify(own), pipeline.id) + Buffer.byteLength(name) + 4;
+      add(node, bytes, times * (eventsOf[String(own['Type'])] ?? 5));
       for (const branch of Array.isArray(Branches) ? (Branches as { readonly States: WeighedStates }[]) : []) {
         add(undefined, 40, 0);
-        measure(branch.States);
+        measure(branch.States, times);
       }
-      if (ItemProcessor !== undefined) measure((ItemProcessor as unknown as { readonly States: WeighedStates }).States);
+      if (ItemProcessor === undefined) continue;
+      const items = times * (origin?.role === 'map' ? itemsOf(origin.node) : 1);
+      add(node, 0, 2 * items);
+      measure((ItemProcessor as unknown as { readonly States: WeighedStates }).States, items);
     }
   };
-  measure(states);
+  measure(states, 1);
   return { of: (node) => weights.get(node) ?? { bytes: 0, events: 0 }, whole };
+}
+
+/** For each node the one of the pipeline's own scope that it is in. */
+function outermostIn({ body }: PipelineIr): ReadonlyMap<string, string> {
+  return new Map(placedNodes(body).map(({ node, scope: [first] }) => [node.id, first?.node ?? node.id]));
 }

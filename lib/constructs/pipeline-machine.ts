@@ -15,10 +15,9 @@ import { Construct } from 'constructs';
 import { definitionLimitBytes } from '../compiler/limits.ts';
 import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
-import { childMachineName } from '../storage-layout.ts';
+import { childMachineName, longestFunctionArn } from '../storage-layout.ts';
 import { acknowledgeWildcards } from './acknowledgements.ts';
 import { artifactAsset, assemblyFile, markOf } from './deployed-artifact.ts';
-import { longestFunctionArn } from './function-name.ts';
 import { type PlacedDefinition, placeFunctions } from './place-functions.ts';
 import type { IPlatform } from './platform-interface.ts';
 

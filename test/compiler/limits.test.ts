@@ -12,6 +12,8 @@ import {
   expressionDepthLimit,
   historyLimitEvents,
 } from '../../lib/compiler/limits.ts';
+import type { Expression } from '../../lib/ir/expressions.ts';
+import type { PipelineIr } from '../../lib/ir/nodes.ts';
 
 /** Just under and just over each limit: what is refused says the number and the place, what is accepted runs. */
 const number = z.object({ n: z.int() });
@@ -22,7 +24,7 @@ const operations = {
   big: ({ text }: { text: string }) => ({ n: text.length }),
 };
 
-function mistakesIn(of: Pipeline): readonly string[] {
+function mistakesIn(of: Pick<Pipeline, 'ir'>): readonly string[] {
   const { diagnostics } = compilePipeline(of.ir, { sha256: () => '' });
   for (const { source, hint } of diagnostics) {
     expect(source?.file).toMatch(/limits\.test\.ts$/);
@@ -56,6 +58,38 @@ describe('the events of a history', () => {
     const compiled = compilePipeline(mapOver(most).ir, { sha256: () => '' });
     expect(compiled.ok && boundsOf(compiled.artifact).machines[0]?.events.max).toBe(2 + 4 + most * 7);
   });
+
+  const rowOf = (lengths: readonly (number | undefined)[]) => {
+    const list = (length: number | undefined) =>
+      length === undefined ? z.array(z.int()) : z.array(z.int()).max(length);
+    const input = z.object(Object.fromEntries(lengths.map((length, at) => [`l${at}`, list(length)])));
+    return pipeline('row', { input }, (p, lists) => {
+      let before: readonly Maps[] = [];
+      for (const at of lengths.keys())
+        before = [p.map(`m${at}`, lists[`l${at}`] ?? [], (n, q) => q.job(`j${at}`, work, { n }), { after: before })];
+    });
+  };
+  type Maps = ReturnType<Parameters<Parameters<typeof pipeline>[2]>[0]['map']>;
+
+  it('of maps are those of their items: what two machines hold is cut into two', async () => {
+    for (const length of [2_000, most - 10]) {
+      const row = rowOf([length, length]);
+      const compiled = compilePipeline(row.ir, { sha256: () => '' });
+      if (!compiled.ok) throw new Error(JSON.stringify(compiled.diagnostics));
+      const { machines } = boundsOf(compiled.artifact);
+      expect(machines.length).toBeGreaterThan(1);
+      expect(Math.max(...machines.map(({ events }) => events.max))).toBeLessThanOrEqual(historyLimitEvents);
+      await runs(row, { l0: [1, 2], l1: [3] });
+    }
+  });
+
+  it('that are known are not hidden by a list of which nothing is known, and that is worth a warning', () => {
+    expect(mistakesIn(rowOf([undefined, most + 1]))).toStrictEqual([
+      expect.stringMatching(/^BS1113 error: a run may have \d+ events, .*: map "m1" has up to 3571 items$/),
+      'BS1113 warning: nothing says how many items map "m0" has, and the history of an execution holds 25000 events',
+    ]);
+    expect(mistakesIn(rowOf([undefined, 10]))).toHaveLength(1);
+  });
 });
 
 describe('the bytes of a definition', () => {
@@ -67,13 +101,25 @@ describe('the bytes of a definition', () => {
   it('may be as many as Step Functions takes, and not one more', async () => {
     const compiled = compilePipeline(described('x').ir, { sha256: () => '' });
     if (!compiled.ok) throw new Error('does not compile');
-    const room = definitionLimitBytes - Buffer.byteLength(JSON.stringify(compiled.artifact.definition)) + 1;
+    // What stands in the place of the function when it is deployed has a length of its own.
+    const arn = `arn:aws-us-gov:lambda:us-gov-west-1:123456789012:function:long-work-12345678-12345678:12345`;
+    const deployed = JSON.stringify(compiled.artifact.definition).replace('${operation:work}', arn);
+    const room = definitionLimitBytes - Buffer.byteLength(deployed) + 1;
     await runs(described('x'.repeat(room)));
     expect(mistakesIn(described('x'.repeat(room + 1)))).toStrictEqual([
       `BS1113 error: a state machine has ${definitionLimitBytes + 1} bytes, and Step Functions takes ${definitionLimitBytes}`,
     ]);
     // Bytes, not characters.
     expect(mistakesIn(described(`é${'x'.repeat(room - 1)}`))).toHaveLength(1);
+  });
+
+  it('are counted as such when machines are cut: texts that are not ASCII take three for a character', () => {
+    const texts = pipeline('texts', { input: z.object({}) }, (p) => {
+      for (let at = 0; at < 8; at += 1) p.job(`j${at}`, big, { text: '漢'.repeat(60_000) });
+    });
+    expect(mistakesIn(texts)).toStrictEqual([]);
+    const compiled = compilePipeline(texts.ir, { sha256: () => '' });
+    expect(compiled.ok && compiled.artifact.shards?.length).toBeGreaterThan(0);
   });
 });
 
@@ -92,7 +138,53 @@ describe('the bytes of constants', () => {
       `BS1113 error: the constants in the input of "one" have ${room + 1} bytes, and there is room for ${room}`,
     ]);
   });
+
+  it('may be as many in what a pipeline, a side or an iteration gives as a state holds', async () => {
+    const length = dataLimitBytes - '{"text":""}'.length;
+    const text = z.object({ text: z.string() });
+    const whole = (more: number) =>
+      pipeline('whole', { input: z.object({}), output: text }, (p) => {
+        p.job('one', work, { n: 1 });
+        p.output({ text: 'x'.repeat(length + more) });
+      });
+    await runs(whole(0));
+    const told = `have ${dataLimitBytes + 1} bytes, and there is room for ${dataLimitBytes}`;
+    expect(mistakesIn(whole(1))).toStrictEqual([`BS1113 error: the constants in the output of "whole" ${told}`]);
+    const given = (more: number): Expression => ({
+      kind: 'literal',
+      value: { text: 'x'.repeat(length + more) },
+    });
+    for (const [part, where] of results) {
+      expect(mistakesIn(withResult(part, given(0)))).toStrictEqual([]);
+      expect(mistakesIn(withResult(part, given(1)))).toStrictEqual([`BS1113 error: the constants in ${where} ${told}`]);
+    }
+  });
 });
+
+const results = [
+  ['yes', 'the result of "in" where it is true'],
+  ['no', 'the result of "in" where it is not true'],
+  ['body', 'the result of the items of "in"'],
+] as const;
+
+/** A pipeline whose scope inside gives this, which the IR allows and the DSL does not. */
+function withResult(part: (typeof results)[number][0], result: Expression): { readonly ir: PipelineIr } {
+  const { ir } = pipeline('inner', { input: z.object({ n: z.int() }) }, (p, { n }) => {
+    const one = (q: Pick<typeof p, 'job'>, id: string) => q.job(id, work, { n });
+    if (part === 'body') p.map('in', [1], (_, q) => one(q, 'each'));
+    else
+      p.branch(
+        'in',
+        eq(n, 1),
+        (q) => one(q, 'then'),
+        (q) => one(q, 'else'),
+      );
+  });
+  const [node] = ir.body.nodes;
+  if (node === undefined || node.kind === 'job') throw new Error('no scope');
+  const scope = node.kind === 'map' ? node.body : { yes: node.yes, no: node.no, body: undefined }[part];
+  return { ir: { ...ir, body: { nodes: [{ ...node, [part]: { nodes: scope?.nodes ?? [], result } }] } } };
+}
 
 describe('the depth of an expression', () => {
   const nested = (depth: number) =>
@@ -108,6 +200,31 @@ describe('the depth of an expression', () => {
     expect(mistakesIn(nested(expressionDepthLimit + 1))).toStrictEqual([
       `BS1113 error: the input of "one" is nested ${expressionDepthLimit + 1} deep, and at most ${expressionDepthLimit} are sure to be evaluated`,
     ]);
+  });
+
+  it('is that of outputs and results of scopes too', async () => {
+    const outer = (depth: number) =>
+      pipeline('outer', { input: z.object({ n: z.int() }), output: number }, (p, { n }) => {
+        p.job('one', work, { n });
+        let total: Ref<number> = n;
+        for (let index = 0; index < depth; index += 1) total = add(total, 1);
+        p.output({ n: total });
+      });
+    expect(await runs(outer(expressionDepthLimit), { n: 1 })).toStrictEqual({ n: 1 + expressionDepthLimit });
+    const told = `is nested ${expressionDepthLimit + 1} deep, and at most ${expressionDepthLimit} are sure to be evaluated`;
+    expect(mistakesIn(outer(expressionDepthLimit + 1))).toStrictEqual([`BS1113 error: the output of "outer" ${told}`]);
+    const deep = (depth: number): Expression => {
+      const one: Expression = { kind: 'literal', value: 1 };
+      let sum: Expression = one;
+      for (let index = 0; index < depth; index += 1) sum = { kind: 'call', name: 'add', arguments: [sum, one] };
+      return sum;
+    };
+    for (const [part, where] of results) {
+      expect(mistakesIn(withResult(part, deep(expressionDepthLimit)))).toStrictEqual([]);
+      expect(mistakesIn(withResult(part, deep(expressionDepthLimit + 1)))).toStrictEqual([
+        `BS1113 error: ${where} ${told}`,
+      ]);
+    }
   });
 
   it('does not grow with the number of texts that are joined or conditions that must hold', async () => {
