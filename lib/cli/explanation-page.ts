@@ -51,7 +51,7 @@ export function explanationLines(explanation: Explanation, options: PageOptions)
 }
 
 function summaryLines(explanation: Explanation, bold: (text: string) => string): readonly string[] {
-  const { criticalPath, transitions, gateTransitions, machines, estimated, nodes } = explanation;
+  const { criticalPath, transitions, gateTransitions, gateWrites, machines, estimated, nodes } = explanation;
   const waits = nodes.flatMap(({ states }) => states.gate ?? []).length;
   const most = machines.reduce((a, b) => (b.events.max > a.events.max ? b : a));
   const bytes = Math.max(...machines.map((machine) => machine.bytes));
@@ -67,11 +67,11 @@ function summaryLines(explanation: Explanation, bold: (text: string) => string):
       'Gates',
       waits === 0
         ? 'none: sequences and parallels say it all'
-        : `${count(waits, 'state')}, ${rangeText(gateTransitions)} transitions a run, ${usdText(gateTransitions, gateUsd)}`,
+        : `${count(waits, 'state')}, ${rangeText(gateTransitions)} transitions and ${rangeText(gateWrites)} writes a run, ${usdText(gatesUsd(explanation))}`,
     ),
     line(
       'Transitions',
-      `${rangeText(transitions)} a run, ${usdText(transitions, price.transition)}; each retry adds one`,
+      `${rangeText(transitions)} a run, ${usdText(usdOf(transitions, price.transition))}; each retry adds one`,
     ),
     line(
       'History',
@@ -87,8 +87,14 @@ function summaryLines(explanation: Explanation, bold: (text: string) => string):
   ];
 }
 
-/** A gate costs a transition and about a write. */
-const gateUsd = price.transition + price.dynamodbWrite;
+const usdOf = ({ min, max }: Range, each: number): Range => ({ min: min * each, max: max * each });
+
+/** A gate costs the states that serve it, a write to wait and one for each that opens it. */
+function gatesUsd({ gateTransitions, gateWrites }: Explanation): Range {
+  const states = usdOf(gateTransitions, price.transition);
+  const writes = usdOf(gateWrites, price.dynamodbWrite);
+  return { min: states.min + writes.min, max: states.max + writes.max };
+}
 
 const numberText = (value: number): string => (Number.isFinite(value) ? value.toLocaleString('en') : 'any number');
 const count = (value: number, what: string): string => `${numberText(value)} ${what}${value === 1 ? '' : 's'}`;
@@ -98,8 +104,8 @@ function rangeText({ min, max }: Range): string {
   return Number.isFinite(max) ? `${numberText(min)} to ${numberText(max)}` : `${numberText(min)} or more`;
 }
 
-function usdText({ min, max }: Range, each: number): string {
-  const usd = (value: number) => (value * each).toFixed(6);
+function usdText({ min, max }: Range): string {
+  const usd = (value: number) => value.toFixed(6);
   if (min === max) return `${usd(min)} USD`;
   return Number.isFinite(max) ? `${usd(min)} to ${usd(max)} USD` : `${usd(min)} USD or more`;
 }
@@ -149,7 +155,7 @@ export function explanationRecord(
   explanation: Explanation,
   fingerprints: { readonly [job: string]: Fingerprint },
 ): { readonly [field: string]: unknown } {
-  const { nodes, criticalPath, transitions, gateTransitions, machines } = explanation;
+  const { nodes, criticalPath, transitions, gateTransitions, gateWrites, machines } = explanation;
   return {
     pipeline_id: explanation.pipeline,
     version: explanation.version,
@@ -160,6 +166,7 @@ export function explanationRecord(
     transitions: bounded(transitions),
     transitions_usd: { min: transitions.min * price.transition, max: usdOrNull(transitions.max) },
     gate_transitions: bounded(gateTransitions),
+    gate_writes: bounded(gateWrites),
     machines: machines.map(({ events, retryEvents, bytes }) => ({
       history_events: bounded(events),
       retry_events: Number.isFinite(retryEvents) ? retryEvents : null,

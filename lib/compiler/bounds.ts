@@ -31,6 +31,8 @@ export interface RunBounds {
   readonly transitions: Range;
   /** Those of them that wait at gates, open them and read behind them. */
   readonly gates: Range;
+  /** Writes at gates: one for each wait, for each that opens one, and for each value that is kept behind one. */
+  readonly gateWrites: Range;
   /** The machine that is started, then the child machines. */
   readonly machines: readonly MachineBounds[];
 }
@@ -46,15 +48,17 @@ const times = (a: Range, b: Range): Range => ({ min: product(a.min, b.min), max:
 interface Count {
   readonly transitions: Range;
   readonly gates: Range;
+  readonly writes: Range;
   /** Of child machines. */
   readonly elsewhere: Range;
   readonly events: Range;
   readonly retries: number;
 }
-const nothing: Count = { transitions: none, gates: none, elsewhere: none, events: none, retries: 0 };
+const nothing: Count = { transitions: none, gates: none, writes: none, elsewhere: none, events: none, retries: 0 };
 const add = (a: Count, b: Count): Count => ({
   transitions: plus(a.transitions, b.transitions),
   gates: plus(a.gates, b.gates),
+  writes: plus(a.writes, b.writes),
   elsewhere: plus(a.elsewhere, b.elsewhere),
   events: plus(a.events, b.events),
   retries: a.retries + b.retries,
@@ -62,6 +66,7 @@ const add = (a: Count, b: Count): Count => ({
 const choose = (a: Count, b: Count): Count => ({
   transitions: either(a.transitions, b.transitions),
   gates: either(a.gates, b.gates),
+  writes: either(a.writes, b.writes),
   elsewhere: either(a.elsewhere, b.elsewhere),
   events: either(a.events, b.events),
   retries: Math.max(a.retries, b.retries),
@@ -75,7 +80,11 @@ interface State {
   readonly Catch?: readonly { readonly Next: string }[];
   readonly Retry?: readonly { readonly MaxAttempts?: number }[];
   readonly Resource?: string;
-  readonly Arguments?: { readonly Key?: { readonly [attribute: string]: Json }; readonly StateMachineArn?: Json };
+  readonly Arguments?: {
+    readonly Key?: { readonly [attribute: string]: Json };
+    readonly StateMachineArn?: Json;
+    readonly Payload?: { readonly bunsui?: Json };
+  };
   readonly Branches?: readonly Machine[];
   readonly ItemProcessor?: Machine;
 }
@@ -97,14 +106,15 @@ export function boundsOf(artifact: Compiled, unbounded = Number.POSITIVE_INFINIT
   const machines = [artifact.definition, ...(artifact.shards ?? [])] as unknown as readonly Machine[];
   const counter = counterOf(artifact, machines, unbounded);
   const counts = machines.map((machine) => {
-    const { transitions, gates, events, retries, elsewhere } = counter(machine);
+    const { events, retries, ...count } = counter(machine);
     // Every history begins and ends with an event of the execution.
-    return { transitions, events: plus(events, exactly(2)), retryEvents: retries, elsewhere, gates };
+    return { ...count, events: plus(events, exactly(2)), retryEvents: retries };
   });
   const [first] = counts;
   return {
     transitions: first === undefined ? none : plus(first.transitions, first.elsewhere),
     gates: first?.gates ?? none,
+    gateWrites: first?.writes ?? none,
     machines: counts.map(({ transitions, events, retryEvents }) => ({ transitions, events, retryEvents })),
   };
 }
@@ -154,6 +164,7 @@ function counterOf(
     return {
       transitions: plus(exactly(1), times(items, one.transitions)),
       gates: plus(isGate ? exactly(1) : none, times(items, one.gates)),
+      writes: times(items, one.writes),
       elsewhere: times(items, one.elsewhere),
       events: plus(exactly(4), times(items, plus(one.events, exactly(2)))),
       retries: product(items.max, one.retries),
@@ -169,6 +180,7 @@ function counterOf(
     return {
       transitions: exactly(1),
       gates: plus(states[name]?.role === 'gate' ? exactly(1) : none, inside.gates),
+      writes: plus(exactly(writesOf(Resource, given)), inside.writes),
       elsewhere: plus(inside.transitions, inside.elsewhere),
       events,
       retries: 3 * tries,
@@ -223,6 +235,15 @@ function endsFirst({ StartAt, States }: Machine): readonly string[] {
     }
   }
   return ordered;
+}
+
+/** How often a task writes at gates: by itself, or in the function that it calls, as the envelope says. */
+function writesOf(resource: string, given: State['Arguments']): number {
+  if (resource.includes(':dynamodb:updateItem')) return 1;
+  const envelope = String(given?.Payload?.bunsui ?? '');
+  const gates = envelope.indexOf('"gates": {');
+  // Quotation marks within names would be escaped: what this finds are fields.
+  return gates < 0 ? 0 : [...envelope.slice(gates).matchAll(/"(latch|flag)": "|"keep": \{"key": "/g)].length;
 }
 
 /** Which gate it is that a state waits at or opens. Whose execution the gate belongs to each machine knows in its own way. */

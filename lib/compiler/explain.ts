@@ -60,6 +60,7 @@ export interface Explanation {
   readonly transitions: Range;
   /** Those of them that gates cost. */
   readonly gateTransitions: Range;
+  readonly gateWrites: Range;
   /** The machine that is started, then the child machines. */
   readonly machines: readonly (MachineBounds & { readonly bytes: number })[];
 }
@@ -97,7 +98,7 @@ export function explainPipeline(artifact: Explained): Explanation {
     return times;
   };
   const { path, seconds } = explainScope(pipeline.body, []);
-  const { transitions, gates, machines } = boundsOf(artifact);
+  const { transitions, gates, gateWrites, machines } = boundsOf(artifact);
   const definitions = [artifact.definition, ...(artifact.shards ?? [])];
   return {
     pipeline: pipeline.id,
@@ -109,6 +110,7 @@ export function explainPipeline(artifact: Explained): Explanation {
     criticalPath: { nodes: path, seconds },
     transitions,
     gateTransitions: gates,
+    gateWrites,
     machines: machines.map((bounds, index) => ({ ...bounds, bytes: bytesOf(definitions[index]) })),
   };
 }

@@ -3,7 +3,7 @@
  * compiled machine. Out: mistakes at the places where their authors can mend them.
  *
  * Refused is what is certain (constants, the machine itself), and what the bounds that schemas give allow: input that
- * is right would fail the run. A list without a bound is worth a warning. What only a run can know (a long text, the
+ * is right would fail the run. A list without a bound is worth a note, which `bunsui compile` shows. What only a run can know (a long text, the
  * items of that list) Step Functions itself fails, at a state that has a place in the author's file.
  *
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
@@ -190,29 +190,19 @@ export function constantBytes(expression: Expression): number {
 function mapNotes(context: ShapeContext, node: NodeIr): readonly Diagnostic[] {
   if (node.kind !== 'map') return [];
   const { id, concurrency, source } = node;
-  const note = (message: string, place: string, hint: string): Diagnostic => ({
+  const told = (severity: Diagnostic['severity'], message: string, place: string, hint: string): Diagnostic => ({
     ...mistake(message, [context.pipeline.id, id, place], source, hint),
-    severity: 'warning',
+    severity,
   });
+  const unbounded = `nothing says how many items map "${id}" has, and the history of an execution holds ${historyLimitEvents} events`;
+  const tooMany = `map "${id}" asks for ${concurrency} items at once, and Step Functions runs ${inlineMapLimit}`;
   return [
-    ...(Number.isFinite(itemsRange(context, node.items).max)
+    ...(itemsRange(context, node.items).max < Number.POSITIVE_INFINITY
       ? []
-      : [
-          note(
-            `nothing says how many items map "${id}" has, and the history of an execution holds ${historyLimitEvents} events`,
-            'items',
-            'give its list a .max(n)',
-          ),
-        ]),
+      : [told('info', unbounded, 'items', 'give its list a .max(n)')]),
     ...(concurrency <= inlineMapLimit
       ? []
-      : [
-          note(
-            `map "${id}" asks for ${concurrency} items at once, and Step Functions runs ${inlineMapLimit}`,
-            'concurrency',
-            `give { concurrency: ${inlineMapLimit} } or less`,
-          ),
-        ]),
+      : [told('warning', tooMany, 'concurrency', `give { concurrency: ${inlineMapLimit} } or less`)]),
   ];
 }
 

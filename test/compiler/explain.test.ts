@@ -57,34 +57,42 @@ async function counted(
   /** Of each machine that ran. */
   readonly events: ReadonlyMap<number, number>;
   readonly startedAt: ReadonlyMap<string, number>;
+  /** To the table of gates, by states and by functions. */
+  readonly writes: number;
 }> {
   const { root, children } = checkedMachines(artifact);
   const clock = virtualClock(0);
   const gates = gatesInMemory();
   const startedAt = new Map<string, number>();
+  let writes = 0;
   const machines = new Map<number, ReturnType<typeof startExecution>>();
   const ports: Parameters<typeof startExecution>[0] = {
     ...virtualPorts(clock),
     tasks: {
-      run: (task, signal, progress) =>
-        gates.run(task, signal) ??
-        runChild(ports, children, task, signal, (child, started) => {
-          progress.submitted({ ExecutionArn: started });
-          const { StateMachineArn: arn } = task.arguments as { readonly StateMachineArn: string };
-          machines.set(Number(/\d+/.exec(arn)), child);
-        }) ??
-        new Promise((done) => {
-          const { bunsui, input: sent } = (task.arguments as unknown as Call).Payload;
-          const given = gates.fill(sent, bunsui.gates?.inputs);
-          startedAt.set(bunsui.job, clock.now());
-          clock.wakeAt(clock.now() + msOf(bunsui.job), () => {
-            const output = operation(bunsui.operation, given);
-            gates.complete(bunsui.execution, bunsui.job, output, bunsui.gates);
-            done({ ok: true, output: { ExecutedVersion: '1', Payload: output, StatusCode: 200 } });
-          });
-        }),
+      run: (task, signal, progress) => {
+        if (task.resource.includes('dynamodb:updateItem')) writes += 1;
+        return runTask(task, signal, progress);
+      },
     },
   };
+  const runTask: (typeof ports)['tasks']['run'] = (task, signal, progress) =>
+    gates.run(task, signal) ??
+    runChild(ports, children, task, signal, (child, started) => {
+      progress.submitted({ ExecutionArn: started });
+      const { StateMachineArn: arn } = task.arguments as { readonly StateMachineArn: string };
+      machines.set(Number(/\d+/.exec(arn)), child);
+    }) ??
+    new Promise((done) => {
+      const { bunsui, input: sent } = (task.arguments as unknown as Call).Payload;
+      const given = gates.fill(sent, bunsui.gates?.inputs);
+      startedAt.set(bunsui.job, clock.now());
+      clock.wakeAt(clock.now() + msOf(bunsui.job), () => {
+        const output = operation(bunsui.operation, given);
+        gates.complete(bunsui.execution, bunsui.job, output, bunsui.gates);
+        writes += (bunsui.gates?.open?.length ?? 0) + (bunsui.gates?.keep === undefined ? 0 : 1);
+        done({ ok: true, output: { ExecutedVersion: '1', Payload: output, StatusCode: 200 } });
+      });
+    });
   const handle = startExecution(ports, {
     executionArn: 'arn:aws:states:us-east-1:000000000000:execution:counted:run',
     name: 'run',
@@ -99,7 +107,7 @@ async function counted(
     .flatMap(({ events }) => events)
     .filter(({ type }) => type.endsWith('StateEntered'));
   const events = new Map([...machines].map(([number, machine]) => [number, machine.events.length]));
-  return { transitions: entered.length, events, startedAt };
+  return { transitions: entered.length, events, startedAt, writes };
 }
 
 /** A pipeline whose run is the same whatever its data are: jobs in any order, and maps over constants, nested in each other. */
@@ -151,12 +159,16 @@ describe('what is predicted of a run', () => {
     await fc.assert(
       fc.asyncProperty(tapes, async (tape) => {
         const artifact = compiled(boundedPipeline(tape));
-        const { transitions, machines } = boundsOf(artifact);
+        const { transitions, gateWrites, machines } = boundsOf(artifact);
         const run = await counted(artifact, {}, () => ({ n: 1 }));
+        expect([gateWrites, run.writes, within(gateWrites, run.writes)]).toContain(true);
         if (artifact.gates?.openedByStates) {
           // A gate that states open costs more when somebody waits at it already.
           expect(within(transitions, run.transitions)).toBe(true);
-        } else expect(transitions).toStrictEqual({ min: run.transitions, max: run.transitions });
+        } else {
+          expect(transitions).toStrictEqual({ min: run.transitions, max: run.transitions });
+          expect(gateWrites).toStrictEqual({ min: run.writes, max: run.writes });
+        }
         const [events] = machines.map((machine) => machine.events);
         expect(events && within(events, run.events.get(0) ?? 0)).toBe(true);
       }),
@@ -172,9 +184,10 @@ describe('what is predicted of a run', () => {
       fc.asyncProperty(tapes, async (tape) => {
         const program = programOf(tape);
         const artifact = compiled(program.pipeline.ir, budget);
-        const { transitions, machines } = boundsOf(artifact);
+        const { transitions, gateWrites, machines } = boundsOf(artifact);
         const run = await counted(artifact, program.input as Json, (id, given) => operate(id, given, 9));
         expect([transitions, run.transitions, within(transitions, run.transitions)]).toContain(true);
+        expect([gateWrites, run.writes, within(gateWrites, run.writes)]).toContain(true);
         for (const [number, count] of run.events) {
           const bounds = machines[number]?.events;
           expect([number, bounds, count, bounds && within(bounds, count)]).toContain(true);
@@ -283,6 +296,8 @@ describe('the explanation', () => {
     const states = explained.nodes.flatMap((one) => one.states.gate ?? []);
     expect(states.length).toBeGreaterThan(0);
     expect(explained.gateTransitions.min).toBe(states.length);
+    // One write to wait, and in the producer's function one that keeps its value and one that opens.
+    expect(explained.gateWrites).toStrictEqual({ min: 3, max: 3 });
     expect(explained.machines[0]?.bytes).toBe(Buffer.byteLength(JSON.stringify(compiled(ir).definition)));
   });
 

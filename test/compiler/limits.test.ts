@@ -83,10 +83,10 @@ describe('the events of a history', () => {
     }
   });
 
-  it('that are known are not hidden by a list of which nothing is known, and that is worth a warning', () => {
+  it('that are known are not hidden by a list of which nothing is known, and that is worth a note', () => {
     expect(mistakesIn(rowOf([undefined, most + 1]))).toStrictEqual([
       expect.stringMatching(/^BS1113 error: a run may have \d+ events, .*: map "m1" has up to 3571 items$/),
-      'BS1113 warning: nothing says how many items map "m0" has, and the history of an execution holds 25000 events',
+      'BS1113 info: nothing says how many items map "m0" has, and the history of an execution holds 25000 events',
     ]);
     expect(mistakesIn(rowOf([undefined, 10]))).toHaveLength(1);
   });
