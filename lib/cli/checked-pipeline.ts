@@ -22,6 +22,8 @@ interface Options {
   readonly json: boolean;
   /** Print what is only worth knowing, too. @default false */
   readonly notes?: boolean;
+  /** Codes of notes that the command says in its own way. */
+  readonly said?: readonly string[];
   /** Where the text goes. @default stderr */
   readonly print?: (text: string) => void;
 }
@@ -47,9 +49,9 @@ export function reportDiagnostics(
   options: Options,
 ): boolean {
   const { err, out } = context.terminal;
-  const { json, notes = false } = options;
+  const { json, notes = false, said = [] } = options;
   const print = printer(context, options);
-  const diagnostics = notes ? all : all.filter(({ severity }) => severity !== 'info');
+  const diagnostics = all.filter(({ severity, code }) => severity !== 'info' || (notes && !said.includes(code)));
   if (diagnostics.length === 0) return false;
   if (json) for (const diagnostic of diagnostics) out.write(jsonDiagnostic(diagnostic));
   const layout = { palette: err.palette, columns: err.size().columns, cwd: context.cwd };

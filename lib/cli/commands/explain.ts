@@ -14,7 +14,7 @@ export async function explainFile(
   options: { readonly json?: true },
 ): Promise<number> {
   const json = options.json ?? false;
-  const compiled = await loadCompiled(context, file, { json, notes: true });
+  const compiled = await loadCompiled(context, file, { json, notes: true, said: ['BS1113'] });
   if (compiled === undefined) return exitCodes.invalid;
   const operations = Object.values(compiled.pipeline.operations);
   const users = Map.groupBy(operations, ({ entry }) => entry);
