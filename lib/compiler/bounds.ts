@@ -39,7 +39,10 @@ export interface RunBounds {
 
 const none: Range = { min: 0, max: 0 };
 const exactly = (count: number): Range => ({ min: count, max: count });
-const plus = (a: Range, b: Range): Range => ({ min: a.min + b.min, max: a.max + b.max });
+const plus = (a: Range, b: Range): Range => {
+  if (a === none) return b;
+  return b === none ? a : { min: a.min + b.min, max: a.max + b.max };
+};
 const either = (a: Range, b: Range): Range => ({ min: Math.min(a.min, b.min), max: Math.max(a.max, b.max) });
 // Nothing of something endless is nothing.
 const product = (a: number, b: number): number => (a === 0 || b === 0 ? 0 : a * b);
@@ -175,7 +178,7 @@ function counterOf(
     const isWait = Resource.endsWith('.waitForTaskToken');
     const events = isWait ? { min: 5, max: 6 } : exactly(/\.sync(:\d)?$/.test(Resource) ? 6 : 5);
     const tries = Retry.reduce((sum, { MaxAttempts = 3 }) => sum + MaxAttempts, 0);
-    const child = machines[Number(/^\$\{machine:(\d+)\}$/.exec(String(given?.StateMachineArn))?.[1] ?? Number.NaN)];
+    const child = childOf(given?.StateMachineArn);
     const inside = child === undefined ? nothing : countOf(child);
     return {
       transitions: exactly(1),
@@ -186,6 +189,8 @@ function counterOf(
       retries: 3 * tries,
     };
   };
+  const childOf = (machine: Json | undefined): Machine | undefined =>
+    typeof machine === 'string' ? machines[Number(/^\$\{machine:(\d+)\}$/.exec(machine)?.[1])] : undefined;
   /** Backwards over the states, each behind those it may go on to. Machines are long: no recursion along them. */
   const countOf = (machine: Machine): Count => {
     const found = known.get(machine);
@@ -210,6 +215,7 @@ function counterOf(
 }
 
 function nextOf({ Next, Default, Choices = [], Catch = [] }: State): readonly string[] {
+  if (Choices.length === 0 && Catch.length === 0 && Default === undefined) return Next === undefined ? [] : [Next];
   const named = [Next, Default, ...Choices.map((choice) => choice.Next), ...Catch.map((caught) => caught.Next)];
   return [...new Set(named.filter((name) => name !== undefined))];
 }

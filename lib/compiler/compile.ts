@@ -10,6 +10,7 @@ import type { PipelineIr } from '../ir/nodes.ts';
 import { policyOf } from '../ir/policy.ts';
 import { type Emitted, emitMachine } from './emit.ts';
 import type { ScopeBarriers } from './emit-context.ts';
+import { groundworkOf } from './groundwork.ts';
 import { limitMistakes } from './limits.ts';
 import { shardBudget, shardSkeleton, type Weight } from './shards.ts';
 import { type WeighedStates, weighNodes } from './weights.ts';
@@ -37,10 +38,10 @@ export function compilePipeline(pipeline: PipelineIr, options: CompileOptions): 
     pipeline,
     options.budget ?? shardBudget,
   );
-  const limits = limitMistakes({ pipeline, definition, states, ...(shards && { shards }) });
+  const texts = [definition, ...(shards ?? [])].map((machine) => JSON.stringify(machine));
+  const limits = limitMistakes({ pipeline, definition, states, ...(shards && { shards }), texts });
   const notes = [...mistakes, ...modeNotes(pipeline, barriers, estimated), ...limits];
   if (limits.some(({ severity }) => severity === 'error')) return { ok: false, diagnostics: notes };
-  const texts = [definition, ...(shards ?? [])].map((machine) => JSON.stringify(machine));
   const contracts = Object.values(pipeline.operations).map(
     ({ id, input, output, timeoutSeconds, memoryMiB, environment }) => ({
       id,
@@ -53,7 +54,8 @@ export function compilePipeline(pipeline: PipelineIr, options: CompileOptions): 
   );
   // Absent where there is none, which JSON leaves out.
   const policy = policyOf(pipeline);
-  const [text, ...others] = texts;
+  const [text, ...children] = texts;
+  const others = children.map(options.sha256);
   const content = { text, ...(others.length === 0 ? {} : { others }), input: pipeline.input, contracts, policy };
   const version = options.sha256(JSON.stringify(content)).slice(0, 12);
   return {
@@ -70,10 +72,11 @@ export function compilePipeline(pipeline: PipelineIr, options: CompileOptions): 
 
 /** One machine; or several where one would exceed the budget, cut by what its nodes have come to in the one. */
 function emitWithin(pipeline: PipelineIr, budget: Weight): Emitted {
-  const whole = emitMachine(pipeline);
+  const groundwork = groundworkOf(pipeline);
+  const whole = emitMachine(groundwork);
   const weights = weighNodes(whole.definition['States'] as WeighedStates, whole.states, pipeline);
   if (weights.whole.bytes <= budget.bytes && weights.whole.events <= budget.events) return whole;
-  return emitMachine(pipeline, (skeleton) => shardSkeleton(skeleton, weights.of, budget));
+  return emitMachine(groundwork, (skeleton) => shardSkeleton(skeleton, weights.of, budget));
 }
 
 /** What the pipeline's mode comes to, where its author should know. */

@@ -5,15 +5,12 @@
 import type { SourcePosition } from '../errors.ts';
 import type { StateOrigin } from '../ir/artifact.ts';
 import type { Expression, Json } from '../ir/expressions.ts';
-import type { PipelineIr, ScopeIr } from '../ir/nodes.ts';
-import type { ShapeContext } from '../ir/shapes.ts';
-import { nodeIndex } from '../ir/walk.ts';
+import type { ScopeIr } from '../ir/nodes.ts';
 import type { ScopeGates } from './behind-gates.ts';
 import { reservedInputKey } from '../storage-layout.ts';
 import type { GatePlace } from './gates.ts';
-import { type Estimates, estimatesOf } from './estimates.ts';
+import type { Groundwork } from './groundwork.ts';
 import { variableNames } from './names.ts';
-import { type Reads, readsOf } from './reads.ts';
 import type { Barrier } from './barriers.ts';
 import type { Sharded } from './shards.ts';
 import type { Skeleton } from './skeleton.ts';
@@ -95,12 +92,7 @@ export interface ScopeToEmit {
 export type EmitScope = (emitter: Emitter, which: ScopeToEmit, frame: Frame, exit: Exit) => string | undefined;
 
 /** The emission of one machine. Maps, sets and lists grow as it goes forward. */
-export interface Emitter {
-  readonly pipeline: PipelineIr;
-  readonly nodes: ShapeContext['nodes'];
-  readonly estimates: Estimates;
-  /** What is read of each node; nodes that nobody reads are not in it. */
-  readonly reads: ReadonlyMap<string, Reads>;
+export interface Emitter extends Groundwork {
   /** Name of the variable that holds a node's value at a depth. */
   readonly variable: (id: string, depth: number) => string;
   /** Branches and maps hold scopes, which hold branches and maps: their files emit what is inside through this. */
@@ -124,12 +116,9 @@ export interface Emitter {
 }
 
 /** Begins the emission of a pipeline's machine. */
-export function newEmitter(pipeline: PipelineIr, emitScope: EmitScope, cut: Emitter['cut']): Emitter {
+export function newEmitter(groundwork: Groundwork, emitScope: EmitScope, cut: Emitter['cut']): Emitter {
   return {
-    pipeline,
-    nodes: nodeIndex(pipeline),
-    estimates: estimatesOf(pipeline),
-    reads: readsOf(pipeline),
+    ...groundwork,
     variable: variableNames(),
     emitScope,
     home: new Map(),

@@ -18,7 +18,7 @@ import {
 import { handedOn, leaving } from './emit-exits.ts';
 import { readsFor, valueAt } from './emit-values.ts';
 import { type Gate, keepFields, openingFields, readFields, valueKey, waitFields } from './gates.ts';
-import { literal, quoted } from './jsonata.ts';
+import { literal, quoted, text } from './jsonata.ts';
 import { conditionState, gateState } from './names.ts';
 import { keptOf } from './reads.ts';
 
@@ -48,6 +48,8 @@ export function firstState(node: NodeIr, gates: ScopeGates): string {
   return statesBefore(node, gates)[0]?.name ?? ownFirstState(node);
 }
 
+const nothingLearned = (): void => {};
+
 /**
  * The states before a node, and what it knows through them: homes of fetched values, nodes that its functions read.
  *
@@ -55,9 +57,10 @@ export function firstState(node: NodeIr, gates: ScopeGates): string {
  */
 export function emitBefore(emitter: Emitter, node: NodeIr, frame: Frame, { gates, place }: Around): () => void {
   const { home, behind, variable } = emitter;
+  const before = statesBefore(node, gates);
+  if (before.length === 0 && !gates.pointed.has(node.id)) return nothingLearned;
   const seen = (gates.fetched.get(node.id) ?? []).map((from) => [from, home.get(from)] as const);
   const pointed = (gates.pointed.get(node.id) ?? []).filter((from) => !behind.has(from));
-  const before = statesBefore(node, gates);
   for (const [index, waiting] of before.entries()) {
     const on = { next: before[index + 1]?.name ?? ownFirstState(node), output: handedOn(frame) };
     if ('gate' in waiting) frame.states[waiting.name] = waitFields(waiting.gate, place, on);
@@ -80,6 +83,7 @@ export function emitBefore(emitter: Emitter, node: NodeIr, frame: Frame, { gates
 
 /** The states after a node for its gates: a job needs them only where it is skipped, its function does the rest. */
 export function stepsAfter(node: NodeIr, gates: ScopeGates): readonly Step[] {
+  if (node.kind === 'job' && !node.when) return [];
   const opens = gates.opens.get(node.id) ?? [];
   const steps: Step[] = opens.map((gate) => ({ name: gateState(node.id, `opens ${gate.key}`), gate }));
   const keeps = node.kind !== 'job' && gates.kept.has(node.id);
@@ -133,16 +137,21 @@ export function gateWork(
   fetched: readonly string[],
 ): readonly string[] {
   const opens = (gates.opens.get(node.id) ?? []).map(({ kind, key, producers }) =>
-    kind === 'flag' ? { flag: key } : { latch: key, all: producers.length, self: node.id },
+    kind === 'flag'
+      ? `{"flag": ${text(key)}}`
+      : `{"latch": ${text(key)}, "all": ${producers.length}, "self": ${text(node.id)}}`,
   );
   const keeps = gates.kept.has(node.id);
   if (opens.length > 0 || keeps) emitter.gateUse.openedBy.add(node.operation);
-  const keep = { key: valueKey(node.id), fields: keptOf(readsFor(emitter, node.id)) };
   const fields = [
     ...(path === undefined || (opens.length === 0 && !keeps) ? [] : [`"path": ${path}`]),
     ...(fetched.length === 0 ? [] : [`"inputs": [${fetched.join(', ')}]`]),
-    ...(opens.length === 0 ? [] : [`"open": ${literal(opens)}`]),
-    ...(keeps ? [`"keep": ${literal(keep as unknown as Json)}`] : []),
+    ...(opens.length === 0 ? [] : [`"open": [${opens.join(', ')}]`]),
+    ...(keeps ? [`"keep": ${literal(keepOf(emitter, node))}`] : []),
   ];
   return fields.length === 0 ? [] : [`"gates": {${fields.join(', ')}}`];
+}
+
+function keepOf(emitter: Emitter, { id }: JobIr): Json {
+  return { key: valueKey(id), fields: keptOf(readsFor(emitter, id)) as Json };
 }

@@ -49,7 +49,7 @@ export function emitJob(emitter: Emitter, node: JobIr, frame: Frame, exit: Exit,
     ...leaving(emitter, exit, frame, new Map([[node.id, payload]])),
   };
   noteOrigin(emitter, node.id, 'job', node, operation.id);
-  emitter.home.set(node.id, `$${emitter.variable(node.id, frame.depth)}`);
+  if (emitter.reads.has(node.id)) emitter.home.set(node.id, `$${emitter.variable(node.id, frame.depth)}`);
 }
 
 /** The Choice in front of a job. A skipped job's value is null. */
@@ -113,18 +113,21 @@ const lambdaServiceErrors = [
 /** Errors that a repetition cannot mend. */
 const hopeless = [jobErrors.inputInvalid, jobErrors.outputInvalid, jobErrors.outputTooLarge];
 
+const serviceRetry: Json = {
+  ErrorEquals: [...lambdaServiceErrors, jobErrors.recordFailed],
+  IntervalSeconds: 2,
+  MaxAttempts: 6,
+  BackoffRate: 2,
+  JitterStrategy: 'FULL',
+};
+const onlyServiceRetry: Json = [serviceRetry];
+const noRetry: Json = { ErrorEquals: hopeless, MaxAttempts: 0 };
+
 function retriers(retry: RetryIr | undefined): Json {
-  const service = {
-    ErrorEquals: [...lambdaServiceErrors, jobErrors.recordFailed],
-    IntervalSeconds: 2,
-    MaxAttempts: 6,
-    BackoffRate: 2,
-    JitterStrategy: 'FULL',
-  };
-  if (!retry || retry.max === 0) return [service];
+  if (!retry || retry.max === 0) return onlyServiceRetry;
   return [
-    { ErrorEquals: hopeless, MaxAttempts: 0 },
-    service,
+    noRetry,
+    serviceRetry,
     {
       ErrorEquals: retry.errors,
       IntervalSeconds: retry.delaySeconds,

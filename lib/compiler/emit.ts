@@ -10,7 +10,7 @@
  */
 import type { PipelineArtifact, StateOrigin } from '../ir/artifact.ts';
 import type { Json } from '../ir/expressions.ts';
-import type { NodeIr, PipelineIr } from '../ir/nodes.ts';
+import type { NodeIr } from '../ir/nodes.ts';
 import { gatesOf } from './behind-gates.ts';
 import {
   type Around,
@@ -37,9 +37,9 @@ import { access, quoted, template, text } from './jsonata.ts';
 import { forkState, shardState } from './names.ts';
 import { handedIdentity, handedValue, shardFields } from './emit-shard.ts';
 import type { GatePlace } from './gates.ts';
+import type { Groundwork } from './groundwork.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { readByOutput, readersTargets } from './reads.ts';
-import { skeletonOf } from './scope-skeleton.ts';
 import type { Skeleton } from './skeleton.ts';
 
 /** What a machine comes to: its definition, and what is to be known of it beside that. */
@@ -68,8 +68,9 @@ interface Scope extends Around {
 }
 
 /** Emits the machine of a checked pipeline. */
-export function emitMachine(pipeline: PipelineIr, cut?: Emitter['cut']): Emitted {
-  const emitter = newEmitter(pipeline, emitScope, cut);
+export function emitMachine(groundwork: Groundwork, cut?: Emitter['cut']): Emitted {
+  const { pipeline } = groundwork;
+  const emitter = newEmitter(groundwork, emitScope, cut);
   const states: States = {};
   const { output } = pipeline;
   const body: ScopeToEmit = { scope: pipeline.body, name: '', readOutside: readByOutput(pipeline) };
@@ -104,7 +105,7 @@ function emitScope(emitter: Emitter, which: ScopeToEmit, frame: Frame, exit: Exi
   const { pipeline } = emitter;
   const { scope, name, readOutside } = which;
   const nodes = new Map(scope.nodes.map((node) => [node.id, node]));
-  const { skeleton: whole, gates: edges, ...built } = skeletonOf(pipeline, emitter.estimates, scope);
+  const { skeleton: whole, gates: edges, ...built } = emitter.skeletonOf(scope);
   if (built.barriers.length > 0) emitter.barriers.push({ scope: name, ...built });
   if (!whole) return undefined;
   const { skeleton, shards } = (name === '' ? emitter.cut?.(whole) : undefined) ?? { skeleton: whole, shards: [] };
@@ -316,7 +317,7 @@ function emitNode(emitter: Emitter, node: NodeIr, frame: Frame, exit: Exit, arou
   if (node.kind === 'job') {
     emitJob(emitter, node, frame, exit, { gates, place, ...(first === undefined ? {} : { skipped: first.name }) });
     const ended = new Map([[node.id, 'null']]);
-    if (node.when) emitSteps(emitter, node, steps, frame, exit, { place, ended });
+    emitSteps(emitter, node, steps, frame, exit, { place, ended });
     return;
   }
   const leave = first === undefined ? exit : exitTo(first.name);

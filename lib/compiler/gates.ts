@@ -35,10 +35,10 @@ const maxProducers = 128;
 
 /** Which items stand for the edges: a latch for who waits for several or alone, a flag for who is waited for by several. */
 export function planGates(edges: readonly GatedEdge[]): GatePlan {
-  const producersOf = grouped(edges.map(({ from, to }) => [to, from]));
-  const consumersOf = grouped(
-    edges.filter(({ to }) => producersOf.get(to)?.length === 1).map(({ from, to }) => [from, to]),
-  );
+  const producersOf = new Map<string, string[]>();
+  const consumersOf = new Map<string, string[]>();
+  for (const { from, to } of edges) addTo(producersOf, to, from);
+  for (const { from, to } of edges) if (producersOf.get(to)?.length === 1) addTo(consumersOf, from, to);
   const gates: Gate[] = [];
   for (const [consumer, producers] of producersOf) {
     const [only] = producers;
@@ -51,23 +51,23 @@ export function planGates(edges: readonly GatedEdge[]): GatePlan {
     for (const [index, some] of chunks(consumers, maxConsumers).entries())
       gates.push({ kind: 'flag', key: numbered(`flag ${producer}`, index), producers: [producer], consumers: some });
   }
-  return {
-    waits: grouped(gates.flatMap((gate) => gate.consumers.map((consumer) => [consumer, gate] as const))),
-    opens: grouped(gates.flatMap((gate) => gate.producers.map((producer) => [producer, gate] as const))),
-  };
+  const waits = new Map<string, Gate[]>();
+  const opens = new Map<string, Gate[]>();
+  for (const gate of gates) {
+    for (const consumer of gate.consumers) addTo(waits, consumer, gate);
+    for (const producer of gate.producers) addTo(opens, producer, gate);
+  }
+  return { waits, opens };
 }
 
-function grouped<T>(pairs: readonly (readonly [string, T])[]): ReadonlyMap<string, readonly T[]> {
-  const groups = new Map<string, T[]>();
-  for (const [key, value] of pairs) {
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [value]);
-    else group.push(value);
-  }
-  return groups;
+function addTo<T>(groups: Map<string, T[]>, key: string, value: T): void {
+  const group = groups.get(key);
+  if (group === undefined) groups.set(key, [value]);
+  else group.push(value);
 }
 
 function chunks<T>(list: readonly T[], size: number): readonly (readonly T[])[] {
+  if (list.length <= size) return [list];
   return Array.from({ length: Math.ceil(list.length / size) }, (_, index) =>
     list.slice(index * size, (index + 1) * size),
   );
@@ -106,6 +106,10 @@ const retry = (errors: readonly string[]): Json => [
   },
 ];
 
+const waitRetry = retry(gateErrors.waitTransient);
+const openRetry = retry(gateErrors.openTransient);
+const sendRetry = retry(gateErrors.sfnTransient);
+
 /** The fields of the state in which a node waits. It goes on when the gate opens, or at once when it is open. */
 export function waitFields(
   gate: Gate,
@@ -132,7 +136,7 @@ export function waitFields(
           : { ':token': { L: [{ S: quoted('$states.context.Task.Token') }] }, ':none': { L: [] } }),
       },
     },
-    Retry: retry(gateErrors.waitTransient),
+    Retry: waitRetry,
     Catch: [{ ErrorEquals: [gateErrors.open], Output: on.output, Next: on.next }],
     Output: on.output,
     Next: on.next,
@@ -156,7 +160,7 @@ export function readFields(
       ConsistentRead: true,
       ProjectionExpression: at.value,
     },
-    Retry: retry(gateErrors.waitTransient),
+    Retry: waitRetry,
     Assign: { [variable]: quoted(`$exists(${found}) ? $parse(${found}) : null`) },
     Output: on.output,
     Next: on.next,
@@ -179,7 +183,7 @@ export function keepFields(producer: string, place: GatePlace, value: string): {
       UpdateExpression: `SET ${at.value} = :value, ${at.expires} = :expires`,
       ExpressionAttributeValues: { ':value': { S: quoted(`$string(${value})`) }, ':expires': { N: expires } },
     },
-    Retry: retry(gateErrors.waitTransient),
+    Retry: waitRetry,
   };
 }
 
@@ -205,7 +209,7 @@ export function openingFields(
     Type: 'Task',
     // The optimised integration: the other one does not write sets.
     Resource: 'arn:aws:states:::dynamodb:updateItem',
-    Retry: retry(gateErrors.openTransient),
+    Retry: openRetry,
   };
   const target = { TableName: gatesTablePlaceholder, Key: itemKey(place, gate.key) };
   const update = isLatch
@@ -257,7 +261,7 @@ export function openingFields(
             Type: 'Task',
             Resource: 'arn:aws:states:::aws-sdk:sfn:sendTaskSuccess',
             Arguments: { TaskToken: quoted('$states.input'), Output: '{}' },
-            Retry: retry(gateErrors.sfnTransient),
+            Retry: sendRetry,
             Catch: [{ ErrorEquals: gateErrors.deadToken, Output: {}, Next: names.dead }],
             Output: {},
             End: true,

@@ -15,7 +15,7 @@ import type { NodeIr, ScopeIr } from '../ir/nodes.ts';
 import type { ShapeContext } from '../ir/shapes.ts';
 import { innerScopes, nodeIndex, ownExpressions } from '../ir/walk.ts';
 import { boundsOf, itemsRange } from './bounds.ts';
-import { largestMachine } from './sizes.ts';
+import { deployedBytes } from './sizes.ts';
 
 /** Largest definition that Step Functions takes, in bytes. */
 export const definitionLimitBytes = 1_048_576;
@@ -35,6 +35,8 @@ export const expressionDepthLimit = 100;
 
 type Compiled = Pick<PipelineArtifact, 'definition' | 'states' | 'pipeline'> & {
   readonly shards?: readonly PipelineArtifact['definition'][];
+  /** The JSON of each machine. */
+  readonly texts: readonly string[];
 };
 
 /** Every limit that a compiled pipeline is certain to exceed, or may exceed by what its schemas allow. */
@@ -52,9 +54,8 @@ export function limitMistakes(compiled: Compiled): readonly Diagnostic[] {
   ];
 }
 
-function sizeMistakes(compiled: Compiled): readonly Diagnostic[] {
-  const { pipeline } = compiled;
-  const bytes = largestMachine(compiled);
+function sizeMistakes({ pipeline, texts }: Compiled): readonly Diagnostic[] {
+  const bytes = Math.max(...texts.map((text) => deployedBytes(text, pipeline.id)));
   if (bytes <= definitionLimitBytes) return [];
   return [
     mistake(

@@ -6,18 +6,19 @@ import { reservedVariables } from './jsonata.ts';
  * assign their names, so a value has another name at each depth of Parallel and Map: `load`, `load_1`, …
  */
 export function variableNames(): (id: string, depth: number) => string {
-  const given = new Map<string, string>();
+  const given: Map<string, string>[] = [];
   const taken = new Set<string>();
   return (id, depth) => {
-    const key = `${depth} ${id}`;
-    const known = given.get(key);
+    given[depth] ??= new Map();
+    const known = given[depth].get(id);
     if (known !== undefined) return known;
     const whole = `${id.replaceAll('-', '_')}${depth === 0 ? '' : `_${depth}`}`;
-    const wanted = whole.length <= longestVariable ? whole : `${whole.slice(0, longestVariable - 9)}_${shortHash(key)}`;
+    const wanted =
+      whole.length <= longestVariable ? whole : `${whole.slice(0, longestVariable - 9)}_${shortHash(`${depth} ${id}`)}`;
     let name = reservedVariables.has(wanted) ? `${wanted}_` : wanted;
     while (taken.has(name)) name = `${name}_`;
     taken.add(name);
-    given.set(key, name);
+    given[depth].set(id, name);
     return name;
   };
 }

@@ -13,11 +13,12 @@ export interface IntGraph {
   /** How long each node takes, and when it ends at the earliest, by the estimates. */
   readonly takes: Float64Array;
   readonly finish: Float64Array;
-  /** Scratch: the part that each node was last seen in, its level there, its leader among those it is connected with, its group. */
+  /** Scratch: the part that each node was last seen in, its level there, its leader among those it is connected with, its group, and a place for whoever is at work. */
   readonly member: Int32Array;
   readonly level: Int32Array;
   readonly leader: Int32Array;
   readonly group: Int32Array;
+  readonly place: Int32Array;
   lastPart: number;
 }
 
@@ -50,7 +51,7 @@ export function intGraph(graph: Reduced, estimate: (id: string) => number): IntG
   const scratch = () => new Int32Array(ids.length);
   return {
     ...{ ids, parents, children, edges, takes, finish },
-    ...{ member: scratch(), level: scratch(), leader: scratch(), group: scratch(), lastPart: 0 },
+    ...{ member: scratch(), level: scratch(), leader: scratch(), group: scratch(), place: scratch(), lastPart: 0 },
   };
 }
 
@@ -71,16 +72,6 @@ export function partOf(graph: IntGraph, nodes: readonly number[]): Part {
   const { parents, member, level, leader } = graph;
   graph.lastPart += 1;
   const number = graph.lastPart;
-  const find = (node: number): number => {
-    let root = node;
-    while (at(leader, root) !== root) root = at(leader, root);
-    for (let walk = node; walk !== root; ) {
-      const above = at(leader, walk);
-      leader[walk] = root;
-      walk = above;
-    }
-    return root;
-  };
   let depth = 0;
   let components = nodes.length;
   for (const node of nodes) {
@@ -89,24 +80,47 @@ export function partOf(graph: IntGraph, nodes: readonly number[]): Part {
     let own = 0;
     for (const parent of edgesOf(parents, node)) {
       if (member[parent] !== number) continue;
-      own = Math.max(own, at(level, parent) + 1);
-      const [one, other] = [find(parent), find(node)];
-      if (one === other) continue;
-      leader[one] = other;
+      const below = at(level, parent) + 1;
+      if (below > own) own = below;
+      // The node itself leads all that it has been connected with so far.
+      const other = leaderOf(leader, parent);
+      if (other === node) continue;
+      leader[other] = node;
       components -= 1;
     }
     level[node] = own;
-    depth = Math.max(depth, own + 1);
+    if (own >= depth) depth = own + 1;
   }
   if (components === 1) return { number, nodes, depth, components: [nodes] };
-  const groups = new Map<number, number[]>();
-  for (const node of nodes) {
-    const root = find(node);
-    const group = groups.get(root);
-    if (group === undefined) groups.set(root, [node]);
-    else group.push(node);
+  return { number, nodes, depth, components: groupsBy(graph, nodes, (node) => leaderOf(leader, node)) };
+}
+
+function leaderOf(leader: Int32Array, node: number): number {
+  let root = node;
+  while (at(leader, root) !== root) root = at(leader, root);
+  for (let walk = node; walk !== root; ) {
+    const above = at(leader, walk);
+    leader[walk] = root;
+    walk = above;
   }
-  return { number, nodes, depth, components: [...groups.values()] };
+  return root;
+}
+
+/** Nodes with the same answer, which is a node of the graph, together; in the order of the first of each. */
+export function groupsBy(
+  { place }: IntGraph,
+  nodes: readonly number[],
+  answer: (node: number) => number,
+): readonly (readonly number[])[] {
+  const groups: number[][] = [];
+  for (const node of nodes) place[answer(node)] = -1;
+  for (const node of nodes) {
+    const one = answer(node);
+    const known = groups[at(place, one)];
+    if (known !== undefined) known.push(node);
+    else place[one] = groups.push([node]) - 1;
+  }
+  return groups;
 }
 
 /** Parents and children inside the part. The part must be the one its nodes were last marked with. */
@@ -128,30 +142,49 @@ export function levelsOf(graph: IntGraph, part: Part): readonly (readonly number
  * that cross are exactly sinks × next level, and each node of the next level has exactly the sinks as parents.
  */
 export function cutLevels(graph: IntGraph, part: Part): readonly number[] {
-  const levels = levelsOf(graph, part);
-  // In the scratch of groups: whether a node has a child so far.
-  const { group } = graph;
-  for (const node of part.nodes) group[node] = 0;
-  const cuts: number[] = [];
+  const { parents, member, level, place: firstChild } = graph;
+  const { number, nodes, depth } = part;
+  // By level: nodes, nodes whose first child lies there, edges that begin less edges that end there.
+  const width = new Int32Array(depth);
+  const resumed = new Int32Array(depth + 1);
+  const opened = new Int32Array(depth);
+  for (const node of nodes) firstChild[node] = depth;
+  for (const node of nodes) {
+    const own = at(level, node);
+    width[own] = at(width, own) + 1;
+    for (const parent of edgesOf(parents, node)) {
+      if (member[parent] !== number) continue;
+      if (own < at(firstChild, parent)) firstChild[parent] = own;
+      opened[own] = at(opened, own) - 1;
+      opened[at(level, parent)] = at(opened, at(level, parent)) + 1;
+    }
+  }
+  for (const node of nodes) resumed[at(firstChild, node)] = at(resumed, at(firstChild, node)) + 1;
+  const sinksAbove = new Int32Array(depth);
   let crossing = 0;
   let sinks = 0;
-  for (let level = 0; level < part.depth - 1; level += 1) {
-    for (const node of levels[level] ?? none) {
-      for (const parent of inside(graph, part, edgesOf(graph.parents, node))) {
-        crossing -= 1;
-        if (group[parent] === 0) sinks -= 1;
-        group[parent] = 1;
-      }
-      sinks += 1;
-      crossing += inside(graph, part, edgesOf(graph.children, node)).length;
-    }
-    const next = levels[level + 1] ?? none;
-    if (crossing !== sinks * next.length) continue;
-    const complete = next.every((node) => {
-      const parents = inside(graph, part, edgesOf(graph.parents, node));
-      return parents.length === sinks && parents.every((parent) => group[parent] === 0);
-    });
-    if (complete) cuts.push(level);
+  let candidates = 0;
+  for (let own = 0; own < depth - 1; own += 1) {
+    sinks += at(width, own) - at(resumed, own);
+    crossing += at(opened, own);
+    if (crossing !== sinks * at(width, own + 1)) continue;
+    sinksAbove[own + 1] = sinks;
+    candidates += 1;
   }
+  if (candidates === 0) return [];
+  for (const node of nodes) {
+    const own = at(level, node);
+    const wanted = at(sinksAbove, own);
+    if (wanted === 0) continue;
+    let found = 0;
+    for (const parent of edgesOf(parents, node)) {
+      if (member[parent] !== number) continue;
+      if (firstChild[parent] !== own) sinksAbove[own] = 0;
+      found += 1;
+    }
+    if (found !== wanted) sinksAbove[own] = 0;
+  }
+  const cuts: number[] = [];
+  for (let own = 1; own < depth; own += 1) if (at(sinksAbove, own) > 0) cuts.push(own - 1);
   return cuts;
 }

@@ -4,7 +4,7 @@
  * between two of these groups becomes a gate. Finding the fewest gates is hard (deleting edges until every component
  * is a complete bipartite graph is a case of it); this takes the majority of the parents.
  */
-import { at, edgesOf, type IntGraph, inside, type Part } from './parts.ts';
+import { at, edgesOf, groupsBy, type IntGraph, inside, type Part } from './parts.ts';
 
 export type Side = 'sources' | 'sinks';
 
@@ -40,32 +40,28 @@ function splitBy(graph: IntGraph, part: Part, side: Side): Split {
     if (first === undefined) alike.set(key, node);
     owner[node] = first ?? node;
   }
-  const groups = new Map<number, number[]>();
   const gates: Edge[] = [];
   let waiting = 0;
   for (const node of part.nodes) {
     const own = at(owner, node);
-    const group = groups.get(own);
-    if (group === undefined) groups.set(own, [node]);
-    else group.push(node);
     const before = gates.length;
     for (const parent of edgesOf(graph.parents, node)) {
       if (graph.member[parent] === part.number && owner[parent] !== own) gates.push([parent, node]);
     }
     if (gates.length > before) waiting += 1;
   }
-  return { parts: [...groups.values()], gates, cost: waiting + gates.length / 1e6 };
+  return { parts: groupsBy(graph, part.nodes, (node) => at(owner, node)), gates, cost: waiting + gates.length / 1e6 };
 }
 
 /** Ties go to the neighbour that ends last: its edge is the one the node really waits for, and is best left native. */
-function ownerOfMost({ group: owner, finish }: IntGraph, neighbours: readonly number[]): number {
+function ownerOfMost({ group: owner, place: votes, finish }: IntGraph, neighbours: readonly number[]): number {
   const [only = -1] = neighbours;
   if (neighbours.length === 1) return at(owner, only);
-  const votes = new Map<number, number>();
-  for (const neighbour of neighbours) votes.set(at(owner, neighbour), (votes.get(at(owner, neighbour)) ?? 0) + 1);
+  for (const neighbour of neighbours) votes[at(owner, neighbour)] = 0;
+  for (const neighbour of neighbours) votes[at(owner, neighbour)] = at(votes, at(owner, neighbour)) + 1;
   let best = { owner: -1, votes: 0, finish: 0 };
   for (const neighbour of neighbours) {
-    const count = votes.get(at(owner, neighbour)) ?? 0;
+    const count = at(votes, at(owner, neighbour));
     const end = at(finish, neighbour);
     if (count > best.votes || (count === best.votes && end > best.finish))
       best = { owner: at(owner, neighbour), votes: count, finish: end };

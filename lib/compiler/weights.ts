@@ -47,7 +47,8 @@ export function weighNodes(
   // Parallels are nested to a bounded depth, maps and branches as deep as their author wrote them.
   const measure = (inside: WeighedStates, times: number): void => {
     for (const [name, state] of Object.entries(inside)) {
-      const { Branches, ItemProcessor, ...own } = state;
+      const { Branches, ItemProcessor } = state;
+      const own = Branches === undefined && ItemProcessor === undefined ? state : withoutInside(state);
       const origin = origins[name];
       const node = origin === undefined || origin.role === 'fork' ? undefined : outermost.get(origin.node);
       const bytes = deployedBytes(JSON.stringify(own), pipeline.id) + Buffer.byteLength(name) + 4;
@@ -64,6 +65,10 @@ export function weighNodes(
   };
   measure(states, 1);
   return { of: (node) => weights.get(node) ?? { bytes: 0, events: 0 }, whole };
+}
+
+function withoutInside({ Branches, ItemProcessor, ...own }: WeighedStates[string]): WeighedStates[string] {
+  return own;
 }
 
 /** For each node the one of the pipeline's own scope that it is in. */

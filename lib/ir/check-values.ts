@@ -1,20 +1,12 @@
 /** The check of values: does every expression fit the place it is put in, and is it there when it is needed? */
 import type { Diagnostic, SourcePosition } from '../errors.ts';
-import { cyclesOf } from './cycles.ts';
 import { type CallExpression, type Expression, refsOf } from './expressions.ts';
 import { misfits } from './fit.ts';
 import { mistake, type Path } from './mistake.ts';
-import type { JsonSchema, NodeIr, PipelineIr, ScopeIr } from './nodes.ts';
+import type { JsonSchema, NodeIr, PipelineIr } from './nodes.ts';
 import { fieldShape, itemShape, type Shape, type ShapeContext, shapeOf } from './shapes.ts';
 import { nearest } from './spelling.ts';
-import { dependenciesOf, innerScopes, ownExpressions, type PlacedNode, refsWithin, type ScopeStep } from './walk.ts';
-
-function hasCycle(scope: ScopeIr): boolean {
-  return (
-    cyclesOf(dependenciesOf(scope)).length > 0 ||
-    scope.nodes.some((node) => innerScopes(node).some((inner) => hasCycle(inner.scope)))
-  );
-}
+import { ownExpressions, type PlacedNode, refsWithin, type ScopeStep } from './walk.ts';
 
 /** Conditions known to be true inside a scope: those of the first sides around it. */
 function factsAround(nodes: ReadonlyMap<string, PlacedNode>, scope: readonly ScopeStep[]): readonly Expression[] {
@@ -26,8 +18,8 @@ function factsAround(nodes: ReadonlyMap<string, PlacedNode>, scope: readonly Sco
 }
 
 /**
- * Checks every expression against the schema of the place it is put in. Cycles and dangling names are reported
- * elsewhere; what they touch is left out here.
+ * Checks every expression against the schema of the place it is put in, in a pipeline without cycles. Dangling names
+ * are reported elsewhere; what they touch is left out here.
  */
 export function checkValues(pipeline: PipelineIr, nodes: ReadonlyMap<string, PlacedNode>): readonly Diagnostic[] {
   const resolvable = (expressions: readonly Expression[]) =>
@@ -36,8 +28,6 @@ export function checkValues(pipeline: PipelineIr, nodes: ReadonlyMap<string, Pla
         ({ target }) => target.kind === 'input' || nodes.has(target.kind === 'node' ? target.id : target.map),
       ),
     );
-  // Shapes follow refs from node to node: with a cycle or a dangling name there is no end or nothing there.
-  if (hasCycle(pipeline.body)) return [];
   const inNodes = [...nodes.values()].flatMap(({ node, scope }) => {
     const around: ShapeContext = { pipeline, nodes, known: factsAround(nodes, scope) };
     const expressions = ownExpressions(node);

@@ -27,6 +27,7 @@ const idRule = 'a letter, then letters, digits, "-" or "_", 64 at most';
 export function checkPipeline(pipeline: PipelineIr): readonly Diagnostic[] {
   const placed = placedNodes(pipeline.body);
   const nodes = nodeIndex(pipeline);
+  const cycles = checkCycles(pipeline);
   return [
     ...checkIds(pipeline, placed),
     ...(placed.some(({ node }) => node.kind === 'job')
@@ -63,8 +64,9 @@ export function checkPipeline(pipeline: PipelineIr): readonly Diagnostic[] {
     ...placed.flatMap((place) => checkOrder(pipeline, nodes, place)),
     ...placed.flatMap((place) => checkRefs(pipeline, nodes, place)),
     ...checkOutput(pipeline, nodes),
-    ...checkCycles(pipeline),
-    ...checkValues(pipeline, nodes),
+    ...cycles,
+    // Shapes follow refs from node to node: in a cycle there is no end.
+    ...(cycles.length > 0 ? [] : checkValues(pipeline, nodes)),
   ];
 }
 
