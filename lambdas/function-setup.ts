@@ -30,10 +30,12 @@ export function startDeps(env: Environment): StartDeps {
   return {
     db: DynamoDBDocumentClient.from(new DynamoDBClient({}), { marshallOptions: { removeUndefinedValues: true } }),
     sfn: new SFNClient({}),
+    s3: s3Client(env),
     names: {
       sessionsTable: requireVariable(env, environment.sessionsTable),
       jobHistoryTable: requireVariable(env, environment.jobHistoryTable),
       pipelinesTable: requireVariable(env, environment.pipelinesTable),
+      bucket: requireVariable(env, environment.bucket),
     },
     region: requireVariable(env, 'AWS_REGION'),
     now: Date.now,

@@ -32,6 +32,7 @@ export const errorCodes = {
   BS1117: 'a trigger that AWS would not take',
   BS1118: 'a notification that nobody would get',
   BS1119: 'a mode or a duration that is not allowed',
+  BS1130: 'a secret where only a job may be given one',
   BS1201: 'a barrier was added: the graph is not series-parallel',
   BS2001: 'a command line that bunsui does not understand',
   BS2002: 'a file could not be read',
@@ -128,8 +129,10 @@ export const jobErrors = {
   inputInvalid: 'Bunsui.InputInvalid',
   /** The handler returned nothing, or something that does not fit the output schema or is not JSON. Never retried. */
   outputInvalid: 'Bunsui.OutputInvalid',
-  /** The output is larger than Step Functions carries (256 KiB). Never retried. */
+  /** What expressions of the pipeline read of the output is more than goes through the state machine. Never retried. */
   outputTooLarge: 'Bunsui.OutputTooLarge',
+  /** A secret that the job is given is not there, or cannot be read. Never retried. */
+  secretUnavailable: 'Bunsui.SecretUnavailable',
   /** The job's completion could not be recorded; the attempt is repeated. */
   recordFailed: 'Bunsui.RecordFailed',
   /**

@@ -54,7 +54,7 @@ export {
   pipeline,
   type Scope,
 } from './dsl/pipeline.ts';
-export type { In, Ref, RefBase } from './dsl/refs.ts';
+export { type In, type Ref, type RefBase, type Secret, secret } from './dsl/refs.ts';
 export type { JsonOnly, Schema } from './dsl/schemas.ts';
 export {
   BunsuiError,

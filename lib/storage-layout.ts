@@ -96,6 +96,8 @@ export const environment = {
   pipelinesTable: 'BUNSUI_PIPELINES_TABLE',
   gatesTable: 'BUNSUI_GATES_TABLE',
   bucket: 'BUNSUI_BUCKET',
+  /** Prefix of a pipeline's large values in the bucket. */
+  payloads: 'BUNSUI_PAYLOADS',
   /** ARN of state machines up to the name, where CloudFormation deploys pipelines; not set where nobody does. */
   machines: 'BUNSUI_MACHINES',
   /** ARN of the topic that notices are published to; not set where nobody is told. */
@@ -250,9 +252,29 @@ export const objectKeys = {
     `logs/${dayPath(at.createdAt)}/${at.session}/`,
   report: (at: { readonly createdAt: string; readonly session: string }) =>
     `reports/${dayPath(at.createdAt)}/${at.session}.html`,
+  payload: (at: {
+    readonly pipeline: string;
+    readonly createdAt: string;
+    readonly session: string;
+    readonly object: string;
+  }) => `${payloadPrefix(at.pipeline)}/${payloadPath(at)}`,
   pipelineArtifact: (at: { readonly pipeline: string; readonly version: string }) =>
     `configs/pipelines/${at.pipeline}/${at.version}.json`,
 } as const;
+
+/** Where the large values of a pipeline's sessions lie: what functions of its operations may read and write. */
+export function payloadPrefix(pipeline: string): string {
+  return `payloads/${pipeline}`;
+}
+
+/** Where in it those of a session lie. `createdAt` is the session's. */
+export function payloadPath(at: {
+  readonly createdAt: string;
+  readonly session: string;
+  readonly object: string;
+}): string {
+  return `${dayPath(at.createdAt)}/${at.session}/${at.object}`;
+}
 
 /** Name of the execution that runs a generation of a session: unique per machine, as Step Functions wants. */
 export function executionName(session: string, generation: number): string {

@@ -12,7 +12,9 @@ import type { GateWork } from './gate-layout.ts';
 import { nearest } from './ir/spelling.ts';
 import { childError } from './asl/child-error.ts';
 import { checkedMachines, runChild } from './testing/child-machines.ts';
+import type { Keep } from './payload-layout.ts';
 import { type GatesInMemory, gatesInMemory } from './testing/gates.ts';
+import { type PayloadsInMemory, payloadsInMemory } from './testing/payloads.ts';
 import { virtualPorts } from './testing/virtual-ports.ts';
 import { runHandler } from './wrapper/wrap-handler.ts';
 
@@ -97,6 +99,8 @@ export async function runPipeline(pipeline: Pipeline, options: TestOptions): Pro
   const clock = virtualClock(startMs);
   const attempts: TestAttempt[] = [];
   const gates = gatesInMemory();
+  const payloads = payloadsInMemory();
+  const { keep = true, inline = Number.POSITIVE_INFINITY } = compiled.artifact.input ?? {};
   const machine = `arn:aws:states:us-east-1:000000000000:stateMachine:${pipeline.id}`;
   const ports: Parameters<typeof startExecution>[0] = {
     ...virtualPorts(clock, options.random),
@@ -104,7 +108,7 @@ export async function runPipeline(pipeline: Pipeline, options: TestOptions): Pro
       run: (task, signal) =>
         gates.run(task, signal) ??
         runChild(ports, machines.children, task, signal) ??
-        runOperation(pipeline, options.operations, clock, startMs, attempts, gates, task.arguments),
+        runOperation(pipeline, options.operations, clock, startMs, attempts, { gates, payloads }, task.arguments),
     },
   };
   const handle = startExecution(ports, {
@@ -113,13 +117,13 @@ export async function runPipeline(pipeline: Pipeline, options: TestOptions): Pro
     stateMachineArn: machine,
     stateMachineName: pipeline.id,
     definition: machines.root,
-    input: JSON.stringify(input),
+    input: JSON.stringify(await payloads.begin(input as Json, keep, inline)),
   });
   const { status, output, ...ended } = await handle.done;
   const { error, cause } = childError(ended);
   return {
     status,
-    ...(output === undefined ? {} : { output: JSON.parse(output) as Json }),
+    ...(output === undefined ? {} : { output: payloads.whole(JSON.parse(output) as Json) }),
     ...(error === undefined ? {} : { error }),
     ...(cause === undefined ? {} : { cause }),
     elapsedMs: clock.now() - startMs,
@@ -179,6 +183,8 @@ type Call = {
       readonly attempt: number;
       readonly execution: string;
       readonly gates?: GateWork;
+      readonly keep?: Keep;
+      readonly inline?: number;
     };
     readonly input: Json;
   };
@@ -191,11 +197,11 @@ async function runOperation(
   clock: VirtualTime,
   startMs: number,
   attempts: TestAttempt[],
-  gates: GatesInMemory,
+  { gates, payloads }: { readonly gates: GatesInMemory; readonly payloads: PayloadsInMemory },
   given: Json,
 ) {
   const { bunsui: called, input: sent } = (given as unknown as Call).Payload;
-  const input = gates.fill(sent, called.gates?.inputs);
+  const input = payloads.whole(gates.fill(sent, called.gates?.inputs));
   const attempt = called.attempt + 1;
   const begun = { job: called.job, attempt, startedAtMs: clock.now() - startMs, input };
   // The function works in real time; virtual time stands still meanwhile, but for what it sleeps.
@@ -213,9 +219,10 @@ async function runOperation(
     // Checked on the way in and out as in a function: a test is not to pass with values that would fail for real.
     const returned = await runHandler(contract, (value) => run(value, { job: called.job, attempt, sleep }), input);
     const output = JSON.parse(JSON.stringify(returned)) as Json;
+    const left = await payloads.leave(called, output);
     attempts.push({ ...begun, endedAtMs: clock.now() - startMs, output });
-    gates.complete(called.execution, called.job, output, called.gates);
-    return { ok: true, output: { ExecutedVersion: '$LATEST', Payload: output, StatusCode: 200 } } as const;
+    gates.complete(called.execution, called.job, left, called.gates);
+    return { ok: true, output: { ExecutedVersion: '$LATEST', Payload: left, StatusCode: 200 } } as const;
   } catch (thrown) {
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
     attempts.push({ ...begun, endedAtMs: clock.now() - startMs, error: error.name });

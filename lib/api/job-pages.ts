@@ -1,8 +1,11 @@
 /** The jobs of a session as its records tell them: each job with its attempts, a page at a time. */
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod/mini';
+import type { Json } from '../ir/expressions.ts';
 import type { StoreDeps } from '../sessions/deps.ts';
-import type { AttemptItem, CheckpointItem } from '../sessions/items.ts';
+import { maxRecordTextBytes } from '../sessions/fit-text.ts';
+import type { AttemptItem, CheckpointItem, SessionItem } from '../sessions/items.ts';
+import { type PayloadStore, type ReadWhole, wholeValues } from '../sessions/whole-values.ts';
 import { tables } from '../storage-layout.ts';
 import { maxPageBytes, readCursor, writeCursor } from './cursors.ts';
 import { optional, recordedJson } from './session-record.ts';
@@ -26,16 +29,17 @@ const mark = z.tuple([jobPath()]);
 
 /** By path. */
 export async function jobPage(
-  deps: StoreDeps,
-  session: string,
+  deps: StoreDeps & PayloadStore,
+  session: SessionItem,
   query: JobQuery,
 ): Promise<{ readonly jobs: readonly Job[]; readonly cursor?: string }> {
   const after = query.cursor === undefined ? undefined : readCursor(mark, query.cursor)[0];
   const jobs: Job[] = [];
   let bytes = 0;
   let last: string | undefined;
-  for await (const [path, items] of groups(records(deps, session, { job: query.job, after }))) {
-    const found = jobOf(path, items, query.data);
+  const whole = wholeValues(deps, session);
+  for await (const [path, items] of groups(records(deps, session.session_id, { job: query.job, after }))) {
+    const found = await withWholeValues(jobOf(path, items, query.data), whole);
     bytes += JSON.stringify(found).length;
     if (jobs.length === query.limit || (jobs.length > 0 && bytes > maxPageBytes)) {
       return last === undefined ? { jobs } : { jobs, cursor: writeCursor([last]) };
@@ -85,6 +89,15 @@ async function* groups(items: AsyncIterable<JobItem>): AsyncGenerator<readonly [
     group.push(item);
   }
   if (path !== undefined) yield [path, group];
+}
+
+async function withWholeValues(job: Job, whole: ReadWhole): Promise<Job> {
+  const { input, output } = job;
+  return {
+    ...job,
+    ...(input === undefined ? {} : { input: await whole(input as Json, maxRecordTextBytes) }),
+    ...(output === undefined ? {} : { output: await whole(output as Json, maxRecordTextBytes) }),
+  };
 }
 
 function byRun(a: AttemptItem, b: AttemptItem): number {

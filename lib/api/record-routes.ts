@@ -21,8 +21,8 @@ const jobs = route({
   headers: noHeaders,
   answers: { 200: { description: 'a page of jobs', schema: jobPageSchema } },
   handle: async (deps, { params, query }) => {
-    const { session_id } = await requireSession(deps, params.session);
-    return { status: 200, body: await jobPage(deps, session_id, { ...query, data: query.data === 'true' }) };
+    const session = await requireSession(deps, params.session);
+    return { status: 200, body: await jobPage(deps, session, { ...query, data: query.data === 'true' }) };
   },
 });
 

@@ -2,6 +2,7 @@
 import type * as z from 'zod/mini';
 import type { Json } from '../ir/expressions.ts';
 import type { SessionItem } from '../sessions/items.ts';
+import { type PayloadStore, wholeValues } from '../sessions/whole-values.ts';
 import type { session, sessionSummary } from './schemas.ts';
 
 export function summaryOf(item: SessionItem): z.output<typeof sessionSummary> {
@@ -25,11 +26,15 @@ export function summaryOf(item: SessionItem): z.output<typeof sessionSummary> {
   };
 }
 
-export function sessionOf(item: SessionItem): z.output<typeof session> {
+/** A session's values may have this much as JSON; an answer of the API at most six times that. */
+const maxValueBytes = 1_048_576;
+
+export async function sessionOf(store: PayloadStore, item: SessionItem): Promise<z.output<typeof session>> {
+  const whole = wholeValues(store, item);
   return {
     ...summaryOf(item),
-    input: recordedJson(item.input),
-    ...(item.output === undefined ? {} : { output: recordedJson(item.output) }),
+    input: await whole(recordedJson(item.input), maxValueBytes),
+    ...(item.output === undefined ? {} : { output: await whole(recordedJson(item.output), maxValueBytes) }),
   };
 }
 

@@ -93,7 +93,7 @@ const get = route({
   answers: { 200: { description: 'the session as it stands', schema: session } },
   handle: async (deps, { params }) => ({
     status: 200,
-    body: sessionOf(await requireSession(deps, params.session)),
+    body: await sessionOf(deps, await requireSession(deps, params.session)),
   }),
 });
 

@@ -16,6 +16,7 @@ import { isoTime, jsonLine } from './json-lines.ts';
 import { commandLine, hintWith } from './places.ts';
 import type { LocalTarget } from './platform-target.ts';
 import type { Progress } from './screen/progress.ts';
+import { wholeToShow } from './whole-values.ts';
 
 export interface AttendedOptions {
   readonly target: LocalTarget;
@@ -111,9 +112,11 @@ export async function attendToEnd(
   const { err } = context.terminal;
   run.attendance = attendance;
   run.session = session;
-  const { view, item } = await attend(attendance, session, artifact, progress);
+  const { view: seen, item } = await attend(attendance, session, artifact, progress);
   const isRecorded = item === undefined || isTerminal(item.status);
   progress.stop();
+  const of = { pipeline_id: session.pipeline, session_id: session.session, created_at: session.createdAt };
+  const view = await onAnyPlatform(attendance, (platform) => wholeToShow(() => platform.clients(), of, seen, options));
   const logs = await failureLogs(view, session, async (one) => {
     const { readSessionLogs } = await import('../sessions/logs.ts');
     return onAnyPlatform(attendance, async (platform) => readSessionLogs(await platform.clients(), one));

@@ -1,6 +1,7 @@
 /** The command that runs a pipeline again with the input of a session. */
 import type { Json } from '../ir/expressions.ts';
 import type { JsonSchema, PipelineIr } from '../ir/nodes.ts';
+import { hasReservedKey } from '../payload-layout.ts';
 import type { CommandContext } from './context.ts';
 import { harmlessLine } from './harmless.ts';
 import { typedParameter } from './input.ts';
@@ -45,7 +46,12 @@ export function runAgain(context: CommandContext, pipeline: PipelineIr | undefin
   const file = pipeline?.source.file ?? '';
   const run = `${context.commandName} run ${file === '' ? 'FILE' : shellWord(harmlessLine(shortPath(file, context.cwd)))}`;
   const fields = recordedValue(input);
-  const isWhole = typeof fields === 'object' && fields !== null && !('truncated' in fields) && !Array.isArray(fields);
+  const isWhole =
+    typeof fields === 'object' &&
+    fields !== null &&
+    !('truncated' in fields) &&
+    !hasReservedKey(input) &&
+    !Array.isArray(fields);
   const params = isWhole ? parameters(fields as JsonObject, pipeline?.input ?? {}) : undefined;
   return [run, params ?? '--input INPUT.json'].filter((part) => part !== '').join(' ');
 }

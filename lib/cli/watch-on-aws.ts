@@ -21,6 +21,7 @@ import { listenForInterruption } from './interruption.ts';
 import { isoTime, jsonLine } from './json-lines.ts';
 import { commandLine, hintWith } from './places.ts';
 import type { AwsTarget } from './platform-target.ts';
+import { wholeToShow } from './whole-values.ts';
 
 export interface WatchOptions {
   readonly target: AwsTarget;
@@ -127,7 +128,8 @@ async function followed(
   const recorded = await recordOf(platform, item.session_id);
   // What never ran, or ran too long ago, has no history.
   const isTold = seen.endedAt !== undefined || recorded === undefined;
-  const { view } = isTold ? { view: seen } : await viewNow(platform, recorded, artifact);
+  const { view: known } = isTold ? { view: seen } : await viewNow(platform, recorded, artifact);
+  const view = await wholeToShow(() => platform.clients(), item, known, options);
   progress.stop();
   const isRecorded = recorded === undefined || isTerminal(recorded.status);
   const logs = await failureLogs(view, session, async (one) => {

@@ -34,7 +34,7 @@ export interface CompileOptions {
 export function compilePipeline(pipeline: PipelineIr, options: CompileOptions): CompileResult {
   const mistakes = checkPipeline(pipeline);
   if (mistakes.some(({ severity }) => severity === 'error')) return { ok: false, diagnostics: mistakes };
-  const { definition, shards, states, barriers, estimated, gates } = emitWithin(
+  const { definition, shards, states, barriers, estimated, gates, input } = emitWithin(
     pipeline,
     options.budget ?? shardBudget,
   );
@@ -61,7 +61,7 @@ export function compilePipeline(pipeline: PipelineIr, options: CompileOptions): 
   return {
     ok: true,
     artifact: freeze({
-      ...{ artifactVersion: 1, pipeline, version, definition },
+      ...{ artifactVersion: 1, pipeline, version, definition, input },
       ...(shards && { shards }),
       states,
       ...(gates && { gates }),

@@ -10,6 +10,7 @@ import type { ScopeGates } from './behind-gates.ts';
 import { reservedInputKey } from '../storage-layout.ts';
 import type { GatePlace } from './gates.ts';
 import type { Groundwork } from './groundwork.ts';
+import type { InlineBytes } from './inline-bytes.ts';
 import { variableNames } from './names.ts';
 import type { Barrier } from './barriers.ts';
 import type { Sharded } from './shards.ts';
@@ -42,6 +43,8 @@ export interface Frame {
   readonly depth: number;
   /** Maps around, outermost first. */
   readonly maps: readonly string[];
+  /** Whether what is given here becomes an item of a list: then the states' input says of how long a list (`of`). */
+  readonly listed: boolean;
   /** Conditions known to be true here: those of the sides around. */
   readonly known: readonly Expression[];
   /** What says which execution it is: the machine's own, or what a child machine was handed of its root. */
@@ -93,6 +96,8 @@ export type EmitScope = (emitter: Emitter, which: ScopeToEmit, frame: Frame, exi
 
 /** The emission of one machine. Maps, sets and lists grow as it goes forward. */
 export interface Emitter extends Groundwork {
+  /** How much of outputs and input may stay in the state machine. */
+  readonly inline: InlineBytes;
   /** Name of the variable that holds a node's value at a depth. */
   readonly variable: (id: string, depth: number) => string;
   /** Branches and maps hold scopes, which hold branches and maps: their files emit what is inside through this. */
@@ -119,6 +124,7 @@ export interface Emitter extends Groundwork {
 export function newEmitter(groundwork: Groundwork, emitScope: EmitScope, cut: Emitter['cut']): Emitter {
   return {
     ...groundwork,
+    inline: groundwork.inlineBytes(),
     variable: variableNames(),
     emitScope,
     home: new Map(),

@@ -4,12 +4,14 @@
  */
 import { jobErrors } from '../errors.ts';
 import { functionPlaceholder } from '../ir/artifact.ts';
-import type { Expression, Json, RefExpression } from '../ir/expressions.ts';
+import { type Expression, type Json, type RefExpression, secretsOf } from '../ir/expressions.ts';
 import type { JobIr, RetryIr } from '../ir/nodes.ts';
+import { maxInlineBytes } from '../payload-layout.ts';
 import { type Around, type Emitter, type Exit, type Frame, noOverrides, noteOrigin } from './emit-context.ts';
 import { leaving, skipTo } from './emit-exits.ts';
 import { gateWork } from './emit-gates.ts';
 import { payload, printScope } from './emit-values.ts';
+import { isShort } from './inline-bytes.ts';
 import { literal, print, quoted, template, text } from './jsonata.ts';
 import { conditionState, skipState } from './names.ts';
 
@@ -26,6 +28,7 @@ export function emitJob(emitter: Emitter, node: JobIr, frame: Frame, exit: Exit,
   if (node.when) emitCondition(emitter, node, node.when, frame, exit, around.skipped);
   const jobPath = frame.maps.length === 0 ? text(node.id) : `$states.input.path & ${text(`/${node.id}`)}`;
   const input = inputOf(emitter, node, frame);
+  const secrets = secretsOf(node.input).map(({ at, name }) => ({ at, name }));
   const envelope = [
     `"job": ${jobPath}`,
     `"operation": ${text(operation.id)}`,
@@ -35,6 +38,8 @@ export function emitJob(emitter: Emitter, node: JobIr, frame: Frame, exit: Exit,
     `"startedAt": ${frame.identity.startedAt}`,
     `"block": ${frame.identity.block}`,
     ...gateWork(emitter, node, around, input.fetched),
+    ...outputSize(emitter, node, frame),
+    ...(secrets.length === 0 ? [] : [`"secrets": ${literal(secrets)}`]),
   ];
   frame.states[node.id] = {
     Type: 'Task',
@@ -50,6 +55,23 @@ export function emitJob(emitter: Emitter, node: JobIr, frame: Frame, exit: Exit,
   };
   noteOrigin(emitter, node.id, 'job', node, operation.id);
   if (emitter.reads.has(node.id)) emitter.home.set(node.id, `$${emitter.variable(node.id, frame.depth)}`);
+}
+
+/** What of the output may not be moved to S3, and how much of it may stay; nothing where the function knows by itself. */
+function outputSize({ pipeline, keeps, inline }: Emitter, node: JobIr, frame: Frame): readonly string[] {
+  if (isShort(pipeline.operations[node.operation]?.output ?? {})) return [];
+  const keep = keeps.jobs.get(node.id);
+  const share = inline.of(node.id);
+  const lists = frame.listed ? frame.maps.filter((map) => inline.results(map).has(node.id)) : [];
+  const around = lists.reduce((sum, map) => sum + inline.around(map), 0);
+  return [
+    ...(keep === undefined ? [] : [`"keep": ${literal(keep)}`]),
+    ...(lists.length > 0
+      ? [`"inline": $min([${maxInlineBytes}, $floor(${share} / $states.input.of) - ${around}])`]
+      : share < maxInlineBytes
+        ? [`"inline": ${share}`]
+        : []),
+  ];
 }
 
 /** The Choice in front of a job. A skipped job's value is null. */
@@ -111,7 +133,12 @@ const lambdaServiceErrors = [
 ];
 
 /** Errors that a repetition cannot mend. */
-const hopeless = [jobErrors.inputInvalid, jobErrors.outputInvalid, jobErrors.outputTooLarge];
+const hopeless = [
+  jobErrors.inputInvalid,
+  jobErrors.outputInvalid,
+  jobErrors.outputTooLarge,
+  jobErrors.secretUnavailable,
+];
 
 const serviceRetry: Json = {
   ErrorEquals: [...lambdaServiceErrors, jobErrors.recordFailed],

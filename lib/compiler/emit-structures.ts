@@ -67,9 +67,11 @@ function sideExit(emitter: Emitter, node: BranchIr, side: ScopeIr | undefined, f
 /** Emits a map. Its value is the list of what is read of its iterations' results. */
 export function emitMap(emitter: Emitter, node: MapIr, frame: Frame, exit: Exit): void {
   const here = printScope(emitter, noOverrides, frame.known);
-  const inner: Frame = { ...frame, depth: frame.depth + 1, maps: [...frame.maps, node.id], states: {} };
   const { body } = node;
   const wanted = emitter.reads.get(node.id);
+  const gives = wanted !== undefined && body.result !== undefined;
+  const listed = frame.listed || gives;
+  const inner: Frame = { ...frame, depth: frame.depth + 1, maps: [...frame.maps, node.id], listed, states: {} };
   const which = { scope: body, name: node.id, readOutside: readByResult(body) };
   const entry = emitter.emitScope(emitter, which, inner, {
     next: undefined,
@@ -80,10 +82,14 @@ export function emitMap(emitter: Emitter, node: MapIr, frame: Frame, exit: Exit)
       return assigned(resultOf(emitter, overrides, body.result, itemReads(wanted)));
     },
   });
+  const items = print(here, node.items);
+  const outer = frame.listed ? '$states.input.of' : undefined;
+  const length = gives ? [`$count(${items})`] : [];
+  const of = [...length, ...(outer === undefined ? [] : [outer])].join(' * ');
   frame.states[node.id] = {
     Type: 'Map',
-    Items: node.items.kind === 'literal' ? template(here, node.items) : quoted(print(here, node.items)),
-    ItemSelector: itemSelector(node, inner.maps),
+    Items: node.items.kind === 'literal' ? template(here, node.items) : quoted(items),
+    ItemSelector: { ...itemSelector(node, inner.maps), ...(listed ? { of: quoted(of) } : {}) },
     ...(node.concurrency === 0 ? {} : { MaxConcurrency: node.concurrency }),
     ItemProcessor: { ProcessorConfig: { Mode: 'INLINE' }, StartAt: entry ?? '', States: inner.states },
     ...leaving(emitter, exit, frame, new Map([[node.id, '$states.result']])),

@@ -38,6 +38,7 @@ import { forkState, shardState } from './names.ts';
 import { handedIdentity, handedValue, shardFields } from './emit-shard.ts';
 import type { GatePlace } from './gates.ts';
 import type { Groundwork } from './groundwork.ts';
+import { inputId } from './inline-bytes.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { readByOutput, readersTargets } from './reads.ts';
 import type { Skeleton } from './skeleton.ts';
@@ -52,6 +53,7 @@ export interface Emitted {
   /** Whether durations were recorded by which barriers could be weighed. */
   readonly estimated: boolean;
   readonly gates: PipelineArtifact['gates'];
+  readonly input: NonNullable<PipelineArtifact['input']>;
 }
 
 /** A scope that is being emitted. */
@@ -77,7 +79,7 @@ export function emitMachine(groundwork: Groundwork, cut?: Emitter['cut']): Emitt
   const entry = emitScope(
     emitter,
     body,
-    { depth: 0, maps: [], known: [], identity: ownIdentity, states },
+    { depth: 0, maps: [], listed: false, known: [], identity: ownIdentity, states },
     {
       next: undefined,
       assign: () => ({}),
@@ -97,6 +99,7 @@ export function emitMachine(groundwork: Groundwork, cut?: Emitter['cut']): Emitt
     states: emitter.origins,
     barriers: emitter.barriers,
     estimated: emitter.estimates.known,
+    input: { keep: emitter.keeps.input, inline: emitter.inline.ofInput() },
     gates: gated ? { openedBy: [...openedBy].sort(), openedByStates } : undefined,
   };
 }
@@ -118,6 +121,8 @@ function emitScope(emitter: Emitter, which: ScopeToEmit, frame: Frame, exit: Exi
     ...{ nodes, gates, place, layout, entries: new Map(), readers: readersIn(nodes), readOutside },
     shards: new Map(shards.map((part, index) => [part, index + 1])),
   };
+  meetInForks(emitter, inside, skeleton);
+  for (const part of shards) meetInShard(emitter, inside, part);
   emitPart(emitter, inside, skeleton, frame, exit);
   return entryOf(inside, skeleton);
 }
@@ -188,6 +193,26 @@ function emitInside(emitter: Emitter, scope: Scope, part: Skeleton, frame: Frame
     case 'parallel':
       emitFork(emitter, scope, part, frame, exit);
   }
+}
+
+/** Notes whose values leave a fork together. Before anything is emitted: the jobs in it are to know. */
+function meetInForks(emitter: Emitter, scope: Scope, part: Skeleton): void {
+  const open = [part];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (next.kind === 'leaf') continue;
+    open.push(...next.parts);
+    if (next.kind !== 'parallel') continue;
+    const fork = next;
+    emitter.inline.meet(scope.layout.readIn(fork).filter((id) => livesOn(scope, id, fork)));
+  }
+}
+
+/**
+ * Notes whose values meet at a child machine. The answer of the state that runs it has both what the child was handed,
+ * the pipeline's input too, and what it puts out.
+ */
+function meetInShard({ inline }: Emitter, scope: Scope, part: Skeleton): void {
+  inline.meet([inputId, ...readFromBefore(scope, part), ...livingOn(scope, part, part)]);
 }
 
 /** A Parallel: its branches put out what lives on, and it assigns that again. */

@@ -11,11 +11,13 @@
 import type { Diagnostic, SourcePosition } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import type { Expression } from '../ir/expressions.ts';
-import type { NodeIr, ScopeIr } from '../ir/nodes.ts';
+import type { JobIr, NodeIr, ScopeIr } from '../ir/nodes.ts';
 import type { ShapeContext } from '../ir/shapes.ts';
 import { innerScopes, nodeIndex, ownExpressions } from '../ir/walk.ts';
 import { boundsOf, itemsRange } from './bounds.ts';
-import { deployedBytes } from './sizes.ts';
+import { envelopeBytes } from './inline-bytes.ts';
+import { keepsOf } from './keeps.ts';
+import { constantBytes, deployedBytes } from './sizes.ts';
 
 /** Largest definition that Step Functions takes, in bytes. */
 export const definitionLimitBytes = 1_048_576;
@@ -95,6 +97,7 @@ function nodeMistakes(context: ShapeContext, scope: ScopeIr): readonly Diagnosti
       path: [pipeline.id, node.id, place],
       source: node.source,
       what,
+      ...(node.kind === 'job' && place === 'input' ? { beside: () => besideInput(context, node) } : {}),
     });
     return [
       ...ownExpressions(node).flatMap(({ place, expression }) =>
@@ -120,6 +123,12 @@ interface Place {
   readonly path: readonly string[];
   readonly source: SourcePosition;
   readonly what: string;
+  /** Bytes that stand beside the value. @default none */
+  readonly beside?: () => number;
+}
+
+function besideInput({ pipeline, nodes }: ShapeContext, job: JobIr): number {
+  return envelopeReserveBytes + envelopeBytes(pipeline, job, keepsOf(pipeline, nodes).jobs.get(job.id));
 }
 
 function expressionMistakes(expression: Expression, place: Place): readonly Diagnostic[] {
@@ -154,9 +163,11 @@ export function depthOf(expression: Expression): number {
 }
 
 /** Constants alone that are more than a state may be given. */
-function constantMistakes(expression: Expression, { path, source, what }: Place): readonly Diagnostic[] {
+function constantMistakes(expression: Expression, { path, source, what, beside }: Place): readonly Diagnostic[] {
   const bytes = constantBytes(expression);
-  const room = path.at(-1) === 'input' ? dataLimitBytes - envelopeReserveBytes : dataLimitBytes;
+  // Few come near it, and what is beside takes time to find out.
+  if (bytes <= dataLimitBytes / 2) return [];
+  const room = dataLimitBytes - (beside?.() ?? 0);
   if (bytes <= room) return [];
   return [
     mistake(
@@ -168,25 +179,6 @@ function constantMistakes(expression: Expression, { path, source, what }: Place)
   ];
 }
 
-/** The bytes that an expression's value has at least: of its constants, and of the structure around them. */
-export function constantBytes(expression: Expression): number {
-  switch (expression.kind) {
-    case 'literal':
-      return bytesOf(expression.value);
-    case 'array':
-      return 1 + expression.items.reduce((sum, item) => sum + constantBytes(item) + 1, 0);
-    case 'object':
-      // A field whose value is absent is left out.
-      return Object.entries(expression.fields).reduce((sum, [name, field]) => {
-        const inner = constantBytes(field);
-        return inner === 0 ? sum : sum + bytesOf(name) + inner + 2;
-      }, 1);
-    case 'ref':
-    case 'call':
-      return 0;
-  }
-}
-
 /** Of a map: a list whose length nothing bounds, and more at once than an inline Map runs, which Step Functions takes and does not do. */
 function mapNotes(context: ShapeContext, node: NodeIr): readonly Diagnostic[] {
   if (node.kind !== 'map') return [];
@@ -196,11 +188,10 @@ function mapNotes(context: ShapeContext, node: NodeIr): readonly Diagnostic[] {
     severity,
   });
   const unbounded = `nothing says how many items map "${id}" has, and the history of an execution holds ${historyLimitEvents} events`;
+  const most = itemsRange(context, node.items).max;
   const tooMany = `map "${id}" asks for ${concurrency} items at once, and Step Functions runs ${inlineMapLimit}`;
   return [
-    ...(itemsRange(context, node.items).max < Number.POSITIVE_INFINITY
-      ? []
-      : [told('info', unbounded, 'items', 'give its list a .max(n)')]),
+    ...(most < Number.POSITIVE_INFINITY ? [] : [told('info', unbounded, 'items', 'give its list a .max(n)')]),
     ...(concurrency <= inlineMapLimit
       ? []
       : [told('warning', tooMany, 'concurrency', `give { concurrency: ${inlineMapLimit} } or less`)]),
@@ -209,9 +200,4 @@ function mapNotes(context: ShapeContext, node: NodeIr): readonly Diagnostic[] {
 
 function mistake(message: string, path: readonly string[], source: SourcePosition, hint: string): Diagnostic {
   return { code: 'BS1113', severity: 'error', message, path, source, hint };
-}
-
-/** In UTF-8. */
-function bytesOf(value: unknown): number {
-  return new TextEncoder().encode(JSON.stringify(value)).length;
 }

@@ -1,4 +1,5 @@
-/** What a machine comes to in bytes where it runs: in UTF-8, with what a deployment puts in the place of placeholders. */
+/** What machines and values come to in bytes where they run: in UTF-8, with what a deployment puts in the place of placeholders. */
+import type { Expression } from '../ir/expressions.ts';
 import { longestFunctionArn, longestMachineArn } from '../storage-layout.ts';
 
 /** Within a text of the author's the quotation marks would be escaped: what this finds are fields. */
@@ -17,4 +18,23 @@ export function deployedBytes(json: string, pipeline: string): number {
     bytes += longest + 2 - length;
   }
   return bytes;
+}
+
+/** The bytes that an expression's value has at least: of its constants, and of the structure around them. */
+export function constantBytes(expression: Expression): number {
+  switch (expression.kind) {
+    case 'literal':
+      return Buffer.byteLength(JSON.stringify(expression.value));
+    case 'array':
+      return 1 + expression.items.reduce((sum, item) => sum + constantBytes(item) + 1, 0);
+    case 'object':
+      // A field whose value is absent is left out.
+      return Object.entries(expression.fields).reduce((sum, [name, field]) => {
+        const inner = constantBytes(field);
+        return inner === 0 ? sum : sum + Buffer.byteLength(JSON.stringify(name)) + inner + 2;
+      }, 1);
+    case 'ref':
+    case 'call':
+      return 0;
+  }
 }

@@ -1,7 +1,14 @@
 /** A Lambda function as every function of bunsui is: Node 24 on arm64, a role of its own, a log group with an end. */
 import type { Duration, Size } from 'aws-cdk-lib';
 import { RemovalPolicy, Stack, Tags } from 'aws-cdk-lib';
-import { Policy, PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import {
+  type IManagedPolicy,
+  Policy,
+  PolicyDocument,
+  PolicyStatement,
+  Role,
+  ServicePrincipal,
+} from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Code } from 'aws-cdk-lib/aws-lambda';
 import { Architecture, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
@@ -31,11 +38,15 @@ export interface LoggedFunctionProps {
   readonly network?: NetworkPlace;
   /**
    * With a name the log group is there before the function, and so all that the function may do can stand in its role:
-   * two resources less, where there are many functions.
+   * two resources less, where there are many functions. `policy` is what it shares with others.
    *
    * @default - CloudFormation's name, and policies beside the role
    */
-  readonly named?: { readonly functionName: string; readonly statements: readonly PolicyStatement[] };
+  readonly named?: {
+    readonly functionName: string;
+    readonly statements: readonly PolicyStatement[];
+    readonly policy: IManagedPolicy;
+  };
 }
 
 /** A function with its role and log group. */
@@ -49,7 +60,7 @@ export class LoggedFunction extends Construct {
     // With this flag CDK makes a log group too, of the same name and without these properties.
     this.node.setContext(USE_CDK_MANAGED_LAMBDA_LOGGROUP, false);
     const { vpc, vpcSubnets, securityGroups } = props.network ?? {};
-    const { functionName, statements = [] } = props.named ?? {};
+    const { functionName, statements = [], policy } = props.named ?? {};
     // Where Lambda writes by itself, and where bookkeeping looks.
     const logGroup = (of: string) => this.newLogGroup(`/aws/lambda/${of}`, props);
     const early = functionName === undefined ? undefined : logGroup(functionName);
@@ -57,6 +68,7 @@ export class LoggedFunction extends Construct {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com', {
         conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
       }),
+      ...(policy === undefined ? {} : { managedPolicies: [policy] }),
       ...(early === undefined
         ? {}
         : {

@@ -8,8 +8,8 @@ import type { IPlatform } from './platform-interface.ts';
 const stackResources = 500;
 /** Function, version, role and log group; with a key of the customer a policy for it. */
 const perOperation = 4;
-/** State machine, its version and alias, its role and the role's policy, and one that takes what the first cannot hold. */
-const perPipeline = 8;
+/** State machine, its version and alias, its role and the role's policy, one that takes what the first cannot hold, and the functions'. */
+const perPipeline = 9;
 /** A child machine and its version. */
 const perChild = 2;
 

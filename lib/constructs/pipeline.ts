@@ -6,15 +6,18 @@ import { Annotations, ArnFormat, Duration, Size, Stack } from 'aws-cdk-lib';
 import type { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import type { CfnRule } from 'aws-cdk-lib/aws-events';
 import type { IGrantable } from 'aws-cdk-lib/aws-iam';
-import { Grant, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Grant, ManagedPolicy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { CfnSchedule } from 'aws-cdk-lib/aws-scheduler';
 import type { CfnStateMachineAlias, CfnStateMachineVersion, StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
+import { secretsOf } from '../ir/expressions.ts';
 import type { LambdaOperationIr, PipelineIr } from '../ir/nodes.ts';
-import { environment } from '../storage-layout.ts';
+import { placedNodes } from '../ir/walk.ts';
+import { environment, payloadPrefix } from '../storage-layout.ts';
+import { acknowledgeWildcards } from './acknowledgements.ts';
 import type { PipelineDefinition } from './artifact-of.ts';
 import { artifactOf, diagnosticLine, fingerprinted } from './artifact-of.ts';
 import { operationCode } from './bundle-operation.ts';
@@ -72,7 +75,10 @@ export class Pipeline extends Construct {
     for (const note of notes) Annotations.of(this).addInfo(diagnosticLine(note));
     requireRoom(compiled, platform);
     requireChannels(pipeline, platform);
-    this.operations = byId(Object.values(pipeline.operations), (operation) => this.newOperation(operation, props));
+    const shared = this.newSharedPolicy(platform);
+    this.operations = byId(Object.values(pipeline.operations), (operation) =>
+      this.newOperation(operation, shared, props),
+    );
     // Commands that need no code (`cdk ls`) look at none.
     if (Stack.of(this).bundlingRequired) this.artifact = fingerprinted(compiled);
     const { stateMachine, version, alias } = pipelineMachine(this, platform, this.artifact, this.operations);
@@ -162,7 +168,30 @@ export class Pipeline extends Construct {
     return this.stateMachine.metricTime(options);
   }
 
-  private newOperation(operation: LambdaOperationIr, { platform, vpc, ...network }: PipelineProps): LambdaFunction {
+  /** What the function of every operation does. Said once: in each role it would fill the template of a large pipeline. */
+  private newSharedPolicy(platform: IPlatform): ManagedPolicy {
+    const payloads = platform.bucket.arnForObjects(`${payloadPrefix(this.artifact.pipeline.id)}/*`);
+    const policy = new ManagedPolicy(this, 'OperationsPolicy', {
+      description: `bunsui: operations of ${this.artifact.pipeline.id}`,
+      statements: [
+        // The wrapper's checkpoint.
+        new PolicyStatement({
+          actions: ['dynamodb:GetItem', 'dynamodb:PutItem'],
+          resources: [platform.jobHistoryTable.tableArn],
+        }),
+        // Values that are too large for the state machine.
+        new PolicyStatement({ actions: ['s3:GetObject', 's3:PutObject'], resources: [payloads] }),
+      ],
+    });
+    acknowledgeWildcards(policy, 'objects', [payloads]);
+    return policy;
+  }
+
+  private newOperation(
+    operation: LambdaOperationIr,
+    shared: ManagedPolicy,
+    { platform, vpc, ...network }: PipelineProps,
+  ): LambdaFunction {
     const { vpcSubnets, securityGroups } = network;
     const { encryptionKey } = platform;
     const opens = this.artifact.gates?.openedBy.includes(operation.id) === true;
@@ -177,6 +206,7 @@ export class Pipeline extends Construct {
         ...operation.environment,
         [environment.jobHistoryTable]: platform.jobHistoryTable.tableName,
         [environment.bucket]: platform.bucket.bucketName,
+        [environment.payloads]: payloadPrefix(this.artifact.pipeline.id),
         ...(opens ? { [environment.gatesTable]: platform.gatesTable.tableName } : {}),
       },
       platformTagValue: platform.tagValue,
@@ -193,18 +223,31 @@ export class Pipeline extends Construct {
       ...(encryptionKey === undefined ? {} : { encryptionKey }),
       named: {
         functionName: functionName(this, this.artifact.pipeline.id, operation.id),
-        statements: [
-          // The wrapper's checkpoint.
-          new PolicyStatement({
-            actions: ['dynamodb:GetItem', 'dynamodb:PutItem'],
-            resources: [platform.jobHistoryTable.tableArn],
-          }),
-          ...(opens ? this.gateStatements(platform) : []),
-        ],
+        policy: shared,
+        statements: [...(opens ? this.gateStatements(platform) : []), ...this.secretStatements(operation.id)],
       },
     });
     encryptionKey?.grantEncryptDecrypt(made);
     return made;
+  }
+
+  /** The secrets that jobs of an operation are given, and no others. */
+  private secretStatements(operation: string): PolicyStatement[] {
+    const given = placedNodes(this.artifact.pipeline.body).flatMap(({ node }) =>
+      node.kind === 'job' && node.operation === operation ? secretsOf(node.input) : [],
+    );
+    const names = [...new Set(given.map(({ name }) => name))].sort();
+    if (names.length === 0) return [];
+    // Secrets Manager ends every ARN with six characters of its own.
+    const arns = names.map((name) =>
+      Stack.of(this).formatArn({
+        service: 'secretsmanager',
+        resource: 'secret',
+        resourceName: `${name}-??????`,
+        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      }),
+    );
+    return [new PolicyStatement({ actions: ['secretsmanager:GetSecretValue'], resources: arns })];
   }
 
   /** What a function does whose jobs open gates. */

@@ -117,7 +117,7 @@ export abstract class PlatformBase extends Construct implements IPlatform {
       },
       {
         actions: ['s3:GetObject'],
-        resources: this.objectArns('logs/*', 'reports/*', 'configs/*'),
+        resources: this.objectArns('logs/*', 'reports/*', 'configs/*', 'payloads/*'),
         wildcard: 'objects',
       },
       { actions: ['s3:ListBucket'], resources: [this.bucket.bucketArn] },
@@ -148,6 +148,8 @@ export abstract class PlatformBase extends Construct implements IPlatform {
           wildcard: 'executions',
         },
         { actions: ['states:StartExecution'], resources: [`${this.machinesArn}*`], wildcard: 'executions' },
+        // Of an input that is large.
+        { actions: ['s3:PutObject'], resources: this.objectArns('payloads/*'), wildcard: 'objects' },
       ]),
     );
     return this.encryptionKey === undefined ? granted : granted.combine(this.encryptionKey.grantEncrypt(grantee));

@@ -84,6 +84,7 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
     on(jobHistoryTable, 'Query', 'BatchWriteItem'),
     ...register,
     readArtifacts,
+    objects('s3:GetObject', 'payloads/*'),
     objects('s3:PutObject', 'logs/*', 'reports/*'),
     executions('DescribeExecution', 'GetExecutionHistory', 'DescribeStateMachineForExecution'),
     // Of child machines, for the functions that they call.
@@ -91,7 +92,12 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
     readLogs,
   ];
   return {
-    'start-session': [...turns, ...register, machines('DescribeStateMachine', 'ListStateMachineVersions')],
+    'start-session': [
+      ...turns,
+      ...register,
+      objects('s3:PutObject', 'payloads/*'),
+      machines('DescribeStateMachine', 'ListStateMachineVersions'),
+    ],
     'session-ended': end,
     reconcile: [
       ...end,
@@ -114,7 +120,8 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
       on(jobHistoryTable, 'Query'),
       ...register,
       readArtifacts,
-      objects('s3:GetObject', 'logs/*', 'reports/*'),
+      objects('s3:GetObject', 'logs/*', 'reports/*', 'payloads/*'),
+      objects('s3:PutObject', 'payloads/*'),
       { actions: ['s3:ListBucket'], resources: [bucket.bucketArn] },
       machines('StartExecution', 'DescribeStateMachine', 'ListStateMachineVersions'),
       { actions: ['states:ListStateMachines'], resources: ['*'], wildcard: 'delivery' },

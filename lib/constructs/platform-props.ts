@@ -58,6 +58,13 @@ export interface PlatformProps extends NetworkPlace {
    */
   readonly reportsExpiration?: Duration;
   /**
+   * How long large values stay in the bucket: what a job gave another one, and what records show as a job's input and
+   * output. After that those parts are gone from the records, and the session's checkpoints cannot be built upon.
+   *
+   * @default Duration.days(365)
+   */
+  readonly payloadsExpiration?: Duration;
+  /**
    * Where notices go, by name: `{ ops: { kind: 'slack', secret: 'slack-ops' } }`. Pipelines name them in `notify`. A
    * channel names its secrets in Secrets Manager, it never holds one.
    *

@@ -60,6 +60,7 @@ export function platformTable(
 export interface Expirations {
   readonly logs: Duration;
   readonly reports: Duration;
+  readonly payloads: Duration;
 }
 
 /** The bucket: closed to the public and to plain HTTP, encrypted, its prefixes emptied in time. `configs/` is kept. */
@@ -68,7 +69,7 @@ export function platformBucket(
   id: string,
   props: StorageProps & { readonly bucketName?: string; readonly expirations: Expirations },
 ): Bucket {
-  const { logs, reports } = props.expirations;
+  const { logs, reports, payloads } = props.expirations;
   const bucket = new Bucket(scope, id, {
     ...(props.bucketName === undefined ? {} : { bucketName: props.bucketName }),
     enforceSSL: true,
@@ -81,6 +82,7 @@ export function platformBucket(
     lifecycleRules: [
       { id: 'logs', prefix: 'logs/', expiration: logs },
       { id: 'reports', prefix: 'reports/', expiration: reports },
+      { id: 'payloads', prefix: 'payloads/', expiration: payloads },
       { id: 'unfinished-uploads', abortIncompleteMultipartUploadAfter: Duration.days(7) },
     ],
   });

@@ -125,6 +125,7 @@ export class Platform extends PlatformBase {
       expirations: {
         logs: props.logsExpiration ?? Duration.days(90),
         reports: props.reportsExpiration ?? Duration.days(365),
+        payloads: props.payloadsExpiration ?? Duration.days(365),
       },
     });
     this.logGroup = new LogGroup(this, 'LogGroup', {

@@ -2,6 +2,7 @@
  * Refs: values that exist only when the pipeline runs. `job.out` is a `Ref`; reading a field of it gives a deeper
  * `Ref`, lazily. Nothing here computes: a ref records the expression that the compiler will print.
  */
+import { secretMark } from '../secret-layout.ts';
 import { type Expression, type Json, type RefTarget, refsOf } from '../ir/expressions.ts';
 
 declare const phantom: unique symbol;
@@ -22,11 +23,29 @@ type FieldRefs<T, A> = { readonly [K in keyof T]-?: Ref<T[K] | A> };
 /** A reference to a value of type `T`, with its fields. */
 export type Ref<T> = RefBase<T> & Fields<NonNullable<T>, Absent<T>>;
 
+declare const secretName: unique symbol;
+
+/** A secret, by its name: only the function of the job that is given it sees its value. */
+export interface Secret {
+  readonly [secretName]: true;
+}
+
+/**
+ * A secret of Secrets Manager, for a field of a job's input that is text. The handler is given its value; it stands in no
+ * definition, input, output, history, log or report. On a laptop it is the variable `BUNSUI_SECRET_<NAME>` or a line of
+ * the file `.bunsui-secrets`.
+ * @example p.job('load', load, { token: secret('warehouse/token'), key: extract.out.key });
+ */
+export function secret(name: string): Secret {
+  const expression: Expression = { kind: 'literal', value: secretMark(name), secret: name };
+  return makeRef({ expression, owners: [] }) as unknown as Secret;
+}
+
 /** What may be given where a `T` is wanted: a constant, a `Ref`, or a structure of both. */
 export type In<T> =
   | RefBase<T>
   | (T extends string | number | boolean | null | undefined
-      ? T
+      ? T | (string extends T ? Secret : never)
       : T extends readonly (infer E)[]
         ? RefBase<readonly E[]> | readonly In<E>[]
         : { [K in keyof T]: In<T[K]> });
@@ -172,7 +191,7 @@ function gather(parts: readonly Recorded[], join: (expressions: readonly Express
 }
 
 function literalOf(expression: Expression): Json | undefined {
-  if (expression.kind === 'literal') return expression.value;
+  if (expression.kind === 'literal') return expression.secret === undefined ? expression.value : undefined;
   if (expression.kind === 'array') {
     const items = expression.items.map(literalOf);
     return items.includes(undefined) ? undefined : (items as Json[]);

@@ -5,6 +5,7 @@
 import type { SourcePosition } from '../errors.ts';
 import type { Json } from './expressions.ts';
 import type { Fingerprint } from './fingerprints.ts';
+import type { Keep } from '../payload-layout.ts';
 import type { PipelineIr } from './nodes.ts';
 
 export interface PipelineArtifact {
@@ -24,6 +25,11 @@ export interface PipelineArtifact {
   readonly shards?: readonly PipelineArtifact['definition'][];
   /** Who works at gates, where the machine has some: the operations whose jobs open them, and whether states do. */
   readonly gates?: { readonly openedBy: readonly string[]; readonly openedByStates: boolean };
+  /**
+   * What of the input must stay in it when it is large, and how many bytes of JSON may (`lib/payload-layout.ts`). Absent in
+   * artifacts of before, whose functions read no pointers.
+   */
+  readonly input?: { readonly keep: Keep; readonly inline: number };
   /** Where each state comes from, by state name. */
   readonly states: { readonly [stateName: string]: StateOrigin };
   /** What the result of each job depends on, by the job's id. Absent where nothing was bundled. */

@@ -1,6 +1,7 @@
 /** The check of values: does every expression fit the place it is put in, and is it there when it is needed? */
 import type { Diagnostic, SourcePosition } from '../errors.ts';
-import { type CallExpression, type Expression, refsOf } from './expressions.ts';
+import { isSecretName } from '../secret-layout.ts';
+import { type CallExpression, type Expression, refsOf, secretsOf } from './expressions.ts';
 import { misfits } from './fit.ts';
 import { mistake, type Path } from './mistake.ts';
 import type { JsonSchema, NodeIr, PipelineIr } from './nodes.ts';
@@ -40,6 +41,7 @@ export function checkValues(pipeline: PipelineIr, nodes: ReadonlyMap<string, Pla
           : around;
       const wanted = wantedAt(pipeline, node, place);
       return [
+        ...misplacedSecrets(expression, place === 'input', path, node.source),
         ...unknownFields(context, expression, path, node.source),
         ...checkFit(context, expression, wanted, path, node.source),
         ...checkArguments(context, expression, path, node.source),
@@ -52,6 +54,7 @@ export function checkValues(pipeline: PipelineIr, nodes: ReadonlyMap<string, Pla
   const path = [pipeline.id, 'output'];
   return [
     ...inNodes,
+    ...misplacedSecrets(output.value, false, path, pipeline.source),
     ...unknownFields(context, output.value, path, pipeline.source),
     ...checkFit(context, output.value, output.schema, path, pipeline.source),
     ...checkArguments(context, output.value, path, pipeline.source),
@@ -81,6 +84,29 @@ function checkFit(
       source,
       misfit.hint,
     );
+  });
+}
+
+/** Secrets that are no field of a job's input, and names that none can have. */
+function misplacedSecrets(
+  expression: Expression,
+  isInput: boolean,
+  path: Path,
+  source: SourcePosition,
+): readonly Diagnostic[] {
+  const where = path.slice(1).join('.');
+  return secretsOf(expression).flatMap(({ name, at, computed }) => {
+    const place = [where, ...at].join('.');
+    if (!isSecretName(name)) {
+      // What was given may be the secret itself: it is not repeated.
+      const hint = 'name it as Secrets Manager does: letters, digits and /_+=.@-, no ARN; never write its value here';
+      return [mistake('BS1130', `${place}: what secret(…) was given is no name`, [...path, ...at], source, hint)];
+    }
+    if (isInput && !computed) return [];
+    const found = computed ? 'is an argument of a function' : 'is no input of a job';
+    const message = `${place}: the secret "${name}" ${found}, and would be seen in the history of the execution`;
+    const hint = 'give it to a job as a field of its input: { token: secret("name") }';
+    return [mistake('BS1130', message, [...path, ...at], source, hint)];
   });
 }
 

@@ -19,6 +19,8 @@ export type RefTarget =
 export interface LiteralExpression {
   readonly kind: 'literal';
   readonly value: Json;
+  /** The name of a secret that the job's function puts in the place of the value, which only says so. */
+  readonly secret?: string;
 }
 export interface RefExpression {
   readonly kind: 'ref';
@@ -72,6 +74,26 @@ export type ExpressionFunction =
   | 'subtract'
   | 'multiply'
   | 'ok';
+
+/** Every secret inside an expression: its name, and where it is; `computed` when it is an argument of a function. */
+export function secretsOf(
+  expression: Expression,
+  at: readonly (string | number)[] = [],
+  computed = false,
+): readonly { readonly name: string; readonly at: readonly (string | number)[]; readonly computed: boolean }[] {
+  switch (expression.kind) {
+    case 'literal':
+      return expression.secret === undefined ? [] : [{ name: expression.secret, at, computed }];
+    case 'ref':
+      return [];
+    case 'call':
+      return expression.arguments.flatMap((argument) => secretsOf(argument, at, true));
+    case 'object':
+      return Object.entries(expression.fields).flatMap(([key, field]) => secretsOf(field, [...at, key], computed));
+    case 'array':
+      return expression.items.flatMap((item, index) => secretsOf(item, [...at, index], computed));
+  }
+}
 
 /** Every ref inside an expression, in order of appearance. */
 export function refsOf(expression: Expression): readonly RefExpression[] {

@@ -8,7 +8,7 @@ import type { Json } from '../ir/expressions.ts';
 import { BunsuiError } from '../errors.ts';
 import { withFingerprints } from '../ir/fingerprints.ts';
 import { gatesTablePlaceholder } from '../gate-layout.ts';
-import { childMachineName, environment, gatesTableName, platformNames } from '../storage-layout.ts';
+import { childMachineName, environment, gatesTableName, payloadPrefix, platformNames } from '../storage-layout.ts';
 import { bundleHandlers } from './bundle.ts';
 import { localClient, type JsonResult, type LocalClient } from './client.ts';
 import type { Runtime } from './runtime.ts';
@@ -40,7 +40,7 @@ export async function deployLocally(runtime: Runtime, artifact: PipelineArtifact
         handler: handlerExport,
         timeoutSeconds,
         memoryMiB,
-        environment: { ...own, ...platformEnvironment(runtime) },
+        environment: { ...own, ...platformEnvironment(runtime), [environment.payloads]: payloadPrefix(pipeline.id) },
       }),
     ),
   );

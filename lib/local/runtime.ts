@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, lstat } from 'node:fs/promises';
 import { cpus } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { systemClock } from '../engine/clock.ts';
 import { BunsuiError } from '../errors.ts';
@@ -245,7 +245,7 @@ async function startServices(
     dynamodb,
     sns: snsService(stateDir, place, notices, log),
     sqs: sqsService(queues, place, log),
-    secretsmanager: secretsService(notices.isNamedSecret, log),
+    secretsmanager: secretsService(notices.isNamedSecret, join(dirname(stateDir), '.bunsui-secrets'), log),
     ses: mailService(stateDir, log),
     logs: logsService(logs, log),
     scheduler: firings.service,

@@ -35,6 +35,9 @@ export interface StartDeps extends StoreDeps {
   /** Left out where nobody is told. */
   readonly notices?: NoticeDeps;
   readonly sfn: Pick<SFNClient, 'send'>;
+  /** Where large inputs go. */
+  readonly s3: Pick<S3Client, 'send'>;
+  readonly names: PlatformNames;
   readonly region: string;
   /** Left out where who deploys a pipeline also registers it. */
   readonly deployments?: Deployments;
@@ -47,10 +50,7 @@ export interface StartDeps extends StoreDeps {
 }
 
 /** What it takes to follow executions. */
-export interface LiveDeps extends StartDeps {
-  readonly s3: Pick<S3Client, 'send'>;
-  readonly names: PlatformNames;
-}
+export type LiveDeps = StartDeps;
 
 export interface LogDeps {
   readonly sfn: Pick<SFNClient, 'send'>;

@@ -11,7 +11,7 @@ import { attemptItems, countsOf, iso, messageOf } from './attempt-items.ts';
 import { isOfChildMachine, pipelineOfExecution } from './deployed.ts';
 import type { EndDeps } from './deps.ts';
 import { announceEnd } from './end-notices.ts';
-import { fitMessage, fitText } from './fit-text.ts';
+import { fitMessage, fitText, maxRecordTextBytes } from './fit-text.ts';
 import { foldHistory } from './fold.ts';
 import { describeExecution, type ExecutionFacts, readHistory } from './history.ts';
 import type { AttemptItem, SessionItem } from './items.ts';
@@ -21,6 +21,7 @@ import { endTurn } from './overlap.ts';
 import { readArtifact } from './pipelines.ts';
 import type { ReportData } from './report-data.ts';
 import type { SessionStatus } from './status.ts';
+import { wholeView } from './whole-values.ts';
 import { advanceSession, createItem, getSession, listJobRecords, putJobRecords } from './store.ts';
 import type { SessionView } from './view.ts';
 
@@ -43,6 +44,9 @@ export interface EndedSession {
    */
   readonly outcome: 'ended' | 'exists' | 'running' | 'part';
 }
+
+/** A report shows no more of a job's value than this, in bytes of JSON, and fetches no more from S3. */
+const maxReportedBytes = 65_536;
 
 /** What there is to do with the session that this call was the first to record as ended. */
 export type OnEnded = (session: SessionItem, view: SessionView) => void;
@@ -78,12 +82,13 @@ export async function endSession(
   await putMissing(deps, item.session_id, attemptItems(view, item, executionArn));
   const session = endOf(deps, view, item);
   const logs = await archiveLogs(deps, item, executionArn);
+  const shown = await wholeView(deps, item, view, { result: maxRecordTextBytes, values: maxReportedBytes });
   const at = { createdAt: item.created_at, session: item.session_id };
   await deps.s3.send(
     new PutObjectCommand({
       Bucket: deps.names.bucket,
       Key: objectKeys.report(at),
-      Body: await renderReport({ artifact, view, session, logs }),
+      Body: await renderReport({ artifact, view: shown, session, logs }),
       ContentType: 'text/html; charset=utf-8',
     }),
   );

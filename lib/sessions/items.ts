@@ -131,6 +131,8 @@ export interface PipelineItem {
   readonly artifact_key: string;
   /** JSON text of the schema of its input, so that a start reads nothing else. */
   readonly input_schema: string;
+  /** JSON text of `PipelineArtifact.input`: what of a large input is moved to S3. Absent where nothing is. */
+  readonly input_size?: string;
   /** Jobs outside of maps; how many a map will run nobody knows beforehand. */
   readonly total_jobs: number;
   /** The state machine that runs it. */

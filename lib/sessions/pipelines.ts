@@ -46,6 +46,7 @@ export async function registerPipeline(
     created_at: new Date(deps.now()).toISOString(),
     artifact_key: key,
     input_schema: JSON.stringify(pipeline.input),
+    ...(artifact.input === undefined ? {} : { input_size: JSON.stringify(artifact.input) }),
     total_jobs: jobsOutsideMaps(pipeline.body),
     state_machine_arn: stateMachineArn,
     ...(policy === undefined ? {} : { policy: JSON.stringify(policy) }),

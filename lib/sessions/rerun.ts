@@ -11,6 +11,7 @@ import { RedriveExecutionCommand, StopExecutionCommand } from '@aws-sdk/client-s
 import { BunsuiError } from '../errors.ts';
 import type { Json } from '../ir/expressions.ts';
 import type { JsonSchema } from '../ir/nodes.ts';
+import type { Packed } from '../payload-layout.ts';
 import { executionName, reservedInputKey } from '../storage-layout.ts';
 import { machineToStart } from './deployed.ts';
 import { checkInput } from './input-schema.ts';
@@ -24,8 +25,10 @@ import {
   type RerunPlan,
   type RerunRequest,
 } from './plan-rerun.ts';
+import { leaveInput, packInput } from './large-input.ts';
 import { executionArnOf, startQueued } from './start-queued.ts';
 import { getSession, updateSession } from './store.ts';
+import { wholeValues } from './whole-values.ts';
 
 export interface Rerun extends RerunPlan {
   readonly execution_arn: string;
@@ -113,7 +116,7 @@ async function startGeneration(deps: RerunDeps, prepared: PreparedRerun): Promis
   const { plan, item, pipeline } = prepared;
   // A plan with this road has the pipeline that it runs.
   if (pipeline === undefined) throw notFailed(item);
-  const input = requireInput(prepared, pipeline);
+  const input = await requireInput(deps, prepared, pipeline);
   const generation = item.generation + 1;
   const name = executionName(item.session_id, generation);
   const queued: SessionItem = {
@@ -129,7 +132,7 @@ async function startGeneration(deps: RerunDeps, prepared: PreparedRerun): Promis
     execution_arn: executionArnOf(pipeline.state_machine_arn, name),
     execution_name: name,
     generation,
-    input: JSON.stringify(input),
+    input: input.text,
     trigger: item.trigger,
     region: item.region,
     updated_at: new Date(deps.now()).toISOString(),
@@ -148,7 +151,11 @@ async function startGeneration(deps: RerunDeps, prepared: PreparedRerun): Promis
 }
 
 /** The whole input of the generation before, with the defaults of the version that runs now. */
-function requireInput({ item, execution }: PreparedRerun, pipeline: PipelineItem): Json {
+async function requireInput(
+  deps: RerunDeps,
+  { item, execution }: PreparedRerun,
+  pipeline: PipelineItem,
+): Promise<Packed> {
   const { [reservedInputKey]: _, ...input } = JSON.parse(execution?.input ?? item.input) as { [field: string]: Json };
   // A record holds the beginning of an input that is long: see `fitText`.
   if (execution?.input === undefined && input['truncated'] === true && 'full' in input) {
@@ -157,8 +164,13 @@ function requireInput({ item, execution }: PreparedRerun, pipeline: PipelineItem
       hint: 'start a new session with it',
     });
   }
-  const checked = checkInput(JSON.parse(pipeline.input_schema) as JsonSchema, input);
-  if (checked.ok) return checked.value;
+  const whole = await wholeValues(deps, item)(input, Number.POSITIVE_INFINITY);
+  const checked = checkInput(JSON.parse(pipeline.input_schema) as JsonSchema, whole);
+  if (checked.ok) {
+    const packed = await packInput(pipeline, checked.value as object);
+    await leaveInput(deps, item, packed);
+    return packed;
+  }
   const lines = checked.issues.map(({ path, message }) => `${path.join('.') || 'input'} ${message}`).join('; ');
   const message = `the input of session ${item.session_id} does not fit version ${pipeline.version} of its pipeline: ${lines}`;
   throw new BunsuiError('ValidationError', 'BS3001', message, {

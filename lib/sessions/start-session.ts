@@ -15,6 +15,7 @@ import { pipelineToStart } from './deployed.ts';
 import type { StartDeps } from './deps.ts';
 import { checkInput, type InputIssue } from './input-schema.ts';
 import type { DedupItem, PipelineItem, SessionItem, SessionTrigger } from './items.ts';
+import { leaveInput, packInput } from './large-input.ts';
 import { beginQueued } from './overlap.ts';
 import { executionArnOf } from './start-queued.ts';
 import { createItem } from './store.ts';
@@ -90,7 +91,8 @@ export async function startPlanned(deps: StartDeps, plan: StartPlan): Promise<St
     generation: firstGeneration,
   };
   // Every block is as long as this one. Before the key is claimed: a refused request must not use it up.
-  requireSize(JSON.stringify({ ...input, [reservedInputKey]: fresh }));
+  const packed = await packInput(pipeline, input);
+  requireSize(JSON.stringify({ ...(packed.value as object), [reservedInputKey]: fresh }));
   const claimed = known ?? (plan.key === undefined ? undefined : await claimKey(deps, plan, hash, fresh, pipeline));
   const block: ExecutionBlock =
     claimed === undefined
@@ -101,7 +103,8 @@ export async function startPlanned(deps: StartDeps, plan: StartPlan): Promise<St
   if (version !== pipeline.version) return startPlanned(deps, plan);
 
   const { user } = plan;
-  const item = sessionItem(deps, { trigger, ...(user && { user }) }, pipeline, block, JSON.stringify(input), nowMs);
+  const item = sessionItem(deps, { trigger, ...(user && { user }) }, pipeline, block, packed.text, nowMs);
+  await leaveInput(deps, item, packed);
   await createItem(deps, item);
   const begun = await beginQueued(deps, item, pipeline);
   const { session_id, created_at } = item;

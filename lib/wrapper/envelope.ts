@@ -1,6 +1,8 @@
 /** The envelope around a job's input, as the compiled state sends it. See wrap-handler.ts for its form. */
 import { jobErrors } from '../errors.ts';
 import type { GateWork } from '../gate-layout.ts';
+import { type Keep, maxInlineBytes } from '../payload-layout.ts';
+import { isSecretName, type SecretInput } from '../secret-layout.ts';
 import {
   type ExecutionBlock,
   isGeneration,
@@ -22,6 +24,12 @@ export interface Envelope {
   readonly startedAtMs: number;
   /** What there is to do at gates. */
   readonly gates?: GateWork;
+  /** What of the output must stay where it is, because an expression reads it or reads in it. */
+  readonly keep: Keep;
+  /** Most bytes of JSON that its answer may have; none, where a list is so long that it has room for names alone. */
+  readonly inline: number;
+  /** Secrets that the input is given. */
+  readonly secrets?: readonly SecretInput[];
   readonly input: unknown;
 }
 
@@ -35,8 +43,8 @@ function show(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
-const isCount = (value: unknown): value is number =>
-  Number.isInteger(value) && Number(value) >= 0 && Number(value) < 1e6;
+const isWhole = (value: unknown): value is number => Number.isInteger(value) && Math.abs(Number(value)) < 1e6;
+const isCount = (value: unknown): value is number => isWhole(value) && value >= 0;
 const isPath = (value: unknown): value is string => typeof value === 'string' && isJobPath(value);
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '' && value.length <= 2048;
 
@@ -59,6 +67,18 @@ const isGateWork = (value: unknown): value is GateWork => {
     (keep === undefined || isText(fields(keep)['key']))
   );
 };
+
+const isSecretList = (value: unknown): value is readonly SecretInput[] =>
+  Array.isArray(value) &&
+  value.every((one) => {
+    const { at, name } = fields(one);
+    return isTextList(at) && typeof name === 'string' && isSecretName(name);
+  });
+
+/** A tree of fields; what it says is the compiler's. */
+const isKeep = (value: unknown): value is Keep =>
+  value === true ||
+  (typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(isKeep));
 
 /**
  * How often the runtime has started this task again after it was stopped itself: nothing that the state sends can tell.
@@ -92,6 +112,11 @@ export function readEnvelope(event: unknown, clientContext: unknown, operation: 
   const execution = read('execution', sent['execution'], isText, 'an execution ARN');
   const startedAt = read('startedAt', sent['startedAt'], isInstant, 'a time in ISO 8601');
   const gates = sent['gates'] === undefined ? undefined : read('gates', sent['gates'], isGateWork, 'work at gates');
+  const keep = sent['keep'] === undefined ? {} : read('keep', sent['keep'], isKeep, 'a tree of fields');
+  const inline =
+    sent['inline'] === undefined ? maxInlineBytes : read('inline', sent['inline'], isWhole, 'a whole number');
+  const secrets =
+    sent['secrets'] === undefined ? undefined : read('secrets', sent['secrets'], isSecretList, 'a list of secrets');
   if (sent['redrive'] !== undefined) read('redrive', sent['redrive'], isCount, 'a whole number from 0');
 
   let given: ExecutionBlock | undefined;
@@ -109,6 +134,8 @@ export function readEnvelope(event: unknown, clientContext: unknown, operation: 
     job === undefined ||
     retryCount === undefined ||
     execution === undefined ||
+    keep === undefined ||
+    inline === undefined ||
     startedAt === undefined
   ) {
     const hint = `this function runs jobs of bunsui and is called by a pipeline; to try the handler alone, call its run() in a test`;
@@ -122,8 +149,11 @@ export function readEnvelope(event: unknown, clientContext: unknown, operation: 
     attempt,
     execution,
     input,
+    keep,
+    inline: Math.max(0, inline),
     block: given ?? sessionOfExecution(execution, startedAt),
     startedAtMs: Date.parse(startedAt),
     ...(gates === undefined ? {} : { gates }),
+    ...(secrets === undefined ? {} : { secrets }),
   };
 }

@@ -6,10 +6,10 @@ export type Fetch = (
   init: {
     readonly method: string;
     readonly headers: Headers;
-    readonly body: string;
+    readonly body: string | Uint8Array<ArrayBuffer> | undefined;
     readonly signal: AbortSignal;
   },
-) => Promise<{ readonly status: number; text(): Promise<string> }>;
+) => Promise<{ readonly status: number; text(): Promise<string>; arrayBuffer(): Promise<ArrayBuffer> }>;
 
 export interface WrapperPorts {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -27,7 +27,7 @@ export interface WrapperPorts {
 export function functionPorts(): WrapperPorts {
   return {
     environment: process.env,
-    fetch: (url, init) => fetch(url, init),
+    fetch: (url, { body, ...init }) => fetch(url, body === undefined ? init : { ...init, body }),
     now: Date.now,
     random: Math.random,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),

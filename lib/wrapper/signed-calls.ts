@@ -6,16 +6,22 @@ import type { WrapperPorts } from './ports.ts';
 
 /** A service: what it is called in addresses, the prefix of its operations, its version of the protocol. */
 export interface Service {
-  readonly name: 'dynamodb' | 'states';
+  readonly name: 'dynamodb' | 'states' | 'secretsmanager';
   readonly target: string;
-  readonly protocol: '1.0';
+  readonly protocol: '1.0' | '1.1';
 }
 
 export const dynamodb: Service = { name: 'dynamodb', target: 'DynamoDB_20120810', protocol: '1.0' };
 export const stepFunctions: Service = { name: 'states', target: 'AWSStepFunctions', protocol: '1.0' };
 
+export const secretsManager: Service = { name: 'secretsmanager', target: 'secretsmanager', protocol: '1.1' };
+
 /** Environment variables that name a service's address, before the one for all. */
-const endpointVariables = { dynamodb: 'AWS_ENDPOINT_URL_DYNAMODB', states: 'AWS_ENDPOINT_URL_SFN' } as const;
+const endpointVariables = {
+  dynamodb: 'AWS_ENDPOINT_URL_DYNAMODB',
+  states: 'AWS_ENDPOINT_URL_SFN',
+  secretsmanager: 'AWS_ENDPOINT_URL_SECRETS_MANAGER',
+} as const;
 
 const maxTries = 10;
 const firstDelayMs = 50;

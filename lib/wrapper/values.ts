@@ -19,13 +19,6 @@ export interface Schema {
   readonly '~standard': { validate(value: unknown): SchemaResult | Promise<SchemaResult> };
 }
 
-/** Step Functions carries 256 KiB of state: the output, and around it what it adds to a function's answer. */
-export const maxStateBytes = 262_144;
-/** Status, version and response headers that the Lambda integration puts around a function's answer. */
-const answerReserveBytes = 2_048;
-/** Longest output of a handler, as JSON in UTF-8. */
-export const maxOutputBytes = maxStateBytes - answerReserveBytes;
-
 const shownIssues = 20;
 
 function pathText(issue: SchemaIssue): string {
@@ -91,14 +84,14 @@ function fieldNotJson(value: object, path: string, around: Set<unknown>): string
 
 /**
  * Checks what a handler returned and writes it as JSON text.
- * @throws an error named `Bunsui.OutputInvalid` or `Bunsui.OutputTooLarge`
+ * @throws an error named `Bunsui.OutputInvalid`
  */
 export async function checkOutput(
   schema: Schema,
   returned: unknown,
   operation: string,
 ): Promise<{ value: unknown; text: string }> {
-  const { outputInvalid, outputTooLarge } = jobErrors;
+  const { outputInvalid } = jobErrors;
   if (returned === undefined) {
     throw jobError(
       outputInvalid,
@@ -116,13 +109,6 @@ export async function checkOutput(
     throw jobError(
       outputInvalid,
       `the output of ${operation} is not JSON: ${message}; return plain objects, lists, text, numbers and booleans only`,
-    );
-  }
-  const bytes = new TextEncoder().encode(text).length;
-  if (bytes > maxOutputBytes) {
-    throw jobError(
-      outputTooLarge,
-      `the output of ${operation} is ${bytes} bytes of JSON, at most ${maxOutputBytes} are carried from job to job; write the data to S3 and return its key`,
     );
   }
   return { value, text };

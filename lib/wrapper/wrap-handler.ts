@@ -6,13 +6,15 @@
  *
  *     { "bunsui": { "job": "convert[17]/one", "operation": "load", "attempt": 0, "redrive"?: 0,
  *                   "execution": "<execution ARN>", "startedAt": "<ISO 8601>",
- *                   "block"?: { "session", "createdAt", "generation" }, "gates"?: … },
+ *                   "block"?: { "session", "createdAt", "generation" }, "gates"?: …, "keep"?: …, "inline"?: 32768,
+ *                   "secrets"?: [{ "at": ["token"], "name": "warehouse/token" }] },
  *       "input": { … } }
  *
  * `gates` (lib/gate-layout.ts) is there when the job takes values from behind gates or opens some. `attempt` is `State.RetryCount` (a runtime that was stopped and goes on adds `custom.bunsui.restarts` in the client
  * context: how often it has started this state's task again), `redrive` is `Execution.RedriveCount`, `startedAt` is `Execution.StartTime`. `block`
  * is absent when the execution was started without a session; the session is then derived from the execution.
- * The answer is the handler's output. The checkpoint (see checkpoint.ts) is written before it is given, and a job that
+ * The answer is the handler's output, of which what does not fit into `inline` bytes is moved to S3 but for what `keep`
+ * names (lib/payload-layout.ts); what the input points at is fetched before. The checkpoint (see checkpoint.ts) is written before it is given, and a job that
  * has one is not run again in its generation: its recorded output is the answer.
  */
 import { jobErrors } from '../errors.ts';
@@ -21,7 +23,9 @@ import { checkpoints } from './checkpoint.ts';
 import { readEnvelope } from './envelope.ts';
 import { fillInput, openGates } from './gates.ts';
 import { asError, jobError } from './job-error.ts';
+import { payloads } from './payloads.ts';
 import { functionPorts, type WrapperPorts } from './ports.ts';
+import { maskedError, maskerOf, type Masker, maskOutput, readSecrets, withSecrets } from './secrets.ts';
 import { signedCalls } from './signed-calls.ts';
 import { checkOutput, checkValue, type Schema } from './values.ts';
 
@@ -97,6 +101,11 @@ async function runChecked(
   return checkOutput(contract.output, returned, contract.id);
 }
 
+function leakedSecret(operation: string, name: string): Error {
+  const message = `the output of ${operation} holds the value of the secret "${name}", and would be recorded with it; leave it out`;
+  return jobError(jobErrors.outputInvalid, message);
+}
+
 const consoleLog: JobLog = {
   debug: (message, fields) => console.debug(message, ...(fields === undefined ? [] : [fields])),
   info: (message, fields) => console.info(message, ...(fields === undefined ? [] : [fields])),
@@ -109,7 +118,7 @@ const consoleLog: JobLog = {
  * the console.
  *
  * @param context overrides of what the handler sees
- * @throws an error named `Bunsui.InputInvalid`, `Bunsui.OutputInvalid` or `Bunsui.OutputTooLarge`, or what the handler throws
+ * @throws an error named `Bunsui.InputInvalid` or `Bunsui.OutputInvalid`, or what the handler throws
  */
 export async function runHandler(
   contract: HandlerContract,
@@ -144,15 +153,22 @@ export function wrapHandler(contract: HandlerContract, run: Run, ports: WrapperP
     const envelope = readEnvelope(event, lambdaContext.clientContext, contract.id);
     const { job, operation, attempt, block } = envelope;
     const { awsRequestId } = lambdaContext;
-    const log = jobLog(ports, {
-      session_id: block.session,
-      job_id: job,
-      operation_id: operation,
-      attempt,
-      ...(awsRequestId === undefined ? {} : { request_id: awsRequestId }),
-    });
+    let masker: Masker | undefined;
+    let unmask = (): void => undefined;
+    const writeLine = (line: string) => ports.writeLine(masker === undefined ? line : masker.text(line));
+    const log = jobLog(
+      { ...ports, writeLine },
+      {
+        session_id: block.session,
+        job_id: job,
+        operation_id: operation,
+        attempt,
+        ...(awsRequestId === undefined ? {} : { request_id: awsRequestId }),
+      },
+    );
     const call = signedCalls(ports, remainingTimeMs);
     const store = checkpoints(ports, call);
+    const large = payloads(ports, remainingTimeMs);
     const sinceStart = () => ({ duration_ms: ports.now() - startedAtMs });
     /** The recorded output counts. Whoever recorded it may have stopped before the gates were open. */
     const stored = async (output: string | undefined): Promise<unknown> => {
@@ -173,7 +189,14 @@ export function wrapHandler(contract: HandlerContract, run: Run, ports: WrapperP
       const idempotencyKey = `${block.session}/${block.generation}/${job}`;
       const { session, generation } = block;
       const context = { session, job, attempt, operation, generation, idempotencyKey, log, remainingTimeMs, signal };
-      const output = await runChecked(contract, run, await fillInput(envelope, store), context);
+      const secrets = await readSecrets(ports, call, envelope.secrets);
+      masker = maskerOf(secrets);
+      unmask = maskOutput(masker);
+      const input = await large.fetch(envelope, await fillInput(envelope, store));
+      const made = await runChecked(contract, run, withSecrets(input, envelope.secrets, secrets), context);
+      const leaked = masker?.found(made.text);
+      if (leaked !== undefined) throw leakedSecret(operation, leaked);
+      const output = await large.leave(envelope, made);
       if ((await store?.record(envelope, output.text)) === 'exists') {
         // Another run of this job completed first, or an answer was lost: what is recorded counts.
         return await stored(await store?.find(envelope));
@@ -182,12 +205,13 @@ export function wrapHandler(contract: HandlerContract, run: Run, ports: WrapperP
       log.info('job completed', sinceStart());
       return output.value;
     } catch (thrown) {
-      const error = asError(thrown);
+      const error = maskedError(asError(thrown), masker);
       log.error('job failed', { ...sinceStart(), error });
       throw error;
     } finally {
       cancel();
       release();
+      unmask();
     }
   };
 }

@@ -18,7 +18,7 @@ describe('a handler', () => {
     ['unserialisable', 'Bunsui.OutputInvalid', /./],
     ['bigint', 'Bunsui.OutputInvalid', /./],
     ['schema', 'Bunsui.OutputInvalid', /fine/],
-    ['too-large', 'Bunsui.OutputTooLarge', /./],
+    ['too-large', 'Bunsui.OutputTooLarge', /expressions of the pipeline read said \(300002 bytes\)/],
     ['hangs', 'Sandbox.Timedout', /timed out after 3\.00 seconds/],
     ['spins', 'Sandbox.Timedout', /timed out after 3\.00 seconds/],
     ['exits', 'Runtime.ExitError', /./],

@@ -12,7 +12,7 @@ export const trace = lambda('trace', {
 export const misfortune = lambda('misfortune', {
   entry: './handlers/misfortune.ts',
   input: z.object({ kind: z.string() }),
-  output: z.object({ fine: z.boolean(), rest: z.unknown().optional() }),
+  output: z.object({ fine: z.boolean(), said: z.string().optional(), rest: z.unknown().optional() }),
   timeout: '3s',
   memory: 128,
 });

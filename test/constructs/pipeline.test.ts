@@ -34,10 +34,8 @@ function nameOf(operation: string, before = ''): unknown {
   };
 }
 
-function statementsOf(resources: Resources, id: string): unknown {
-  const policy = propertiesOf(resources, 'AWS::IAM::Policy')[id] as
-    | { PolicyDocument: { Statement: unknown } }
-    | undefined;
+function statementsOf(resources: Resources, id: string, type = 'AWS::IAM::Policy'): unknown {
+  const policy = propertiesOf(resources, type)[id] as { PolicyDocument: { Statement: unknown } } | undefined;
   return policy?.PolicyDocument.Statement;
 }
 
@@ -228,6 +226,7 @@ describe('an operation', () => {
     const ours = {
       BUNSUI_BUCKET: { Ref: 'PlatformBucket' },
       BUNSUI_JOB_HISTORY_TABLE: { Ref: 'PlatformJobHistoryTable' },
+      BUNSUI_PAYLOADS: 'payloads/two-step',
       NODE_OPTIONS: '--enable-source-maps',
     };
     const shared = { Architectures: ['arm64'], Code: code, Handler: 'index.handler', Runtime: 'nodejs24.x' };
@@ -251,7 +250,7 @@ describe('an operation', () => {
     });
   });
 
-  it('may record that its job has completed, and write its log, which has its name and an end', () => {
+  it('may record that its job has completed, keep its large values, and write its log, which has its name and an end', () => {
     const resources = resourcesOf(newStack().stack);
     expect(propertiesOf(resources, 'AWS::IAM::Role')['TwoStepOperationloadRole']).toStrictEqual({
       AssumeRolePolicyDocument: {
@@ -265,17 +264,13 @@ describe('an operation', () => {
           },
         ],
       },
+      ManagedPolicyArns: [{ Ref: 'TwoStepOperationsPolicy' }],
       Policies: [
         {
           PolicyName: 'Work',
           PolicyDocument: {
             Version: '2012-10-17',
             Statement: [
-              {
-                Action: ['dynamodb:GetItem', 'dynamodb:PutItem'],
-                Effect: 'Allow',
-                Resource: arn('PlatformJobHistoryTable'),
-              },
               {
                 Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
                 Effect: 'Allow',
@@ -286,6 +281,18 @@ describe('an operation', () => {
         },
       ],
     });
+    expect(statementsOf(resources, 'TwoStepOperationsPolicy', 'AWS::IAM::ManagedPolicy')).toStrictEqual([
+      {
+        Action: ['dynamodb:GetItem', 'dynamodb:PutItem'],
+        Effect: 'Allow',
+        Resource: arn('PlatformJobHistoryTable'),
+      },
+      {
+        Action: ['s3:GetObject', 's3:PutObject'],
+        Effect: 'Allow',
+        Resource: { 'Fn::Join': ['', [arn('PlatformBucket'), '/payloads/two-step/*']] },
+      },
+    ]);
     expect(propertiesOf(resources, 'AWS::Logs::LogGroup')['TwoStepOperationloadLogGroup']).toStrictEqual({
       LogGroupName: nameOf('load', '/aws/lambda/'),
       RetentionInDays: 30,

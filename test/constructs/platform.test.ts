@@ -116,6 +116,7 @@ describe('the bucket', () => {
           Rules: [
             { Id: 'logs', Prefix: 'logs/', ExpirationInDays: 7, Status: 'Enabled' },
             { Id: 'reports', Prefix: 'reports/', ExpirationInDays: 365, Status: 'Enabled' },
+            { Id: 'payloads', Prefix: 'payloads/', ExpirationInDays: 365, Status: 'Enabled' },
             {
               Id: 'unfinished-uploads',
               AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 },
@@ -218,7 +219,7 @@ describe('grants', () => {
     ),
     statement(
       's3:GetObject',
-      ['/logs/*', '/reports/*', '/configs/*'].map((path) => under('PlatformBucket', path)),
+      ['/logs/*', '/reports/*', '/configs/*', '/payloads/*'].map((path) => under('PlatformBucket', path)),
     ),
     statement('s3:ListBucket', arn('PlatformBucket')),
     executions(['states:DescribeExecution', 'states:GetExecutionHistory', 'states:DescribeStateMachineForExecution']),
@@ -249,6 +250,7 @@ describe('grants', () => {
       statement(['dynamodb:PutItem', 'dynamodb:UpdateItem'], arn('PlatformSessionsTable')),
       executions(['states:RedriveExecution', 'states:StopExecution']),
       machines('states:StartExecution'),
+      statement('s3:PutObject', under('PlatformBucket', '/payloads/*')),
     ]);
   });
 

@@ -1,6 +1,6 @@
 /** The services of one small world at the SDK's seam: what a client's `send` is given, and what AWS would answer. */
 import { FilterLogEventsCommand, ResourceNotFoundException } from '@aws-sdk/client-cloudwatch-logs';
-import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
+import { GetObjectCommand, ListObjectsV2Command, NoSuchKey, PutObjectCommand } from '@aws-sdk/client-s3';
 import {
   DescribeExecutionCommand,
   DescribeStateMachineForExecutionCommand,
@@ -128,12 +128,16 @@ export function cloudOn(tables: LocalTables): Cloud {
   };
   const s3 = (command: unknown): unknown => {
     if (command instanceof PutObjectCommand) {
-      objects.set(command.input.Key ?? '', String(command.input.Body));
+      const { Key = '', Body } = command.input;
+      objects.set(Key, Body instanceof Uint8Array ? Buffer.from(Body).toString() : String(Body));
       return {};
     }
     if (command instanceof GetObjectCommand) {
       const text = objects.get(command.input.Key ?? '');
-      return { Body: { transformToString: async () => text } };
+      if (text === undefined) throw new NoSuchKey({ message: 'none', $metadata: {} });
+      const [, from = '0', to] = /^bytes=(\d+)-(\d+)$/.exec(command.input.Range ?? '') ?? [];
+      const bytes = Buffer.from(text).subarray(Number(from), to === undefined ? undefined : Number(to) + 1);
+      return { Body: { transformToString: async () => bytes.toString(), transformToByteArray: async () => bytes } };
     }
     if (command instanceof ListObjectsV2Command) {
       const keys = [...objects.keys()].filter((key) => key.startsWith(command.input.Prefix ?? '')).sort();

@@ -37,6 +37,7 @@ export function firingWorld(tables: LocalTables): FiringWorld {
     start: {
       db: deps.db,
       names: deps.names,
+      s3: deps.s3,
       sfn: { send: send as StartDeps['sfn']['send'] },
       region: deps.region,
       now: () => deps.nowMs,

@@ -5,10 +5,13 @@ import { virtualClock } from '../../lib/engine/clock.ts';
 import type { TaskOutcome, TaskRequest } from '../../lib/engine/ports.ts';
 import { startExecution } from '../../lib/engine/run.ts';
 import type { GateWork } from '../../lib/gate-layout.ts';
+import type { Json } from '../../lib/ir/expressions.ts';
+import type { Keep } from '../../lib/payload-layout.ts';
 import type { PipelineArtifact } from '../../lib/ir/artifact.ts';
 import { wholeHistory } from '../../lib/sessions/splice-histories.ts';
 import { checkedMachines, runChild } from '../../lib/testing/child-machines.ts';
 import { type GatesInMemory, gatesInMemory } from '../../lib/testing/gates.ts';
+import { type PayloadsInMemory, payloadsInMemory } from '../../lib/testing/payloads.ts';
 import { virtualPorts } from '../../lib/testing/virtual-ports.ts';
 import { operations } from '../fixtures/handlers.ts';
 import type { rows } from '../fixtures/pipelines.ts';
@@ -21,7 +24,12 @@ export interface Tried {
   readonly output?: unknown;
 }
 
-async function runOperation(task: TaskRequest, tried: Tried[], gates: GatesInMemory): Promise<TaskOutcome> {
+async function runOperation(
+  task: TaskRequest,
+  tried: Tried[],
+  gates: GatesInMemory,
+  payloads: PayloadsInMemory,
+): Promise<TaskOutcome> {
   const { Payload: payload } = task.arguments as unknown as {
     readonly Payload: {
       readonly bunsui: {
@@ -30,19 +38,22 @@ async function runOperation(task: TaskRequest, tried: Tried[], gates: GatesInMem
         readonly attempt: number;
         readonly execution: string;
         readonly gates?: GateWork;
+        readonly keep?: Keep;
+        readonly inline?: number;
       };
       readonly input: never;
     };
   };
   const { job, operation, attempt, execution, gates: work } = payload.bunsui;
-  const input = gates.fill(payload.input, work?.inputs) as never;
+  const input = payloads.whole(gates.fill(payload.input, work?.inputs)) as never;
   try {
     const run = operations[operation];
     if (run === undefined) throw new TypeError(operation);
     const output = (await run(input, { job, attempt: attempt + 1, sleep: async () => {} })) as never;
     tried.push({ job, input, status: 'completed', output });
-    gates.complete(execution, job, output, work);
-    return { ok: true, output: { ExecutedVersion: '$LATEST', Payload: output, StatusCode: 200 } };
+    const left = await payloads.leave(payload.bunsui, output);
+    gates.complete(execution, job, left, work);
+    return { ok: true, output: { ExecutedVersion: '$LATEST', Payload: left, StatusCode: 200 } };
   } catch (thrown) {
     const error = thrown as Error;
     tried.push({ job, input, status: 'failed' });
@@ -54,6 +65,8 @@ export interface Ran {
   readonly artifact: PipelineArtifact;
   readonly events: readonly HistoryEvent[];
   readonly tried: readonly Tried[];
+  /** A value as its reader sees it: what was large lies beside. */
+  readonly whole: (value: Json) => Json;
 }
 
 /** Of the smallest machines that a pipeline can be cut into. */
@@ -71,6 +84,7 @@ export async function runRow(row: (typeof rows)[number], budget?: typeof tinyBud
   const checked = await row.pipeline.input['~standard'].validate(row.input);
   const tried: Tried[] = [];
   const gates = gatesInMemory();
+  const payloads = payloadsInMemory();
   const children = new Map<string, ReturnType<typeof startExecution>>();
   const ports: Parameters<typeof startExecution>[0] = {
     ...virtualPorts(virtualClock(1_000_000)),
@@ -81,7 +95,7 @@ export async function runRow(row: (typeof rows)[number], budget?: typeof tinyBud
           children.set(arn, child);
           progress.submitted({ ExecutionArn: arn });
         }) ??
-        runOperation(task, tried, gates),
+        runOperation(task, tried, gates, payloads),
     },
   };
   const handle = startExecution(ports, {
@@ -94,5 +108,5 @@ export async function runRow(row: (typeof rows)[number], budget?: typeof tinyBud
   });
   await handle.done;
   const events = await wholeHistory(handle.events, async (arn) => children.get(arn)?.events ?? []);
-  return { artifact: compiled.artifact, events, tried };
+  return { artifact: compiled.artifact, events, tried, whole: payloads.whole };
 }

@@ -21,14 +21,19 @@ describe('the history of a pipeline of the fixture table, folded', () => {
   });
 
   it.each(cases)('%s tells what its operations did, %s', async (_, __, row, budget) => {
-    const { artifact, events, tried } = await runRow(row, budget);
+    const { artifact, events, tried, whole } = await runRow(row, budget);
     const seen = foldHistory(artifact, events);
     expect([seen.status, seen.output]).toStrictEqual(
       'output' in row.expected ? ['completed', row.expected.output] : ['failed', undefined],
     );
     // The paths that wrappers are given and those that the fold finds are made by different code.
     const told = seen.jobs.flatMap(({ job, attempts, input, output }) =>
-      attempts.map(({ status }) => ({ job, input, status, ...(status === 'completed' ? { output } : {}) })),
+      attempts.map(({ status }) => ({
+        job,
+        input: whole(input ?? null),
+        status,
+        ...(status === 'completed' ? { output: whole(output ?? null) } : {}),
+      })),
     );
     const order = (a: { readonly job: string }, b: { readonly job: string }) =>
       a.job < b.job ? -1 : a.job > b.job ? 1 : 0;

@@ -186,12 +186,13 @@ export async function simulate(seed: number): Promise<World> {
         if (invocation.killed) await never();
       },
       writeLine: () => {},
-      async fetch(_url, { headers, body }) {
+      async fetch(_url, { headers, body: sent }) {
+        const body = typeof sent === 'string' ? sent : '';
         const target = headers.get('x-amz-target') ?? '';
         await step(invocation);
         if (random.chance(0.05)) {
           note(`${invocation.job} a table fails`);
-          return { status: 500, text: async () => '{"__type":"InternalServerError"}' };
+          return new Response('{"__type":"InternalServerError"}', { status: 500 });
         }
         const answer = store.call(target, JSON.parse(body) as object);
         note(`${invocation.job} ${target.split('.').at(-1)} ${answer.status}`);
@@ -200,9 +201,9 @@ export async function simulate(seed: number): Promise<World> {
         await step(invocation);
         if (random.chance(0.05)) {
           note(`${invocation.job} a table's answer is lost`);
-          return { status: 500, text: async () => '{"__type":"InternalServerError"}' };
+          return new Response('{"__type":"InternalServerError"}', { status: 500 });
         }
-        return { status: answer.status, text: async () => JSON.stringify(answer.body) };
+        return new Response(JSON.stringify(answer.body), { status: answer.status });
       },
     });
     const { Payload: payload } = JSON.parse(JSON.stringify(request.arguments)) as Call;

@@ -17,6 +17,7 @@ import {
   pipeline,
   pluck,
   type Ref,
+  secret,
   sum,
   tpl,
 } from 'bunsui';
@@ -165,3 +166,18 @@ export default pipeline(
     p.job('n15', one, { k: 'k' }, { timeout: '5 minutes' });
   },
 );
+
+/** Secrets go where a job's input wants text, and nowhere else. */
+pipeline('secrets', { input: z.object({}) }, (p) => {
+  p.job('ok', transform, { src: { bucket: secret('bucket'), key: 'k' }, rows: 1, note: secret('note') });
+  // @ts-expect-error a number is wanted
+  p.job('number', transform, { src: { bucket: 'b', key: 'k' }, note: '', rows: secret('rows') });
+  // @ts-expect-error no part of a text
+  tpl`${secret('token')}`;
+  // @ts-expect-error no part of a condition
+  eq(secret('token'), 'x');
+  // @ts-expect-error has no fields
+  secret('token').value;
+  // @ts-expect-error is nothing to wait for
+  p.job('after', transform, { src: { bucket: 'b', key: 'k' }, rows: 1, note: '' }, { after: [secret('token')] });
+});

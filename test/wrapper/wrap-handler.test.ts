@@ -3,7 +3,6 @@ import * as mini from 'zod/mini';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { sessionOfExecution } from '../../lib/storage-layout.ts';
 import { type HandlerContext, runHandler, wrapHandler } from '../../lib/wrapper/wrap-handler.ts';
-import { maxOutputBytes } from '../../lib/wrapper/values.ts';
 import { callOf, executionArn, nowMs, portsFor } from './call.ts';
 
 const contract = { id: 'load', input: z.object({ n: z.int() }), output: z.object({ rows: z.int() }) };
@@ -159,16 +158,6 @@ describe('what goes wrong in a handler', () => {
     const failure = await failureOf(wrapHandler(anything, () => output, portsFor())(callOf(1)));
     expect(failure).toBe(
       `Bunsui.OutputInvalid: the output of load is not JSON: ${reason}; return plain objects, lists, text, numbers and booleans only`,
-    );
-  });
-
-  it('carries outputs up to the limit in bytes, and none above it', async () => {
-    // An é takes two bytes; the quotes take one each.
-    const fits = `${'é'.repeat((maxOutputBytes - 2) / 2)}`;
-    const handler = wrapHandler(anything, (input: unknown) => input, portsFor());
-    expect(await handler(callOf(fits))).toBe(fits);
-    expect(await failureOf(handler(callOf(`${fits}x`)))).toMatch(
-      new RegExp(`^Bunsui\\.OutputTooLarge: the output of load is ${maxOutputBytes + 1} bytes`),
     );
   });
 

@@ -16,6 +16,7 @@ import { isUnusedFolder, readFromPlatform } from '../local-platform.ts';
 import { openPlatform } from '../platform.ts';
 import { commandLine, hintWith } from '../places.ts';
 import { recordedValue } from '../recorded-value.ts';
+import { wholeItem } from '../whole-values.ts';
 import { paintOf, symbolOf } from '../screen/symbols.ts';
 import { type Column, table } from '../table.ts';
 import { cut, textWidth } from '../text-width.ts';
@@ -166,11 +167,13 @@ async function read(context: CommandContext, options: ListOptions): Promise<Foun
   }
   const open = () => openPlatform(context, target, tellingLateRecords(context));
   return readFromPlatform(open, async (platform) => {
-    const { sessions: items } = await listSessions(await platform.clients(), {
+    const clients = await platform.clients();
+    const { sessions } = await listSessions(clients, {
       limit: options.limit,
       ...(options.pipeline === undefined ? {} : { pipeline: options.pipeline }),
       ...(options.status === undefined ? {} : { status: options.status as SessionStatus }),
     });
+    const items = options.json ? await Promise.all(sessions.map((item) => wholeItem(clients, item))) : sessions;
     return { items, interrupted: await interruptedAmong(platform, items) };
   });
 }

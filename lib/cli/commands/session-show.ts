@@ -16,6 +16,7 @@ import { commandLine, hintWith, type SessionPlaces } from '../places.ts';
 import { failureLines, jobTable, outcomeLines, type PageOptions, resultLines } from '../session-page.ts';
 import { whereLines } from '../summary.ts';
 import { layoutValue } from '../values.ts';
+import { wholeToShow } from '../whole-values.ts';
 
 export interface ShowOptions {
   readonly target: PlatformTarget;
@@ -36,7 +37,8 @@ export async function showSession(context: CommandContext, name: string, options
   const open = () => openForSession(context, options.target, tellingLateRecords(context));
   const shown = await readFromPlatform(open, async (platform): Promise<Shown> => {
     const item = await sessionNamed(platform, name);
-    const { view, interrupted, lastEventMs } = await viewNow(platform, item, await artifactOf(platform, item));
+    const { view: seen, interrupted, lastEventMs } = await viewNow(platform, item, await artifactOf(platform, item));
+    const view = await wholeToShow(() => platform.clients(), item, seen, options);
     const at = { session: item.session_id, createdAt: item.created_at, isRecorded: isTerminal(item.status) };
     const places = platform.placesOf(at);
     return { item, view, interrupted, lastEventMs, places };

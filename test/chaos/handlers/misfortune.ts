@@ -20,7 +20,7 @@ const kinds: { readonly [kind: string]: () => unknown } = {
   },
   bigint: () => ({ fine: true, rest: 1n }),
   schema: () => ({ fine: 'yes' }),
-  'too-large': () => ({ fine: true, rest: 'x'.repeat(300_000) }),
+  'too-large': () => ({ fine: true, said: 'x'.repeat(300_000) }),
   hangs: () => new Promise(() => setInterval(() => {}, 1_000)),
   spins: () => {
     for (;;);
