@@ -5,8 +5,8 @@
 import { BunsuiError } from '../errors.ts';
 import type { Json } from '../ir/expressions.ts';
 
-/** Most bytes of a body. Step Functions takes 256 KiB of input; spaces and the fields around it may be as much again. */
-export const maxBodyBytes = 512 * 1024;
+/** Most bytes of a body. The function behind API Gateway is called with 6 MB, in which quotes of a body take two. */
+export const maxBodyBytes = 4 * 1024 * 1024;
 /** Deepest nesting of a body. */
 export const maxBodyDepth = 64;
 

@@ -11,6 +11,7 @@ import { readAwsEvents } from './aws-feed.ts';
 import { type ClientConfig, type Clients, makeClients } from './clients.ts';
 import type { CommandContext } from './context.ts';
 import { startError } from './start-errors.ts';
+import { requestText } from './start-request.ts';
 import type { PlatformBase, SessionRequest } from './platform.ts';
 import type { AwsTarget } from './platform-target.ts';
 
@@ -178,7 +179,7 @@ async function startByFunction(
 ): Promise<StartedSession> {
   const { InvokeCommand, LambdaClient } = await import('@aws-sdk/client-lambda');
   const lambda = new LambdaClient(config);
-  const answer = await lambda.send(new InvokeCommand({ FunctionName: functionName, Payload: JSON.stringify(request) }));
+  const answer = await lambda.send(new InvokeCommand({ FunctionName: functionName, Payload: requestText(request) }));
   const payload = answer.Payload?.transformToString() ?? '{}';
   if (answer.FunctionError !== undefined) throw startError(payload, `see the log of the function ${functionName}`);
   return JSON.parse(payload) as StartedSession;

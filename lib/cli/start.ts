@@ -6,6 +6,7 @@ import { policyOf } from '../ir/policy.ts';
 import type { StartedSession } from '../sessions/start-session.ts';
 import type { SessionRequest } from './platform.ts';
 import { startError } from './start-errors.ts';
+import { requestText } from './start-request.ts';
 import { ensureOwnPlatform, type LocalPlatform, ownFunctions } from './local-platform.ts';
 
 /**
@@ -37,7 +38,7 @@ export async function deploy(platform: LocalPlatform, compiled: PipelineArtifact
  */
 export async function startThroughFunction(local: LocalClient, request: SessionRequest): Promise<StartedSession> {
   const path = `/2015-03-31/functions/${ownFunctions.startSession}/invocations`;
-  const answer = await local.send('lambda', 'POST', path, JSON.stringify(request));
+  const answer = await local.send('lambda', 'POST', path, requestText(request));
   if (answer.status !== 200) {
     throw new BunsuiError('AWSError', 'BS5001', `start-session was not called: ${answer.status} ${answer.body}`);
   }
