@@ -10,7 +10,7 @@ import { CreateStateMachineCommand, SFNClient } from '@aws-sdk/client-sfn';
 import { bundleOperation } from '../../lib/constructs/bundle-operation.ts';
 import { placeFunctions } from '../../lib/constructs/place-functions.ts';
 import type { LambdaOperationIr } from '../../lib/ir/nodes.ts';
-import { environment, gatesTableName, platformNames, tables } from '../../lib/storage-layout.ts';
+import { environment, gatesTableName, payloadPrefix, platformNames, tables } from '../../lib/storage-layout.ts';
 import type { PipelineTarget } from '../contract/pipelines.ts';
 import { clientConfig, freshName, type Target } from '../contract/target.ts';
 
@@ -74,6 +74,7 @@ export async function openTarget(target: Target): Promise<OpenTarget> {
             ...operation.environment,
             [environment.jobHistoryTable]: names.jobHistoryTable,
             [environment.bucket]: names.bucket,
+            [environment.payloads]: payloadPrefix('rows'),
             [environment.gatesTable]: gatesTable,
           },
         },
