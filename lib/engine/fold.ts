@@ -272,6 +272,9 @@ function applyEvent(execution: Execution, thread: Thread, event: HistoryEvent): 
       break;
     case 'MapIterationStarted':
       startIteration(execution, thread, event.mapIterationStartedEventDetails.index, event.id);
+    case 'TaskSubmitFailed':
+      failAt(thread, event.id, failureOf(event.taskSubmitFailedEventDetails));
+      break;
       break;
     case 'MapIterationSucceeded':
       endIteration(execution, thread, event.id);

@@ -184,7 +184,10 @@ export function recordTaskStarted(turn: Turn, thread: Thread): void {
   else record(turn, thread, { type: 'TaskStarted', taskStartedEventDetails: { resource, resourceType } });
 }
 
-/** Records what a task has told before its end. News that does not fit the task's pattern is not recorded. */
+/**
+ * Records what a task has told before its end. News that does not fit the task's pattern is not recorded; an answer to
+ * the request itself that is too large or no JSON fails the task.
+ */
 export function recordProgress(turn: Turn, thread: Thread, news: TaskNews): void {
   const { family, resourceType, resource } = resourceOf(taskStateOf(thread));
   const { phase } = thread;
@@ -200,8 +203,11 @@ export function recordProgress(turn: Turn, thread: Thread, news: TaskNews): void
       note(turn, thread, { type: 'heartbeat', atMs: turn.sources.now() });
     }
   } else if (family === 'Task' && /\.(sync(:2)?|waitForTaskToken)$/.test(resource) && phase.task.submitted !== true) {
-    const details = { output: JSON.stringify(news.answer), resource, resourceType };
-    record(turn, thread, { type: 'TaskSubmitted', taskSubmittedEventDetails: details });
+    const measured = measure({ ok: true, output: news.answer }, resourceType);
+    const of = { resource, resourceType };
+    if ('output' in measured)
+      record(turn, thread, { type: 'TaskSubmitted', taskSubmittedEventDetails: { ...measured, ...of } });
+    else record(turn, thread, { type: 'TaskSubmitFailed', taskSubmitFailedEventDetails: { ...measured, ...of } });
   }
 }
 

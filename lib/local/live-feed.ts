@@ -24,6 +24,7 @@ const toldTypes: ReadonlySet<HistoryEvent['type']> = new Set([
   'ExecutionStarted',
   'ExecutionRedriven',
   'TaskFailed',
+  'TaskSubmitFailed',
   'TaskTimedOut',
 ]);
 

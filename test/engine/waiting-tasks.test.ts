@@ -48,6 +48,25 @@ describe('a task that waits for its token', () => {
     });
   });
 
+  test.each([
+    ['is too large', 'x'.repeat(262_144), 'States.DataLimitExceeded'],
+    ['is no JSON', 1n as unknown as string, 'States.TaskFailed'],
+  ])('fails when the answer to its request %s, and is not waited for any more', async (_, answer, error) => {
+    let isWanted = true;
+    const { outcome, events } = await run(machine(tokenTask()), {}, (_task, _clock, signal, progress) => {
+      signal.addEventListener('abort', () => {
+        isWanted = false;
+      });
+      progress.submitted({ answer });
+      return new Promise(() => undefined);
+    });
+    expect([outcome.error, lines(events).slice(3), isWanted]).toStrictEqual([
+      error,
+      ['4<-3 TaskStarted', '5<-4 TaskSubmitFailed', '6<-5 ExecutionFailed'],
+      false,
+    ]);
+  });
+
   test('may be failed without a name or a cause, which is caught as null', async () => {
     const Catch = [{ ErrorEquals: ['States.ALL'], Next: 'b' }];
     const { outcome } = await run(
