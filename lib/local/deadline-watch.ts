@@ -20,7 +20,7 @@ const payload = JSON.stringify({ only: 'deadlines' });
 /** @param functionName of the function that tells; nobody while it is `undefined` */
 export function openDeadlineWatch(
   functionName: () => string | undefined,
-  pool: FunctionPool,
+  pool: Pick<FunctionPool, 'find' | 'invoke'>,
   log: RuntimeLog,
 ): DeadlineWatch {
   const closed = new AbortController();
