@@ -3,7 +3,7 @@ import type { HistoryEvent } from '../../lib/asl/history.ts';
 import { validateDefinition } from '../../lib/asl/validate.ts';
 import { type VirtualClock, virtualClock } from '../../lib/engine/clock.ts';
 import type { Outcome } from '../../lib/engine/execution.ts';
-import type { Json, ObjectSource, TaskOutcome, TaskRequest, TaskRunner } from '../../lib/engine/ports.ts';
+import type { Json, MapObjects, TaskOutcome, TaskRequest, TaskRunner } from '../../lib/engine/ports.ts';
 import { type ExecutionHandle, startExecution } from '../../lib/engine/run.ts';
 import type { Case, JsonObject } from './cases.ts';
 import { sameHistory, sameResult } from './compare.ts';
@@ -82,7 +82,7 @@ function workerIn({ expected }: Case): string | undefined {
 }
 
 /** The objects that were there. A case names its bucket otherwise than it was made. */
-function recordedObjects({ resources }: Case): ObjectSource {
+function recordedObjects({ resources }: Case): MapObjects {
   const objects = resources?.s3Objects ?? [];
   return {
     read: (_bucket, key) => Promise.resolve(objects.find((object) => object.key === key)?.body),
@@ -98,6 +98,7 @@ function recordedObjects({ resources }: Case): ObjectSource {
             StorageClass: 'STANDARD',
           })),
       ),
+    write: (_bucket, _key, text) => Promise.resolve(Buffer.byteLength(text)),
   };
 }
 

@@ -157,6 +157,7 @@ export interface MapState extends StateBase<'Map'>, WithOutput, WithResult, With
   readonly ToleratedFailurePercentagePath?: string;
   readonly ItemReader?: ItemReader;
   readonly ItemBatcher?: ItemBatcher;
+  readonly ResultWriter?: ResultWriter;
   /** Part of the map run's name. */
   readonly Label?: string;
 }
@@ -176,6 +177,16 @@ export interface ItemReader {
     /** 0 is all. @default 0 */
     readonly MaxItems?: NumberOrExpression;
     readonly MaxItemsPath?: string;
+  };
+}
+/** What becomes of the children's results: how they are put, and where to in S3 if they are exported. */
+export interface ResultWriter {
+  readonly Resource?: string;
+  readonly Arguments?: Template;
+  readonly Parameters?: Template;
+  readonly WriterConfig?: {
+    readonly Transformation?: 'NONE' | 'COMPACT' | 'FLATTEN';
+    readonly OutputType?: 'JSON' | 'JSONL';
   };
 }
 /** Items that a child of a distributed Map gets together, as `{ BatchInput, Items }`. */

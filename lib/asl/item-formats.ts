@@ -1,5 +1,6 @@
 /**
- * The formats of files that a distributed Map reads its items from: CSV, JSON and JSON Lines.
+ * The formats of files that a distributed Map reads its items from: CSV, JSON and JSON Lines. Manifests, which name
+ * such files, are in `item-manifests.ts`.
  *
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html
  */
@@ -12,7 +13,12 @@ export class ItemsUnreadable extends Error {
 
 /** How a file is read. */
 export interface ItemFormat {
-  readonly InputType: 'CSV' | 'JSON' | 'JSONL';
+  /** MANIFEST: the object is the manifest of an S3 inventory, whose lists hold the items. */
+  readonly InputType: 'CSV' | 'JSON' | 'JSONL' | 'MANIFEST';
+  /** The object names the objects that hold the items, in the form that InputType says. */
+  readonly ManifestType?: 'ATHENA_DATA' | 'S3_INVENTORY';
+  /** Of a listing: LOAD_AND_FLATTEN gives what is in the objects instead of what is known of them. @default "NONE" */
+  readonly Transformation?: 'NONE' | 'LOAD_AND_FLATTEN';
   readonly CSVHeaderLocation?: 'FIRST_ROW' | 'GIVEN';
   readonly CSVHeaders?: readonly string[];
   /** @default "COMMA" */
@@ -38,6 +44,7 @@ export const csvDelimiters = Object.keys(delimiters) as readonly CsvDelimiter[];
 export function itemsOfFile(text: string, format: ItemFormat): readonly Json[] {
   if (format.InputType === 'CSV') return csvItems(text, format);
   if (format.InputType === 'JSON') return jsonItems(text, format.ItemsPointer);
+  if (format.InputType === 'MANIFEST') throw new ItemsUnreadable('A manifest is read by its own object only.');
   return text.split('\n').flatMap((line) => (line.trim() === '' ? [] : [parsed(line)]));
 }
 

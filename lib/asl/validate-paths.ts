@@ -248,7 +248,7 @@ export const pathStateFields: { readonly [T in StateType]: Fields } = {
       MaxInputBytesPerBatchPath: path,
       BatchInput: payloadTemplate,
     }),
-    ...distributed,
+    ...distributed('Parameters', payloadTemplate),
   },
 };
 

@@ -177,10 +177,11 @@ export function itemReader(own: Fields): Check {
     ...(Parameters === undefined ? {} : { Parameters }),
     ReaderConfig: object({
       InputType: (value, location, report) => {
-        const isKnown = value === 'MANIFEST' || value === 'PARQUET';
-        if (isKnown) report(location, `InputType ${value} is not supported by this engine`, 'UNSUPPORTED');
-        else oneOf('CSV', 'JSON', 'JSONL')(value, location, report);
+        if (value === 'PARQUET') report(location, `InputType ${value} is not supported by this engine`, 'UNSUPPORTED');
+        else oneOf('CSV', 'JSON', 'JSONL', 'MANIFEST')(value, location, report);
       },
+      ManifestType: oneOf('ATHENA_DATA', 'S3_INVENTORY'),
+      Transformation: oneOf('NONE', 'LOAD_AND_FLATTEN'),
       CSVHeaderLocation: oneOf('FIRST_ROW', 'GIVEN'),
       CSVHeaders: list(text),
       CSVDelimiter: oneOf(...csvDelimiters),
@@ -202,8 +203,36 @@ const label: Check = (value, location, report) => {
   }
 };
 
-/** Fields of a distributed Map that are the same in both languages. */
-export const distributed: Fields = { Label: label, ResultWriter: unsupported('ResultWriter') };
+/**
+ * What becomes of the results of a distributed Map: it has a form, a place, or both.
+ * @param place the field that tells where to, by the language: Arguments or Parameters
+ */
+function resultWriter(place: 'Arguments' | 'Parameters', check: Check): Check {
+  const fields = object({
+    Resource: (value, location, report) => {
+      if (typeof value !== 'string' || !/^arn:[^:]+:states:::s3:putObject$/.test(value)) {
+        report(location, 'Expected the resource of S3 putObject');
+      }
+    },
+    [place]: check,
+    WriterConfig: object({
+      Transformation: oneOf('NONE', 'COMPACT', 'FLATTEN'),
+      OutputType: oneOf('JSON', 'JSONL'),
+    }),
+  });
+  return (value, location, report) => {
+    fields(value, location, report);
+    if (!isObject(value)) return;
+    const has = (field: string) => value[field] !== undefined;
+    if (has('Resource') !== has(place)) report(location, `A ResultWriter has Resource and ${place}, or neither`);
+    else if (!has('Resource') && !has('WriterConfig')) report(location, 'A ResultWriter cannot be empty');
+  };
+}
+
+/** Fields of a distributed Map that are much the same in both languages. */
+export function distributed(place: 'Arguments' | 'Parameters', check: Check): Fields {
+  return { Label: label, ResultWriter: resultWriter(place, check) };
+}
 
 /** Fields by type of state. `Next` and `End` are weighed together by `checkEnding`. */
 export const stateFields: { readonly [T in StateType]: Fields } = {
@@ -253,7 +282,7 @@ export const stateFields: { readonly [T in StateType]: Fields } = {
       MaxInputBytesPerBatch: orExpression(integer(1, maxPayloadBytes)),
       BatchInput: template,
     }),
-    ...distributed,
+    ...distributed('Arguments', template),
     Iterator: unsupported('Iterator (the older name of ItemProcessor)'),
   }),
 };

@@ -1,5 +1,7 @@
 /** What an execution does in the world: tasks in flight and alarms, kept in line with what is durable of its threads. */
-import type { Execution, Thread } from './execution.ts';
+import type { Execution, Failure, Thread } from './execution.ts';
+import { exportResults } from './map-results.ts';
+import type { ExportedResults, RunChanges } from './map-run-state.ts';
 import type { EnginePorts, Json, TaskOutcome, TaskRequest } from './ports.ts';
 import { isRunnable, wakeUpMs } from './step.ts';
 import { isActivity, taskRequest } from './task.ts';
@@ -9,8 +11,16 @@ export type Arrival =
   | { readonly kind: 'outcome'; readonly thread: Thread; readonly scheduledId: number; readonly outcome: TaskOutcome }
   | { readonly kind: 'progress'; readonly thread: Thread; readonly scheduledId: number; readonly news: TaskNews }
   | { readonly kind: 'wake'; readonly thread: Thread }
+  | { readonly kind: 'exported'; readonly thread: Thread; readonly exported: ExportedResults }
+  | ({ readonly kind: 'runChanged'; readonly arn: string; readonly changes: RunChanges } & Asked)
+  | ({ readonly kind: 'stopChild'; readonly executionArn: string; readonly failure: Failure } & Asked)
   | { readonly kind: 'timeout' }
   | { readonly kind: 'stop'; readonly error?: string; readonly cause?: string };
+
+/** What somebody waits for: called once it is durable with true, with false when there was nothing to do it to. */
+interface Asked {
+  readonly done: (done: boolean) => void;
+}
 
 /** What a task has told before its end. */
 export type TaskNews =
@@ -19,7 +29,7 @@ export type TaskNews =
   | { readonly kind: 'taken'; readonly workerName?: string };
 
 export interface Effects {
-  /** Starts or aborts the thread's task and sets its alarm, as the thread now is. */
+  /** Starts or aborts the thread's task, exports its map run's results, and sets its alarm, as the thread now is. */
   act(thread: Thread): void;
   /** Notes that a task has answered. @returns false when that try is not awaited any more. */
   answered(thread: Thread, scheduledId: number): boolean;
@@ -44,6 +54,7 @@ function lastBeginMs({ startedAtMs, redrivenAtMs }: Execution): number {
 export function effectsOf(ports: EnginePorts, execution: Execution, arrive: (arrival: Arrival) => void): Effects {
   const tasks = new Map<Thread, { readonly scheduledId: number; readonly controller: AbortController }>();
   const alarms = new Map<Thread, Alarm>();
+  const exporting = new Set<Thread>();
   const { TimeoutSeconds } = execution.identity.definition;
   const cancelDeadline =
     TimeoutSeconds === undefined
@@ -70,8 +81,20 @@ export function effectsOf(ports: EnginePorts, execution: Execution, arrive: (arr
     alarms.set(thread, { atMs, cancel });
   };
 
+  const exportOnce = (thread: Thread): void => {
+    const { phase } = thread;
+    const isWanted = phase.kind === 'writing' && execution.threads.get(thread.id) === thread;
+    if (!isWanted || exporting.has(thread)) return;
+    exporting.add(thread);
+    void exportResults(ports.objects, phase.fan, phase.run).then((exported) => {
+      exporting.delete(thread);
+      arrive({ kind: 'exported', thread, exported });
+    });
+  };
+
   return {
     act: (thread) => {
+      exportOnce(thread);
       const task = inFlight(thread);
       const run = tasks.get(thread);
       if (run !== undefined && run.scheduledId !== task?.scheduledId) {

@@ -6,6 +6,7 @@ import type { Definition, ItemProcessor, Json, MapState, Scope, State } from '..
 import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
 import { type Payload, payloadOfText } from '../asl/json.ts';
 import { BunsuiError } from '../errors.ts';
+import type { ChildExecution, MapRun } from './map-run-state.ts';
 
 /** What an execution is called and what it runs; the same for a start and every resume. */
 export interface ExecutionIdentity {
@@ -39,7 +40,7 @@ export interface Fan {
   /** What each child gets. */
   readonly inputs: readonly Payload[];
   /** Children at once. */
-  readonly limit: number;
+  limit: number;
   /** Index of the next child to start. */
   next: number;
   running: number;
@@ -47,37 +48,12 @@ export interface Fan {
   readonly run: MapRun | undefined;
   /** Last events of iterations that have ended and made room: what the next iterations refer to. */
   readonly freed: number[];
+  /** Of a distributed Map: the latest execution of each child that has begun. */
+  readonly executions: (ChildExecution | undefined)[];
   /** Of a distributed Map: children that have failed or were aborted. */
   readonly lost: Thread[];
   /** Of a map run that is redriven: children that are to run again. */
   again: Thread[];
-}
-
-/** What is known of a map run besides its children. */
-export interface MapRun {
-  readonly arn: string;
-  readonly toleratedCount?: number;
-  readonly toleratedPercentage?: number;
-  redrives: number;
-  /** Where the items come from; undefined when they are the state's own data. */
-  readonly reader?: Json;
-  /** Children that have failed. */
-  failed: number;
-}
-
-/** A child execution of a map run: what its context object and its history need. */
-export interface ChildExecution {
-  readonly executionArn: string;
-  readonly name: string;
-  /** The machine's name, a slash, and the map's label. */
-  readonly stateMachineName: string;
-  readonly label: string;
-  readonly input: Payload;
-  startedAtMs: number;
-  /** Events in its history. */
-  events: number;
-  redrives: number;
-  redrivenAtMs: number;
 }
 
 /** A closing event that is decided and not yet recorded. */
@@ -125,6 +101,8 @@ export type Phase =
   | { readonly kind: 'redriving'; readonly fan: Fan; readonly run: MapRun }
   /** A child of a redriven map run is to be redriven as well; it was left in `left`. */
   | { readonly kind: 'again'; readonly left: Phase }
+  /** The children of a map run have ended; their results are being exported. */
+  | { readonly kind: 'writing'; readonly fan: Fan; readonly run: MapRun }
   /** A map run has started; its items are to be read. */
   | { readonly kind: 'reading'; readonly items: readonly Payload[]; readonly limit: number; readonly run: MapRun }
   /** A child has failed; the events that close its siblings are being recorded. */
@@ -278,9 +256,7 @@ export function childOf(thread: Thread | undefined): ChildExecution | undefined 
 }
 
 /** The list of the children's outputs; made of their texts, so that a large one is not parsed again. */
-export function joinedOutputs(fan: Fan): Payload {
-  // Children of a map run that have failed within the tolerance have no output.
-  const outputs = fan.run === undefined ? fan.outputs : fan.outputs.filter((output) => output !== undefined);
+export function joinedOutputs({ outputs }: Fan): Payload {
   return payloadOfText(`[${outputs.map((output) => output?.text ?? 'null').join(',')}]`);
 }
 

@@ -65,7 +65,7 @@ export function continueFan(turn: Turn, thread: Thread, fan: Fan): void {
 
 /** True when `continueFan` has something to do. */
 export function canContinue(fan: Fan): boolean {
-  return hasRoom(fan) || allEnded(fan) || (fan.run !== undefined && isExceeded(fan, fan.run));
+  return hasRoom(fan) || allEnded(fan) || (fan.run !== undefined && isExceeded(fan.run));
 }
 
 function hasRoom(fan: Fan): boolean {

@@ -6,7 +6,7 @@
  */
 import type { HistoryEventOf } from '../asl/history.ts';
 import { bodyOf, damagedJournal, type Execution, type Fan, stateOf, type Thread } from './execution.ts';
-import { startChild } from './fold-threads.ts';
+import { startChild } from './fold-map-run.ts';
 
 /** The execution runs again. */
 export function redrive(execution: Execution, event: HistoryEventOf<'ExecutionRedriven'>): void {
@@ -22,11 +22,12 @@ export function redrive(execution: Execution, event: HistoryEventOf<'ExecutionRe
 }
 
 /** The children of a map run that have failed are to run again. */
-export function redriveRun(thread: Thread, eventId: number, redriveCount: number): void {
+export function redriveRun(thread: Thread, eventId: number, redriveCount: number, atMs: number): void {
   if (thread.phase.kind !== 'redriving') throw damagedJournal(`event ${eventId} redrives no map run`);
   const { fan, run } = thread.phase;
-  run.redrives = redriveCount;
+  Object.assign(run, { redrives: redriveCount, redrivenAtMs: atMs, status: 'RUNNING', stoppedAtMs: undefined });
   run.failed = 0;
+  run.exported = undefined;
   thread.lastEventId = eventId;
   thread.phase = { kind: 'children', fan };
 }
@@ -57,6 +58,7 @@ export function reviveChild(execution: Execution, thread: Thread, event: History
     throw damagedJournal(`event ${event.id} redrives no child execution`);
   thread.child.redrives = event.executionRedrivenEventDetails.redriveCount;
   thread.child.redrivenAtMs = event.timestamp;
+  Object.assign(thread.child, { status: 'RUNNING', stoppedAtMs: undefined, failure: {} });
   thread.phase = thread.phase.left;
   // They count since it is to go on.
   execution.variableBytes -= bytesOf(thread);
@@ -73,9 +75,12 @@ function revive(execution: Execution, thread: Thread, eventId: number, atMs: num
   thread.token = undefined;
   thread.chosenNext = undefined;
   const { phase, brokenDown } = thread;
-  const broken = phase.kind === 'children' ? { fan: phase.fan, children: [...thread.children.values()] } : brokenDown;
+  const broken =
+    phase.kind === 'children' || phase.kind === 'writing'
+      ? { fan: phase.fan, children: [...thread.children.values()] }
+      : brokenDown;
   thread.brokenDown = undefined;
-  if (broken !== undefined && ['children', 'failed', 'aborting'].includes(phase.kind)) {
+  if (broken !== undefined && ['children', 'writing', 'failed', 'aborting'].includes(phase.kind)) {
     reviveChildren(execution, thread, broken.fan, broken.children, eventId, atMs);
   } else if (!keptPhases.has(phase.kind)) {
     thread.enteredAtMs = atMs;
@@ -108,6 +113,7 @@ function reviveChildren(
   if (fan.run !== undefined) {
     // Of a redrive that was stopped, some had not gone on.
     fan.again = [...fan.again, ...fan.lost, ...children].sort((a, b) => a.index - b.index);
+    for (const { child } of fan.again) if (child !== undefined) child.status = 'PENDING_REDRIVE';
     fan.lost.length = 0;
     fan.running = 0;
     thread.phase = { kind: 'redriving', fan, run: fan.run };

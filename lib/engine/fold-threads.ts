@@ -1,9 +1,8 @@
 /** The part of the fold that makes, ends and removes threads: the children of a Parallel or Map. */
 import type { Json, Scope } from '../asl/definition.ts';
-import { type Payload, payloadOfText, payloadOfValue } from '../asl/json.ts';
+import { type Payload, payloadOfValue } from '../asl/json.ts';
 import {
   bodyOf,
-  type ChildExecution,
   childThreadId,
   damagedJournal,
   entering,
@@ -11,12 +10,12 @@ import {
   type Failure,
   type Fan,
   isDistributed,
-  type MapRun,
   type OwedEvent,
   rootThreadId,
   stateOf,
   type Thread,
 } from './execution.ts';
+import type { ChildExecution, MapRun } from './map-run-state.ts';
 
 export function addThread(
   execution: Execution,
@@ -52,7 +51,7 @@ export function addThread(
 }
 
 /** What is under a removed thread stays with it: a redrive may bring it back. */
-function removeThread(execution: Execution, thread: Thread): void {
+export function removeThread(execution: Execution, thread: Thread): void {
   thread.parent?.children.delete(thread.index);
   forget(execution, thread);
 }
@@ -94,58 +93,6 @@ export function startMap(thread: Thread, eventId: number): void {
   thread.phase = { kind: 'children', fan: newFan(eventId, inputs, thread.prepared?.limit ?? inputs.length) };
 }
 
-/** The items of a map run are read: its children can start. */
-export function startChildren(thread: Thread, inputs: string): void {
-  if (thread.phase.kind !== 'reading') throw damagedJournal(`${thread.id} reads no items`);
-  const { limit, run } = thread.phase;
-  thread.phase = { kind: 'children', fan: newFan(thread.lastEventId, textsOf(itemsOf(inputs)), limit, run) };
-}
-
-/** A child execution of a map run: a thread with a history of its own. */
-export function startChild(execution: Execution, thread: Thread, index: number, name: string): void {
-  const state = stateOf(thread);
-  const { phase } = thread;
-  if (state.Type !== 'Map' || phase.kind !== 'children' || phase.fan.run === undefined)
-    throw damagedJournal(`child ${name} starts in no map run`);
-  const { fan } = phase;
-  const input = fan.inputs[index];
-  if (input === undefined) throw damagedJournal(`child ${index} of ${fan.inputs.length} starts`);
-  fan.next = Math.max(fan.next, index + 1);
-  fan.running += 1;
-  // arn:PARTITION:states:REGION:ACCOUNT:mapRun:MACHINE/LABEL:ID
-  const parts = phase.fan.run.arn.split(':');
-  const stateMachineName = parts.at(-2) ?? '';
-  const child: ChildExecution = {
-    executionArn: `${parts.slice(0, 5).join(':')}:execution:${stateMachineName}:${name}`,
-    name,
-    stateMachineName,
-    label: stateMachineName.split('/').at(-1) ?? '',
-    input,
-    startedAtMs: 0,
-    events: 0,
-    redrives: 0,
-    redrivenAtMs: 0,
-  };
-  const id = childThreadId(thread, fan, index);
-  addThread(execution, { id, parent: thread, index, scope: bodyOf(state), item: undefined }, input, 0, child);
-}
-
-/** A child execution has ended, with an output or without. */
-export function endChildExecution(execution: Execution, thread: Thread, output: Payload | undefined): void {
-  const { parent } = thread;
-  if (parent?.phase.kind !== 'children' || parent.phase.fan.run === undefined)
-    throw damagedJournal(`${thread.id} is no child of a map run`);
-  const { fan } = parent.phase;
-  fan.outputs[thread.index] = output;
-  fan.running -= 1;
-  if (output === undefined) {
-    parent.phase.fan.run.failed += 1;
-    fan.lost.push(thread);
-  }
-  removeThread(execution, thread);
-  execution.touched(parent);
-}
-
 export function startIteration(execution: Execution, thread: Thread, index: number, eventId: number): void {
   const state = stateOf(thread);
   const { phase } = thread;
@@ -157,13 +104,14 @@ export function startIteration(execution: Execution, thread: Thread, index: numb
   addChild(execution, thread, phase.fan, index, bodyOf(state), phase.fan.inputs[index], eventId);
 }
 
-function newFan(startedId: number, inputs: readonly Payload[], limit: number, run?: MapRun): Fan {
+export function newFan(startedId: number, inputs: readonly Payload[], limit: number, run?: MapRun): Fan {
   return {
     startedId,
     run,
     inputs,
     limit,
     outputs: new Array(inputs.length).fill(undefined),
+    executions: run === undefined ? [] : new Array(inputs.length).fill(undefined),
     next: 0,
     running: 0,
     freed: [],
@@ -264,9 +212,4 @@ export function itemsOf(text: string): readonly Payload[] {
 function itemsIn(items: Json): readonly Payload[] {
   if (!Array.isArray(items)) throw damagedJournal('a Map runs over something that is no list');
   return (items as readonly Json[]).map(payloadOfValue);
-}
-
-/** Children begin with an event that holds the text, with nobody to look for failures. */
-function textsOf(items: readonly Payload[]): readonly Payload[] {
-  return items.map(({ text }) => payloadOfText(text));
 }

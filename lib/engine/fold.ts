@@ -14,29 +14,36 @@ import {
   entering,
   type Execution,
   goTo,
-  joinedOutputs,
   recorded,
   rootThreadId,
   stateOf,
   type Thread,
 } from './execution.ts';
 import { beating, fail, failAt, failureOf, schedule, succeed, timeoutOf } from './fold-tasks.ts';
+import {
+  changeRun,
+  endChildExecution,
+  endRun,
+  endWriting,
+  resultOfFan,
+  startChild,
+  startChildren,
+  startWriting,
+} from './fold-map-run.ts';
 import { redrive, redriveRun, restartChild, reviveChild } from './fold-redrive.ts';
 import {
   addThread,
   endChild,
-  endChildExecution,
   endIteration,
   endThreads,
   failChildren,
   itemsOf,
   settleAborting,
-  startChild,
-  startChildren,
   startIteration,
   startMap,
   startParallel,
 } from './fold-threads.ts';
+import { newMapRun } from './map-run-state.ts';
 import type { JournalRecord } from './ports.ts';
 import { asPrivateRecord, type PrivateRecord } from './records.ts';
 
@@ -112,10 +119,20 @@ function applyPrivate(execution: Execution, record: PrivateRecord): void {
       break;
     case 'run': {
       if (thread.phase.kind !== 'opening') throw damagedJournal(`${thread.id} opens no map run`);
-      const { type: _, kind: __, thread: ___, ...run } = record;
-      thread.phase = { ...thread.phase, kind: 'reading', run: { ...run, failed: 0, redrives: 0 } };
+      const { type: _, kind: __, thread: ___, ...known } = record;
+      const run = newMapRun({ ...known, maxConcurrency: thread.phase.limit });
+      thread.phase = { ...thread.phase, kind: 'reading', run };
       break;
     }
+    case 'runChanged':
+      changeRun(thread, record);
+      break;
+    case 'writing':
+      startWriting(thread);
+      break;
+    case 'written':
+      endWriting(thread, record.exported);
+      break;
     case 'children':
       startChildren(thread, record.inputs);
       break;
@@ -153,11 +170,19 @@ function applyChildEvent(execution: Execution, thread: Thread, event: HistoryEve
       reviveChild(execution, thread, event);
       break;
     case 'ExecutionSucceeded':
-      endChildExecution(execution, firstOf(thread), payloadOfText(event.executionSucceededEventDetails.output));
+      endChildExecution(execution, firstOf(thread), 'SUCCEEDED', event.timestamp, {
+        output: payloadOfText(event.executionSucceededEventDetails.output),
+      });
       break;
     case 'ExecutionFailed':
+      endChildExecution(execution, firstOf(thread), 'FAILED', event.timestamp, {
+        failure: failureOf(event.executionFailedEventDetails),
+      });
+      break;
     case 'ExecutionAborted':
-      endChildExecution(execution, firstOf(thread), undefined);
+      endChildExecution(execution, firstOf(thread), 'ABORTED', event.timestamp, {
+        failure: failureOf(event.executionAbortedEventDetails ?? {}),
+      });
       break;
     default:
       applyEvent(execution, thread, event);
@@ -247,6 +272,9 @@ function applyEvent(execution: Execution, thread: Thread, event: HistoryEvent): 
     case 'TaskFailed':
       failAt(thread, event.id, failureOf(event.taskFailedEventDetails));
       break;
+    case 'TaskSubmitFailed':
+      failAt(thread, event.id, failureOf(event.taskSubmitFailedEventDetails));
+      break;
     case 'TaskTimedOut':
       failAt(thread, event.id, timeoutOf(thread, event.taskTimedOutEventDetails));
       break;
@@ -272,21 +300,23 @@ function applyEvent(execution: Execution, thread: Thread, event: HistoryEvent): 
       break;
     case 'MapIterationStarted':
       startIteration(execution, thread, event.mapIterationStartedEventDetails.index, event.id);
-    case 'TaskSubmitFailed':
-      failAt(thread, event.id, failureOf(event.taskSubmitFailedEventDetails));
-      break;
       break;
     case 'MapIterationSucceeded':
       endIteration(execution, thread, event.id);
       break;
     case 'MapRunStarted':
+      if (thread.phase.kind === 'reading') thread.phase.run.startedAtMs = event.timestamp;
+      thread.lastEventId = event.id;
+      break;
     case 'MapRunSucceeded':
+      endRun(thread, 'SUCCEEDED', event.timestamp);
       thread.lastEventId = event.id;
       break;
     case 'MapRunRedriven':
-      redriveRun(thread, event.id, event.mapRunRedrivenEventDetails.redriveCount);
+      redriveRun(thread, event.id, event.mapRunRedrivenEventDetails.redriveCount, event.timestamp);
       break;
     case 'MapRunFailed':
+      endRun(thread, 'FAILED', event.timestamp);
       if (thread.phase.kind === 'children') thread.brokenDown = { fan: thread.phase.fan, children: [] };
       failAt(thread, event.id, failureOf(event.mapRunFailedEventDetails));
       break;
@@ -296,7 +326,7 @@ function applyEvent(execution: Execution, thread: Thread, event: HistoryEvent): 
       // The event after this one refers to the last child's end as well, so lastEventId stays.
       // The event after this one refers to the start of the map run.
       if (thread.phase.fan.run !== undefined) thread.lastEventId = thread.phase.fan.startedId;
-      thread.phase = { kind: 'result', result: joinedOutputs(thread.phase.fan) };
+      thread.phase = { kind: 'result', result: resultOfFan(thread.phase.fan) };
       break;
     case 'ParallelStateFailed':
     case 'MapStateFailed':

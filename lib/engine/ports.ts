@@ -83,12 +83,14 @@ export interface Journal {
   append(records: readonly JournalRecord[]): Promise<void>;
 }
 
-/** Objects that a distributed Map reads its items from. A failure to read must reject. */
-export interface ObjectSource {
-  /** The text of an object; undefined when there is none. */
+/** Objects that a distributed Map reads its items from and writes its results to. A failure must reject. */
+export interface MapObjects {
+  /** The text of an object, uncompressed; undefined when there is none. */
   read(bucket: string, key: string): Promise<string | undefined>;
   /** The objects of a bucket: Etag, Key, LastModified, Size and StorageClass of each. */
   list(bucket: string, prefix: string): Promise<readonly Json[]>;
+  /** Writes an object as a whole, in place of one that is there. @returns its size in bytes */
+  write(bucket: string, key: string, text: string): Promise<number>;
 }
 
 export interface EnginePorts {
@@ -99,5 +101,5 @@ export interface EnginePorts {
   readonly uuid: () => string;
   readonly tasks: TaskRunner;
   readonly journal: Journal;
-  readonly objects?: ObjectSource;
+  readonly objects?: MapObjects;
 }

@@ -2,6 +2,7 @@
  * The private records of the journal: what a history does not hold and a resumed execution needs. They stand before
  * the event they belong to, so that a journal cut between the two decides again and contradicts nothing.
  */
+import type { ExportedResults, ResultWriting, RunChanges } from './map-run-state.ts';
 import type { JournalRecord, Json } from './ports.ts';
 
 export type PrivateRecord = { readonly kind: 'private'; readonly thread: string } & PrivateFields;
@@ -19,7 +20,7 @@ type PrivateFields =
   | { readonly type: 'heartbeat'; readonly atMs: number }
   /** What each branch of a Parallel gets, as JSON text. */
   | { readonly type: 'branches'; readonly input: string }
-  /** What a Map runs over, as JSON text of the list; absent when that is the state's input. */
+  /** What a Map runs over, as JSON text of the list; absent when that is the state's input. Limit 0: a map run's, of none. */
   | { readonly type: 'items'; readonly items?: string; readonly limit: number }
   /** What is known of a map run before it reads its items. */
   | {
@@ -28,7 +29,14 @@ type PrivateFields =
       readonly toleratedCount?: number;
       readonly toleratedPercentage?: number;
       readonly reader?: Json;
+      readonly writer?: ResultWriting;
     }
+  /** The settings of a map run are changed while it runs. */
+  | ({ readonly type: 'runChanged' } & RunChanges)
+  /** The children of a map run have ended; their results are to be exported. */
+  | { readonly type: 'writing' }
+  /** What came of the export. */
+  | { readonly type: 'written'; readonly exported: ExportedResults }
   /** What the children of a map run get, as JSON text of the list. */
   | { readonly type: 'children'; readonly inputs: string }
   /** A child of a map run starts. */
@@ -64,6 +72,9 @@ export const privateTypes: ReadonlySet<Json | undefined> = new Set([
   'heartbeat',
   'branches',
   'run',
+  'runChanged',
+  'writing',
+  'written',
   'children',
   'child',
   'childEvent',

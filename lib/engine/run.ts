@@ -10,6 +10,7 @@ import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
 import { fitsBytes, maxPayloadBytes } from '../asl/json.ts';
 import type { EvaluationSources } from '../asl/jsonata.ts';
 import { BunsuiError } from '../errors.ts';
+import { takeArrival, withinLimit } from './arrivals.ts';
 import { type Arrival, effectsOf } from './effects.ts';
 import {
   damagedJournal,
@@ -21,9 +22,11 @@ import {
   type Thread,
 } from './execution.ts';
 import { applyRecord } from './fold.ts';
+import type { RunChanges } from './map-run-state.ts';
 import { ceasedToWork, type EnginePorts, type JournalRecord } from './ports.ts';
 import { isRunnable, step } from './step.ts';
-import { limitedFailure, recordProgress, recordTaskOutcome, recordTaskStarted, startsAnew } from './task.ts';
+import { recordTaskStarted, startsAnew } from './task.ts';
+import { threadQueue } from './thread-queue.ts';
 import { historyFull, isFull, note, place, type Turn } from './turn.ts';
 
 /** A running (or ended) execution. */
@@ -42,6 +45,10 @@ export interface ExecutionHandle {
   readonly done: Promise<Outcome>;
   /** Aborts the execution; resolves when that is durable. Does nothing to one that has ended. */
   stop(error?: string, cause?: string): Promise<void>;
+  /** Changes the settings of a map run. @returns whether there is one of that ARN under way */
+  changeMapRun(arn: string, changes: RunChanges): Promise<boolean>;
+  /** Aborts a child execution of a map run. @returns whether one of that ARN was running */
+  stopChild(executionArn: string, error?: string, cause?: string): Promise<boolean>;
   /** Ceases to work, for a shutdown: aborts task signals, records nothing, waits for an append in flight. */
   suspend(): Promise<void>;
   /** Calls the listener, which must not throw, with events as they become durable. Returns what ends that. */
@@ -162,6 +169,8 @@ function drive(
   // What the records of the batch in hand have changed, to be acted on once they are durable.
   const changed = new Set<Thread>();
   let arrivals: Arrival[] = [];
+  // Who waits for a record of the batch in hand.
+  let asked: ((done: boolean) => void)[] = [];
   const visible: HistoryEvent[] = execution.events.slice(0, durable);
   let outcome: Outcome = { status: 'RUNNING' };
   let turn: Turn = { ...newTurn(ports, execution), records: firstRecords };
@@ -175,6 +184,18 @@ function drive(
     if (halted) return;
     arrivals.push(arrival);
     wakeUp();
+  };
+
+  /** False as well when the execution ends, or ceases to work, before. */
+  const ask = (send: (done: (done: boolean) => void) => void): Promise<boolean> => {
+    if (halted) return Promise.resolve(false);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    void done.then(
+      () => resolve(false),
+      () => resolve(false),
+    );
+    send(resolve);
+    return promise;
   };
 
   const wakeUp = (): void => {
@@ -202,8 +223,11 @@ function drive(
       const upTo = execution.events.length;
       const touchedNow = [...changed];
       changed.clear();
+      const askedNow = asked;
+      asked = [];
       await ports.journal.append(records);
       if (halted) return;
+      for (const done of askedNow) done(true);
       show(upTo);
       for (const thread of touchedNow) effects.act(thread);
       if (execution.outcome.status !== 'RUNNING') return finishUp();
@@ -215,28 +239,10 @@ function drive(
     arrivals = [];
     for (const arrival of taken) {
       if (execution.outcome.status !== 'RUNNING') return;
-      if (arrival.kind === 'wake') {
-        effects.rang(arrival.thread);
-        queue.add(arrival.thread);
-      } else if (arrival.kind === 'progress') {
-        const { thread, scheduledId, news } = arrival;
-        if (effects.awaits(thread, scheduledId)) withinLimit(() => recordProgress(turn, thread, news));
-      } else if (arrival.kind === 'outcome') withinLimit(() => takeOutcome(turn, arrival));
-      else if (arrival.kind === 'timeout') place(turn, rootThreadId, { type: 'ExecutionTimedOut' }, 0);
-      else {
-        const { error, cause } = arrival;
-        const executionAbortedEventDetails = limitedFailure({
-          ...(error === undefined ? {} : { error }),
-          ...(cause === undefined ? {} : { cause }),
-        });
-        place(turn, rootThreadId, { type: 'ExecutionAborted', executionAbortedEventDetails }, 0);
-      }
+      if (arrival.kind === 'wake') queue.add(arrival.thread);
+      const done = takeArrival(turn, effects, arrival);
+      if (done !== undefined) asked.push(done);
     }
-  };
-
-  const takeOutcome = (turn: Turn, { thread, scheduledId, outcome: answer }: Arrival & { kind: 'outcome' }): void => {
-    // An answer that comes after a timeout or the end of its branch is not wanted any more.
-    if (effects.answered(thread, scheduledId)) recordTaskOutcome(turn, thread, answer);
   };
 
   /** Steps threads in turn, each once around, until none can go on or the batch is full. */
@@ -312,6 +318,11 @@ function drive(
       arrive({ kind: 'stop', ...(error === undefined ? {} : { error }), ...(cause === undefined ? {} : { cause }) });
       await done;
     },
+    changeMapRun: (arn, changes) => ask((done) => arrive({ kind: 'runChanged', arn, changes, done })),
+    stopChild: (executionArn, error, cause) => {
+      const failure = { ...(error === undefined ? {} : { error }), ...(cause === undefined ? {} : { cause }) };
+      return ask((done) => arrive({ kind: 'stopChild', executionArn, failure, done }));
+    },
     suspend: async () => {
       const running = working;
       if (!halted) letGo(ceasedToWork);
@@ -325,37 +336,4 @@ function drive(
       };
     },
   };
-}
-
-/** Threads in the order in which they were first added; each at most once at a time. */
-function threadQueue(): { add(thread: Thread): void; take(): Thread | undefined } {
-  // A Set does the same, and showed in the profile, because a thread moves to its end with every step.
-  let threads: Thread[] = [];
-  let taken = 0;
-  return {
-    add: (thread) => {
-      if (thread.queued) return;
-      thread.queued = true;
-      threads.push(thread);
-    },
-    take: () => {
-      const thread = threads[taken];
-      if (thread === undefined) return undefined;
-      thread.queued = false;
-      taken += 1;
-      if (taken === 256) {
-        threads = threads.slice(taken);
-        taken = 0;
-      }
-      return thread;
-    },
-  };
-}
-
-function withinLimit(work: () => void): void {
-  try {
-    work();
-  } catch (thrown) {
-    if (thrown !== historyFull) throw thrown;
-  }
 }

@@ -49,6 +49,8 @@ export function isRunnable(thread: Thread, clock: Pick<EvaluationSources, 'now'>
       return !isActivity(thread) || isDue(thread, clock);
     case 'children':
       return canContinue(thread.phase.fan);
+    case 'writing':
+      return false;
     default:
       return true;
   }

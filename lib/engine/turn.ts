@@ -3,9 +3,10 @@ import type { Awaitable } from '../asl/awaitable.ts';
 import type { HistoryEvent } from '../asl/history.ts';
 import { type EvaluationSources, QueryEvaluationError } from '../asl/jsonata.ts';
 import { PathFailure } from '../asl/payload-template.ts';
-import { type ChildExecution, childOf, type Execution, type Thread } from './execution.ts';
+import { childOf, type Execution, type Thread } from './execution.ts';
 import { applyRecord } from './fold.ts';
-import type { JournalRecord, Json, ObjectSource } from './ports.ts';
+import type { ChildExecution } from './map-run-state.ts';
+import type { JournalRecord, Json, MapObjects } from './ports.ts';
 import type { PrivateBody } from './records.ts';
 
 /**
@@ -23,8 +24,8 @@ export interface Turn {
   readonly sources: EvaluationSources;
   /** Whether there is such an activity. */
   readonly hasActivity: (arn: string) => boolean;
-  /** What a distributed Map reads its items from. */
-  readonly objects: ObjectSource | undefined;
+  /** What a distributed Map reads its items from, and writes its results to. */
+  readonly objects: MapObjects | undefined;
   /** Records decided in this turn, in order. */
   readonly records: JournalRecord[];
 }

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { HistoryEvent } from '../asl/history.ts';
-import type { Clock, EnginePorts, Journal, ObjectSource, TaskRunner } from '../engine/ports.ts';
+import type { Clock, EnginePorts, Journal, MapObjects, TaskRunner } from '../engine/ports.ts';
 import type { ExecutionHandle } from '../engine/run.ts';
 import { errnoOf } from './durable-files.ts';
 import { type Entry, wake } from './execution-entry.ts';
@@ -20,7 +20,7 @@ export interface ExecutionsOptions {
   readonly clock: Clock;
   readonly tasks: TaskRunner;
   /** What distributed Maps read. */
-  readonly objects?: ObjectSource;
+  readonly objects?: MapObjects;
   readonly log: RuntimeLog;
   /** Rejects with BS4003 when a function of that name is not whole on the disk. */
   readonly checkFunctions: (names: readonly string[]) => Promise<void>;

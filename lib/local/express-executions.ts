@@ -6,7 +6,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Outcome } from '../engine/execution.ts';
-import type { Clock, ObjectSource, TaskRunner } from '../engine/ports.ts';
+import type { Clock, MapObjects, TaskRunner } from '../engine/ports.ts';
 import { type ExecutionHandle, startExecution } from '../engine/run.ts';
 import type { Machine, MachineStore } from './machines.ts';
 
@@ -31,7 +31,7 @@ export function expressExecutions(parts: {
   readonly machines: MachineStore;
   readonly clock: Clock;
   readonly tasks: TaskRunner;
-  readonly objects: ObjectSource;
+  readonly objects: MapObjects;
 }): ExpressExecutions {
   const { machines, clock, tasks, objects } = parts;
   const running = new Set<ExecutionHandle>();

@@ -1,12 +1,15 @@
-/** What distributed Maps read: the objects of the state folder. */
-import type { ObjectSource } from '../engine/ports.ts';
+/** What distributed Maps read and write: the objects of the state folder. Compressed ones are read as what they hold. */
+import { createHash } from 'node:crypto';
+import { gunzip, zstdDecompress } from 'node:zlib';
+import { promisify } from 'node:util';
+import type { MapObjects } from '../engine/ports.ts';
 import type { ObjectStore } from './object-store.ts';
 import { etagOf } from './s3-headers.ts';
 
 /** The largest object that is read whole, in bytes; its items are in memory together. */
 const maxBytes = 256 * 1_048_576;
 
-export function mapObjects(store: ObjectStore): ObjectSource {
+export function mapObjects(store: ObjectStore): MapObjects {
   return {
     read: async (bucket, key) => {
       const object = await store.open(bucket, key);
@@ -19,7 +22,7 @@ export function mapObjects(store: ObjectStore): ObjectSource {
       }
       const chunks: Buffer[] = [];
       for await (const chunk of object.read(0, size - 1)) chunks.push(chunk as Buffer);
-      return Buffer.concat(chunks).toString('utf8');
+      return (await uncompressed(Buffer.concat(chunks))).toString('utf8');
     },
     list: async (bucket, prefix) => {
       const objects = [];
@@ -36,5 +39,24 @@ export function mapObjects(store: ObjectStore): ObjectSource {
       }
       return objects;
     },
+    write: async (bucket, key, text) => {
+      if (!(await store.hasBucket(bucket))) throw new Error(`The bucket ${bucket} does not exist.`);
+      const bytes = Buffer.from(text);
+      const facts = { length: bytes.length, md5: createHash('md5').update(bytes).digest('hex'), checksums: {} };
+      const fill = async (write: (chunk: Uint8Array) => Promise<void>) => {
+        await write(bytes);
+        return facts;
+      };
+      await store.put(bucket, key, { 'content-type': 'application/json' }, fill, () => {});
+      return bytes.length;
+    },
   };
+}
+
+/** By the first bytes, whatever the object is called: S3 Inventory and Athena write gzip, others zstd. */
+async function uncompressed(bytes: Buffer): Promise<Buffer> {
+  const options = { maxOutputLength: maxBytes };
+  if (bytes.length >= 2 && bytes.readUInt16BE(0) === 0x1f8b) return promisify(gunzip)(bytes, options);
+  if (bytes.length >= 4 && bytes.readUInt32BE(0) === 0x28b52ffd) return promisify(zstdDecompress)(bytes, options);
+  return bytes;
 }

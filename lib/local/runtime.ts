@@ -194,7 +194,8 @@ async function startServices(
   const dynamodb = dynamodbService(stateDir, log);
   const tokens = taskTokens();
   const activities = await openActivities(stateDir);
-  const objects = mapObjects(openObjectStore(stateDir));
+  const store = tellingStore(openObjectStore(stateDir), place, firings.hear);
+  const objects = mapObjects(store);
   const tasks = localTaskRunner({
     pool,
     place,
@@ -241,7 +242,7 @@ async function startServices(
   Object.assign(services, {
     states: stepFunctionsService({ machines, executions, express, activities, tasks, tokens, place, log }),
     lambda: lambdaService(pool, place, log),
-    s3: s3Service(tellingStore(openObjectStore(stateDir), place, firings.hear), place, log),
+    s3: s3Service(store, place, log),
     dynamodb,
     sns: snsService(stateDir, place, notices, log),
     sqs: sqsService(queues, place, log),

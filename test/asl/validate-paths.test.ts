@@ -10,6 +10,7 @@ const faults = (definition: unknown): readonly string[] => {
 };
 const lambda = { Type: 'Task', Resource: 'arn:aws:states:::lambda:invoke' };
 const body = { StartAt: 'i', States: { i: end } };
+const putObject = 'arn:aws:states:::s3:putObject';
 const distributed = { ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'EXPRESS' }, ...body };
 
 describe('JSONPath states are accepted', () => {
@@ -208,14 +209,51 @@ describe('JSONPath states are refused', () => {
         Label: 'a b',
         ItemReader: {
           Resource: 'arn:aws:states:::s3:putObject',
-          ReaderConfig: { InputType: 'XML', CSVHeaderLocation: 'LAST_ROW' },
+          ReaderConfig: {
+            InputType: 'XML',
+            CSVHeaderLocation: 'LAST_ROW',
+            ManifestType: 'GLUE',
+            Transformation: 'LOAD',
+          },
         },
       }),
       [
         '/States/a/Label: A Label has no white space, no control characters and none of ? * < > { } [ ] : ; , \\ | ^ ~ $ # % & ` "',
         '/States/a/ItemReader/Resource: Expected a resource of S3: getObject or listObjectsV2',
-        '/States/a/ItemReader/ReaderConfig/InputType: Expected one of [CSV, JSON, JSONL]',
+        '/States/a/ItemReader/ReaderConfig/InputType: Expected one of [CSV, JSON, JSONL, MANIFEST]',
+        '/States/a/ItemReader/ReaderConfig/ManifestType: Expected one of [ATHENA_DATA, S3_INVENTORY]',
+        '/States/a/ItemReader/ReaderConfig/Transformation: Expected one of [NONE, LOAD_AND_FLATTEN]',
         '/States/a/ItemReader/ReaderConfig/CSVHeaderLocation: Expected one of [FIRST_ROW, GIVEN]',
+      ],
+    ],
+    [
+      'a writer with no place for its results',
+      one({ Type: 'Map', ItemProcessor: distributed, ResultWriter: { Resource: putObject } }),
+      ['/States/a/ResultWriter: A ResultWriter has Resource and Parameters, or neither'],
+    ],
+    [
+      'a writer that reads',
+      one({
+        Type: 'Map',
+        ItemProcessor: distributed,
+        ResultWriter: { Resource: 'arn:aws:states:::s3:getObject', Parameters: { 'Bucket.$': 7 } },
+      }),
+      [
+        '/States/a/ResultWriter/Resource: Expected the resource of S3 putObject',
+        "/States/a/ResultWriter/Parameters: The value for the field 'Bucket.$' must be a valid JSONPath or a valid intrinsic function call",
+      ],
+    ],
+    [
+      'a writer of no kind',
+      one({
+        Type: 'Map',
+        ItemProcessor: distributed,
+        ResultWriter: { WriterConfig: { Transformation: 'ALL', OutputType: 'CSV' }, Arguments: {} },
+      }),
+      [
+        "/States/a/ResultWriter/Arguments: The JSONata field 'Arguments' cannot be specified when the query language is JSONPath",
+        '/States/a/ResultWriter/WriterConfig/OutputType: Expected one of [JSON, JSONL]',
+        '/States/a/ResultWriter/WriterConfig/Transformation: Expected one of [NONE, COMPACT, FLATTEN]',
       ],
     ],
     [

@@ -283,7 +283,7 @@ describe('refused', () => {
         '/States/a/End: Expected value of type Boolean',
         "/States/b: A state has one of the fields 'Next' and 'End', not both",
         '/States/m/ItemReader/ReaderConfig/InputType: UNSUPPORTED InputType PARQUET is not supported by this engine',
-        '/States/m/ResultWriter: UNSUPPORTED ResultWriter is not supported by this engine',
+        '/States/m/ResultWriter: A ResultWriter cannot be empty',
       ],
     ],
     [

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { HistoryEvent } from '../../lib/asl/history.ts';
 import { newExecution } from '../../lib/engine/execution.ts';
 import { applyRecord } from '../../lib/engine/fold.ts';
-import type { JournalRecord, ObjectSource, TaskRequest } from '../../lib/engine/ports.ts';
+import type { JournalRecord, MapObjects, TaskRequest } from '../../lib/engine/ports.ts';
 import { type Answer, definitionOf, identityOf, type Run, resume, run } from './machine.ts';
 
 /** Events with their threads, those of child executions too; `history` tells whose ids they have. */
@@ -100,7 +100,7 @@ export async function checkEveryCut(
   input: unknown,
   answer: Answer,
   steady: boolean,
-  objects?: ObjectSource,
+  objects?: MapObjects,
 ): Promise<Run> {
   const whole = await run(machine, input, answer, objects);
   const argumentsOf = (tasks: readonly TaskRequest[]) => tasks.map((request) => JSON.stringify(request.arguments));

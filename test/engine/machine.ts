@@ -7,7 +7,7 @@ import type { ExecutionIdentity, Outcome } from '../../lib/engine/execution.ts';
 import type {
   EnginePorts,
   JournalRecord,
-  ObjectSource,
+  MapObjects,
   TaskOutcome,
   TaskProgress,
   TaskRequest,
@@ -56,7 +56,7 @@ export function identityOf(definition: Definition): ExecutionIdentity {
 export function portsOf(
   answer: Answer,
   atMs: number,
-  objects?: ObjectSource,
+  objects?: MapObjects,
 ): {
   readonly ports: EnginePorts;
   readonly records: JournalRecord[];
@@ -93,7 +93,7 @@ export async function run(
   machine: object,
   input: unknown = {},
   answer: Answer = () => ok(null),
-  objects?: ObjectSource,
+  objects?: MapObjects,
   inputText = JSON.stringify(input),
 ): Promise<Run> {
   const definition = definitionOf(machine);
@@ -107,7 +107,7 @@ export async function resume(
   machine: object,
   records: readonly JournalRecord[],
   answer: Answer,
-  objects?: ObjectSource,
+  objects?: MapObjects,
 ): Promise<Run> {
   const lastMs = Math.max(startMs, ...records.map((record) => (record.kind === 'event' ? record.event.timestamp : 0)));
   const made = portsOf(answer, lastMs, objects);
@@ -120,6 +120,24 @@ export async function ended(handle: ExecutionHandle, made: ReturnType<typeof por
   const outcome = await Promise.race([handle.done, made.clock.idle().then(() => handle.outcome)]);
   await handle.suspend();
   return { outcome, events: handle.events, records: made.records, tasks: made.tasks, clock: made.clock };
+}
+
+/** Objects in memory; the bucket's name does not count, but one that is called `missing` takes nothing. */
+export function memoryObjects(
+  files: { readonly [key: string]: string } = {},
+): MapObjects & { readonly texts: ReadonlyMap<string, string> } {
+  const texts = new Map(Object.entries(files));
+  return {
+    texts,
+    read: async (_bucket, key) => texts.get(key),
+    list: async (_bucket, prefix) =>
+      [...texts.keys()].filter((key) => key.startsWith(prefix)).map((key) => ({ Key: key })),
+    write: async (bucket, key, text) => {
+      if (bucket === 'missing') throw new Error('The bucket missing does not exist.');
+      texts.set(key, text);
+      return Buffer.byteLength(text);
+    },
+  };
 }
 
 /** A history as short lines: `2<-0 PassStateEntered A`. */

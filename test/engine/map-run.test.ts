@@ -1,9 +1,8 @@
 /** Distributed Maps: child executions with histories of their own, items from objects, batches, tolerated failures. */
 import { describe, expect, test } from 'vitest';
 import type { Json } from '../../lib/asl/definition.ts';
-import type { ObjectSource } from '../../lib/engine/ports.ts';
 import { checkEveryCut } from './cuts.ts';
-import { type Answer, failed, lines, ok, run } from './machine.ts';
+import { type Answer, failed, lines, memoryObjects, ok, run } from './machine.ts';
 
 const resource = 'arn:aws:states:::lambda:invoke';
 const body = (states: object) => ({
@@ -20,11 +19,7 @@ const pass = { p: { Type: 'Pass', End: true } };
 const call = { t: { Type: 'Task', Resource: resource, Parameters: { 'n.$': '$' }, End: true } };
 const argumentOf = (request: { readonly arguments: Json }) => (request.arguments as { readonly n: Json }).n;
 
-const files: { readonly [key: string]: string } = { 'list.json': '[1,2,3]', 'rows.csv': 'a,b\n1,2\n3,4\n' };
-const objects: ObjectSource = {
-  read: async (_bucket, key) => files[key],
-  list: async (_bucket, prefix) => Object.keys(files).filter((key) => key.startsWith(prefix)),
-};
+const objects = memoryObjects({ 'list.json': '[1,2,3]', 'rows.csv': 'a,b\n1,2\n3,4\n' });
 const reader = (Key: string, ReaderConfig: object = { InputType: 'JSON' }) => ({
   ItemReader: { Resource: 'arn:aws:states:::s3:getObject', Parameters: { Bucket: 'b', Key }, ReaderConfig },
 });
@@ -140,7 +135,7 @@ describe('items', () => {
     [
       'from a listing',
       { ItemReader: { Resource: 'arn:aws:states:::s3:listObjectsV2', Parameters: { Bucket: 'b', Prefix: 'r' } } },
-      ['rows.csv'],
+      [{ Key: 'rows.csv' }],
     ],
     [
       'in batches by number',
@@ -191,6 +186,16 @@ describe('items', () => {
       { ItemReader: { Resource: 'arn:aws:states:::s3:listObjectsV2' } },
       'The Bucket must be a string but was: undefined',
     ],
+    [
+      'no such version',
+      {
+        ItemReader: {
+          Resource: 'arn:aws:states:::s3:getObject',
+          Parameters: { Bucket: 'b', Key: 'list.json', VersionId: 'v1' },
+        },
+      },
+      'There are no versions of objects in this store.',
+    ],
   ])('that cannot be read fail the run: %s', async (_, more, cause) => {
     const { outcome, events } = await run(map(pass, more), {}, undefined, objects);
     expect(outcome).toStrictEqual({
@@ -206,10 +211,26 @@ describe('items', () => {
     ]);
   });
 
+  test('that are larger than an execution takes fail the run', async () => {
+    const { outcome, events } = await run(map(pass, { ItemSelector: { 'a.$': '$[0]', 'b.$': '$[0]' } }), [
+      'x'.repeat(150_000),
+    ]);
+    expect([outcome.error, lines(events).slice(4)]).toStrictEqual([
+      'States.DataLimitExceeded',
+      ['5<-4 MapRunFailed', '6<-5 MapStateFailed', '7<-6 ExecutionFailed'],
+    ]);
+  });
+
   test('cannot be read where there is no store', async () => {
     expect((await run(map(pass, reader('list.json')))).outcome.cause).toBe('There is no object store to read from.');
   });
 });
+
+/** Results as they are, but for those of children that have failed: their status. */
+function statusesIn(output = ''): readonly unknown[] {
+  const results = JSON.parse(output) as readonly ({ readonly Status?: string } | number)[];
+  return results.map((result) => (typeof result === 'object' ? result.Status : result));
+}
 
 describe('children that fail', () => {
   const failsFor =
@@ -222,15 +243,53 @@ describe('children that fail', () => {
     cause: 'The specified tolerated failure threshold was exceeded',
   };
 
-  test.each<readonly [object, readonly number[], object]>([
-    [{}, [2], exceeded],
-    [{ ToleratedFailureCount: 1 }, [2], { status: 'SUCCEEDED', output: '[1,3,4]' }],
-    [{ ToleratedFailureCount: 1 }, [2, 3], exceeded],
-    [{ ToleratedFailurePercentage: 50 }, [2, 3], { status: 'SUCCEEDED', output: '[1,4]' }],
-    [{ ToleratedFailurePercentage: 50 }, [2, 3, 4], exceeded],
-    [{ ToleratedFailureCountPath: '$$.Execution.Input[0]' }, [2], { status: 'SUCCEEDED', output: '[1,3,4]' }],
+  test.each<readonly [object, readonly number[], readonly unknown[] | undefined]>([
+    [{}, [2], undefined],
+    [{ ToleratedFailureCount: 1 }, [2], [1, 'FAILED', 3, 4]],
+    [{ ToleratedFailureCount: 1 }, [2, 3], undefined],
+    [{ ToleratedFailurePercentage: 50 }, [2, 3], [1, 'FAILED', 'FAILED', 4]],
+    [{ ToleratedFailurePercentage: 50 }, [2, 3, 4], undefined],
+    [{ ToleratedFailureCountPath: '$$.Execution.Input[0]' }, [2], [1, 'FAILED', 3, 4]],
   ])('%j with %j failing', async (more, bad, expected) => {
-    expect((await run(map(call, more), [1, 2, 3, 4], failsFor(...bad))).outcome).toStrictEqual(expected);
+    const { outcome } = await run(map(call, more), [1, 2, 3, 4], failsFor(...bad));
+    if (expected === undefined) expect(outcome).toStrictEqual(exceeded);
+    else expect(statusesIn(outcome.output)).toStrictEqual(expected);
+  });
+
+  test('within the tolerance are described among the results', async () => {
+    const { outcome } = await run(map(call, { ToleratedFailureCount: 1 }), [7], () => failed('Boom', 'it broke'));
+    const [child] = JSON.parse(outcome.output ?? '') as readonly [{ readonly Name: string }];
+    expect(child).toStrictEqual({
+      Cause: 'it broke',
+      Error: 'Boom',
+      ExecutionArn: `arn:aws:states:us-east-1:000000000000:execution:machine/load:${child.Name}`,
+      Input: '7',
+      InputDetails: { Included: true },
+      Name: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      RedriveCount: 0,
+      RedriveStatus: 'REDRIVABLE_BY_MAP_RUN',
+      StartDate: '2026-03-01T12:00:00.000Z',
+      StateMachineArn: 'arn:aws:states:us-east-1:000000000000:stateMachine:machine/load',
+      Status: 'FAILED',
+      StopDate: '2026-03-01T12:00:00.000Z',
+    });
+  });
+
+  test.each<readonly [object, 'SUCCEEDED' | 'FAILED']>([
+    // Of four items in batches of three and one, the batch that fails has three.
+    [{ ToleratedFailureCount: 2 }, 'FAILED'],
+    [{ ToleratedFailureCount: 3 }, 'SUCCEEDED'],
+    [{ ToleratedFailurePercentage: 74 }, 'FAILED'],
+    [{ ToleratedFailurePercentage: 75 }, 'SUCCEEDED'],
+  ])('in batches count with all their items: %j', async (more, expected) => {
+    const batched = { t: { ...call.t, Parameters: { 'n.$': '$.Items' } } };
+    const answer: Answer = (request) => ((argumentOf(request) as Json[]).length === 3 ? failed('Boom') : ok(1));
+    const { outcome } = await run(
+      map(batched, { ...more, ItemBatcher: { MaxItemsPerBatch: 3 } }),
+      [1, 2, 3, 4],
+      answer,
+    );
+    expect(outcome.status).toBe(expected);
   });
 
   test('beyond the tolerance take the others with them', async () => {
@@ -288,11 +347,16 @@ test('a run cut after any record, of children too, goes on to the same end', asy
     },
     w: { Type: 'Wait', Seconds: 2, End: true },
   };
-  const machine = map(states, { ...reader('list.json'), MaxConcurrency: 2, ToleratedFailureCount: 1 });
+  const machine = map(states, {
+    ...reader('list.json'),
+    MaxConcurrency: 2,
+    ToleratedFailureCount: 1,
+    ResultSelector: { 'done.$': '$[0:2]', 'third.$': '$[2].Status' },
+  });
   const answer: Answer = (request) => {
     if (argumentOf(request) === 3) return failed('Boom');
     return request.retryCount === 0 ? failed('Flaky') : ok(argumentOf(request));
   };
   const whole = await checkEveryCut(machine, {}, answer, false, objects);
-  expect(whole.outcome.output).toBe('[1,2]');
+  expect(whole.outcome.output).toBe('{"done":[1,2],"third":"FAILED"}');
 });
