@@ -10,7 +10,7 @@ import { errnoOf } from './durable-files.ts';
 import { type Entry, wake } from './execution-entry.ts';
 import type { ExecutionFolders } from './execution-folders.ts';
 import { type ExecutionRecord, eventsIn, recordOf } from './execution-records.ts';
-import { cutJournal, type JournalFile, type JournalHeader, readJournal } from './journal.ts';
+import { cutJournal, type JournalContent, type JournalFile, type JournalHeader, readJournal } from './journal.ts';
 import type { MachineStore } from './machines.ts';
 import type { RuntimeLog } from './runtime-log.ts';
 
@@ -39,6 +39,8 @@ export interface Driving {
   /** The open one of that ARN, once it has begun. @throws {BunsuiError} BS4003 when its journal is damaged */
   open(executionArn: string): Promise<Entry | undefined>;
   eventsOf(entry: Entry): Promise<readonly HistoryEvent[]>;
+  /** What is durable of an execution, open or ended. */
+  journalOf(executionArn: string): Promise<JournalContent | undefined>;
   /** Sees an execution through to its end, or to where it halts. */
   drive(entry: Entry, handle: ExecutionHandle, journal: JournalFile): void;
   /** Tells of an end and puts the journal away. */
@@ -114,24 +116,31 @@ export function drivingOf(options: ExecutionsOptions, folders: ExecutionFolders)
     }
   };
 
+  const open = async (executionArn: string): Promise<Entry | undefined> => {
+    await entries.get(executionArn)?.starting?.catch(() => {});
+    const entry = entries.get(executionArn);
+    if (entry?.damage !== undefined) throw entry.damage;
+    return entry;
+  };
+  /** It may be put away while it is being looked for. */
+  const contentOf = ({ path, header }: Entry): Promise<JournalContent | undefined> =>
+    readJournal(path).catch((error: unknown) => {
+      if (errnoOf(error) === 'ENOENT') return folders.readEnded(header.executionArn);
+      throw error;
+    });
+
   return {
     options,
     folders,
     entries,
     recordNow,
-    async open(executionArn) {
-      await entries.get(executionArn)?.starting?.catch(() => {});
-      const entry = entries.get(executionArn);
-      if (entry?.damage !== undefined) throw entry.damage;
-      return entry;
-    },
+    open,
     async eventsOf(entry) {
-      if (entry.handle !== undefined) return entry.handle.events;
-      const content = await readJournal(entry.path).catch((error: unknown) => {
-        if (errnoOf(error) === 'ENOENT') return folders.readEnded(entry.header.executionArn);
-        throw error;
-      });
-      return eventsIn(content?.records ?? []);
+      return entry.handle?.events ?? eventsIn((await contentOf(entry))?.records ?? []);
+    },
+    async journalOf(executionArn) {
+      const entry = await open(executionArn);
+      return entry === undefined ? folders.readEnded(executionArn) : contentOf(entry);
     },
     drive: (entry, handle, journal) => track(seen(entry, handle, journal)),
     settled,

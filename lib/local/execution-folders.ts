@@ -21,6 +21,8 @@ export interface ExecutionFolders {
   readEnded(executionArn: string): Promise<JournalContent | undefined>;
   /** What has ended, the latest line of each; lines that a crash cut off are of journals that are still open. */
   ended(): Promise<ReadonlyMap<string, ExecutionSummary>>;
+  /** The latest execution of a machine that has ended and in whose journal a text stands. */
+  endedWith(stateMachineName: string, text: string): Promise<string | undefined>;
   /** Puts a journal among those of executions that have ended, and its line into the list. */
   putAway(path: string, record: ExecutionRecord): Promise<void>;
   /** Takes a journal out again, for a redrive; a line of its own need not be written until it ends anew. */
@@ -39,6 +41,10 @@ export async function openExecutionFolders(stateDir: string): Promise<ExecutionF
   const lines = durableLines(index);
   const openPath = (header: Named) => join(open, fileOf(header));
   const endedPath = (header: Named) => join(away, fileOf(header));
+  const ended = async (): Promise<ReadonlyMap<string, ExecutionSummary>> => {
+    const summaries = ((await readIfThere(index)) ?? '').split('\n').flatMap((line) => parseSummary(line) ?? []);
+    return new Map(summaries.map((summary) => [summary.executionArn, summary]));
+  };
   return {
     damaged: join(folder, 'damaged'),
     openPath,
@@ -55,9 +61,13 @@ export async function openExecutionFolders(stateDir: string): Promise<ExecutionF
         throw error;
       }
     },
-    async ended() {
-      const summaries = ((await readIfThere(index)) ?? '').split('\n').flatMap((line) => parseSummary(line) ?? []);
-      return new Map(summaries.map((summary) => [summary.executionArn, summary]));
+    ended,
+    async endedWith(stateMachineName, text) {
+      const arns = [...(await ended()).keys()].filter((arn) => partsOf(arn).stateMachineName === stateMachineName);
+      for (const arn of arns.reverse()) {
+        if ((await readIfThere(endedPath(partsOf(arn))))?.includes(text)) return arn;
+      }
+      return undefined;
     },
     async putAway(path, record) {
       // Before the move: what is in neither folder nor list would be in no list for ever.

@@ -5,14 +5,22 @@
  */
 import { rm } from 'node:fs/promises';
 import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
-import { resumeExecution, startExecution } from '../engine/run.ts';
+import { type ExecutionHandle, resumeExecution, startExecution } from '../engine/run.ts';
 import { BunsuiError } from '../errors.ts';
+import { readIfThere } from './durable-files.ts';
 import { drivingOf, type ExecutionsOptions, functionsIn, identityOf, portsOf } from './execution-driving.ts';
 import { type Entry, firstEvents, nextNews, wake } from './execution-entry.ts';
 import { openExecutionFolders } from './execution-folders.ts';
 import { type ExecutionRecord, type ExecutionSummary, eventsIn, redrivesIn, summaryOf } from './execution-records.ts';
 import { redrive } from './execution-redrive.ts';
-import { createJournal, type ExecutionOrigin, type JournalHeader, openJournal, readJournal } from './journal.ts';
+import {
+  createJournal,
+  type ExecutionOrigin,
+  type JournalContent,
+  type JournalHeader,
+  openJournal,
+  readJournal,
+} from './journal.ts';
 import type { Machine } from './machines.ts';
 import { keyedTurns } from './object-store.ts';
 
@@ -52,6 +60,12 @@ export interface Executions {
    * `driven` is false while an unfinished execution waits to be resumed.
    */
   follow(executionArn: string, afterId: number, signal: AbortSignal): Promise<Followed | undefined>;
+  /** What is durable of an execution. */
+  journal(executionArn: string): Promise<Pick<JournalContent, 'header' | 'records'> | undefined>;
+  /** The latest execution of a machine in whose journal a text stands. */
+  mentioning(stateMachineName: string, text: string): Promise<string | undefined>;
+  /** What drives an unfinished execution; one that waits to be resumed is. @returns undefined when it has ended */
+  driven(executionArn: string): Promise<ExecutionHandle | undefined>;
   /** Ceases to work and records nothing: all that runs can be resumed. */
   suspend(): Promise<void>;
 }
@@ -304,6 +318,24 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
         }
       });
       return (await Promise.all(done)).flat();
+    },
+
+    journal: driving.journalOf,
+
+    async mentioning(stateMachineName, text) {
+      const ofMachine = ({ header }: Entry) => header.stateMachineName === stateMachineName;
+      const open = [...entries.values()].filter(ofMachine).sort((a, b) => b.header.startedAtMs - a.header.startedAtMs);
+      for (const { path, header } of open) {
+        if ((await readIfThere(path))?.includes(text)) return header.executionArn;
+      }
+      return folders.endedWith(stateMachineName, text);
+    },
+
+    async driven(executionArn) {
+      const entry = await open(executionArn);
+      if (entry === undefined) return undefined;
+      await resumed(entry);
+      return entry.handle;
     },
 
     redrive: (executionArn, token) => turns(executionArn, () => redrive(driving, executionArn, token)),

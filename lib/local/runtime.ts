@@ -27,6 +27,7 @@ import { logsService } from './logs.ts';
 import { openMachineStore } from './machines.ts';
 import { mapObjects } from './map-objects.ts';
 import { mailService } from './mail.ts';
+import { mapRunsOf } from './map-runs.ts';
 import { openNotices } from './notices.ts';
 import { openObjectStore } from './object-store.ts';
 import { type OwnerLock, ownerOf, takeOwnerLock } from './owner-lock.ts';
@@ -240,7 +241,17 @@ async function startServices(
     () => firings.close(),
   );
   Object.assign(services, {
-    states: stepFunctionsService({ machines, executions, express, activities, tasks, tokens, place, log }),
+    states: stepFunctionsService({
+      machines,
+      executions,
+      express,
+      mapRuns: mapRunsOf(executions, machines),
+      activities,
+      tasks,
+      tokens,
+      place,
+      log,
+    }),
     lambda: lambdaService(pool, place, log),
     s3: s3Service(store, place, log),
     dynamodb,

@@ -14,6 +14,7 @@ import {
   requiredString,
 } from './json-input.ts';
 import type { Machine, MachineStore, MachineVersion } from './machines.ts';
+import type { MapRuns } from './map-runs.ts';
 import type { RuntimeLog } from './runtime-log.ts';
 import type { TaskTokens } from './task-tokens.ts';
 
@@ -21,6 +22,7 @@ export interface StepFunctionsParts {
   readonly machines: MachineStore;
   readonly executions: Executions;
   readonly express: ExpressExecutions;
+  readonly mapRuns: MapRuns;
   readonly activities: Activities;
   readonly tasks: TaskRunner;
   readonly tokens: TaskTokens;

@@ -24,6 +24,7 @@ import {
   requiredString,
 } from './json-input.ts';
 import type { Machine, MachineStore, MachineVersion } from './machines.ts';
+import { isChildOfRun } from './map-runs.ts';
 import { keyedTurns } from './object-store.ts';
 import { serviceModels } from './service-models.ts';
 import { activityOperations } from './step-functions-activities.ts';
@@ -40,6 +41,7 @@ import {
   referredMachine,
   type StepFunctionsParts,
 } from './step-functions-requests.ts';
+import { describeChild, existingChild, listChildren, mapRunOperations } from './step-functions-map-runs.ts';
 import { checkConfigurations, readTest } from './step-functions-fields.ts';
 import { describeExecution, describeSync, historyEvent, seconds } from './step-functions-shapes.ts';
 import { published, readPublish, versionOperations } from './step-functions-versions.ts';
@@ -75,6 +77,7 @@ const operations: Readonly<Record<string, Operation>> = {
   ...versionOperations,
   ...activityOperations,
 
+  ...mapRunOperations,
   async CreateStateMachine({ machines, place }, input) {
     refuseOthers(input, [
       'name',
@@ -267,6 +270,10 @@ const operations: Readonly<Record<string, Operation>> = {
   },
 
   async RedriveExecution({ executions }, input) {
+    if (isChildOfRun(requiredString(input, 'executionArn'))) {
+      const cause = 'A child workflow execution is redriven by its Map Run only';
+      throw new AwsFault('ExecutionNotRedrivable', cause);
+    }
     refuseOthers(input, ['executionArn', 'clientToken']);
     const redriven = await executions.redrive(
       requiredString(input, 'executionArn'),
@@ -277,25 +284,38 @@ const operations: Readonly<Record<string, Operation>> = {
     return { redriveDate: seconds(redriven.atMs) };
   },
 
-  async StopExecution({ executions }, input) {
+  async StopExecution(parts, input) {
     refuseOthers(input, ['executionArn', 'error', 'cause']);
-    const stoppedAtMs = await executions.stop(
-      requiredString(input, 'executionArn'),
-      optionalString(input, 'error'),
-      optionalString(input, 'cause'),
-    );
+    const executionArn = requiredString(input, 'executionArn');
+    const [error, cause] = [optionalString(input, 'error'), optionalString(input, 'cause')];
+    if (isChildOfRun(executionArn)) {
+      await existingChild(parts, input);
+      await parts.mapRuns.stopChild(executionArn, error, cause);
+      const { child } = await existingChild(parts, input);
+      return { stopDate: seconds(child.stoppedAtMs ?? Date.now()) };
+    }
+    const stoppedAtMs = await parts.executions.stop(executionArn, error, cause);
     if (stoppedAtMs === undefined) throw noExecution(input);
     return { stopDate: seconds(stoppedAtMs) };
   },
 
   async DescribeExecution(parts, input) {
     refuseOthers(input, ['executionArn', 'includedData']);
+    if (isChildOfRun(requiredString(input, 'executionArn')))
+      return describeChild(await existingChild(parts, input), !metadataOnly);
     const metadataOnly = optionalString(input, 'includedData') === 'METADATA_ONLY';
     return describeExecution(await existingExecution(parts, input), !metadataOnly);
   },
 
   async ListExecutions(parts, input) {
-    refuseOthers(input, ['stateMachineArn', 'statusFilter', 'maxResults', 'nextToken']);
+    refuseOthers(input, ['stateMachineArn', 'mapRunArn', 'statusFilter', 'redriveFilter', 'maxResults', 'nextToken']);
+    const hasRun = optionalString(input, 'mapRunArn') !== undefined;
+    if (hasRun === (optionalString(input, 'stateMachineArn') !== undefined)) {
+      throw new AwsFault('ValidationException', 'Either stateMachineArn or mapRunArn must be given, and not both');
+    }
+    if (hasRun) return listChildren(parts, input);
+    if (input['redriveFilter'] !== undefined)
+      throw new AwsFault('ValidationException', 'redriveFilter is for the executions of a Map Run: give mapRunArn');
     const asked = requiredString(input, 'stateMachineArn');
     const { machine } = await referredMachine(parts, asked);
     if (machine.type === 'EXPRESS') throw wrongType();
@@ -335,10 +355,12 @@ const operations: Readonly<Record<string, Operation>> = {
     return { executions: page.items, ...page.next };
   },
 
-  async GetExecutionHistory({ executions }, input) {
+  async GetExecutionHistory(parts, input) {
     refuseOthers(input, ['executionArn', 'maxResults', 'nextToken', 'reverseOrder', 'includeExecutionData']);
     const executionArn = requiredString(input, 'executionArn');
-    const events = await executions.history(executionArn);
+    const events = isChildOfRun(executionArn)
+      ? (await existingChild(parts, input)).child.events
+      : await parts.executions.history(executionArn);
     if (events === undefined) throw noExecution(input);
     const reverse = optionalBoolean(input, 'reverseOrder') ?? false;
     const withData = optionalBoolean(input, 'includeExecutionData') ?? true;

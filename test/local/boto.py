@@ -47,6 +47,17 @@ slow = sfn.create_state_machine(
 running = sfn.start_execution(stateMachineArn=slow)["executionArn"]
 sfn.stop_execution(executionArn=running, error="Enough", cause="of it")
 stopped = sfn.describe_execution(executionArn=running)
+mapped = sfn.create_state_machine(name="mapped", roleArn=ROLE, definition=json.dumps({"StartAt": "m", "States": {"m": {
+    "Type": "Map", "Label": "load", "End": True, "ItemProcessor": {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "p", "States": {"p": {"Type": "Pass", "End": True}}}}}}))["stateMachineArn"]
+mapping = sfn.start_execution(stateMachineArn=mapped, input="[1, 2, 3]")["executionArn"]
+wait(mapping)
+runs = [run for page in sfn.get_paginator("list_map_runs").paginate(executionArn=mapping) for run in page["mapRuns"]]
+run = sfn.describe_map_run(mapRunArn=runs[0]["mapRunArn"])
+children = [child for page in sfn.get_paginator("list_executions").paginate(
+    mapRunArn=run["mapRunArn"], PaginationConfig={"PageSize": 2}) for child in page["executions"]]
+child = sfn.describe_execution(executionArn=children[0]["executionArn"])
 tested = sfn.test_state(definition='{"Type":"Pass","Parameters":{"m.$":"$.n"},"Next":"z"}', roleArn=ROLE, input='{"n":1}', inspectionLevel="DEBUG")
 print(json.dumps({
     "ended": [ended["status"], ended["error"], ended["cause"], ended["startDate"].year > 2000],
@@ -55,7 +66,11 @@ print(json.dumps({
     "redriven": [again["status"], again["error"], again["redriveCount"], redrive["redriveDate"].year > 2000],
     "stopped": [stopped["status"], stopped["error"], stopped["cause"]],
     "tested": [tested["status"], tested["output"], tested["nextState"], tested["inspectionData"]["afterParameters"]],
+    "mapRun": [len(runs), run["status"], run["itemCounts"]["succeeded"], run["startDate"].year > 2000,
+               len(children), children[0]["itemCount"], child["mapRunArn"] == run["mapRunArn"]],
     "refusals": [
+        refused(sfn.update_map_run, mapRunArn=run["mapRunArn"], maxConcurrency=2),
+        refused(sfn.describe_map_run, mapRunArn=run["mapRunArn"] + "x"),
         refused(sfn.describe_execution, executionArn=arn + "x"),
         refused(sfn.describe_execution, executionArn="arn:none"),
         refused(sfn.start_execution, stateMachineArn=machine, name="one", input='{"n": 2}'),

@@ -43,7 +43,7 @@ interface Failed {
 }
 
 it.skipIf(!hasBoto3 && !mustBeThere)(
-  'boto3 creates, starts, pages, redrives, stops and tests (skipped where python3 has no boto3 of 1.29 or later)',
+  'boto3 creates, starts, pages, redrives, stops, tests and looks into map runs (skipped where python3 has no boto3 of 1.29 or later)',
   async () => {
     const runtime = await openForTest();
     const script = new URL('boto.py', import.meta.url).pathname;
@@ -64,7 +64,10 @@ it.skipIf(!hasBoto3 && !mustBeThere)(
       redriven: ['FAILED', 'Broken', 1, true],
       stopped: ['ABORTED', 'Enough', 'of it'],
       tested: ['SUCCEEDED', '{"m":1}', 'z', '{"m":1}'],
+      mapRun: [1, 'SUCCEEDED', 3, true, 3, 1, true],
       refusals: [
+        'ValidationException ValidationException',
+        'ResourceNotFound ResourceNotFound',
         'ExecutionDoesNotExist ExecutionDoesNotExist',
         'InvalidArn InvalidArn',
         'ExecutionAlreadyExists ExecutionAlreadyExists',
