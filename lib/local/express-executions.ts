@@ -8,6 +8,7 @@ import { randomUUID } from 'node:crypto';
 import type { Outcome } from '../engine/execution.ts';
 import type { Clock, MapObjects, TaskRunner } from '../engine/ports.ts';
 import { type ExecutionHandle, startExecution } from '../engine/run.ts';
+import type { ExecutionLogs } from './execution-logs.ts';
 import type { Machine, MachineStore } from './machines.ts';
 
 /** An EXPRESS execution lasts no longer. */
@@ -32,8 +33,9 @@ export function expressExecutions(parts: {
   readonly clock: Clock;
   readonly tasks: TaskRunner;
   readonly objects: MapObjects;
+  readonly logs: ExecutionLogs;
 }): ExpressExecutions {
-  const { machines, clock, tasks, objects } = parts;
+  const { machines, clock, tasks, objects, logs } = parts;
   const running = new Set<ExecutionHandle>();
   let closing = false;
   return {
@@ -58,6 +60,9 @@ export function expressExecutions(parts: {
         },
       );
       running.add(handle);
+      const log = logs.express(machine, executionArn);
+      handle.onEvents(log.write);
+      handle.done.then(log.end, log.end);
       const forget = () => running.delete(handle);
       handle.done.then(forget, forget);
       return { executionArn, name, startedAtMs, done: handle.done };

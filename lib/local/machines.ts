@@ -51,9 +51,19 @@ export interface Machine {
   /** Numbers of versions are not used again. */
   readonly lastVersion?: number;
   readonly aliases?: readonly MachineAlias[];
-  /** As given: they are kept and shown, and change nothing here. */
-  readonly loggingConfiguration?: unknown;
+  /** As given, and checked. */
+  readonly loggingConfiguration?: LoggingConfiguration;
+  /** As given: it is kept and shown, and changes nothing here. */
   readonly tracingConfiguration?: unknown;
+}
+
+/** @see https://docs.aws.amazon.com/step-functions/latest/apireference/API_LoggingConfiguration.html */
+export interface LoggingConfiguration {
+  readonly level?: 'ALL' | 'ERROR' | 'FATAL' | 'OFF';
+  readonly includeExecutionData?: boolean;
+  readonly destinations?: readonly {
+    readonly cloudWatchLogsLogGroup?: { readonly logGroupArn?: string };
+  }[];
 }
 
 export interface MachineStore {

@@ -16,6 +16,7 @@ import { openDeadlineWatch } from './deadline-watch.ts';
 import { dynamodbService } from './dynamodb.ts';
 import { errnoOf, makeFolder, readIfThere, storageError, writeFileAtomic } from './durable-files.ts';
 import { eventsService, tellingStore } from './events.ts';
+import { openExecutionLogs } from './execution-logs.ts';
 import { type Executions, openExecutions } from './executions.ts';
 import { type Firings, openFirings } from './firings.ts';
 import { openFunctionPool } from './function-pool.ts';
@@ -26,8 +27,8 @@ import { openLogStore } from './log-store.ts';
 import { logsService } from './logs.ts';
 import { openMachineStore } from './machines.ts';
 import { mapObjects } from './map-objects.ts';
-import { mailService } from './mail.ts';
 import { mapRunsOf } from './map-runs.ts';
+import { mailService } from './mail.ts';
 import { openNotices } from './notices.ts';
 import { openObjectStore } from './object-store.ts';
 import { type OwnerLock, ownerOf, takeOwnerLock } from './owner-lock.ts';
@@ -206,7 +207,8 @@ async function startServices(
     activities,
     children: () => ({ machines, executions }),
   });
-  const express = expressExecutions({ machines, clock: systemClock(), tasks, objects });
+  const executionLogs = openExecutionLogs(logs, machines, log);
+  const express = expressExecutions({ machines, clock: systemClock(), tasks, objects, logs: executionLogs });
   const executions: Executions = await openExecutions({
     stateDir,
     machines,
@@ -216,6 +218,7 @@ async function startServices(
     log,
     checkFunctions: (names) => pool.check(names),
     onDriven: (executionArn, afterEvent) => {
+      executionLogs.follow(executions, executionArn, afterEvent);
       if (isChildMachine(executionArn.split(':')[6] ?? '')) return;
       feed.follow(executions, executionArn, afterEvent);
       deadlines.look();
@@ -231,6 +234,7 @@ async function startServices(
   // which needs the endpoint; then nothing new comes in; then what runs is suspended.
   ends.push(
     () => dynamodb.close(),
+    () => executionLogs.close(),
     () => executions.suspend(),
     () => express.close(),
     () => endpoint.close(),

@@ -1,6 +1,7 @@
 /** Reading the larger fields of the Step Functions API: configurations of a machine, and what TestState is asked. */
 import type { TestStateRequest } from '../engine/test-state-request.ts';
 import { AwsFault } from './aws-fault.ts';
+import type { LoggingConfiguration, Machine } from './machines.ts';
 import {
   type JsonInput,
   optionalBoolean,
@@ -16,20 +17,27 @@ import {
  * Checks how a machine is to log and to be traced. Whatever is to be logged has one place to go.
  * @see https://docs.aws.amazon.com/step-functions/latest/apireference/API_LoggingConfiguration.html
  */
-export function checkConfigurations(input: JsonInput): void {
+export function readConfigurations(input: JsonInput): Pick<Machine, 'loggingConfiguration' | 'tracingConfiguration'> {
   optionalBoolean(optionalObject(input, 'tracingConfiguration') ?? {}, 'enabled');
-  const logging = optionalObject(input, 'loggingConfiguration') ?? {};
+  const given = optionalObject(input, 'loggingConfiguration');
+  const logging = given ?? {};
   optionalBoolean(logging, 'includeExecutionData');
   const level = optionalWord(logging, 'level', ['ALL', 'ERROR', 'FATAL', 'OFF']) ?? 'OFF';
   const destinations: unknown = logging['destinations'] ?? [];
   if (!Array.isArray(destinations)) throw new AwsFault('ValidationException', 'destinations must be a list');
-  for (const destination of destinations as readonly unknown[]) {
+  const arns = (destinations as readonly unknown[]).map((destination) => {
     const group = optionalObject({ destination }, 'destination') ?? {};
-    optionalString(optionalObject(group, 'cloudWatchLogsLogGroup') ?? {}, 'logGroupArn');
-  }
-  if (level === 'OFF' || destinations.length === 1) return;
-  const message = 'Invalid Logging Configuration: Must specify exactly one Log Destination.';
-  throw new AwsFault('InvalidLoggingConfiguration', message);
+    return optionalString(optionalObject(group, 'cloudWatchLogsLogGroup') ?? {}, 'logGroupArn');
+  });
+  const refuse = (why: string) => new AwsFault('InvalidLoggingConfiguration', `Invalid Logging Configuration: ${why}`);
+  if (level !== 'OFF' && arns.length !== 1) throw refuse('Must specify exactly one Log Destination.');
+  if (level !== 'OFF' && !/^arn:[^:]+:logs:[^:]*:\d{12}:log-group:[\w./#-]+(:\*)?$/.test(arns[0] ?? ''))
+    throw refuse(`Invalid log group ARN: ${arns[0]}`);
+  const { tracingConfiguration } = input;
+  return {
+    ...(given !== undefined && { loggingConfiguration: given as LoggingConfiguration }),
+    ...(tracingConfiguration !== undefined && { tracingConfiguration }),
+  };
 }
 
 /** Without what is not there. */

@@ -42,7 +42,7 @@ import {
   type StepFunctionsParts,
 } from './step-functions-requests.ts';
 import { describeChild, existingChild, listChildren, mapRunOperations } from './step-functions-map-runs.ts';
-import { checkConfigurations, readTest } from './step-functions-fields.ts';
+import { readConfigurations, readTest } from './step-functions-fields.ts';
 import { describeExecution, describeSync, historyEvent, seconds } from './step-functions-shapes.ts';
 import { published, readPublish, versionOperations } from './step-functions-versions.ts';
 
@@ -76,8 +76,8 @@ export function stepFunctionsService(parts: StepFunctionsParts): Service {
 const operations: Readonly<Record<string, Operation>> = {
   ...versionOperations,
   ...activityOperations,
-
   ...mapRunOperations,
+
   async CreateStateMachine({ machines, place }, input) {
     refuseOthers(input, [
       'name',
@@ -94,10 +94,9 @@ const operations: Readonly<Record<string, Operation>> = {
     const text = requiredString(input, 'definition');
     const type = readType(input);
     const { publish, description } = readPublish(input);
-    checkConfigurations(input);
+    const { loggingConfiguration, tracingConfiguration } = readConfigurations(input);
     checkDefinition(text, type);
     const known = await machines.find(name);
-    const { loggingConfiguration, tracingConfiguration } = input;
     const definition = await machines.saveDefinition(text);
     const answer = (machine: Machine, version: MachineVersion | undefined) => ({
       stateMachineArn: machine.arn,
@@ -148,9 +147,8 @@ const operations: Readonly<Record<string, Operation>> = {
         'Either the definition, the role ARN, or a configuration must be specified',
       );
     }
-    checkConfigurations(input);
+    const { loggingConfiguration, tracingConfiguration } = readConfigurations(input);
     if (text !== undefined) checkDefinition(text, machine.type ?? 'STANDARD');
-    const { loggingConfiguration, tracingConfiguration } = input;
     const updated: Machine = {
       ...machine,
       ...(text !== undefined && { definition: await parts.machines.saveDefinition(text) }),
@@ -270,11 +268,11 @@ const operations: Readonly<Record<string, Operation>> = {
   },
 
   async RedriveExecution({ executions }, input) {
+    refuseOthers(input, ['executionArn', 'clientToken']);
     if (isChildOfRun(requiredString(input, 'executionArn'))) {
       const cause = 'A child workflow execution is redriven by its Map Run only';
       throw new AwsFault('ExecutionNotRedrivable', cause);
     }
-    refuseOthers(input, ['executionArn', 'clientToken']);
     const redriven = await executions.redrive(
       requiredString(input, 'executionArn'),
       optionalString(input, 'clientToken'),
@@ -301,9 +299,9 @@ const operations: Readonly<Record<string, Operation>> = {
 
   async DescribeExecution(parts, input) {
     refuseOthers(input, ['executionArn', 'includedData']);
+    const metadataOnly = optionalString(input, 'includedData') === 'METADATA_ONLY';
     if (isChildOfRun(requiredString(input, 'executionArn')))
       return describeChild(await existingChild(parts, input), !metadataOnly);
-    const metadataOnly = optionalString(input, 'includedData') === 'METADATA_ONLY';
     return describeExecution(await existingExecution(parts, input), !metadataOnly);
   },
 
