@@ -1,15 +1,17 @@
 /**
  * Replays recorded answers of AWS Step Functions and prints how many the engine gives as well.
  *
- *   node bench/conformance.ts DIR [--failing] [--floor FILE] [--raise]
+ *   node bench/conformance.ts DIR [--failing] [--floor FILE] [--raise] [--npm]
  *
  * DIR holds `<kind>.<category>.json` files, each a list of cases. What the engine does not speak yet counts as not passed.
  * Exit code 0 at or above the floor (FILE, or conformance-floor.json beside this program), 1 below it, 2 when DIR is
- * missing or empty. `--raise` writes the floor anew where the score is higher.
+ * missing or empty. `--raise` writes the floor anew where the score is higher. `--npm` replays executions and tables on
+ * npm aws-local-stepfunctions as well, and prints how many it gives.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { type Case, readCases } from './conformance/cases.ts';
 import { below, type Floor, raised, type Tally } from './conformance/floor.ts';
+import { replayOnNpm, shownScores } from './conformance/npm-engine.ts';
 import { failed, hasHistory, replay, replayTable, type Score } from './conformance/replay.ts';
 import { replayTest } from './conformance/test-state.ts';
 import { references, validate } from './conformance/validate.ts';
@@ -21,6 +23,7 @@ interface Options {
   readonly floorFile: string;
   readonly failing: boolean;
   readonly raise: boolean;
+  readonly npm: boolean;
 }
 
 function optionsOf(args: readonly string[]): Options {
@@ -31,6 +34,7 @@ function optionsOf(args: readonly string[]): Options {
     floorFile: floorAt < 0 ? own : (args[floorAt + 1] ?? own),
     failing: args.includes('--failing'),
     raise: args.includes('--raise'),
+    npm: args.includes('--npm'),
   };
 }
 
@@ -52,7 +56,7 @@ const runners: { readonly [kind: string]: (recorded: Case) => Score | Promise<Sc
 };
 
 async function main(): Promise<number> {
-  const { directory, floorFile, failing, raise } = optionsOf(process.argv.slice(2));
+  const { directory, floorFile, failing, raise, npm } = optionsOf(process.argv.slice(2));
   const cases = casesIn(directory);
   if (cases.length === 0) {
     console.error(usage);
@@ -91,6 +95,7 @@ async function main(): Promise<number> {
   if (raise) writeFileSync(floorFile, `${JSON.stringify(raised(floor, score), undefined, 2)}\n`);
   const sunk = below(floor, score);
   for (const line of sunk) console.error(`conformance: below the floor: ${line}`);
+  if (npm) for (const text of shownScores(await replayOnNpm(cases))) console.log(text);
   const sum = (field: keyof Tally) => [...groups.values()].reduce((total, group) => total + group[field], 0);
   console.log(`conformance: result ${sum('result')}/${cases.length}, history ${sum('history')}/${sum('histories')}`);
   if (own.answer + own.task > 0)

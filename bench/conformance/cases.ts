@@ -30,6 +30,9 @@ export interface Case {
   /** Of a case of validation, whether its definition is what was refused. */
   readonly definitionFault?: boolean;
   readonly type?: string;
+  readonly queryLanguage?: string;
+  /** Empty: there is no task at all. */
+  readonly services?: readonly string[];
   readonly source: { readonly provenance: string; readonly file?: string };
   readonly resources?: {
     readonly s3Objects?: readonly { readonly key: string; readonly body: string }[];

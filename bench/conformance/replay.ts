@@ -57,7 +57,7 @@ function recordedTasks(recorded: Case): TaskRunner {
 }
 
 /** Outputs that are no objects stand in the recording as JSON text. */
-function outputOf(output: Json): Json {
+export function outputOf(output: Json): Json {
   if (typeof output !== 'string') return output;
   try {
     return JSON.parse(output) as Json;
@@ -66,7 +66,7 @@ function outputOf(output: Json): Json {
   }
 }
 
-function failure(error: Json | undefined, cause: Json | undefined): TaskOutcome {
+export function failure(error: Json | undefined, cause: Json | undefined): TaskOutcome {
   const text = typeof cause === 'string' ? cause : JSON.stringify(cause);
   return {
     ok: false,
