@@ -1,7 +1,9 @@
 /**
- * How fast the engine is, beside others on the same machine in the same run: `node bench/engine.ts [--short]`.
+ * How fast the engine is, beside others on the same machine in the same run:
+ * `node bench/engine.ts [--short] [--endpoint URL]`.
  *
- * `--short` leaves out the functions, and takes fewer rounds. Figures are transitions per second, as AWS bills them, in
+ * `--endpoint` runs the machines without tasks at a running endpoint as well, LocalStack say, and prints how many times as
+ * fast the engine is. `--short` leaves out the functions, and takes fewer rounds. Figures are transitions per second, as AWS bills them, in
  * the best round; what counts is the ratio, which against npm is that of processor time. Exit code 1 when a goal is
  * missed; with `--short`, when a ratio against npm in memory is below 0.9: the goal is 1, the rest is noise of few rounds.
  */
@@ -9,6 +11,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { StateMachine } from 'aws-local-stepfunctions';
+import { timeAt } from './engine/endpoint.ts';
 import { historyTimes } from './engine/history.ts';
 import { lambdaJobs } from './engine/lambda-jobs.ts';
 import { inJsonata, type Machine, shared, taskAnswer } from './engine/machines.ts';
@@ -16,6 +19,8 @@ import { best, inTurns, processorRatio, type Run } from './engine/measure.ts';
 import { durableRun, engineRun } from './engine/ours.ts';
 
 const isShort = process.argv.includes('--short');
+const endpointAt = process.argv.indexOf('--endpoint');
+const endpoint = endpointAt < 0 ? undefined : process.argv[endpointAt + 1];
 const [rounds, chunkMs] = isShort ? [7, 60] : [21, 150];
 const goals = { durablePerSecond: 20_000, lambdaMs: 3, historyMs: 100 };
 
@@ -72,6 +77,15 @@ try {
       `${times(best(npm) / best(durable))} npm; ${durableGoal}`,
     );
     line('  npm aws-local-stepfunctions, no history', rate(transitions, best(npm)), '');
+    if (endpoint !== undefined && machine.tasks.length === 0) {
+      const ms = await timeAt(endpoint, machine);
+      const [inMemory, onDisk] = [ms / best(memory), ms / best(durable)];
+      line(
+        `  ${endpoint}`,
+        rate(transitions, ms),
+        `we: ${times(inMemory)}, durable ${times(onDisk)}; ${against('1,000 ×', inMemory >= 1_000)}, ${against('100 ×', onDisk >= 100)}`,
+      );
+    }
   }
   for (const machine of inJsonata()) {
     const transitions = await transitionsOf(machine);
