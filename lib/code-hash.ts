@@ -122,7 +122,7 @@ function withoutBunsui(print: (text: string, file: string) => Promise<string>): 
       });
       setUp.onLoad({ filter: /\.(?:[cm]?[jt]s)$/ }, async ({ path }) => {
         const text = await readFile(path, 'utf8');
-        if (!/\blambda\b/.test(text) || !/['"]bunsui['"]/.test(text)) return undefined;
+        if (!makesContracts.test(text) || !/['"]bunsui['"]/.test(text)) return undefined;
         return { contents: withPureContracts(await print(text, path)), loader: 'js' };
       });
     },
@@ -191,9 +191,15 @@ function placeOf(dependency: string, from: string): string | undefined {
   }
 }
 
-/** A declaration at the top of a file, as esbuild prints it, whose value is made by `lambda` or by zod. */
-const declaration =
-  /^((?:export )?(?:const|let|var) [\w$]+ = )((?:lambda|z)\b[\s\S]*?);$(?=\n[^\s)\]}]|\n*(?![\s\S]))/gm;
+/** What of bunsui makes contracts, and does nothing beside that. */
+const contractMakers = ['aws', 'batch', 'eks', 'emr', 'glue', 'http', 'lambda', 'lambdaArn', 'sagemaker'];
+const makesContracts = new RegExp(`\\b(?:${contractMakers.join('|')})\\b`);
+
+/** A declaration at the top of a file, as esbuild prints it, whose value is made by one of them or by zod. */
+const declaration = new RegExp(
+  `^((?:export )?(?:const|let|var) [\\w$]+ = )((?:${contractMakers.join('|')}|z)\\b[\\s\\S]*?);$(?=\\n[^\\s)\\]}]|\\n*(?![\\s\\S]))`,
+  'gm',
+);
 
 /** Contracts and schemas as calls without effect, so that those that nobody uses fall away. */
 function withPureContracts(text: string): string {
@@ -205,13 +211,13 @@ function withPureContracts(text: string): string {
   });
 }
 
-/** Those of `lambda` and `z` that are bunsui's and zod's. */
+/** Those of the names that are bunsui's and zod's. */
 function makersIn(text: string): ReadonlySet<string> {
   const found = new Set<string>();
   if (/^import \* as z from "zod\b|^import z from "zod\b/m.test(text)) found.add('z');
   for (const [, names = '', from = ''] of text.matchAll(/^import (?:\w+, )?\{([^}]*)\} from "(bunsui|zod\b[^"]*)";$/gm))
     for (const name of names.split(',').map((one) => one.trim()))
-      if (name === (from === 'bunsui' ? 'lambda' : 'z')) found.add(name);
+      if (from === 'bunsui' ? contractMakers.includes(name) : name === 'z') found.add(name);
   return found;
 }
 
@@ -224,7 +230,7 @@ function isOneValue(text: string): boolean {
 /** Options of an operation that say how it is tried, not what it gives. */
 const policy = new Set(['entry', 'description', 'timeout', 'memory', 'retry']);
 
-/** The call of `lambda` without its policy; anything else as it is. */
+/** The call of `lambda` without its policy; anything else as it is: nothing of it is used where a handler runs. */
 function withoutPolicy(value: string): string {
   const call = /^(lambda\([\s\S]*?,\s*\{)([\s\S]*)(\}\))$/.exec(value);
   if (call === null) return value;

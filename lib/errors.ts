@@ -33,6 +33,8 @@ export const errorCodes = {
   BS1118: 'a notification that nobody would get',
   BS1119: 'a mode or a duration that is not allowed',
   BS1130: 'a secret where only a job may be given one',
+  BS1140: 'settings that the kind of an operation does not take',
+  BS1141: 'a kind of operations that was made for another version',
   BS1201: 'a barrier was added: the graph is not series-parallel',
   BS2001: 'a command line that bunsui does not understand',
   BS2002: 'a file could not be read',

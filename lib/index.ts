@@ -37,13 +37,22 @@ export {
   tpl,
 } from './dsl/functions.ts';
 export {
-  type LambdaContract,
-  type LambdaOperation,
-  lambda,
+  type About,
+  type Contract,
+  type HandlerParts,
+  type JobFacts,
+  kindInterface,
   type Operation,
-  type OperationHandler,
+  type OperationKind,
+  operationOf,
   type Retry,
-} from './dsl/operations.ts';
+  type TaskParts,
+} from './dsl/operations/kind.ts';
+export { type AwsContract, aws } from './dsl/operations/aws.ts';
+export { type HttpContract, http } from './dsl/operations/http.ts';
+export { type LambdaContract, type LambdaOperation, lambda, type OperationHandler } from './dsl/operations/lambda.ts';
+export { type LambdaArnContract, lambdaArn } from './dsl/operations/lambda-arn.ts';
+export { batch, eks, emr, glue, type ServiceContract, sagemaker } from './dsl/operations/services.ts';
 export {
   type Job,
   type JobOptions,
@@ -70,11 +79,15 @@ export type {
   BranchIr,
   JobIr,
   JsonSchema,
+  LambdaOperationIr,
   MapIr,
   NodeIr,
   OperationIr,
   PipelineIr,
   RetryIr,
   ScopeIr,
+  StatementIr,
+  TaskIr,
+  TaskOperationIr,
 } from './ir/nodes.ts';
 export type { HandlerContext } from './wrapper/wrap-handler.ts';

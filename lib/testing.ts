@@ -9,6 +9,8 @@ import { startExecution } from './engine/run.ts';
 import { BunsuiError } from './errors.ts';
 import type { Json } from './ir/expressions.ts';
 import type { GateWork } from './gate-layout.ts';
+import type { OperationIr, PipelineIr } from './ir/nodes.ts';
+import { isLambda } from './ir/operations.ts';
 import { nearest } from './ir/spelling.ts';
 import { childError } from './asl/child-error.ts';
 import { checkedMachines, runChild } from './testing/child-machines.ts';
@@ -81,7 +83,7 @@ export interface TestOptions {
  */
 export async function runPipeline(pipeline: Pipeline, options: TestOptions): Promise<TestRun> {
   const input = await checkedInput(pipeline, options.input);
-  const compiled = compilePipeline(pipeline.ir, {
+  const compiled = compilePipeline(withFunctions(pipeline.ir), {
     sha256: () => '',
     ...(options.budget && { budget: options.budget }),
   });
@@ -129,6 +131,34 @@ export async function runPipeline(pipeline: Pipeline, options: TestOptions): Pro
     elapsedMs: clock.now() - startMs,
     attempts,
   };
+}
+
+/** Every operation as one that has a function: in a test that is what stands in its place. */
+function withFunctions(ir: PipelineIr): PipelineIr {
+  const operations = Object.entries(ir.operations).map(([id, operation]): [string, OperationIr] => {
+    if (isLambda(operation)) return [id, operation];
+    const {
+      description: _,
+      task: __,
+      statements: ___,
+      icon: ____,
+      standIn: _____,
+      timeoutSeconds = 900,
+      ...rest
+    } = operation;
+    return [
+      id,
+      {
+        ...rest,
+        kind: 'lambda',
+        entry: id,
+        timeoutSeconds: Math.min(timeoutSeconds, 900),
+        memoryMiB: 128,
+        environment: {},
+      },
+    ];
+  });
+  return { ...ir, operations: Object.fromEntries(operations) };
 }
 
 /** The input with its defaults, as a start of a session has it: checked, and without fields nobody declared. */

@@ -130,6 +130,7 @@ function whyText(node: ExplainedNode): string {
   );
   const parts = [
     ...(node.when === undefined ? [] : [`if ${expressionText(node.when)}`]),
+    ...(node.calls === undefined ? [] : [`calls ${node.calls}`]),
     ...(reads.length === 0 ? [] : [`reads ${reads.join(', ')}`]),
     ...(orders.length === 0 ? [] : ['ordered by after']),
     ...barriers,

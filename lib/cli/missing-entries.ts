@@ -3,6 +3,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import type { Diagnostic } from '../errors.ts';
 import type { OperationIr, PipelineIr } from '../ir/nodes.ts';
+import { isLambda } from '../ir/operations.ts';
 import { nearName } from './suggest.ts';
 
 const sourceFile = /\.[cm]?[jt]sx?$/;
@@ -23,11 +24,11 @@ function asWritten(path: string, from: string): string {
   return near.startsWith('.') ? near : `./${near}`;
 }
 
-function hintFor({ entry, source }: OperationIr): string {
-  const folder = dirname(entry);
+function hintFor(path: string, { source }: OperationIr): string {
+  const folder = dirname(path);
   if (kindOf(folder) !== 'folder') return `there is no folder "${asWritten(folder, source.file)}"`;
   const files = readdirSync(folder).filter((name) => sourceFile.test(name));
-  const near = nearName(basename(entry), files);
+  const near = nearName(basename(path), files);
   if (near !== undefined) return `did you mean "${asWritten(join(folder, near), source.file)}"?`;
   const paths = files.map((name) => asWritten(join(folder, name), source.file));
   const shown = paths.slice(0, 8).join(', ');
@@ -37,25 +38,34 @@ function hintFor({ entry, source }: OperationIr): string {
     : `write the file, or name one of ${shown}${rest}`;
 }
 
-/** A mistake for each operation whose `entry` is no file, at the place of its contract. */
+/** Files that an operation names, by what they are. */
+function filesOf(operation: OperationIr): readonly (readonly [what: string, file: string])[] {
+  if (isLambda(operation)) return [['entry', operation.entry]];
+  return operation.standIn === undefined ? [] : [['local', operation.standIn]];
+}
+
+/** A mistake for each operation that names a file which is none, at the place of its contract. */
 export function missingEntries(pipeline: PipelineIr): readonly Diagnostic[] {
-  return Object.values(pipeline.operations).flatMap((operation): readonly Diagnostic[] => {
-    const { id, entry, source } = operation;
-    const kind = kindOf(entry);
-    if (kind === 'file') return [];
-    const path = asWritten(entry, source.file);
-    return [
-      {
-        code: 'BS1115',
-        severity: 'error',
-        message:
-          kind === 'folder'
-            ? `the entry of operation "${id}" is a folder: "${path}"`
-            : `the entry file of operation "${id}" does not exist: "${path}"`,
-        path: [pipeline.id, 'operations', id, 'entry'],
-        source,
-        hint: kind === 'folder' ? 'name the file that exports the handler' : hintFor(operation),
-      },
-    ];
-  });
+  return Object.values(pipeline.operations).flatMap((operation) =>
+    filesOf(operation).flatMap(([what, file]): readonly Diagnostic[] => {
+      const { id, source } = operation;
+      const kind = kindOf(file);
+      if (kind === 'file') return [];
+      const path = asWritten(file, source.file);
+      const name = what === 'entry' ? 'entry' : 'stand-in';
+      return [
+        {
+          code: 'BS1115',
+          severity: 'error',
+          message:
+            kind === 'folder'
+              ? `the ${name} of operation "${id}" is a folder: "${path}"`
+              : `the ${name} file of operation "${id}" does not exist: "${path}"`,
+          path: [pipeline.id, 'operations', id, what],
+          source,
+          hint: kind === 'folder' ? 'name the file that exports the handler' : hintFor(file, operation),
+        },
+      ];
+    }),
+  );
 }

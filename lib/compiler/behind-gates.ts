@@ -5,6 +5,7 @@
  */
 import type { Expression } from '../ir/expressions.ts';
 import type { NodeIr, PipelineIr, ScopeIr } from '../ir/nodes.ts';
+import { hasFunction } from '../ir/operations.ts';
 import { type ShapeContext, shapeOf } from '../ir/shapes.ts';
 import { innerScopes } from '../ir/walk.ts';
 import { type GatePlan, planGates } from './gates.ts';
@@ -42,7 +43,10 @@ export function gatesOf(of: {
     const behind = [...readersTargets(node)].filter((id) => id !== node.id && own.has(id) && !isBefore(id, node.id));
     if (behind.length === 0) continue;
     const inExpressions = new Set(expressionReads(node, shapes));
-    const isFetched = (id: string) => own.get(id)?.kind !== 'job' || inExpressions.has(id);
+    const isFetched = (id: string) => {
+      const producer = own.get(id);
+      return producer?.kind !== 'job' || !hasFunction(of.pipeline, producer) || inExpressions.has(id);
+    };
     fetched.set(node.id, behind.filter(isFetched));
     pointed.set(
       node.id,
@@ -82,7 +86,10 @@ function expressionReads(node: NodeIr, shapes: ShapeContext): readonly string[] 
   ]);
   switch (node.kind) {
     case 'job':
-      return [...all(node.when), ...evaluatedIn(node.input, shapes)];
+      return [
+        ...all(node.when),
+        ...(hasFunction(shapes.pipeline, node) ? evaluatedIn(node.input, shapes) : all(node.input)),
+      ];
     case 'branch':
       return [...all(node.condition), ...inside];
     case 'map':

@@ -7,6 +7,7 @@ import type { PipelineArtifact } from '../ir/artifact.ts';
 import { checkPipeline } from '../ir/check.ts';
 import { freeze } from '../ir/freeze.ts';
 import type { PipelineIr } from '../ir/nodes.ts';
+import { isLambda } from '../ir/operations.ts';
 import { policyOf } from '../ir/policy.ts';
 import { type Emitted, emitMachine } from './emit.ts';
 import type { ScopeBarriers } from './emit-context.ts';
@@ -42,16 +43,12 @@ export function compilePipeline(pipeline: PipelineIr, options: CompileOptions): 
   const limits = limitMistakes({ pipeline, definition, states, ...(shards && { shards }), texts });
   const notes = [...mistakes, ...modeNotes(pipeline, barriers, estimated), ...limits];
   if (limits.some(({ severity }) => severity === 'error')) return { ok: false, diagnostics: notes };
-  const contracts = Object.values(pipeline.operations).map(
-    ({ id, input, output, timeoutSeconds, memoryMiB, environment }) => ({
-      id,
-      input,
-      output,
-      timeoutSeconds,
-      memoryMiB,
-      environment,
-    }),
-  );
+  const contracts = Object.values(pipeline.operations).map((operation) => {
+    const { id, input, output } = operation;
+    if (!isLambda(operation)) return { id, input, output };
+    const { timeoutSeconds, memoryMiB, environment } = operation;
+    return { id, input, output, timeoutSeconds, memoryMiB, environment };
+  });
   // Absent where there is none, which JSON leaves out.
   const policy = policyOf(pipeline);
   const [text, ...children] = texts;

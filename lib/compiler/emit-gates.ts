@@ -4,6 +4,7 @@
  */
 import type { Json } from '../ir/expressions.ts';
 import type { JobIr, NodeIr } from '../ir/nodes.ts';
+import { hasFunction } from '../ir/operations.ts';
 import type { ScopeGates } from './behind-gates.ts';
 import {
   type Around,
@@ -81,12 +82,13 @@ export function emitBefore(emitter: Emitter, node: NodeIr, frame: Frame, { gates
   };
 }
 
-/** The states after a node for its gates: a job needs them only where it is skipped, its function does the rest. */
-export function stepsAfter(node: NodeIr, gates: ScopeGates): readonly Step[] {
-  if (node.kind === 'job' && !node.when) return [];
+/** The states after a node for its gates: a job with a function needs them only where it is skipped, the function does the rest. */
+export function stepsAfter({ pipeline }: Emitter, node: NodeIr, gates: ScopeGates): readonly Step[] {
+  const byFunction = node.kind === 'job' && hasFunction(pipeline, node);
+  if (byFunction && !node.when) return [];
   const opens = gates.opens.get(node.id) ?? [];
   const steps: Step[] = opens.map((gate) => ({ name: gateState(node.id, `opens ${gate.key}`), gate }));
-  const keeps = node.kind !== 'job' && gates.kept.has(node.id);
+  const keeps = !byFunction && gates.kept.has(node.id);
   return keeps ? [{ name: gateState(node.id, 'is kept') }, ...steps] : steps;
 }
 

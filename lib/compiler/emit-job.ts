@@ -1,15 +1,26 @@
 /**
- * A job: the Choice of its condition, and the Task that invokes its function with the envelope and the input, and
- * tries again.
+ * A job: the Choice of its condition, and its Task. That of a job with a function invokes it with the envelope and the
+ * input; other jobs call a service (`emit-task.ts`).
  */
 import { jobErrors } from '../errors.ts';
 import { functionPlaceholder } from '../ir/artifact.ts';
 import { type Expression, type Json, type RefExpression, secretsOf } from '../ir/expressions.ts';
-import type { JobIr, RetryIr } from '../ir/nodes.ts';
+import type { JobIr, LambdaOperationIr } from '../ir/nodes.ts';
+import { isLambda, lambdaFaults } from '../ir/operations.ts';
 import { maxInlineBytes } from '../payload-layout.ts';
-import { type Around, type Emitter, type Exit, type Frame, noOverrides, noteOrigin } from './emit-context.ts';
+import {
+  type Around,
+  type Emitter,
+  type Exit,
+  type Frame,
+  noOverrides,
+  noteOrigin,
+  type State,
+} from './emit-context.ts';
 import { leaving, skipTo } from './emit-exits.ts';
 import { gateWork } from './emit-gates.ts';
+import { retriers } from './emit-retry.ts';
+import { taskState } from './emit-task.ts';
 import { payload, printScope } from './emit-values.ts';
 import { isShort } from './inline-bytes.ts';
 import { literal, print, quoted, template, text } from './jsonata.ts';
@@ -26,6 +37,22 @@ export function emitJob(emitter: Emitter, node: JobIr, frame: Frame, exit: Exit,
   const operation = emitter.pipeline.operations[node.operation];
   if (!operation) return;
   if (node.when) emitCondition(emitter, node, node.when, frame, exit, around.skipped);
+  noteOrigin(emitter, node.id, 'job', node, operation.id);
+  frame.states[node.id] = isLambda(operation)
+    ? functionState(emitter, node, operation, frame, exit, around)
+    : taskState(emitter, node, operation, frame, exit);
+  if (emitter.reads.has(node.id)) emitter.home.set(node.id, `$${emitter.variable(node.id, frame.depth)}`);
+}
+
+/** The state of a job that has a function. */
+function functionState(
+  emitter: Emitter,
+  node: JobIr,
+  operation: LambdaOperationIr,
+  frame: Frame,
+  exit: Exit,
+  around: JobAround,
+): State {
   const jobPath = frame.maps.length === 0 ? text(node.id) : `$states.input.path & ${text(`/${node.id}`)}`;
   const input = inputOf(emitter, node, frame);
   const secrets = secretsOf(node.input).map(({ at, name }) => ({ at, name }));
@@ -41,7 +68,7 @@ export function emitJob(emitter: Emitter, node: JobIr, frame: Frame, exit: Exit,
     ...outputSize(emitter, node, frame),
     ...(secrets.length === 0 ? [] : [`"secrets": ${literal(secrets)}`]),
   ];
-  frame.states[node.id] = {
+  return {
     Type: 'Task',
     Resource: 'arn:aws:states:::lambda:invoke',
     Arguments: {
@@ -50,11 +77,9 @@ export function emitJob(emitter: Emitter, node: JobIr, frame: Frame, exit: Exit,
       Payload: { bunsui: quoted(`$states.context.{${envelope.join(', ')}}`), input: input.template },
     },
     ...(node.timeoutSeconds === undefined ? {} : { TimeoutSeconds: node.timeoutSeconds }),
-    Retry: retriers(node.retry ?? operation.retry),
+    Retry: retriers(node.retry ?? operation.retry, transient, false),
     ...leaving(emitter, exit, frame, new Map([[node.id, payload]])),
   };
-  noteOrigin(emitter, node.id, 'job', node, operation.id);
-  if (emitter.reads.has(node.id)) emitter.home.set(node.id, `$${emitter.variable(node.id, frame.depth)}`);
 }
 
 /** What of the output may not be moved to S3, and how much of it may stay; nothing where the function knows by itself. */
@@ -123,45 +148,5 @@ function pathTo(job: string, maps: number, frame: Frame): string {
   return `${maps === frame.maps.length ? own : outer} & ${text(`/${job}`)}`;
 }
 
-/** Faults of the Lambda service itself, which say nothing about the job. @see https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html */
-const lambdaServiceErrors = [
-  'Lambda.ClientExecutionTimeoutException',
-  'Lambda.ServiceException',
-  'Lambda.AWSLambdaException',
-  'Lambda.SdkClientException',
-  'Lambda.TooManyRequestsException',
-];
-
-/** Errors that a repetition cannot mend. */
-const hopeless = [
-  jobErrors.inputInvalid,
-  jobErrors.outputInvalid,
-  jobErrors.outputTooLarge,
-  jobErrors.secretUnavailable,
-];
-
-const serviceRetry: Json = {
-  ErrorEquals: [...lambdaServiceErrors, jobErrors.recordFailed],
-  IntervalSeconds: 2,
-  MaxAttempts: 6,
-  BackoffRate: 2,
-  JitterStrategy: 'FULL',
-};
-const onlyServiceRetry: Json = [serviceRetry];
-const noRetry: Json = { ErrorEquals: hopeless, MaxAttempts: 0 };
-
-function retriers(retry: RetryIr | undefined): Json {
-  if (!retry || retry.max === 0) return onlyServiceRetry;
-  return [
-    noRetry,
-    serviceRetry,
-    {
-      ErrorEquals: retry.errors,
-      IntervalSeconds: retry.delaySeconds,
-      MaxAttempts: retry.max,
-      BackoffRate: retry.backoff,
-      ...(retry.maxDelaySeconds === undefined ? {} : { MaxDelaySeconds: retry.maxDelaySeconds }),
-      ...(retry.jitter ? { JitterStrategy: 'FULL' } : {}),
-    },
-  ];
-}
+/** What says nothing about the job: faults of Lambda, and of recording. */
+const transient = [...lambdaFaults, jobErrors.recordFailed];

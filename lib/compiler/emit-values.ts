@@ -11,6 +11,11 @@ import { projection, type Reads } from './reads.ts';
 /** What the function of a job gave, at the job's own state. */
 export const payload = '$states.result.Payload';
 
+/** Whether it is, or lies in, what the state itself was answered: that is there. */
+function isAnswer(raw: string): boolean {
+  return /^\$states\.result(?:\.|$)/.test(raw);
+}
+
 function base({ home }: Emitter, overrides: Overrides, target: RefTarget): string {
   switch (target.kind) {
     case 'input':
@@ -49,7 +54,7 @@ function projected(emitter: Emitter, raw: string, expression: Expression, wanted
   if (raw === 'null') return raw;
   const part = projection(raw, wanted);
   const { shapes } = printScope(emitter, noOverrides);
-  const present = part === raw || raw === payload || !shapeOf(shapes, expression).absent;
+  const present = part === raw || isAnswer(raw) || !shapeOf(shapes, expression).absent;
   return present ? part : `($type(${raw}) = "null" ? null : ${part})`;
 }
 

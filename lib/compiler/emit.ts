@@ -11,6 +11,7 @@
 import type { PipelineArtifact, StateOrigin } from '../ir/artifact.ts';
 import type { Json } from '../ir/expressions.ts';
 import type { NodeIr } from '../ir/nodes.ts';
+import { hasFunction } from '../ir/operations.ts';
 import { gatesOf } from './behind-gates.ts';
 import {
   type Around,
@@ -337,16 +338,17 @@ function livesOn(scope: Scope, id: string, fork: Skeleton): boolean {
 /** A node, and after it the states that open its gates, where it has no function that does. */
 function emitNode(emitter: Emitter, node: NodeIr, frame: Frame, exit: Exit, around: Around): void {
   const { gates, place } = around;
-  const steps = stepsAfter(node, gates);
+  const steps = stepsAfter(emitter, node, gates);
   const [first] = steps;
-  if (node.kind === 'job') {
+  if (node.kind === 'job' && hasFunction(emitter.pipeline, node)) {
     emitJob(emitter, node, frame, exit, { gates, place, ...(first === undefined ? {} : { skipped: first.name }) });
     const ended = new Map([[node.id, 'null']]);
     emitSteps(emitter, node, steps, frame, exit, { place, ended });
     return;
   }
   const leave = first === undefined ? exit : exitTo(first.name);
-  if (node.kind === 'branch') emitBranch(emitter, node, frame, leave);
+  if (node.kind === 'job') emitJob(emitter, node, frame, leave, { gates, place });
+  else if (node.kind === 'branch') emitBranch(emitter, node, frame, leave);
   else emitMap(emitter, node, frame, leave);
   emitSteps(emitter, node, steps, frame, exit, { place, ended: noOverrides });
 }

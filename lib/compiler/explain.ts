@@ -6,6 +6,7 @@ import type { SourcePosition } from '../errors.ts';
 import type { PipelineArtifact, StateOrigin } from '../ir/artifact.ts';
 import type { Expression } from '../ir/expressions.ts';
 import type { NodeIr, PipelineIr, ScopeIr } from '../ir/nodes.ts';
+import { isLambda } from '../ir/operations.ts';
 import { transitiveReduction } from '../ir/reduction.ts';
 import { dependenciesOf, innerScopes, refsWithin } from '../ir/walk.ts';
 import { boundsOf, type MachineBounds, type Range } from './bounds.ts';
@@ -30,6 +31,8 @@ export interface ExplainedNode {
   readonly id: string;
   readonly kind: NodeIr['kind'];
   readonly operation?: string;
+  /** What its state calls, where that is no function of its own: `glue:startJobRun.sync`. */
+  readonly calls?: string;
   readonly source: SourcePosition;
   /** Branches and maps around it, from the outside in. */
   readonly inside: readonly string[];
@@ -82,7 +85,7 @@ export function explainPipeline(artifact: Explained): Explanation {
       nodes.push({
         id: node.id,
         kind: node.kind,
-        ...(node.kind === 'job' ? { operation: node.operation } : {}),
+        ...(node.kind === 'job' ? { operation: node.operation, ...callOf(pipeline, node.operation) } : {}),
         source: node.source,
         inside,
         ...(node.kind === 'job' && node.when ? { when: node.when } : {}),
@@ -113,6 +116,12 @@ export function explainPipeline(artifact: Explained): Explanation {
     gateWrites,
     machines: machines.map((bounds, index) => ({ ...bounds, bytes: bytesOf(definitions[index]) })),
   };
+}
+
+function callOf({ operations }: PipelineIr, id: string): { readonly calls?: string } {
+  const operation = operations[id];
+  if (operation === undefined || isLambda(operation)) return {};
+  return { calls: operation.task.resource.replace('arn:aws:states:::', '').replace('aws-sdk:', '') };
 }
 
 function statesByNode(states: Explained['states']): ReadonlyMap<string, ExplainedNode['states']> {

@@ -5,6 +5,7 @@
  */
 import type { Expression, RefTarget } from '../ir/expressions.ts';
 import type { PipelineIr } from '../ir/nodes.ts';
+import { hasFunction } from '../ir/operations.ts';
 import { type ShapeContext, shapeOf } from '../ir/shapes.ts';
 import type { Keep } from '../payload-layout.ts';
 import { innerScopes, ownExpressions } from '../ir/walk.ts';
@@ -38,7 +39,9 @@ export function keepsOf(pipeline: PipelineIr, nodes: ShapeContext['nodes']): Kee
   const open: Use[] = [];
   for (const { node } of nodes.values())
     for (const { place, expression } of ownExpressions(node)) {
-      if (place === 'input') open.push(...handedUses(expression, shapes));
+      // What a service is called with it takes as it is: nobody there would follow a pointer.
+      const isHanded = place === 'input' && node.kind === 'job' && hasFunction(pipeline, node);
+      if (isHanded) open.push(...handedUses(expression, shapes));
       else open.push(...uses(expression, place === 'items' ? ['*'] : [], place !== 'items'));
     }
   if (pipeline.output) open.push(...handedUses(pipeline.output.value, shapes));

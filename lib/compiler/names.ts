@@ -12,7 +12,7 @@ export function variableNames(): (id: string, depth: number) => string {
     given[depth] ??= new Map();
     const known = given[depth].get(id);
     if (known !== undefined) return known;
-    const whole = `${id.replaceAll('-', '_')}${depth === 0 ? '' : `_${depth}`}`;
+    const whole = `${id.replaceAll(/[- ]/g, '_')}${depth === 0 ? '' : `_${depth}`}`;
     const wanted =
       whole.length <= longestVariable ? whole : `${whole.slice(0, longestVariable - 9)}_${shortHash(`${depth} ${id}`)}`;
     let name = reservedVariables.has(wanted) ? `${wanted}_` : wanted;

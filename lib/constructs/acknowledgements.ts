@@ -38,13 +38,16 @@ export function acknowledgeWildcards(
   reason: keyof typeof wildcardReasons,
   resources: readonly string[],
 ): void {
+  acknowledgeResources(scope, wildcardReasons[reason], resources);
+}
+
+/** The same with a reason that somebody else gives: the kind of an operation. */
+export function acknowledgeResources(scope: IConstruct, reason: string, resources: readonly string[]): void {
   const stack = Stack.of(scope);
   for (const resource of resources) {
     const finding = asFinding(stack.resolve(resource));
-    Validations.of(scope).acknowledge({
-      id: `AwsSolutions-IAM5[Resource::${finding}]`,
-      reason: wildcardReasons[reason],
-    });
+    if (finding.includes('*'))
+      Validations.of(scope).acknowledge({ id: `AwsSolutions-IAM5[Resource::${finding}]`, reason });
   }
 }
 

@@ -7,6 +7,7 @@ import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import { withFingerprints } from '../ir/fingerprints.ts';
 import type { PipelineIr } from '../ir/nodes.ts';
+import { lambdasOf } from '../ir/operations.ts';
 
 /** What a pipeline file exports by default: what `pipeline(…)` returns. */
 export interface PipelineDefinition {
@@ -96,7 +97,7 @@ function lookAt(entries: string): string {
 
 /** The artifact with what the results of its jobs depend on. Handlers are looked at by a process of a moment. */
 export function fingerprinted(artifact: PipelineArtifact): PipelineArtifact {
-  const operations = Object.values(artifact.pipeline.operations);
+  const operations = lambdasOf(artifact.pipeline);
   const users = Object.groupBy(operations, ({ entry }) => entry);
   const entries = JSON.stringify(Object.entries(users).map(([entry, of = []]) => [entry, of.map(({ id }) => id)]));
   const text = looked.get(entries) ?? lookAt(entries);

@@ -13,6 +13,8 @@ import { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import type { Construct } from 'constructs';
 import { BunsuiError, type SourcePosition } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
+import type { OperationIr } from '../ir/nodes.ts';
+import { isLambda } from '../ir/operations.ts';
 import { deploymentMark } from '../storage-layout.ts';
 
 /**
@@ -27,9 +29,16 @@ export function portableArtifact(artifact: PipelineArtifact, folder: string): Pi
   const { pipeline, ...rest } = JSON.parse(text) as PipelineArtifact;
   const operations = Object.entries(pipeline.operations).map(([id, operation]) => [
     id,
-    { ...operation, entry: relative(folder, operation.entry) },
+    portableOperation(operation, folder),
   ]);
   return { ...rest, pipeline: { ...pipeline, operations: Object.fromEntries(operations) } };
+}
+
+/** Files of the author's, relative too. */
+function portableOperation(operation: OperationIr, folder: string): OperationIr {
+  if (isLambda(operation)) return { ...operation, entry: relative(folder, operation.entry) };
+  const { standIn, ...rest } = operation;
+  return standIn === undefined ? rest : { ...rest, standIn: relative(folder, standIn) };
 }
 
 function isPosition(value: unknown): value is SourcePosition {

@@ -1,6 +1,6 @@
 /** The state machine of a pipeline: its definition as an asset, the role it calls functions with, version and alias. */
 import { createHash } from 'node:crypto';
-import { ArnFormat, Lazy, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { ArnFormat, Fn, Lazy, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Role, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import {
@@ -15,8 +15,9 @@ import { Construct } from 'constructs';
 import { definitionLimitBytes } from '../compiler/limits.ts';
 import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
+import { tasksOf } from '../ir/operations.ts';
 import { childMachineName, longestFunctionArn } from '../storage-layout.ts';
-import { acknowledgeWildcards } from './acknowledgements.ts';
+import { acknowledgeResources, acknowledgeWildcards } from './acknowledgements.ts';
 import { artifactAsset, assemblyFile, markOf } from './deployed-artifact.ts';
 import { type PlacedDefinition, placeFunctions } from './place-functions.ts';
 import type { IPlatform } from './platform-interface.ts';
@@ -53,7 +54,13 @@ export function pipelineMachine(
   const children = (artifact.shards ?? []).map((_, index) => childMachineName(`${platform.prefix}-`, id, index + 1));
   const named = childPatterns(platform, artifact);
   const statements = [...gateStatements(scope, platform, artifact), ...childStatements(scope, named)];
-  const role = machineRole(scope, [stateMachineName, ...named], Object.values(functions), statements);
+  const role = machineRole(
+    scope,
+    [stateMachineName, ...named],
+    Object.values(functions),
+    statements,
+    serviceStatements(artifact.pipeline),
+  );
   if (artifact.gates !== undefined) platform.encryptionKey?.grantEncryptDecrypt(role);
 
   /** One machine with its published version. Substitutions that the text has no place for are left out. */
@@ -201,12 +208,33 @@ function childStatements(scope: Construct, children: readonly string[]): readonl
   ];
 }
 
-/** A role that only these machines may take, and that may call exactly these functions. */
+/** A statement, and why a wildcard stands in it. */
+interface ServiceStatement {
+  readonly statement: PolicyStatement;
+  readonly reason: string | undefined;
+}
+
+/** What operations that call services ask for, each once. */
+function serviceStatements(pipeline: PipelineArtifact['pipeline']): readonly ServiceStatement[] {
+  const asked = tasksOf(pipeline).flatMap(({ statements }) => statements);
+  const once = new Map(asked.map((statement) => [JSON.stringify(statement), statement]));
+  return [...once.values()].map(({ actions, resources, conditions, wildcard: reason }) => ({
+    statement: new PolicyStatement({
+      actions: [...actions],
+      resources: resources.map((resource) => (resource.includes('${') ? Fn.sub(resource) : resource)),
+      ...(conditions === undefined ? {} : { conditions }),
+    }),
+    reason,
+  }));
+}
+
+/** A role that only these machines may take, and that may call exactly these functions and services. */
 function machineRole(
   scope: Construct,
   machines: readonly string[],
   functions: readonly LambdaFunction[],
   statements: readonly PolicyStatement[],
+  services: readonly ServiceStatement[],
 ): Role {
   const stack = Stack.of(scope);
   const arns = machines.map((machine) => machineArn(scope, machine));
@@ -229,6 +257,10 @@ function machineRole(
     role.addToPolicy(statement);
     const wild = statement.resources.filter((resource) => resource.endsWith(':*'));
     if (wild.length > 0) acknowledgeWildcards(role, 'executions', wild);
+  }
+  for (const { statement, reason } of services) {
+    role.addToPolicy(statement);
+    if (reason !== undefined) acknowledgeResources(role, reason, statement.resources);
   }
   acknowledgeWildcards(role, 'versions', invoked);
   acknowledgeWildcards(role, 'delivery', ['*']);

@@ -15,6 +15,7 @@ import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import { secretsOf } from '../ir/expressions.ts';
 import type { LambdaOperationIr, PipelineIr } from '../ir/nodes.ts';
+import { lambdasOf } from '../ir/operations.ts';
 import { placedNodes } from '../ir/walk.ts';
 import { environment, payloadPrefix } from '../storage-layout.ts';
 import { acknowledgeWildcards } from './acknowledgements.ts';
@@ -76,9 +77,7 @@ export class Pipeline extends Construct {
     requireRoom(compiled, platform);
     requireChannels(pipeline, platform);
     const shared = this.newSharedPolicy(platform);
-    this.operations = byId(Object.values(pipeline.operations), (operation) =>
-      this.newOperation(operation, shared, props),
-    );
+    this.operations = byId(lambdasOf(pipeline), (operation) => this.newOperation(operation, shared, props));
     // Commands that need no code (`cdk ls`) look at none.
     if (Stack.of(this).bundlingRequired) this.artifact = fingerprinted(compiled);
     const { stateMachine, version, alias } = pipelineMachine(this, platform, this.artifact, this.operations);

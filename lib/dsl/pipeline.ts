@@ -11,9 +11,10 @@ import { irVersion, type NodeIr, type PipelineIr, type ScopeIr } from '../ir/nod
 import { callSite } from './call-site.ts';
 import type { Duration } from './durations.ts';
 import type { FiringOptions } from './firings.ts';
-import type { Operation, Retry } from './operations.ts';
+import type { Operation, Retry } from './operations/kind.ts';
 import { newRecording, type Recording, read, retryOf, schemaOf, secondsOf } from './recording.ts';
 import { recordFirings } from './record-firings.ts';
+import { recordOperation } from './record-operation.ts';
 import { type In, makeRef, type Ref, type RefBase, targetRef } from './refs.ts';
 import type { Schema } from './schemas.ts';
 
@@ -291,55 +292,4 @@ function ok(recording: Recording, id: string): Ref<never> {
 
 function idsOf(after: readonly (Job<unknown> | string)[] | undefined): readonly string[] {
   return (after ?? []).map((job) => (typeof job === 'string' ? job : job.id));
-}
-
-function recordOperation(
-  recording: Recording,
-  operation: Operation<Schema, Schema>,
-  path: readonly (string | number)[],
-  source: SourcePosition,
-): void {
-  const known = recording.operations.get(operation.id);
-  if (known?.operation === operation) return;
-  if (known) {
-    recording.report(
-      'BS1103',
-      `two operations are named "${operation.id}"`,
-      path,
-      operation.source.line > 0 ? operation.source : source,
-      `rename one of them; the other stands at ${known.ir.source.file}:${known.ir.source.line}`,
-    );
-    return;
-  }
-  const { contract } = operation;
-  const at = ['operations', operation.id];
-  const where = operation.source.line > 0 ? operation.source : source;
-  recording.operations.set(operation.id, {
-    operation,
-    ir: {
-      kind: 'lambda',
-      id: operation.id,
-      ...(contract.description === undefined ? {} : { description: contract.description }),
-      source: where,
-      entry: resolveEntry(contract.entry, where.file),
-      input: schemaOf(recording, operation.input, 'input', [...at, 'input'], where),
-      output: schemaOf(recording, operation.output, 'output', [...at, 'output'], where),
-      timeoutSeconds:
-        contract.timeout === undefined ? 60 : secondsOf(recording, contract.timeout, [...at, 'timeout'], where),
-      memoryMiB: contract.memory ?? 512,
-      environment: contract.environment ?? {},
-      ...(contract.retry === undefined ? {} : { retry: retryOf(recording, contract.retry, [...at, 'retry'], where) }),
-    },
-  });
-}
-
-/** An entry is relative to the file that declares it. POSIX and Windows separators are both read. */
-function resolveEntry(entry: string, declaredIn: string): string {
-  if (/^(\/|[A-Za-z]:[\\/])/.test(entry)) return entry;
-  const parts = declaredIn.split(/[\\/]/).slice(0, -1);
-  for (const part of entry.split(/[\\/]/)) {
-    if (part === '..') parts.pop();
-    else if (part !== '.') parts.push(part);
-  }
-  return parts.join('/');
 }

@@ -3,7 +3,7 @@ import type { Diagnostic, ErrorCode, SourcePosition } from '../errors.ts';
 import type { Expression } from '../ir/expressions.ts';
 import type { JsonSchema, OperationIr, RetryIr } from '../ir/nodes.ts';
 import { type Duration, durationSeconds } from './durations.ts';
-import type { Operation, Retry } from './operations.ts';
+import type { Operation, Retry } from './operations/kind.ts';
 import { toExpression } from './refs.ts';
 import { jsonSchema, type Schema } from './schemas.ts';
 

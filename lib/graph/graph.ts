@@ -6,6 +6,7 @@
 import type { Expression } from '../ir/expressions.ts';
 import { refsOf } from '../ir/expressions.ts';
 import type { NodeIr, PipelineIr, ScopeIr } from '../ir/nodes.ts';
+import { isLambda } from '../ir/operations.ts';
 import { expressionText } from './expression-text.ts';
 import { reduceEdges } from './reduce.ts';
 
@@ -22,11 +23,12 @@ export interface GraphScope {
   readonly edges: readonly GraphEdge[];
 }
 
-/** A job. `condition` is its `when` as text; such a job may be skipped. */
+/** A job. `condition` is its `when` as text; such a job may be skipped. `icon` tells the kind of its operation, where that is a service. */
 export interface GraphJob {
   readonly kind: 'job';
   readonly id: string;
   readonly operation: string;
+  readonly icon?: string;
   readonly condition?: string;
 }
 
@@ -59,7 +61,7 @@ export interface PipelineGraph extends GraphScope {
 
 /** The graph of a pipeline. */
 export function graphOf(pipeline: PipelineIr): PipelineGraph {
-  return { id: pipeline.id, ...scopeOf(pipeline.body) };
+  return { id: pipeline.id, ...scopeOf(pipeline, pipeline.body) };
 }
 
 /** Every node of a scope and of the groups in it, outside before inside, in the order they were written. */
@@ -82,25 +84,31 @@ export function scopesOf(node: GraphNode): readonly { readonly side?: 'yes' | 'n
   }
 }
 
-function drawNode(node: NodeIr): GraphNode {
+function drawNode(pipeline: PipelineIr, node: NodeIr): GraphNode {
   switch (node.kind) {
     case 'job': {
       const { id, operation, when } = node;
-      return { kind: 'job', id, operation, ...(when === undefined ? {} : { condition: expressionText(when) }) };
+      const condition = when === undefined ? {} : { condition: expressionText(when) };
+      return { kind: 'job', id, operation, ...iconOf(pipeline, operation), ...condition };
     }
     case 'branch': {
       const { id, no } = node;
-      const sides = { yes: scopeOf(node.yes), ...(no === undefined ? {} : { no: scopeOf(no) }) };
+      const sides = { yes: scopeOf(pipeline, node.yes), ...(no === undefined ? {} : { no: scopeOf(pipeline, no) }) };
       return { kind: 'branch', id, condition: expressionText(node.condition), ...sides };
     }
     case 'map': {
       const { id, concurrency } = node;
-      return { kind: 'map', id, items: expressionText(node.items), concurrency, body: scopeOf(node.body) };
+      return { kind: 'map', id, items: expressionText(node.items), concurrency, body: scopeOf(pipeline, node.body) };
     }
   }
 }
 
-function scopeOf(scope: ScopeIr): GraphScope {
+function iconOf({ operations }: PipelineIr, id: string): { readonly icon?: string } {
+  const operation = operations[id];
+  return operation === undefined || isLambda(operation) ? {} : { icon: operation.icon };
+}
+
+function scopeOf(pipeline: PipelineIr, scope: ScopeIr): GraphScope {
   const siblings = new Set(scope.nodes.map(({ id }) => id));
   const edges = scope.nodes.flatMap((node): readonly GraphEdge[] => {
     const data = new Set(readBy(node).filter((id) => siblings.has(id) && id !== node.id));
@@ -110,7 +118,7 @@ function scopeOf(scope: ScopeIr): GraphScope {
       ...[...order].map((from) => ({ from, to: node.id, kind: 'order' as const })),
     ];
   });
-  return { nodes: scope.nodes.map(drawNode), edges: reduceEdges([...siblings], edges) };
+  return { nodes: scope.nodes.map((node) => drawNode(pipeline, node)), edges: reduceEdges([...siblings], edges) };
 }
 
 /** Ids of all nodes that a node reads, by itself or anywhere inside it. */

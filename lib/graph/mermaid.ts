@@ -79,7 +79,8 @@ function nodeLines(node: GraphNode, writing: Writing, depth: number): readonly s
   const suffix = status === undefined ? '' : `<br/>${statusLooks[status].sign} ${status}`;
   switch (node.kind) {
     case 'job': {
-      const label = `"${escapeLabel(node.id)}${suffix}"`;
+      const icon = node.icon === undefined ? '' : `${escapeLabel(node.icon)} `;
+      const label = `"${icon}${escapeLabel(node.id)}${suffix}"`;
       return [`${indent}${name}${node.condition === undefined ? `[${label}]` : `{{${label}}}`}`];
     }
     case 'map':

@@ -5,6 +5,7 @@ import { type CallExpression, type Expression, refsOf, secretsOf } from './expre
 import { misfits } from './fit.ts';
 import { mistake, type Path } from './mistake.ts';
 import type { JsonSchema, NodeIr, PipelineIr } from './nodes.ts';
+import { hasFunction } from './operations.ts';
 import { fieldShape, itemShape, type Shape, type ShapeContext, shapeOf } from './shapes.ts';
 import { nearest } from './spelling.ts';
 import { ownExpressions, type PlacedNode, refsWithin, type ScopeStep } from './walk.ts';
@@ -41,7 +42,7 @@ export function checkValues(pipeline: PipelineIr, nodes: ReadonlyMap<string, Pla
           : around;
       const wanted = wantedAt(pipeline, node, place);
       return [
-        ...misplacedSecrets(expression, place === 'input', path, node.source),
+        ...misplacedSecrets(expression, isForFunction(pipeline, node, place), path, node.source),
         ...unknownFields(context, expression, path, node.source),
         ...checkFit(context, expression, wanted, path, node.source),
         ...checkArguments(context, expression, path, node.source),
@@ -87,6 +88,11 @@ function checkFit(
   });
 }
 
+/** Whether a function of ours is given the value, and nobody else. */
+function isForFunction(pipeline: PipelineIr, node: NodeIr, place: string): boolean {
+  return place === 'input' && node.kind === 'job' && hasFunction(pipeline, node);
+}
+
 /** Secrets that are no field of a job's input, and names that none can have. */
 function misplacedSecrets(
   expression: Expression,
@@ -103,7 +109,7 @@ function misplacedSecrets(
       return [mistake('BS1130', `${place}: what secret(…) was given is no name`, [...path, ...at], source, hint)];
     }
     if (isInput && !computed) return [];
-    const found = computed ? 'is an argument of a function' : 'is no input of a job';
+    const found = computed ? 'is an argument of a function' : 'is no input of a job that has a function';
     const message = `${place}: the secret "${name}" ${found}, and would be seen in the history of the execution`;
     const hint = 'give it to a job as a field of its input: { token: secret("name") }';
     return [mistake('BS1130', message, [...path, ...at], source, hint)];

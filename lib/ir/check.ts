@@ -8,7 +8,8 @@ import { checkValues } from './check-values.ts';
 import { cyclesOf } from './cycles.ts';
 import { refsOf } from './expressions.ts';
 import { mistake, type Path } from './mistake.ts';
-import type { NodeIr, OperationIr, PipelineIr, RetryIr, ScopeIr } from './nodes.ts';
+import type { NodeIr, OperationIr, PipelineIr, RetryIr, ScopeIr, TaskOperationIr } from './nodes.ts';
+import { isLambda } from './operations.ts';
 import { nearest } from './spelling.ts';
 import {
   dependenciesOf,
@@ -198,6 +199,7 @@ function checkRetry(retry: RetryIr | undefined, path: Path, source: SourcePositi
 
 function checkOperation(operation: OperationIr): readonly Diagnostic[] {
   const at = ['operations', operation.id];
+  if (!isLambda(operation)) return checkTask(operation, at);
   const memoryFits =
     Number.isInteger(operation.memoryMiB) && operation.memoryMiB >= 128 && operation.memoryMiB <= 10_240;
   return [
@@ -219,6 +221,41 @@ function checkOperation(operation: OperationIr): readonly Diagnostic[] {
             [...at, 'memory'],
             operation.source,
             'give whole MiB from 128 to 10240',
+          ),
+        ]),
+  ];
+}
+
+/** What Step Functions asks of a Task, whoever has made it: a kind of a package's, or a file. */
+function checkTask(operation: TaskOperationIr, at: Path): readonly Diagnostic[] {
+  const { id, kind, task, source, timeoutSeconds, statements } = operation;
+  const wild = statements.find(
+    ({ resources, wildcard }) => wildcard === undefined && resources.some((resource) => resource.includes('*')),
+  );
+  return [
+    ...checkTimeout(timeoutSeconds, 1, 99_999_999, `the timeout of operation "${id}"`, [...at, 'timeout'], source),
+    ...checkRetry(operation.retry, [...at, 'retry'], source),
+    ...(task.resource === '' ||
+    /^arn:aws:states:::[a-z0-9-]+:[A-Za-z0-9:-]+(\.(sync(:2)?|waitForTaskToken))?$/.test(task.resource)
+      ? []
+      : [
+          mistake(
+            'BS1140',
+            `operation "${id}" of kind "${kind}" calls ${JSON.stringify(task.resource)}`,
+            [...at, 'resource'],
+            source,
+            'a resource is written arn:aws:states:::SERVICE:ACTION, with .sync where the end is waited for',
+          ),
+        ]),
+    ...(wild === undefined
+      ? []
+      : [
+          mistake(
+            'BS1140',
+            `operation "${id}" of kind "${kind}" asks for ${wild.actions.join(', ')} on ${wild.resources.join(', ')}, and does not say why`,
+            [...at, 'statements'],
+            source,
+            'name the resources, or give the statement a `wildcard` that says why they cannot be named',
           ),
         ]),
   ];

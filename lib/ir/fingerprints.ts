@@ -9,6 +9,7 @@
 import type { PipelineArtifact } from './artifact.ts';
 import type { Expression, Json, RefExpression } from './expressions.ts';
 import type { NodeIr, OperationIr, PipelineIr, ScopeIr } from './nodes.ts';
+import { isLambda } from './operations.ts';
 import { dependenciesOf, innerScopes, ownExpressions } from './walk.ts';
 
 /** Raised when a fingerprint comes to stand for something else than before. */
@@ -119,9 +120,13 @@ export function withFingerprints(artifact: PipelineArtifact, options: Fingerprin
   };
 }
 
-/** What callers and handler agree on, and what the handler finds around it. */
-function contractOf({ id, kind, input, output, environment }: OperationIr): Json {
-  return { id, kind, input: input as Json, output: output as Json, environment };
+/** What callers and operation agree on, and what a handler finds around it or a service is called with. */
+function contractOf(operation: OperationIr): Json {
+  const { id, kind, input, output } = operation;
+  const common = { id, kind, input: input as Json, output: output as Json };
+  if (isLambda(operation)) return { ...common, environment: operation.environment };
+  const { resource, arguments: given, result } = operation.task;
+  return { ...common, resource, given: given as unknown as Json, result };
 }
 
 /** Values that are put in place of absent ones: those of the way to a value of the input, and all inside of it. */

@@ -100,25 +100,64 @@ export interface NotifyIr {
 }
 
 /** An operation: the smallest unit that computes, typed in and out. */
-export type OperationIr = LambdaOperationIr;
+export type OperationIr = LambdaOperationIr | TaskOperationIr;
 
-/** A handler of the author's, deployed as a Lambda function. */
-export interface LambdaOperationIr {
-  readonly kind: 'lambda';
+interface OperationBase {
   readonly id: string;
   readonly description?: string;
   readonly source: SourcePosition;
-  /** Absolute path of the file that exports `handler`. */
-  readonly entry: string;
   readonly input: JsonSchema;
   readonly output: JsonSchema;
+  /** Default retry of the jobs that use this operation. */
+  readonly retry?: RetryIr;
+}
+
+/** A handler of the author's, deployed as a Lambda function. */
+export interface LambdaOperationIr extends OperationBase {
+  readonly kind: 'lambda';
+  /** Absolute path of the file that exports `handler`. */
+  readonly entry: string;
   /** Function timeout, 1 to 900 seconds. */
   readonly timeoutSeconds: number;
   /** Function memory, 128 to 10240 MiB. */
   readonly memoryMiB: number;
   readonly environment: { readonly [name: string]: string };
-  /** Default retry of the jobs that use this operation. */
-  readonly retry?: RetryIr;
+}
+
+/** A call of a service by the state machine itself. What its kind makes of its author's settings stands here, whole. */
+export interface TaskOperationIr extends OperationBase {
+  /** Name of the kind (`lambdaArn`, `aws`, …, or a plugin's). */
+  readonly kind: string;
+  /** One character that pictures show before the names of its jobs. */
+  readonly icon: string;
+  readonly task: TaskIr;
+  /** What the state machine must be allowed for it. */
+  readonly statements: readonly StatementIr[];
+  /** One attempt, seconds, unless the job says otherwise. @default as long as the service takes */
+  readonly timeoutSeconds?: number;
+  /** Absolute path of a file that exports `handler`: on a laptop it is called with the task's arguments, and answers as the service would. */
+  readonly standIn?: string;
+}
+
+/** A Task state, as far as the operation decides it. */
+export interface TaskIr {
+  /** As Step Functions names it: `arn:aws:states:::glue:startJobRun.sync`. */
+  readonly resource: string;
+  /** What the service is called with. Refs to the input are refs to the input of the job. */
+  readonly arguments: Expression;
+  /** Field names from the service's answer inwards to the operation's output. */
+  readonly result: readonly string[];
+  /** Errors of the service itself, which say nothing about the job: tried again whatever the job's policy is. */
+  readonly transient: readonly string[];
+}
+
+/** A statement of a policy. In texts `${AWS::Partition}`, `${AWS::Region}` and `${AWS::AccountId}` stand for what is deployed to. */
+export interface StatementIr {
+  readonly actions: readonly string[];
+  readonly resources: readonly string[];
+  readonly conditions?: { readonly [operator: string]: { readonly [key: string]: Json } };
+  /** Why a wildcard stands in `resources`. Nothing without a reason is deployed. */
+  readonly wildcard?: string;
 }
 
 /** When and how a failed job is tried again. Times in seconds. */

@@ -7,12 +7,15 @@ import { functionPlaceholder, machinePlaceholder, type PipelineArtifact } from '
 import type { Json } from '../ir/expressions.ts';
 import { BunsuiError } from '../errors.ts';
 import { withFingerprints } from '../ir/fingerprints.ts';
+import type { PipelineIr } from '../ir/nodes.ts';
+import { lambdasOf, tasksOf } from '../ir/operations.ts';
 import { gatesTablePlaceholder } from '../gate-layout.ts';
 import { childMachineName, environment, gatesTableName, payloadPrefix, platformNames } from '../storage-layout.ts';
 import { bundleHandlers } from './bundle.ts';
 import { localClient, type JsonResult, type LocalClient } from './client.ts';
 import type { Runtime } from './runtime.ts';
 import { sha256 } from './signature.ts';
+import { withStandIns } from './stand-ins.ts';
 
 /** A pipeline on the local runtime. */
 export interface DeployedHere {
@@ -28,13 +31,13 @@ export interface DeployedHere {
  */
 export async function deployLocally(runtime: Runtime, artifact: PipelineArtifact): Promise<DeployedHere> {
   const { pipeline } = artifact;
-  const operations = Object.values(pipeline.operations);
+  const functions = [...lambdasOf(pipeline), ...standInsOf(pipeline)];
   const users = new Map<string, readonly string[]>();
-  for (const { id, entry } of operations) users.set(entry, [...(users.get(entry) ?? []), id]);
+  for (const { id, entry } of functions) users.set(entry, [...(users.get(entry) ?? []), id]);
   const bundles = await bundleHandlers(runtime.stateDir, [...users.keys()], users);
   const client = localClient(runtime);
   await Promise.all(
-    operations.map(({ id, entry, timeoutSeconds, memoryMiB, environment: own }) =>
+    functions.map(({ id, entry, timeoutSeconds, memoryMiB, environment: own }) =>
       client.private('PUT', `functions/${encodeURIComponent(functionName(pipeline.id, id))}`, {
         handlerFile: bundles.get(entry)?.file,
         handler: handlerExport,
@@ -44,20 +47,34 @@ export async function deployLocally(runtime: Runtime, artifact: PipelineArtifact
       }),
     ),
   );
-  const arns = operations.map(({ id }) => [functionPlaceholder(id), functionArn(runtime, pipeline.id, id)] as const);
+  const arnOf = ({ id }: { readonly id: string }) => functionArn(runtime, pipeline.id, id);
+  const arns = lambdasOf(pipeline).map((one) => [functionPlaceholder(one.id), arnOf(one)] as const);
+  const standIns = new Map(standInsOf(pipeline).map((one) => [one.id, arnOf(one)]));
   const placed = new Map<string, string>([...arns, [gatesTablePlaceholder, gatesTableName()]]);
   for (const [index, shard] of (artifact.shards ?? []).entries()) {
     const name = childMachineName('', pipeline.id, index + 1);
-    const definition = JSON.stringify(withPlaced(shard, placed));
+    const definition = JSON.stringify(withPlaced(withStandIns(shard, artifact.states, standIns), placed));
     placed.set(machinePlaceholder(index + 1), await putMachine(runtime, client, name, definition));
   }
-  const definition = JSON.stringify(withPlaced(artifact.definition, placed));
-  const code = new Map(operations.map(({ id, entry }) => [id, bundles.get(entry)?.codeHash ?? '']));
+  const definition = JSON.stringify(withPlaced(withStandIns(artifact.definition, artifact.states, standIns), placed));
+  const code = new Map(functions.map(({ id, entry }) => [id, bundles.get(entry)?.codeHash ?? '']));
   return {
     stateMachineArn: await putMachine(runtime, client, pipeline.id, definition),
     artifact: withFingerprints(artifact, { sha256, code }),
   };
 }
+
+/** Functions that take the place of services. One call may take as long as a function can. */
+function standInsOf(pipeline: PipelineIr) {
+  return tasksOf(pipeline).flatMap(({ id, standIn, timeoutSeconds = longestCallSeconds }) => {
+    if (standIn === undefined) return [];
+    const seconds = Math.min(timeoutSeconds, longestCallSeconds);
+    return [{ id, entry: standIn, timeoutSeconds: seconds, memoryMiB: 1_024, environment: {} }];
+  });
+}
+
+/** As long as Lambda lets a function work. */
+const longestCallSeconds = 900;
 
 /** Environment variables that say where a platform's tables and bucket are. */
 export function platformEnvironment(place: {

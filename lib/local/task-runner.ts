@@ -62,7 +62,7 @@ export function localTaskRunner(reach: Reach): TaskRunner {
   const call = (task: TaskRequest, signal: AbortSignal, progress: TaskProgress): Promise<TaskOutcome> => {
     const integration = integrations.find(({ resource }) => resource.test(task.resource));
     if (integration !== undefined) return integration.run(reach, task, signal, progress);
-    const cause = `The resource ${task.resource} of state ${task.stateName} is not served by the local runtime.`;
+    const cause = `The resource ${task.resource} of state ${task.stateName} is not served by the local runtime. Let "local" of its operation name a file that takes its place here.`;
     return Promise.resolve(refused(reach.log, task, 'States.TaskFailed', cause));
   };
   return {

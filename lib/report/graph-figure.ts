@@ -63,9 +63,10 @@ function stateOf(job: GraphJob, model: ReportModel): string {
 function box({ x, y, width, node }: PlacedJob, model: ReportModel): Html {
   const views = model.byNode.get(node.id) ?? [];
   const status = worstStatus(views.map((view) => view.status)) ?? 'pending';
-  const name = shorten(node.id, (width - 44) / 8);
+  const icon = node.icon === undefined ? '' : `${node.icon} `;
+  const name = `${icon}${shorten(node.id, (width - 44) / 8 - icon.length)}`;
   const state = stateOf(node, model);
-  const said = [name === node.id ? '' : node.id, node.condition === undefined ? '' : `runs if ${node.condition}`];
+  const said = [name.endsWith(node.id) ? '' : node.id, node.condition === undefined ? '' : `runs if ${node.condition}`];
   const more = said.filter((text) => text !== '').join(', ');
   const row = targetRow(views, model);
   const inside = html`${more !== '' && html`<title>${more}</title>`}<rect width="${width}"/><use href="#i-${status}" x="10" y="14" width="16" height="16"/><text x="33" y="19">${name}</text><text class="sub" x="33" y="35">${state}</text>`;

@@ -9,6 +9,9 @@ import {
   StateMachineDoesNotExist,
 } from '@aws-sdk/client-sfn';
 import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
+import type { Json } from '../ir/expressions.ts';
+import { reservedInputKey } from '../storage-layout.ts';
+import { parseJson } from './job-view.ts';
 import { wholeHistory } from './splice-histories.ts';
 
 type Sfn = Pick<SFNClient, 'send'>;
@@ -105,8 +108,8 @@ export function fromSdk(event: SdkHistoryEvent): HistoryEvent {
 }
 
 /**
- * Names of the Lambda functions that an execution's state machine and its child machines call, each once. A deployment
- * with fewer child machines removes the others: what those called is not known any more.
+ * Names of the Lambda functions of ours that an execution's state machine and its child machines call, each once:
+ * functions of others log elsewhere, and nothing of a session. A deployment with fewer child machines removes the others: what those called is not known any more.
  */
 export async function functionsOf(sfn: Sfn, executionArn: string): Promise<readonly string[]> {
   const found = await sfn.send(new DescribeStateMachineForExecutionCommand({ executionArn }));
@@ -121,11 +124,17 @@ export async function functionsOf(sfn: Sfn, executionArn: string): Promise<reado
       if (!(thrown instanceof StateMachineDoesNotExist)) throw thrown;
     }
   }
-  // A version or alias may follow the name.
-  const arns = definitions.flatMap((text) => [
-    ...text.matchAll(/arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:([A-Za-z0-9_-]{1,64})/g),
-  ]);
-  return [...new Set(arns.map((match) => match[1] ?? ''))];
+  const called = definitions.flatMap((text) => functionsCalled(parseJson(text)));
+  return [...new Set(called)];
+}
+
+/** Functions that states of a machine call with the envelope of a job. A version or alias may follow the name. */
+function functionsCalled(part: Json | undefined): readonly string[] {
+  if (typeof part !== 'object' || part === null) return [];
+  const { FunctionName: name, Payload: payload } = part as { readonly [field: string]: Json };
+  const isOurs = typeof payload === 'object' && payload !== null && reservedInputKey in payload;
+  const found = isOurs && typeof name === 'string' ? /:function:([A-Za-z0-9_-]{1,64})/.exec(name)?.[1] : undefined;
+  return found === undefined ? Object.values(part).flatMap(functionsCalled) : [found];
 }
 
 /** Step Functions has been asked too often, by anybody in the account. */

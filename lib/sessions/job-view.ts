@@ -62,8 +62,9 @@ export function jobScheduledBy(event: HistoryEvent): string | undefined {
   return typeof job === 'string' ? job : undefined;
 }
 
-function outputOf(text: string, resourceType: string): Json | undefined {
+function outputOf({ result }: StateShape, text: string, resourceType?: string): Json | undefined {
   const answer = parseJson(text);
+  if (result !== undefined) return result.reduce<Json | undefined>(field, answer);
   return resourceType === 'lambda' ? (field(answer, 'Payload') ?? answer) : answer;
 }
 
@@ -77,15 +78,21 @@ function failure(details: { readonly error?: string; readonly cause?: string } |
   return { name: details?.error ?? '', cause: details?.cause ?? '' };
 }
 
+/** What an expression that checks a service's answer has found wrong goes by the name that functions give it. */
+function evaluationFailure(details: { readonly error?: string; readonly cause?: string }): FailureView {
+  const { name, cause } = failure(details);
+  return { name: cause.includes(`${jobErrors.outputInvalid}: `) ? jobErrors.outputInvalid : name, cause };
+}
+
 /** How an event ends an attempt; undefined when it does not. */
-function endingOf(event: HistoryEvent): Ending | undefined {
+function endingOf(state: StateShape, event: HistoryEvent): Ending | undefined {
   switch (event.type) {
     case 'TaskSucceeded': {
       const { output, resourceType } = event.taskSucceededEventDetails;
-      return { status: 'completed', output: outputOf(output, resourceType) };
+      return { status: 'completed', output: outputOf(state, output, resourceType) };
     }
     case 'LambdaFunctionSucceeded':
-      return { status: 'completed', output: parseJson(event.lambdaFunctionSucceededEventDetails.output) };
+      return { status: 'completed', output: outputOf(state, event.lambdaFunctionSucceededEventDetails.output) };
     case 'TaskFailed':
       return { status: 'failed', error: failure(event.taskFailedEventDetails) };
     case 'TaskStartFailed':
@@ -145,7 +152,7 @@ export function jobFacts(state: StateShape, events: readonly HistoryEvent[]): Jo
 
   for (const event of events) {
     const begun = inputOfEvent(event);
-    const ending = endingOf(event);
+    const ending = endingOf(state, event);
     if (event.type === 'TaskStateEntered') {
       // A retried Parallel or Map enters its states anew: what was known of failures counts no more.
       failures.length = 0;
@@ -187,7 +194,7 @@ export function jobFacts(state: StateShape, events: readonly HistoryEvent[]): Jo
         fail(ending.status === 'timeout' ? 'timeout' : 'failed', ending.error, event.timestamp);
       }
     } else if (event.type === 'EvaluationFailed') {
-      fail('failed', failure(event.evaluationFailedEventDetails), event.timestamp);
+      fail('failed', evaluationFailure(event.evaluationFailedEventDetails), event.timestamp);
     } else if (event.type === 'TaskStateExited') {
       // Left after a failure means that the pipeline caught it and went on: the job stays failed.
       status = error === undefined ? 'completed' : attempts.at(-1)?.status === 'timeout' ? 'timeout' : 'failed';

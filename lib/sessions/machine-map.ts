@@ -4,6 +4,7 @@
  */
 import type { Json } from '../ir/expressions.ts';
 import { machinePlaceholder, type PipelineArtifact } from '../ir/artifact.ts';
+import { isLambda } from '../ir/operations.ts';
 
 export interface RetryRule {
   readonly errors: readonly string[];
@@ -16,6 +17,8 @@ export interface StateShape {
   readonly next: readonly string[];
   readonly retry: readonly RetryRule[];
   readonly region: Region;
+  /** Of a job that calls a service: field names from the service's answer inwards to the job's output. */
+  readonly result?: readonly string[];
 }
 
 export interface Region {
@@ -63,6 +66,11 @@ function successors(state: JsonObject): readonly string[] {
   ];
 }
 
+function resultOf({ states, pipeline }: PipelineArtifact, name: string): { readonly result?: readonly string[] } {
+  const operation = pipeline.operations[states[name]?.operation ?? ''];
+  return operation === undefined || isLambda(operation) ? {} : { result: operation.task.result };
+}
+
 /** AWS tries 3 times more where a retrier does not say how often. */
 const defaultMaxAttempts = 3;
 
@@ -92,6 +100,7 @@ export function mapMachine(artifact: PipelineArtifact): MachineMap {
         next: successors(state),
         retry: retryRules(state),
         region,
+        ...resultOf(artifact, name),
       };
       states.set(name, shape);
       if (child !== undefined) read(child, { id: `${name}.0`, holder: shape, maps: region.maps });

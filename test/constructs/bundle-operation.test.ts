@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { artifactOf, fingerprinted } from '../../lib/constructs/artifact-of.ts';
 import { bundleOperation } from '../../lib/constructs/bundle-operation.ts';
 import type { LambdaOperationIr } from '../../lib/ir/nodes.ts';
+import { isLambda } from '../../lib/ir/operations.ts';
 import { twoStep } from './two-step/pipeline.ts';
 
 const folder = fileURLToPath(new URL('two-step', import.meta.url));
@@ -18,7 +19,7 @@ function temporaryFolder(): string {
 
 function operation(id: string): LambdaOperationIr {
   const found = twoStep.ir.operations[id];
-  if (found === undefined) throw new Error(`no operation ${id}`);
+  if (found === undefined || !isLambda(found)) throw new Error(`no operation ${id}`);
   return found;
 }
 

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { gt, lambda, type OperationIr, orElse, type PipelineIr, pipeline, pluck, sum, tpl } from 'bunsui';
+import { gt, lambda, type LambdaOperationIr, orElse, type PipelineIr, pipeline, pluck, sum, tpl } from 'bunsui';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { type Fingerprint, fingerprintsOf, withFingerprints } from '../../lib/ir/fingerprints.ts';
 import { compilePipeline } from '../../lib/compiler/compile.ts';
+import { isLambda } from '../../lib/ir/operations.ts';
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 const [number, text] = [z.object({ n: z.int() }), z.object({ t: z.string() })];
@@ -69,10 +70,10 @@ const downstreamOfRead = ['each', 'inside', 'last', 'list', 'one'].filter((id) =
 const nothing = { all: [], own: [] };
 
 /** The pipeline with an operation that is different. */
-function withOperation(id: string, changes: Partial<OperationIr>): PipelineIr {
+function withOperation(id: string, changes: Partial<LambdaOperationIr>): PipelineIr {
   const ir = written();
   const operation = ir.operations[id];
-  if (operation === undefined) throw new Error(`no ${id}`);
+  if (operation === undefined || !isLambda(operation)) throw new Error(`no ${id}`);
   return { ...ir, operations: { ...ir.operations, [id]: { ...operation, ...changes } } };
 }
 
@@ -103,7 +104,7 @@ describe('the fingerprint of a job', () => {
     expect(differing(fingerprints(written()), other)).toStrictEqual({ all: ['inside', 'last', 'one'], own: ['one'] });
   });
 
-  it.each<[string, Partial<OperationIr>]>([
+  it.each<[string, Partial<LambdaOperationIr>]>([
     ['input', { input: { type: 'object', properties: {} } }],
     ['output', { output: { type: 'object', properties: {} } }],
     ['environment', { environment: { MODE: 'other' } }],
@@ -114,7 +115,7 @@ describe('the fingerprint of a job', () => {
     });
   });
 
-  it.each<[string, Partial<OperationIr>]>([
+  it.each<[string, Partial<LambdaOperationIr>]>([
     ['its timeout', { timeoutSeconds: 7 }],
     ['its memory', { memoryMiB: 4_096 }],
     ['its retry', { retry: { max: 9, delaySeconds: 1, backoff: 2, jitter: false, errors: ['States.ALL'] } }],

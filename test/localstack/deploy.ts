@@ -10,6 +10,8 @@ import { CreateStateMachineCommand, SFNClient } from '@aws-sdk/client-sfn';
 import { bundleOperation } from '../../lib/constructs/bundle-operation.ts';
 import { placeFunctions } from '../../lib/constructs/place-functions.ts';
 import type { LambdaOperationIr } from '../../lib/ir/nodes.ts';
+import { lambdasOf, tasksOf } from '../../lib/ir/operations.ts';
+import { withStandIns } from '../../lib/local/stand-ins.ts';
 import { environment, gatesTableName, payloadPrefix, platformNames, tables } from '../../lib/storage-layout.ts';
 import type { PipelineTarget } from '../contract/pipelines.ts';
 import { clientConfig, freshName, type Target } from '../contract/target.ts';
@@ -97,15 +99,28 @@ export async function openTarget(target: Target): Promise<OpenTarget> {
 
   return {
     ...target,
-    deploy: async ({ pipeline, definition, shards = [] }) => {
-      const operations = Object.entries(pipeline.operations);
+    deploy: async ({ pipeline, definition, shards = [], states }) => {
+      const operations = lambdasOf(pipeline);
       const arns = await Promise.all(
-        operations.map(async ([id, operation]) => [id, await functionOf(operation)] as const),
+        operations.map(async (operation) => [operation.id, await functionOf(operation)] as const),
       );
+      const standIns = new Map<string, string>();
+      for (const { standIn, ...operation } of tasksOf(pipeline)) {
+        if (standIn === undefined) continue;
+        const own = {
+          ...operation,
+          kind: 'lambda',
+          entry: standIn,
+          timeoutSeconds: 30,
+          memoryMiB: 128,
+          environment: {},
+        };
+        standIns.set(operation.id, await functionOf(own as LambdaOperationIr));
+      }
       const machines: string[] = [];
       const createMachine = async (name: string, machine: typeof definition): Promise<string> => {
         const placed = { gatesTable, machine: (number: number) => machines[number - 1] ?? '' };
-        const { text } = placeFunctions(machine, Object.fromEntries(arns), placed);
+        const { text } = placeFunctions(withStandIns(machine, states, standIns), Object.fromEntries(arns), placed);
         const { stateMachineArn = '' } = await sfn.send(
           new CreateStateMachineCommand({ name: freshName(name), definition: text, roleArn: role }),
         );

@@ -16,6 +16,7 @@ import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { buildLambdas } from '../../build.ts';
 import { compilePipeline } from '../../lib/compiler/compile.ts';
+import { lambdasOf } from '../../lib/ir/operations.ts';
 import { bundleOperation } from '../../lib/constructs/bundle-operation.ts';
 import { placeFunctions } from '../../lib/constructs/place-functions.ts';
 import { listSessions } from '../../lib/sessions/list-sessions.ts';
@@ -114,7 +115,7 @@ it('starts a session at its time', async () => {
   const compiled = compilePipeline(bell.ir, { sha256 });
   if (!compiled.ok) throw new Error(JSON.stringify(compiled.diagnostics));
   const { artifact } = compiled;
-  const [ring] = Object.values(artifact.pipeline.operations);
+  const [ring] = lambdasOf(artifact.pipeline);
   if (ring === undefined) throw new Error('the pipeline has no operation');
   const [startArn, ringArn] = await Promise.all([
     createFunction('start-session', { 'index.mjs': readFileSync(join(folder, 'lambdas/start-session/index.mjs')) }),

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { NodeIr } from '../../lib/ir/nodes.ts';
+import { lambdasOf } from '../../lib/ir/operations.ts';
 import { parseAirports } from '../../pipelines/flights/airports.ts';
 import { checkFlights, countReasons } from '../../pipelines/flights/checks.ts';
 import { enrichFlights } from '../../pipelines/flights/flights.ts';
@@ -58,7 +59,7 @@ describe('the pipeline', () => {
   });
 
   test('has its handlers where its contracts say', () => {
-    const missing = Object.values(pipeline.ir.operations).filter(({ entry }) => !existsSync(entry));
+    const missing = lambdasOf(pipeline.ir).filter(({ entry }) => !existsSync(entry));
     expect(missing).toStrictEqual([]);
   });
 

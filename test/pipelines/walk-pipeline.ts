@@ -5,6 +5,7 @@
 import type { Expression } from '../../lib/ir/expressions.ts';
 import { refsOf } from '../../lib/ir/expressions.ts';
 import type { NodeIr, PipelineIr, ScopeIr } from '../../lib/ir/nodes.ts';
+import { isLambda } from '../../lib/ir/operations.ts';
 
 /** Runs one job: operation entry file, job path, input. */
 export type RunJob = (entry: string, job: string, input: unknown) => Promise<unknown>;
@@ -24,7 +25,7 @@ export async function walkPipeline(pipeline: PipelineIr, input: unknown, runJob:
   async function walkNode(node: NodeIr, values: Values, path: string): Promise<unknown> {
     if (node.kind === 'job') {
       const operation = pipeline.operations[node.operation];
-      if (!operation) throw new Error(`no operation ${node.operation}`);
+      if (!operation || !isLambda(operation)) throw new Error(`no operation ${node.operation}`);
       return runJob(operation.entry, `${path}${node.id}`, evaluate(node.input, values));
     }
     if (node.kind === 'branch') {

@@ -8,6 +8,7 @@ import type { GateWork } from '../../lib/gate-layout.ts';
 import type { Json } from '../../lib/ir/expressions.ts';
 import type { Keep } from '../../lib/payload-layout.ts';
 import type { PipelineArtifact } from '../../lib/ir/artifact.ts';
+import { isLambda } from '../../lib/ir/operations.ts';
 import { wholeHistory } from '../../lib/sessions/splice-histories.ts';
 import { checkedMachines, runChild } from '../../lib/testing/child-machines.ts';
 import { type GatesInMemory, gatesInMemory } from '../../lib/testing/gates.ts';
@@ -61,6 +62,23 @@ async function runOperation(
   }
 }
 
+/** What a state calls that is no function of ours is given its arguments, and answers as its operation says. */
+function runService(artifact: PipelineArtifact, task: TaskRequest, tried: Tried[]): Promise<TaskOutcome> | undefined {
+  const { operation = '' } = artifact.states[task.stateName] ?? {};
+  const found = artifact.pipeline.operations[operation];
+  if (found === undefined || isLambda(found)) return undefined;
+  const { Payload: input } = task.arguments as { readonly Payload: never };
+  // A service is not told which job it works for: of those in the row's map the input says which item it is.
+  const { value } = input as { readonly value: number };
+  const job = task.stateName === 'one' ? `each[${value - 1}]/one` : task.stateName;
+  const run = async (): Promise<TaskOutcome> => {
+    const output = (await operations[operation]?.(input, { job, attempt: 1, sleep: async () => {} })) as never;
+    tried.push({ job, input, status: 'completed', output });
+    return { ok: true, output: { Payload: output, StatusCode: 200 } };
+  };
+  return run();
+}
+
 export interface Ran {
   readonly artifact: PipelineArtifact;
   readonly events: readonly HistoryEvent[];
@@ -95,6 +113,7 @@ export async function runRow(row: (typeof rows)[number], budget?: typeof tinyBud
           children.set(arn, child);
           progress.submitted({ ExecutionArn: arn });
         }) ??
+        runService(compiled.artifact, task, tried) ??
         runOperation(task, tried, gates, payloads),
     },
   };

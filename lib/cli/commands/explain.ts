@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { codeHashes } from '../../code-hash.ts';
 import { explainPipeline } from '../../compiler/explain.ts';
 import { withFingerprints } from '../../ir/fingerprints.ts';
+import { lambdasOf } from '../../ir/operations.ts';
 import { loadCompiled } from '../checked-pipeline.ts';
 import type { CommandContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -16,7 +17,7 @@ export async function explainFile(
   const json = options.json ?? false;
   const compiled = await loadCompiled(context, file, { json, notes: true, said: ['BS1113'] });
   if (compiled === undefined) return exitCodes.invalid;
-  const operations = Object.values(compiled.pipeline.operations);
+  const operations = lambdasOf(compiled.pipeline);
   const users = Map.groupBy(operations, ({ entry }) => entry);
   const hashes = await codeHashes(
     [...users.keys()],
