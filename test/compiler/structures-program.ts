@@ -140,7 +140,19 @@ export function drawsOf(value: unknown): (limit: number) => number {
   };
 }
 
-const words = ['', 'a', '{% x %}', 'ü"\\', '$n', "it's", 'null', '%}', '\u2028', 'b c'];
+const words = [
+  '',
+  'a',
+  '{% x %}',
+  'ü"\\',
+  '$n',
+  "it's",
+  'null',
+  '%}',
+  '\u2028',
+  'b c',
+  ...['long ', 'läng '].map((word) => word.repeat(40)),
+];
 
 function drawnValue(type: Type, draw: (limit: number) => number): Json {
   switch (type.kind) {

@@ -12,7 +12,9 @@ import { gatesInMemory } from '../../lib/testing/gates.ts';
 import { virtualPorts } from '../../lib/testing/virtual-ports.ts';
 import { startExecution } from '../../lib/engine/run.ts';
 import type { Json } from '../../lib/ir/expressions.ts';
+import type { Keep } from '../../lib/payload-layout.ts';
 import { draws } from '../fuzz.ts';
+import { movedValues } from './moved-values.ts';
 import { type Meaning, meaningOf } from './structures-meaning.ts';
 import { drawsOf, operate, type Program, programOf } from './structures-program.ts';
 
@@ -119,13 +121,29 @@ describe('a pipeline of any structure', () => {
     );
   });
 
+  it('means the same when all of its values that may be in S3 are there', async () => {
+    let moved = 0;
+    await fc.assert(
+      fc.asyncProperty(tape, async (decisions) => {
+        const program = programOf(decisions);
+        const meaning = meant(program, await run(program));
+        const seen = await ranWithMovedValues(program);
+        expect(seen.output).toStrictEqual(meaning.output);
+        expect([...seen.attempts].sort(byJob)).toStrictEqual([...meaning.attempts].sort(byJob));
+        moved += seen.moved;
+      }),
+      { ...settings, numRuns: Math.ceil(numRuns / 2) },
+    );
+    expect(moved).toBeGreaterThan(0);
+  });
+
   it('enters a state for each job, fork, condition and map, and for each path that must end without a job', async () => {
     await fc.assert(
       fc.asyncProperty(tape, async (decisions) => {
         const program = programOf(decisions);
         const result = await run(program);
         const { attempts, conditions, skipped, emptySides, maps } = meant(program, result);
-        const entered = await statesEntered(program);
+        const { entered } = await ranWithMovedValues(program);
         const jobs = attempts.filter(({ attempt }) => attempt === 1).length;
         expect(entered.filter((type) => type === 'TaskStateEntered')).toHaveLength(jobs);
         expect(entered.filter((type) => type === 'ChoiceStateEntered')).toHaveLength(conditions);
@@ -171,10 +189,12 @@ function shadowed({ States }: Machine, outer: readonly string[] = []): readonly 
   ];
 }
 
-/** The types of the events of entering a state that does not serve gates. */
-async function statesEntered(program: Program): Promise<readonly string[]> {
-  const { definition, states } = compiled(program).artifact;
+/** A run with values moved: the types of the events of entering a state that does not serve gates, runs, and output. */
+async function ranWithMovedValues(program: Program) {
+  const { definition, states, input } = compiled(program).artifact;
   const gates = gatesInMemory();
+  const values = movedValues();
+  const attempts: { readonly job: string; readonly attempt: number; readonly input: Json }[] = [];
   const validated = validateDefinition(definition);
   if (!validated.ok) throw new Error('refused');
   const handle = startExecution(
@@ -184,10 +204,12 @@ async function statesEntered(program: Program): Promise<readonly string[]> {
         run: async (task, signal) => {
           const ofGate = gates.run(task, signal);
           if (ofGate !== undefined) return ofGate;
-          const { bunsui, input } = (task.arguments as unknown as Call).Payload;
+          const { bunsui, input: sent } = (task.arguments as unknown as Call).Payload;
+          const given = values.whole(gates.fill(sent, bunsui.gates?.inputs));
+          const attempt = bunsui.attempt + 1;
+          attempts.push({ job: bunsui.job, attempt, input: given });
           try {
-            const given = gates.fill(input, bunsui.gates?.inputs);
-            const output = operate(bunsui.operation, given, bunsui.attempt + 1);
+            const output = await values.leave(operate(bunsui.operation, given, attempt), bunsui.keep);
             gates.complete(bunsui.execution, bunsui.job, output, bunsui.gates);
             return { ok: true, output: { Payload: output } };
           } catch {
@@ -202,15 +224,21 @@ async function statesEntered(program: Program): Promise<readonly string[]> {
       stateMachineArn: 'arn:aws:states:us-east-1:000000000000:stateMachine:generated',
       stateMachineName: 'generated',
       definition: validated.definition,
-      input: JSON.stringify(program.input),
+      input: JSON.stringify(await values.leave(program.input as Json, input?.keep)),
     },
   );
-  expect(await handle.done).toMatchObject({ status: 'SUCCEEDED' });
-  return handle.events.flatMap((event) =>
-    'stateEnteredEventDetails' in event && states[event.stateEnteredEventDetails.name]?.role !== 'gate'
-      ? [event.type]
-      : [],
-  );
+  const ended = await handle.done;
+  expect(ended).toMatchObject({ status: 'SUCCEEDED' });
+  return {
+    entered: handle.events.flatMap((event) =>
+      'stateEnteredEventDetails' in event && states[event.stateEnteredEventDetails.name]?.role !== 'gate'
+        ? [event.type]
+        : [],
+    ),
+    attempts,
+    output: values.whole(JSON.parse(ended.output ?? 'null') as Json),
+    moved: values.moved(),
+  };
 }
 
 interface Call {
@@ -221,6 +249,7 @@ interface Call {
       readonly attempt: number;
       readonly execution: string;
       readonly gates?: GateWork;
+      readonly keep?: Keep;
     };
     readonly input: Json;
   };
