@@ -21,8 +21,8 @@ export interface ExecutionFolders {
   readEnded(executionArn: string): Promise<JournalContent | undefined>;
   /** What has ended, the latest line of each; lines that a crash cut off are of journals that are still open. */
   ended(): Promise<ReadonlyMap<string, ExecutionSummary>>;
-  /** The latest execution of a machine that has ended and in whose journal a text stands. */
-  endedWith(stateMachineName: string, text: string): Promise<string | undefined>;
+  /** Executions of a machine that have ended and in whose journal a text stands, the latest first. */
+  endedWith(stateMachineName: string, text: string): AsyncGenerator<string>;
   /** Puts a journal among those of executions that have ended, and its line into the list. */
   putAway(path: string, record: ExecutionRecord): Promise<void>;
   /** Takes a journal out again, for a redrive; a line of its own need not be written until it ends anew. */
@@ -62,12 +62,11 @@ export async function openExecutionFolders(stateDir: string): Promise<ExecutionF
       }
     },
     ended,
-    async endedWith(stateMachineName, text) {
+    async *endedWith(stateMachineName, text) {
       const arns = [...(await ended()).keys()].filter((arn) => partsOf(arn).stateMachineName === stateMachineName);
       for (const arn of arns.reverse()) {
-        if ((await readIfThere(endedPath(partsOf(arn))))?.includes(text)) return arn;
+        if ((await readIfThere(endedPath(partsOf(arn))))?.includes(text)) yield arn;
       }
-      return undefined;
     },
     async putAway(path, record) {
       // Before the move: what is in neither folder nor list would be in no list for ever.

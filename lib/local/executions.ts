@@ -62,8 +62,8 @@ export interface Executions {
   follow(executionArn: string, afterId: number, signal: AbortSignal): Promise<Followed | undefined>;
   /** What is durable of an execution. */
   journal(executionArn: string): Promise<Pick<JournalContent, 'header' | 'records'> | undefined>;
-  /** The latest execution of a machine in whose journal a text stands. */
-  mentioning(stateMachineName: string, text: string): Promise<string | undefined>;
+  /** Executions of a machine in whose journal a text stands: those that are open, then those that have ended, the latest first. */
+  mentioning(stateMachineName: string, text: string): AsyncGenerator<string>;
   /** What drives an unfinished execution; one that waits to be resumed is. @returns undefined when it has ended */
   driven(executionArn: string): Promise<ExecutionHandle | undefined>;
   /** Ceases to work and records nothing: all that runs can be resumed. */
@@ -322,13 +322,13 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
 
     journal: driving.journalOf,
 
-    async mentioning(stateMachineName, text) {
+    async *mentioning(stateMachineName, text) {
       const ofMachine = ({ header }: Entry) => header.stateMachineName === stateMachineName;
       const open = [...entries.values()].filter(ofMachine).sort((a, b) => b.header.startedAtMs - a.header.startedAtMs);
       for (const { path, header } of open) {
-        if ((await readIfThere(path))?.includes(text)) return header.executionArn;
+        if ((await readIfThere(path))?.includes(text)) yield header.executionArn;
       }
-      return folders.endedWith(stateMachineName, text);
+      yield* folders.endedWith(stateMachineName, text);
     },
 
     async driven(executionArn) {

@@ -30,58 +30,59 @@ export function isChildOfRun(executionArn: string): boolean {
 }
 
 export function mapRunsOf(executions: Executions, machines: MachineStore): MapRuns {
-  /** Executions by what has been found in their journals. Only executions can have it, and none loses it. */
+  /** Executions by the ARNs of the runs and children in their journals, as far as somebody has asked. */
   const holders = new Map<string, string>();
-  const holderOf = async (arn: string): Promise<string | undefined> => {
-    const [machine = '', id = ''] = arn.split(':').slice(6);
-    const known = holders.get(arn);
-    if (known !== undefined || id === '') return known;
-    const found = await executions.mentioning(machine.split('/')[0] ?? '', id);
-    if (found !== undefined) holders.set(arn, found);
-    return found;
-  };
 
   const runsIn = async (executionArn: string): Promise<readonly MapRunRecord[] | undefined> => {
     const content = await executions.journal(executionArn);
     if (content === undefined) return undefined;
     const definition = await machines.definition(content.header.definition);
-    const runs = mapRunsIn({ ...identityOf(content.header), definition }, content.records);
-    for (const { run } of runs) holders.set(run.arn, executionArn);
-    return runs;
-  };
-  const runsAround = async (arn: string): Promise<readonly MapRunRecord[]> => {
-    const holder = await holderOf(arn);
-    return holder === undefined ? [] : ((await runsIn(holder)) ?? []);
+    return mapRunsIn({ ...identityOf(content.header), definition }, content.records);
   };
 
-  const child = async (executionArn: string): Promise<ChildOfRun | undefined> => {
-    for (const mapRun of await runsAround(executionArn)) {
-      const found = mapRun.children.find((each) => each.executionArn === executionArn);
-      if (found !== undefined) return { mapRun, child: found };
+  /** The runs of the execution that one of its runs, or a child of one, is looked for in. */
+  const runsAround = async (
+    arn: string,
+    has: (run: MapRunRecord) => boolean,
+  ): Promise<{ readonly holder: string; readonly runs: readonly MapRunRecord[] } | undefined> => {
+    const [machine = '', id = ''] = arn.split(':').slice(6);
+    const known = holders.get(arn);
+    // A journal that has the id may only have been told of it.
+    const candidates = known === undefined ? executions.mentioning(machine.split('/')[0] ?? '', id) : [known];
+    for await (const holder of candidates) {
+      const runs = (await runsIn(holder)) ?? [];
+      if (!runs.some(has)) continue;
+      holders.set(arn, holder);
+      return { holder, runs };
     }
     return undefined;
   };
+  const aroundRun = (arn: string) => runsAround(arn, ({ run }) => run.arn === arn);
+  const aroundChild = (arn: string) =>
+    runsAround(arn, ({ children }) => children.some(({ executionArn }) => executionArn === arn));
 
   return {
-    child,
     async startedBy(executionArn) {
-      const startedHere = (runs: readonly MapRunRecord[]) => runs.filter((run) => run.executionArn === executionArn);
-      if (!isChildOfRun(executionArn)) {
-        const runs = await runsIn(executionArn);
-        return runs && startedHere(runs);
-      }
-      return (await child(executionArn)) === undefined ? undefined : startedHere(await runsAround(executionArn));
+      const runs = isChildOfRun(executionArn) ? (await aroundChild(executionArn))?.runs : await runsIn(executionArn);
+      return runs?.filter((run) => run.executionArn === executionArn);
     },
     async find(mapRunArn) {
-      return (await runsAround(mapRunArn)).find(({ run }) => run.arn === mapRunArn);
+      return (await aroundRun(mapRunArn))?.runs.find(({ run }) => run.arn === mapRunArn);
+    },
+    async child(executionArn) {
+      for (const mapRun of (await aroundChild(executionArn))?.runs ?? []) {
+        const child = mapRun.children.find((each) => each.executionArn === executionArn);
+        if (child !== undefined) return { mapRun, child };
+      }
+      return undefined;
     },
     async change(mapRunArn, changes) {
-      const holder = await holderOf(mapRunArn);
+      const { holder } = (await aroundRun(mapRunArn)) ?? {};
       const handle = holder === undefined ? undefined : await executions.driven(holder);
       return (await handle?.changeMapRun(mapRunArn, changes)) ?? false;
     },
     async stopChild(executionArn, error, cause) {
-      const holder = await holderOf(executionArn);
+      const { holder } = (await aroundChild(executionArn)) ?? {};
       const handle = holder === undefined ? undefined : await executions.driven(holder);
       await handle?.stopChild(executionArn, error, cause);
     },

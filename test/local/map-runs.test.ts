@@ -272,6 +272,22 @@ it('reads the lists of an inventory, compressed as they are, and writes results 
   });
 });
 
+it('finds a run though a later execution was only told of it', async () => {
+  const stateDir = join(temporaryFolder(), 'state');
+  const first = await openForTest({ stateDir });
+  const before = localClient(first);
+  const executionArn = await started(before, map(pass), [1]);
+  await endOf(before, executionArn);
+  const [{ mapRunArn } = {}] = await runsOf(before, executionArn);
+  const [{ executionArn: childArn } = {}] = await listed(before, { mapRunArn });
+  await endOf(before, await started(before, map(pass), [mapRunArn, childArn]));
+  await first.close();
+
+  const client = localClient(await openForTest({ stateDir }));
+  expect(await call(client, 'DescribeMapRun', { mapRunArn })).toMatchObject({ executionArn });
+  expect(await call(client, 'DescribeExecution', { executionArn: childArn })).toMatchObject({ mapRunArn });
+});
+
 it('refuses what is no run, no child, and no number of either', async () => {
   const client = localClient(await openForTest());
   const executionArn = await started(client, map(pass), [1]);
