@@ -31,8 +31,8 @@ interface Seen {
   readonly run: MapRun;
   readonly owner: ChildExecution | undefined;
   fan: Fan | undefined;
-  /** When its Map was left, or given up, while it was under way. */
-  leftAtMs: number | undefined;
+  /** Its Map failed by itself, or was given up, while it was under way. */
+  left: { readonly status: 'FAILED' | 'ABORTED'; readonly atMs: number } | undefined;
 }
 
 /** The map runs of an execution, in the order in which they were started. */
@@ -57,7 +57,7 @@ export function mapRunsIn(identity: ExecutionIdentity, records: readonly Journal
     const run = thread === undefined || record.kind === 'event' ? undefined : runOf(thread);
     if (thread !== undefined && run !== undefined && record.kind === 'private') {
       if (record['type'] === 'run') {
-        seen.push({ thread, run, owner: childOf(thread), fan: undefined, leftAtMs: undefined });
+        seen.push({ thread, run, owner: childOf(thread), fan: undefined, left: undefined });
       } else if (record['type'] === 'children' && thread.phase.kind === 'children') {
         const { fan } = thread.phase;
         for (const each of seen) if (each.run === run) each.fan = fan;
@@ -66,23 +66,22 @@ export function mapRunsIn(identity: ExecutionIdentity, records: readonly Journal
     for (const each of seen) {
       if (each.run.status !== 'RUNNING') continue;
       const isUnderWay = isAlive(each) && runOf(each.thread) === each.run;
-      each.leftAtMs = isUnderWay ? undefined : (each.leftAtMs ?? nowMs);
+      each.left = isUnderWay ? undefined : (each.left ?? { status: isAlive(each) ? 'FAILED' : 'ABORTED', atMs: nowMs });
     }
   }
   return seen.map((each) => {
-    const { run, owner, leftAtMs } = each;
-    const left = run.status === 'RUNNING' && leftAtMs !== undefined;
-    const status = left ? (isAlive(each) ? 'FAILED' : 'ABORTED') : run.status;
+    const { run, owner } = each;
+    const left = run.status === 'RUNNING' ? each.left : undefined;
     const { executions = [], inputs = [] } = each.fan ?? {};
     const begun = executions.filter((child) => child !== undefined);
     const items = begun.reduce((sum, child) => sum + child.items, 0);
     return {
       run,
-      status,
+      status: left?.status ?? run.status,
       executionArn: owner?.executionArn ?? identity.executionArn,
       stateMachineArn: owner?.stateMachineArn ?? identity.stateMachineArn,
-      stoppedAtMs: left ? leftAtMs : run.stoppedAtMs,
-      children: begun.map((child) => childRecord(child, histories.get(child) ?? [], left ? leftAtMs : undefined)),
+      stoppedAtMs: left?.atMs ?? run.stoppedAtMs,
+      children: begun.map((child) => childRecord(child, histories.get(child) ?? [], left?.atMs)),
       pending: { executions: inputs.length - begun.length, items: run.items - items },
     };
   });
