@@ -18,7 +18,7 @@ import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import { type DeploymentMark, isChildMachine, isSafeId, readDeploymentMark } from '../storage-layout.ts';
-import type { Deployments, StartDeps } from './deps.ts';
+import type { Deployments, KnownMachine, StartDeps } from './deps.ts';
 import type { PipelineItem } from './items.ts';
 import { findPipeline, registerPipeline, requirePipeline } from './pipelines.ts';
 
@@ -46,24 +46,30 @@ export async function pipelineToStart(deps: StartDeps, pipeline: string, version
     return requirePipeline(deps, pipeline, version);
   }
   const item = await withPublished(deps, found, machine);
-  deployments.known?.set(stateMachineArn, { ...machine, item, atMs: deps.now() });
+  const before = deployments.known?.get(stateMachineArn);
+  const believedMs = isOf(before, machine) ? Math.min(2 * before.believedMs, longestUnpublishedMs) : unpublishedMs;
+  deployments.known?.set(stateMachineArn, { ...machine, item, atMs: deps.now(), believedMs });
   return item;
 }
 
-/** How long it is believed that nobody publishes a machine: CloudFormation does it a moment after it has made it. */
+/**
+ * How long it is believed that nobody publishes a machine: CloudFormation does it a moment after it has made it. Twice as
+ * long each time that still nobody has, because then it is likely that nobody will.
+ */
 const unpublishedMs = 10_000;
+const longestUnpublishedMs = 600_000;
+
+/** A machine that was removed and made again begins with the same revision. */
+function isOf(known: KnownMachine | undefined, { definition, revision }: Machine): known is KnownMachine {
+  return known?.revision === revision && known.definition === definition;
+}
 
 /** What this process knows of the very machine that was described: the same definition, in the same revision. */
-function knownAs(
-  { deployments, now }: StartDeps,
-  stateMachineArn: string,
-  { definition, revision }: Machine,
-): PipelineItem | undefined {
+function knownAs({ deployments, now }: StartDeps, stateMachineArn: string, machine: Machine): PipelineItem | undefined {
   const known = deployments?.known?.get(stateMachineArn);
-  // A machine that was removed and made again begins with the same revision.
-  if (known?.revision !== revision || known.definition !== definition) return undefined;
-  const { item, atMs } = known;
-  return item.machine_version_arn !== undefined || now() - atMs < unpublishedMs ? item : undefined;
+  if (!isOf(known, machine)) return undefined;
+  const { item, atMs, believedMs } = known;
+  return item.machine_version_arn !== undefined || now() - atMs < believedMs ? item : undefined;
 }
 
 /** ARN of what starts the executions of a version: its published version where there are such, the machine itself elsewhere. */

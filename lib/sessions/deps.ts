@@ -29,6 +29,8 @@ export interface KnownMachine {
   readonly item: PipelineItem;
   /** When it was found out, milliseconds since the epoch. */
   readonly atMs: number;
+  /** How long it is believed to be all there is to know, where nothing is published. */
+  readonly believedMs: number;
 }
 
 export interface StartDeps extends StoreDeps {

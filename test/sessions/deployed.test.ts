@@ -272,6 +272,22 @@ describe('what a process remembers of a machine', () => {
     expect(await calls()).toContain('ListStateMachineVersionsCommand');
     expect(started).toStrictEqual(['', '', ':1']);
   });
+
+  it('holds twice as long each time that still nothing is published, ten minutes at most', async () => {
+    revision = 'r1';
+    await startSession(deps, request);
+    const askedAfter: number[] = [];
+    for (let seconds = 0; seconds < 3_000; seconds += 10) {
+      cloud.deps.nowMs += 10_000;
+      if ((await calls()).includes('ListStateMachineVersionsCommand')) askedAfter.push(seconds + 10);
+    }
+    expect(askedAfter).toStrictEqual([10, 30, 70, 150, 310, 630, 1_230, 1_830, 2_430]);
+    // Another revision may be published as soon as any other.
+    revision = 'r2';
+    await startSession(deps, request);
+    cloud.deps.nowMs += 10_000;
+    expect(await calls()).toContain('ListStateMachineVersionsCommand');
+  });
 });
 
 describe('a pipeline that somebody registered', () => {
