@@ -136,6 +136,8 @@ function settings({ fileSystem, calls }: RunPlaces, temporary: string, port: num
     LAMBDA_RUNTIME_EXECUTOR: 'host',
     LAMBDA_HOST_NODE: process.execPath,
     LAMBDA_HOST_CALLS: calls,
+    // How long a function's process may take to start, on a machine that has other work.
+    LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT: '120',
     // How often CloudFormation asks whether a resource is there before it begins to wait a second each time.
     CFN_NO_WAIT_ITERATIONS: '100',
     // DynamoDB and JSONata live for a minute: a compiler that optimises for hours costs more than it brings.
