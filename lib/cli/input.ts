@@ -7,9 +7,7 @@ import { resolve } from 'node:path';
 import { BunsuiError } from '../errors.ts';
 import type { Json } from '../ir/expressions.ts';
 import type { JsonSchema } from '../ir/nodes.ts';
-
-/** Step Functions takes 256 KiB; what is larger is not even read to its end. */
-const maxBytes = 1024 * 1024;
+import { maxRequestBytes } from './start-request.ts';
 
 export interface InputSources {
   /** `key=value`, in the order given; the last one of a key counts. */
@@ -30,8 +28,9 @@ async function readAll(stream: AsyncIterable<Buffer | string>, what: string): Pr
   for await (const chunk of stream) {
     const bytes = Buffer.from(chunk);
     size += bytes.length;
-    if (size > maxBytes) {
-      throw invalid(`${what} is larger than ${maxBytes} bytes`, 'Step Functions takes an input of up to 262144 bytes');
+    // It is not even read to its end.
+    if (size > maxRequestBytes) {
+      throw invalid(`${what} is larger than ${maxRequestBytes} bytes`, 'write the data to S3 and give its key');
     }
     chunks.push(bytes);
   }

@@ -3,7 +3,7 @@ import { BunsuiError } from '../errors.ts';
 import type { SessionRequest } from './platform.ts';
 
 /** From a caller who waits. @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
-const maxRequestBytes = 6_291_456;
+export const maxRequestBytes = 6_291_456;
 
 /** @throws {BunsuiError} BS3001 when the input makes it too large */
 export function requestText(request: SessionRequest): string {

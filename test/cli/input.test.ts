@@ -12,7 +12,7 @@ beforeAll(() => {
   writeFileSync(join(folder, 'day.json'), '{"date":"2026-11-20","hubs":3,"__proto__":{"x":1}}');
   writeFileSync(join(folder, 'list.json'), '[1]');
   writeFileSync(join(folder, 'broken.json'), '{"date":');
-  writeFileSync(join(folder, 'huge.json'), `"${'x'.repeat(2_000_000)}"`);
+  writeFileSync(join(folder, 'huge.json'), `"${'x'.repeat(7_000_000)}"`);
 });
 afterAll(() => {
   rmSync(folder, { recursive: true });
@@ -120,6 +120,6 @@ it('refuses what is no input, with the reason', async () => {
     ['BS2002', 'the input file "." cannot be read (EISDIR)'],
     ['BS3001', 'the input file "list.json" is a list, not an object'],
     ['BS3001', 'the input file "broken.json" is not JSON: Unexpected end of JSON input'],
-    ['BS3001', 'the input file "huge.json" is larger than 1048576 bytes'],
+    ['BS3001', 'the input file "huge.json" is larger than 6291456 bytes'],
   ]);
 });
