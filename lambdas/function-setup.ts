@@ -41,9 +41,16 @@ export function startDeps(env: Environment): StartDeps {
     now: Date.now,
     entropy: () => BigInt(`0x${randomBytes(10).toString('hex')}`),
     ...(name === undefined || name === '' ? {} : { environment: name }),
+    ...gates(env),
     ...deployments(env),
     ...notices(env),
   };
+}
+
+/** Not set where a function has nothing to do with approvals. */
+function gates(env: Environment): Pick<StartDeps, 'gatesTable'> {
+  const gatesTable = env[environment.gatesTable];
+  return gatesTable === undefined || gatesTable === '' ? {} : { gatesTable };
 }
 
 /** Not set where nobody is told. */

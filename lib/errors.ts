@@ -32,6 +32,7 @@ export const errorCodes = {
   BS1117: 'a trigger that AWS would not take',
   BS1118: 'a notification that nobody would get',
   BS1119: 'a mode or a duration that is not allowed',
+  BS1120: 'an approval that nobody could answer',
   BS1130: 'a secret where only a job may be given one',
   BS1140: 'settings that the kind of an operation does not take',
   BS1141: 'a kind of operations that was made for another version',
@@ -57,6 +58,10 @@ export const errorCodes = {
   BS4004: 'a handler could not be bundled',
   BS3011: 'a report that is not written yet',
   BS3012: 'a chain of triggers that is too long',
+  BS3013: 'no such approval in the session',
+  BS3014: 'an approval that does not wait for an answer',
+  BS3015: 'an answer that does not fit the form of its approval',
+  BS3016: 'a link that is not valid, or not any more',
   BS5001: 'AWS refused or failed a call',
   BS6001: 'a request that the API does not understand',
   BS6002: 'no such address in the API',
@@ -137,6 +142,13 @@ export const jobErrors = {
   secretUnavailable: 'Bunsui.SecretUnavailable',
   /** The job's completion could not be recorded; the attempt is repeated. */
   recordFailed: 'Bunsui.RecordFailed',
+  /** Whoever was asked has rejected it. */
+  rejected: 'Bunsui.Rejected',
+  /**
+   * Nobody has answered in time. In records; Step Functions itself has only one name for this, `States.Timeout`, and a
+   * state that failed with another one could not be redriven.
+   */
+  approvalTimedOut: 'Bunsui.ApprovalTimedOut',
   /**
    * The runtime stopped while this attempt ran, and ran the job again when it went on. It stands in records only: no
    * state fails with it, so no Retry and no Catch ever meets it.

@@ -2,6 +2,8 @@
  * The public surface for pipeline authors: the DSL and the errors. Constructs and the test kit are entries of their
  * own, so that an author never loads CDK.
  */
+export type { ApprovalWay } from './approval-layout.ts';
+export type { Approval, ApprovalContract } from './dsl/approvals.ts';
 export type { Duration } from './dsl/durations.ts';
 export {
   event,
@@ -54,6 +56,7 @@ export { type LambdaContract, type LambdaOperation, lambda, type OperationHandle
 export { type LambdaArnContract, lambdaArn } from './dsl/operations/lambda-arn.ts';
 export { batch, eks, emr, glue, type ServiceContract, sagemaker } from './dsl/operations/services.ts';
 export {
+  type ApprovalOptions,
   type Job,
   type JobOptions,
   type OrderOptions,
@@ -76,6 +79,7 @@ export {
 } from './errors.ts';
 export type { Expression, ExpressionFunction, Json } from './ir/expressions.ts';
 export type {
+  ApprovalIr,
   BranchIr,
   JobIr,
   JsonSchema,

@@ -102,6 +102,8 @@ export const environment = {
   machines: 'BUNSUI_MACHINES',
   /** ARN of the topic that notices are published to; not set where nobody is told. */
   topic: 'BUNSUI_TOPIC',
+  /** Address of the HTTP API, with its stage and a slash at its end; not set where there is none. */
+  api: 'BUNSUI_API',
   /** JSON text: the platform's channels by name (`lib/notify/channels.ts`). */
   channels: 'BUNSUI_CHANNELS',
   /** The platform as records name it: `dev`, `prod`. */

@@ -15,10 +15,13 @@ import { nearest } from './ir/spelling.ts';
 import { childError } from './asl/child-error.ts';
 import { checkedMachines, runChild } from './testing/child-machines.ts';
 import type { Keep } from './payload-layout.ts';
+import { runApproval, type TestApprover } from './testing/approvals.ts';
 import { type GatesInMemory, gatesInMemory } from './testing/gates.ts';
 import { type PayloadsInMemory, payloadsInMemory } from './testing/payloads.ts';
 import { virtualPorts } from './testing/virtual-ports.ts';
 import { runHandler } from './wrapper/wrap-handler.ts';
+
+export type { TestAnswer, TestApprover, TestQuestion } from './testing/approvals.ts';
 
 /** What a function in place of an operation is told beside its input. */
 export interface TestContext {
@@ -64,6 +67,8 @@ export interface TestOptions {
   readonly input: { readonly [field: string]: unknown };
   /** A function for each operation, by the operation's id. */
   readonly operations: { readonly [operation: string]: TestOperation };
+  /** A function for each approval, by its id, in place of the people who answer. */
+  readonly approvals?: { readonly [approval: string]: TestApprover };
   /** When the run starts. @default 2026-01-01T00:00:00Z */
   readonly startAt?: Date;
   /** Uniform in [0, 1), for jitter. @default always one half */
@@ -94,7 +99,8 @@ export async function runPipeline(pipeline: Pipeline, options: TestOptions): Pro
       mistake?.code ?? 'BS1002',
       mistake?.message ?? 'the pipeline does not compile',
     );
-  checkFunctions(pipeline, options.operations);
+  checkFunctions('operation', Object.keys(pipeline.operations), options.operations);
+  checkFunctions('approval', Object.keys(pipeline.forms), options.approvals ?? {});
   const machines = checkedMachines(compiled.artifact);
 
   const startMs = (options.startAt ?? new Date('2026-01-01T00:00:00Z')).getTime();
@@ -108,6 +114,7 @@ export async function runPipeline(pipeline: Pipeline, options: TestOptions): Pro
     ...virtualPorts(clock, options.random),
     tasks: {
       run: (task, signal) =>
+        runApproval(pipeline, options.approvals ?? {}, clock, task) ??
         gates.run(task, signal) ??
         runChild(ports, machines.children, task, signal) ??
         runOperation(pipeline, options.operations, clock, startMs, attempts, { gates, payloads }, task.arguments),
@@ -191,16 +198,20 @@ function didYouMean(name: string, names: readonly string[]): string {
   return near === undefined ? '' : `, did you mean "${near}"?`;
 }
 
-function checkFunctions(pipeline: Pipeline, given: TestOptions['operations']): void {
-  const missing = Object.keys(pipeline.operations).find((id) => typeof given[id] !== 'function');
+function checkFunctions(what: 'operation' | 'approval', ids: readonly string[], given: object): void {
+  const functions = new Map(Object.entries(given));
+  const missing = ids.find((id) => typeof functions.get(id) !== 'function');
   if (missing === undefined) return;
-  const others = Object.keys(given).filter((id) => !Object.hasOwn(pipeline.operations, id));
-  const near = nearest(missing, others);
-  throw new BunsuiError('ValidationError', 'BS1105', `operation "${missing}" has no function`, {
+  const near = nearest(
+    missing,
+    [...functions.keys()].filter((id) => !ids.includes(id)),
+  );
+  const parameter = what === 'operation' ? 'input' : 'question';
+  throw new BunsuiError('ValidationError', 'BS1105', `${what} "${missing}" has no function`, {
     hint:
       near === undefined
-        ? `give operations: { ${missing}: (input) => … }`
-        : `"${near}" is no operation of the pipeline: is "${missing}" meant?`,
+        ? `give ${what}s: { ${missing}: (${parameter}) => … }`
+        : `"${near}" is no ${what} of the pipeline: is "${missing}" meant?`,
   });
 }
 

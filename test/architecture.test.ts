@@ -56,13 +56,13 @@ describe('the checker', () => {
       `import 'bunsui/constructs';`,
     ].join('\n');
     expect(check({ 'lib/ir/walk.ts': text })).toStrictEqual([
-      `lib/ir/walk.ts:1 imports '../cli/a.ts': room ir may import schedules, payload-layout, secret-layout, errors, not cli`,
-      `lib/ir/walk.ts:2 imports '../cli/b.ts': room ir may import schedules, payload-layout, secret-layout, errors, not cli`,
-      `lib/ir/walk.ts:3 imports '../cli/c.ts': room ir may import schedules, payload-layout, secret-layout, errors, not cli`,
-      `lib/ir/walk.ts:4 imports '../cli/d.ts': room ir may import schedules, payload-layout, secret-layout, errors, not cli`,
-      `lib/ir/walk.ts:5 imports '../cli/e.ts': room ir may import schedules, payload-layout, secret-layout, errors, not cli`,
-      `lib/ir/walk.ts:6 imports '../cli/f.ts': room ir may import schedules, payload-layout, secret-layout, errors, not cli`,
-      `lib/ir/walk.ts:7 imports 'bunsui/constructs': room ir may import schedules, payload-layout, secret-layout, errors, not constructs`,
+      `lib/ir/walk.ts:1 imports '../cli/a.ts': room ir may import approval-layout, schedules, payload-layout, secret-layout, errors, not cli`,
+      `lib/ir/walk.ts:2 imports '../cli/b.ts': room ir may import approval-layout, schedules, payload-layout, secret-layout, errors, not cli`,
+      `lib/ir/walk.ts:3 imports '../cli/c.ts': room ir may import approval-layout, schedules, payload-layout, secret-layout, errors, not cli`,
+      `lib/ir/walk.ts:4 imports '../cli/d.ts': room ir may import approval-layout, schedules, payload-layout, secret-layout, errors, not cli`,
+      `lib/ir/walk.ts:5 imports '../cli/e.ts': room ir may import approval-layout, schedules, payload-layout, secret-layout, errors, not cli`,
+      `lib/ir/walk.ts:6 imports '../cli/f.ts': room ir may import approval-layout, schedules, payload-layout, secret-layout, errors, not cli`,
+      `lib/ir/walk.ts:7 imports 'bunsui/constructs': room ir may import approval-layout, schedules, payload-layout, secret-layout, errors, not constructs`,
     ]);
   });
 

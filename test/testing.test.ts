@@ -2,14 +2,14 @@ import { gt, lambda, pipeline } from 'bunsui';
 import { runPipeline } from 'bunsui/testing';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { operations } from './fixtures/handlers.ts';
+import { approvals, operations } from './fixtures/handlers.ts';
 import { rows } from './fixtures/pipelines.ts';
 
 const step = lambda('step', { entry: './step.ts', input: z.object({ n: z.int() }), output: z.object({ n: z.int() }) });
 
 describe('a pipeline of the fixture table, compiled and run by the engine', () => {
   it.each(rows.map((row) => [row.name, row] as const))('%s ends as expected', async (_name, row) => {
-    const { status, output, error } = await runPipeline(row.pipeline, { input: row.input, operations });
+    const { status, output, error } = await runPipeline(row.pipeline, { input: row.input, operations, approvals });
     expect({
       status,
       ...(output === undefined ? {} : { output }),

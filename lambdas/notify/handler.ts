@@ -7,6 +7,7 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import middy from '@middy/core';
 import * as z from 'zod/mini';
+import { answerLinks } from '../../lib/notify/answer-links.ts';
 import { channelsFromEnvironment } from '../../lib/notify/channels.ts';
 import { secretsFrom } from '../../lib/notify/secrets.ts';
 import { type TakeDeps, takeMessages } from '../../lib/notify/take-messages.ts';
@@ -27,14 +28,26 @@ const eventSchema = z.object({
 });
 
 const logger = functionLogger();
+const db = DynamoDBDocumentClient.from(new DynamoDBClient({}));
+/** Not set where there is no API. */
+const api = process.env[environment.api] ?? '';
 const deps: TakeDeps = {
   channels: channelsFromEnvironment(requireVariable(process.env, environment.channels)),
   sessionsTable: requireVariable(process.env, environment.sessionsTable),
-  db: DynamoDBDocumentClient.from(new DynamoDBClient({})),
+  db,
   // The address of a queue names a host that is not there where the endpoint is another one.
   sqs: new SQSClient({ useQueueUrlAsEndpoint: process.env['AWS_ENDPOINT_URL'] === undefined }),
   ses: new SESv2Client({}),
   secrets: secretsFrom(new SecretsManagerClient({}), Date.now),
+  ...(api === ''
+    ? {}
+    : {
+        answerLink: answerLinks(
+          { db, gatesTable: requireVariable(process.env, environment.gatesTable) },
+          api,
+          Date.now,
+        ),
+      }),
   now: Date.now,
   random: Math.random,
   warn: (message) => logger.warn(message),

@@ -6,7 +6,9 @@ import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
 import { BunsuiError } from '../errors.ts';
 import { refusalOf } from './answers.ts';
+import { approvalRoutes } from './approval-routes.ts';
 import { authorise } from './authorise.ts';
+import { addLinkPages } from './link-pages.ts';
 import { pipelineRoutes } from './pipeline-routes.ts';
 import { platformRoutes } from './platform-routes.ts';
 import { maxBodyBytes, readJson, tooLarge } from './read-json.ts';
@@ -22,7 +24,12 @@ export interface ApiBindings {
 
 type Env = { readonly Bindings: ApiBindings };
 
-export const apiRoutes: readonly Route[] = platformRoutes([...pipelineRoutes, ...sessionRoutes, ...recordRoutes]);
+export const apiRoutes: readonly Route[] = platformRoutes([
+  ...pipelineRoutes,
+  ...sessionRoutes,
+  ...recordRoutes,
+  ...approvalRoutes,
+]);
 
 /** On every answer: it is data, for this caller alone, and no page. */
 const answerHeaders = {
@@ -35,6 +42,7 @@ export function apiApp(deps: ApiDeps): Hono<Env> {
   const app = new Hono<Env>();
   app.onError((thrown, context) => refuse(deps, context, thrown));
   app.notFound((context) => refuse(deps, context, noSuchRoute(context)));
+  addLinkPages(app, deps);
   for (const route of apiRoutes) {
     const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
     app.on(route.method, path, authorise(route), async (context) => {

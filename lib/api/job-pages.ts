@@ -4,14 +4,14 @@ import * as z from 'zod/mini';
 import type { Json } from '../ir/expressions.ts';
 import type { StoreDeps } from '../sessions/deps.ts';
 import { maxRecordTextBytes } from '../sessions/fit-text.ts';
-import type { AttemptItem, CheckpointItem, SessionItem } from '../sessions/items.ts';
+import type { AnswerItem, AttemptItem, CheckpointItem, SessionItem } from '../sessions/items.ts';
 import { type PayloadStore, type ReadWhole, wholeValues } from '../sessions/whole-values.ts';
 import { tables } from '../storage-layout.ts';
 import { maxPageBytes, readCursor, writeCursor } from './cursors.ts';
 import { optional, recordedJson } from './session-record.ts';
 import { type job, jobPath } from './schemas.ts';
 
-type JobItem = AttemptItem | CheckpointItem;
+type JobItem = AttemptItem | CheckpointItem | AnswerItem;
 export type Job = z.output<typeof job>;
 
 export interface JobQuery {

@@ -1,7 +1,17 @@
 /** The API's own description, OpenAPI 3.1, made of the same schemas that check requests. */
 import * as z from 'zod/mini';
 import type { AnswerSpec, Route } from './route.ts';
-import { failure, job, pipeline, rerun, rerunPlan, session, sessionSummary, startedSession } from './schemas.ts';
+import {
+  failure,
+  job,
+  waitingApproval,
+  pipeline,
+  rerun,
+  rerunPlan,
+  session,
+  sessionSummary,
+  startedSession,
+} from './schemas.ts';
 
 type JsonSchema = { readonly [keyword: string]: unknown };
 
@@ -14,6 +24,7 @@ const named = new Map<z.ZodMiniType, string>([
   [pipeline, 'Pipeline'],
   [rerunPlan, 'RerunPlan'],
   [rerun, 'Rerun'],
+  [waitingApproval, 'WaitingApproval'],
   [failure, 'Failure'],
 ]);
 

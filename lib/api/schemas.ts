@@ -1,5 +1,6 @@
 /** Shapes of what the API takes and gives. Names of fields are those of the records. */
 import * as z from 'zod/mini';
+import { approvalWays } from '../approval-layout.ts';
 import { rerunRoads } from '../sessions/plan-rerun.ts';
 import { sessionStatuses } from '../sessions/status.ts';
 import { isInstant, isJobPath } from '../storage-layout.ts';
@@ -210,6 +211,45 @@ export const rerun = z.strictObject({
   generation: z.int(),
   redrive_count: count(),
 });
+
+const form = () => described(z.record(z.string(), z.unknown()), 'what is to be filled in: JSON Schema of an object');
+export const waitingApproval = z.strictObject({
+  session_id: sessionId(),
+  job_id: jobPath(),
+  pipeline_id: pipelineId(),
+  pipeline_version: version(),
+  message: z.string(),
+  who: described(z.array(z.string()), 'who is asked, by name'),
+  form: form(),
+  asked_at: instant(),
+  expires_at: described(instant(), 'until when it waits'),
+});
+export const approvalPage = z.strictObject({ approvals: z.array(waitingApproval), cursor: nextCursor() });
+
+const answerFields = {
+  approved: z.boolean(),
+  answer: value('what was filled in; absent after a rejection'),
+  reason: z.optional(z.string()),
+  by: described(z.string(), 'who answered: an ARN, the user of a machine, the name given on a page'),
+  at: instant(),
+  via: z.enum(approvalWays),
+};
+export const answer = z.strictObject({
+  job_id: jobPath(),
+  generation: z.int(),
+  message: z.string(),
+  asked_at: instant(),
+  ...answerFields,
+});
+export const sessionApprovals = z.strictObject({ waiting: z.array(waitingApproval), answers: z.array(answer) });
+export const answerBody = z.strictObject({
+  job_id: jobPath(),
+  approved: z.boolean(),
+  answer: described(z.optional(z.record(z.string(), z.unknown())), 'the form filled in; nothing of it for a rejection'),
+  reason: described(z.optional(text(1_024)), 'for the record'),
+  asked_at: described(z.optional(instant()), 'which asking is meant: an answer to an earlier one is refused'),
+});
+export const takenAnswer = z.strictObject({ session_id: sessionId(), job_id: jobPath(), ...answerFields });
 
 const pipelineFields = {
   pipeline_id: pipelineId(),

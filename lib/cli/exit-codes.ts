@@ -35,6 +35,9 @@ const byErrorCode: { readonly [code in ErrorCode]?: ExitCode } = {
   BS3009: exitCodes.notFound,
   BS3010: exitCodes.invalid,
   BS3011: exitCodes.notFound,
+  BS3013: exitCodes.notFound,
+  BS3014: exitCodes.conflict,
+  BS3015: exitCodes.invalid,
   BS4002: exitCodes.conflict,
   BS4004: exitCodes.invalid,
 };

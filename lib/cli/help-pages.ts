@@ -1,4 +1,5 @@
 /** Examples first, then notes: what each command's page says beyond its options. */
+import { approvalPages } from './approval-commands.ts';
 import type { HelpPage } from './help.ts';
 import { notifyPages } from './notify-commands.ts';
 import { schedulePages } from './schedule-commands.ts';
@@ -12,6 +13,7 @@ const runNote =
   'input, 7 runtime failure, 130 and 143 interrupted (the session can be resumed).';
 
 export const pages: { readonly [command: string]: HelpPage } = {
+  ...approvalPages,
   ...notifyPages,
   ...schedulePages,
   run: {

@@ -8,15 +8,15 @@ const groups: readonly (readonly [title: string, lines: readonly Line[]])[] = [
     'Run',
     [
       ['run FILE', 'run a pipeline on this machine'],
-      ['session start PIPELINE', 'start one that is deployed'],
-      ['session resume|rerun|cancel', 'go on, again from a failure, or stop'],
+      ['session start|rerun|cancel|resume', 'deployed ones; again; stop; go on'],
+      ['approve SESSION JOB', 'answer what waits for a person'],
     ],
   ],
   [
     'Look',
     [
-      ['session list', 'sessions, the latest first'],
-      ['session show|watch SESSION', 'its jobs, result and report; live'],
+      ['session list|show|watch', 'sessions; one with its jobs; live'],
+      ['approvals list', 'what waits for a person'],
       ['logs SESSION', 'what its handlers wrote'],
       ['durations PIPELINE', 'how long its jobs took, for "durations"'],
     ],

@@ -2,6 +2,7 @@
  * The command tree: what can be typed, and its help. No command's work is loaded before it runs.
  */
 import { Command, Option } from 'commander';
+import { addApprovalCommands } from './approval-commands.ts';
 import type { CommandContext } from './context.ts';
 import { addDeployCommands } from './deploy-commands.ts';
 import { helpText } from './help.ts';
@@ -122,6 +123,7 @@ export function buildProgram(
   addSessionCommands(program, context, run);
   addScheduleCommands(program, context, run);
   addNotify(program, context, run);
+  addApprovalCommands(program, context, run);
   addRest(program, context, run);
   addDeployCommands(program, context, run);
   for (const command of [program, ...program.commands, ...program.commands.flatMap((group) => group.commands)]) {

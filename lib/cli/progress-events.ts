@@ -1,6 +1,7 @@
 /**
  * What has happened between two views of a session, as events: the lines of a pipe, and of `--json`.
  */
+import { askedOf } from './approval-text.ts';
 import type { AttemptView, FailureView, JobView, SessionView } from '../sessions/view.ts';
 
 interface EventBase<T extends string> {
@@ -18,6 +19,11 @@ interface AttemptEnd {
 /** A change of a job's state. Maps have `map.` events in place of attempts. */
 export type ProgressEvent =
   | (EventBase<'job.started'> & { readonly attempt: number; readonly operation?: string })
+  | (EventBase<'job.waiting'> & {
+      readonly attempt: number;
+      readonly message?: string;
+      readonly who?: readonly string[];
+    })
   | (EventBase<'job.retrying'> & AttemptEnd & { readonly error?: FailureView })
   | (EventBase<'job.completed'> & AttemptEnd)
   | (EventBase<'job.failed' | 'job.timeout' | 'job.cancelled'> & Partial<AttemptEnd> & { readonly error?: FailureView })
@@ -63,8 +69,10 @@ function jobChanges(before: JobView | undefined, after: JobView, nowMs: number):
   after.attempts.forEach((attempt, index) => {
     const known = before?.attempts[index];
     if (known === undefined) {
+      const at = { atMs: attempt.startedAt, job, attempt: attempt.number };
       const operation = after.operation === undefined ? {} : { operation: after.operation };
-      events.push({ type: 'job.started', atMs: attempt.startedAt, job, attempt: attempt.number, ...operation });
+      if (after.isApproval) events.push({ type: 'job.waiting', ...at, ...askedOf(after) });
+      else events.push({ type: 'job.started', ...at, ...operation });
     }
     if (known?.endedAt !== undefined) return;
     const end = attemptEnd(after, attempt, index === after.attempts.length - 1);

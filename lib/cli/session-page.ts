@@ -5,6 +5,7 @@ import type { SourcePosition } from '../errors.ts';
 import { thrownAt } from '../report/handler-output.ts';
 import type { LogLine } from '../sessions/report-data.ts';
 import type { JobView, SessionView } from '../sessions/view.ts';
+import { approvalText } from './approval-text.ts';
 import { placeText } from './diagnostics.ts';
 import { duration } from './durations.ts';
 import { failureLine, failureText } from './failures.ts';
@@ -39,7 +40,7 @@ const lengthOf = (at: { readonly startedAt?: number; readonly endedAt?: number }
 
 /** What runs by the record of an interrupted session does not run. */
 function shownStatus<S extends ShownStatus>(status: S, { interrupted }: PageOptions): S | 'interrupted' {
-  return interrupted && (status === 'running' || status === 'retrying') ? 'interrupted' : status;
+  return interrupted && ['running', 'waiting', 'retrying'].includes(status) ? 'interrupted' : status;
 }
 
 /** `✓ completed  flights  01k…  in 6.4s`, and the jobs by status. */
@@ -122,7 +123,7 @@ export function jobTable(view: SessionView, options: PageOptions): readonly stri
       job.job,
       items === '' ? attempts : `${items} items`,
       lengthOf(job, nowMs),
-      error === undefined ? '' : failureLine(error),
+      error === undefined ? approvalText(job) : failureLine(error),
     ];
   });
   const paintStatus = (cell: string, row: number) => {
@@ -135,7 +136,7 @@ export function jobTable(view: SessionView, options: PageOptions): readonly stri
       { title: 'JOB', atLeast: 16 },
       { title: 'ATTEMPTS', align: 'right' },
       { title: 'TIME', align: 'right' },
-      { title: 'ERROR', atLeast: 12, paint: output.palette.dim },
+      { title: rows.some(({ isApproval }) => isApproval) ? 'NOTE' : 'ERROR', atLeast: 12, paint: output.palette.dim },
     ],
     cells,
     output.size().columns - 1,

@@ -7,7 +7,7 @@ import type { Expression } from '../ir/expressions.ts';
 import type { NodeIr, PipelineIr, ScopeIr } from '../ir/nodes.ts';
 import { hasFunction } from '../ir/operations.ts';
 import { type ShapeContext, shapeOf } from '../ir/shapes.ts';
-import { innerScopes } from '../ir/walk.ts';
+import { innerScopes, ownExpressions } from '../ir/walk.ts';
 import { type GatePlan, planGates } from './gates.ts';
 import { readsIn, readersTargets } from './reads.ts';
 import type { GatedEdge, Skeleton } from './skeleton.ts';
@@ -94,6 +94,8 @@ function expressionReads(node: NodeIr, shapes: ShapeContext): readonly string[] 
       return [...all(node.condition), ...inside];
     case 'map':
       return [...all(node.items), ...inside];
+    case 'approval':
+      return ownExpressions(node).flatMap(({ expression }) => all(expression));
   }
 }
 

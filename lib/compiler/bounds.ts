@@ -175,15 +175,16 @@ function counterOf(
   };
   const taskCount = (name: string, { Resource = '', Retry = [], Arguments: given }: State): Count => {
     // An open gate answers with a failure in place of a token: one event less.
-    const isWait = Resource.endsWith('.waitForTaskToken');
-    const events = isWait ? { min: 5, max: 6 } : exactly(/\.sync(:\d)?$/.test(Resource) ? 6 : 5);
+    const isGate = states[name]?.role === 'gate';
+    const isWait = isGate && Resource.endsWith('.waitForTaskToken');
+    const events = isWait ? { min: 5, max: 6 } : exactly(/\.(sync(:\d)?|waitForTaskToken)$/.test(Resource) ? 6 : 5);
     const tries = Retry.reduce((sum, { MaxAttempts = 3 }) => sum + MaxAttempts, 0);
     const child = childOf(given?.StateMachineArn);
     const inside = child === undefined ? nothing : countOf(child);
     return {
       transitions: exactly(1),
-      gates: plus(states[name]?.role === 'gate' ? exactly(1) : none, inside.gates),
-      writes: plus(exactly(writesOf(Resource, given)), inside.writes),
+      gates: plus(isGate ? exactly(1) : none, inside.gates),
+      writes: plus(exactly(writesOf(isGate, Resource, given)), inside.writes),
       elsewhere: plus(inside.transitions, inside.elsewhere),
       events,
       retries: 3 * tries,
@@ -244,8 +245,8 @@ function endsFirst({ StartAt, States }: Machine): readonly string[] {
 }
 
 /** How often a task writes at gates: by itself, or in the function that it calls, as the envelope says. */
-function writesOf(resource: string, given: State['Arguments']): number {
-  if (resource.includes(':dynamodb:updateItem')) return 1;
+function writesOf(isGate: boolean, resource: string, given: State['Arguments']): number {
+  if (resource.includes(':dynamodb:updateItem')) return isGate ? 1 : 0;
   const envelope = String(given?.Payload?.bunsui ?? '');
   const gates = envelope.indexOf('"gates": {');
   // Quotation marks within names would be escaped: what this finds are fields.

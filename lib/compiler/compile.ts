@@ -9,6 +9,7 @@ import { freeze } from '../ir/freeze.ts';
 import type { PipelineIr } from '../ir/nodes.ts';
 import { isLambda } from '../ir/operations.ts';
 import { policyOf } from '../ir/policy.ts';
+import { placedNodes } from '../ir/walk.ts';
 import { type Emitted, emitMachine } from './emit.ts';
 import type { ScopeBarriers } from './emit-context.ts';
 import { groundworkOf } from './groundwork.ts';
@@ -35,7 +36,7 @@ export interface CompileOptions {
 export function compilePipeline(pipeline: PipelineIr, options: CompileOptions): CompileResult {
   const mistakes = checkPipeline(pipeline);
   if (mistakes.some(({ severity }) => severity === 'error')) return { ok: false, diagnostics: mistakes };
-  const { definition, shards, states, barriers, estimated, gates, input } = emitWithin(
+  const { definition, shards, states, barriers, estimated, gates, approvals, input } = emitWithin(
     pipeline,
     options.budget ?? shardBudget,
   );
@@ -53,7 +54,12 @@ export function compilePipeline(pipeline: PipelineIr, options: CompileOptions): 
   const policy = policyOf(pipeline);
   const [text, ...children] = texts;
   const others = children.map(options.sha256);
-  const content = { text, ...(others.length === 0 ? {} : { others }), input: pipeline.input, contracts, policy };
+  const content = {
+    text,
+    ...(others.length === 0 ? {} : { others }),
+    ...{ input: pipeline.input, contracts, policy },
+    ...(approvals && { approvals: approvalsOf(pipeline) }),
+  };
   const version = options.sha256(JSON.stringify(content)).slice(0, 12);
   return {
     ok: true,
@@ -62,9 +68,17 @@ export function compilePipeline(pipeline: PipelineIr, options: CompileOptions): 
       ...(shards && { shards }),
       states,
       ...(gates && { gates }),
+      ...(approvals && { approvals }),
     }),
     diagnostics: notes,
   };
+}
+
+/** What is said of approvals and does not stand in the machine: it is part of what the version is a hash of. */
+function approvalsOf({ body }: PipelineIr): readonly unknown[] {
+  return placedNodes(body).flatMap(({ node }) =>
+    node.kind === 'approval' ? [[node.id, node.form, node.onReject, node.onTimeout]] : [],
+  );
 }
 
 /** One machine; or several where one would exceed the budget, cut by what its nodes have come to in the one. */

@@ -112,6 +112,8 @@ export interface Emitter extends Groundwork {
   readonly shards: { readonly [key: string]: Json }[];
   /** Cuts the pipeline's own scope into machines. @default one machine */
   readonly cut: ((skeleton: Skeleton) => Sharded) | undefined;
+  /** Ids of the approvals. */
+  readonly approvals: Set<string>;
   readonly gateUse: {
     gated: boolean;
     openedByStates: boolean;
@@ -133,6 +135,7 @@ export function newEmitter(groundwork: Groundwork, emitScope: EmitScope, cut: Em
     barriers: [],
     shards: [],
     cut,
+    approvals: new Set(),
     gateUse: { gated: false, openedByStates: false, openedBy: new Set() },
   };
 }

@@ -41,7 +41,7 @@ function statesBefore(node: NodeIr, gates: ScopeGates): readonly Waiting[] {
 }
 
 function ownFirstState(node: NodeIr): string {
-  return node.kind === 'job' && node.when ? conditionState(node.id) : node.id;
+  return 'when' in node && node.when ? conditionState(node.id) : node.id;
 }
 
 /** Name of the state with which a node begins, with its gates. */

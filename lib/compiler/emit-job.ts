@@ -5,7 +5,7 @@
 import { jobErrors } from '../errors.ts';
 import { functionPlaceholder } from '../ir/artifact.ts';
 import { type Expression, type Json, type RefExpression, secretsOf } from '../ir/expressions.ts';
-import type { JobIr, LambdaOperationIr } from '../ir/nodes.ts';
+import type { JobIr, LambdaOperationIr, NodeIr } from '../ir/nodes.ts';
 import { isLambda, lambdaFaults } from '../ir/operations.ts';
 import { maxInlineBytes } from '../payload-layout.ts';
 import {
@@ -99,10 +99,10 @@ function outputSize({ pipeline, keeps, inline }: Emitter, node: JobIr, frame: Fr
   ];
 }
 
-/** The Choice in front of a job. A skipped job's value is null. */
-function emitCondition(
+/** The Choice in front of a job or an approval. The value of one that is skipped is null. */
+export function emitCondition(
   emitter: Emitter,
-  node: JobIr,
+  node: NodeIr,
   when: Expression,
   frame: Frame,
   exit: Exit,

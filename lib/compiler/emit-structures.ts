@@ -6,7 +6,7 @@ import type { BranchIr, MapIr, ScopeIr } from '../ir/nodes.ts';
 import { refsWithin } from '../ir/walk.ts';
 import { type Emitter, type Exit, type Frame, noOverrides, noteOrigin, type Overrides } from './emit-context.ts';
 import { leaving, type Skip, skipTo } from './emit-exits.ts';
-import { assigned, printScope, readsFor, resultOf, resultValue } from './emit-values.ts';
+import { assigned, printScope, readsFor, resultOf, resultValue, taskResult } from './emit-values.ts';
 import { access, print, quoted, template, text } from './jsonata.ts';
 import { skipState } from './names.ts';
 import { itemReads, readByResult } from './reads.ts';
@@ -92,7 +92,7 @@ export function emitMap(emitter: Emitter, node: MapIr, frame: Frame, exit: Exit)
     ItemSelector: { ...itemSelector(node, inner.maps), ...(listed ? { of: quoted(of) } : {}) },
     ...(node.concurrency === 0 ? {} : { MaxConcurrency: node.concurrency }),
     ItemProcessor: { ProcessorConfig: { Mode: 'INLINE' }, StartAt: entry ?? '', States: inner.states },
-    ...leaving(emitter, exit, frame, new Map([[node.id, '$states.result']])),
+    ...leaving(emitter, exit, frame, new Map([[node.id, taskResult]])),
   };
   noteOrigin(emitter, node.id, 'map', node);
   emitter.home.set(node.id, `$${emitter.variable(node.id, frame.depth)}`);

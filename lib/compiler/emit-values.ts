@@ -11,9 +11,12 @@ import { projection, type Reads } from './reads.ts';
 /** What the function of a job gave, at the job's own state. */
 export const payload = '$states.result.Payload';
 
-/** Whether it is, or lies in, what the state itself was answered: that is there. */
+/** What a task of a service gave, at its own state. */
+export const taskResult = '$states.result';
+
+/** Whether it is, or lies in, what the state itself was answered, or is written there: that is there. */
 function isAnswer(raw: string): boolean {
-  return /^\$states\.result(?:\.|$)/.test(raw);
+  return /^\$states\.result(?:\.|$)|^\{/.test(raw);
 }
 
 function base({ home }: Emitter, overrides: Overrides, target: RefTarget): string {

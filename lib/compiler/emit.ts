@@ -6,7 +6,7 @@
  * the values that live on and the Parallel assigns them again. Inside a map, the iteration's item, index and path
  * travel as the states' input, which every state hands on; this costs no state of its own.
  *
- * Here: scopes, their order and their forks. Jobs, branches, maps and gates have files of their own (`emit-…`).
+ * Here: scopes, their order and their forks. Jobs, approvals, branches, maps and gates have files of their own (`emit-…`).
  */
 import type { PipelineArtifact, StateOrigin } from '../ir/artifact.ts';
 import type { Json } from '../ir/expressions.ts';
@@ -29,6 +29,7 @@ import {
   type State,
   type States,
 } from './emit-context.ts';
+import { emitApproval } from './emit-approval.ts';
 import { exitTo, handedOn } from './emit-exits.ts';
 import { emitBefore, emitSteps, firstState, stepsAfter } from './emit-gates.ts';
 import { emitJob } from './emit-job.ts';
@@ -55,6 +56,7 @@ export interface Emitted {
   readonly estimated: boolean;
   readonly gates: PipelineArtifact['gates'];
   readonly input: NonNullable<PipelineArtifact['input']>;
+  readonly approvals: PipelineArtifact['approvals'];
 }
 
 /** A scope that is being emitted. */
@@ -101,6 +103,7 @@ export function emitMachine(groundwork: Groundwork, cut?: Emitter['cut']): Emitt
     barriers: emitter.barriers,
     estimated: emitter.estimates.known,
     input: { keep: emitter.keeps.input, inline: emitter.inline.ofInput() },
+    approvals: emitter.approvals.size === 0 ? undefined : [...emitter.approvals].sort(),
     gates: gated ? { openedBy: [...openedBy].sort(), openedByStates } : undefined,
   };
 }
@@ -349,6 +352,7 @@ function emitNode(emitter: Emitter, node: NodeIr, frame: Frame, exit: Exit, arou
   const leave = first === undefined ? exit : exitTo(first.name);
   if (node.kind === 'job') emitJob(emitter, node, frame, leave, { gates, place });
   else if (node.kind === 'branch') emitBranch(emitter, node, frame, leave);
+  else if (node.kind === 'approval') emitApproval(emitter, node, frame, leave);
   else emitMap(emitter, node, frame, leave);
   emitSteps(emitter, node, steps, frame, exit, { place, ended: noOverrides });
 }

@@ -29,7 +29,7 @@ export function estimatesOf({ durations = {}, body }: PipelineIr): Estimates {
   const secondsOf = (node: NodeIr): number => {
     const own = recordedOf(node);
     if (own !== undefined) return own;
-    if (node.kind === 'job') return Math.max(leastSeconds, mean);
+    if (node.kind === 'job' || node.kind === 'approval') return Math.max(leastSeconds, mean);
     // Of a map one item, when nothing is known of it.
     return Math.max(leastSeconds, ...innerScopes(node).map(({ scope }) => longestPath(scope, secondsOf)));
   };

@@ -88,7 +88,7 @@ export function explainPipeline(artifact: Explained): Explanation {
         ...(node.kind === 'job' ? { operation: node.operation, ...callOf(pipeline, node.operation) } : {}),
         source: node.source,
         inside,
-        ...(node.kind === 'job' && node.when ? { when: node.when } : {}),
+        ...((node.kind === 'job' || node.kind === 'approval') && node.when ? { when: node.when } : {}),
         ...(node.kind === 'branch' ? { when: node.condition } : {}),
         waitsFor: reasonsOf(node, times.parents.get(node.id) ?? [], found?.before),
         startsAfterSeconds: found?.start ?? 0,
@@ -141,7 +141,7 @@ function scopeTimes(pipeline: PipelineIr, estimates: Estimates) {
   const known = new Map<ScopeIr, ReturnType<typeof made>>();
   const secondsOf = (node: NodeIr): number =>
     estimates.recordedOf(node) ??
-    (node.kind === 'job'
+    (node.kind === 'job' || node.kind === 'approval'
       ? estimates.secondsOf(node)
       : Math.max(0, ...innerScopes(node).map(({ scope }) => timesOf(scope).seconds)));
   const made = (scope: ScopeIr) => {

@@ -90,7 +90,8 @@ function itemKey({ execution, path }: GatePlace, key: string): { readonly [name:
   };
 }
 
-const expires = quoted(
+/** When DynamoDB may remove an item: seconds since the epoch, as text. */
+export const itemExpires = quoted(
   `$string($floor($toMillis($states.context.Execution.StartTime) / 1000) + ${gateLifetimeSeconds})`,
 );
 
@@ -106,7 +107,7 @@ const retry = (errors: readonly string[]): Json => [
   },
 ];
 
-const waitRetry = retry(gateErrors.waitTransient);
+export const waitRetry = retry(gateErrors.waitTransient);
 const openRetry = retry(gateErrors.openTransient);
 const sendRetry = retry(gateErrors.sfnTransient);
 
@@ -130,7 +131,7 @@ export function waitFields(
         ? `attribute_not_exists(${at.arrived}) OR size(${at.arrived}) < :all`
         : `attribute_not_exists(${at.done})`,
       ExpressionAttributeValues: {
-        ':expires': { N: expires },
+        ':expires': { N: itemExpires },
         ...(isLatch
           ? { ':token': { S: quoted('$states.context.Task.Token') }, ':all': { N: String(gate.producers.length) } }
           : { ':token': { L: [{ S: quoted('$states.context.Task.Token') }] }, ':none': { L: [] } }),
@@ -181,7 +182,7 @@ export function keepFields(producer: string, place: GatePlace, value: string): {
       TableName: gatesTablePlaceholder,
       Key: itemKey(place, valueKey(producer)),
       UpdateExpression: `SET ${at.value} = :value, ${at.expires} = :expires`,
-      ExpressionAttributeValues: { ':value': { S: quoted(`$string(${value})`) }, ':expires': { N: expires } },
+      ExpressionAttributeValues: { ':value': { S: quoted(`$string(${value})`) }, ':expires': { N: itemExpires } },
     },
     Retry: waitRetry,
   };
@@ -215,11 +216,11 @@ export function openingFields(
   const update = isLatch
     ? {
         UpdateExpression: `ADD ${at.arrived} :self SET ${at.expires} = :expires`,
-        values: { ':self': { SS: [producer] }, ':expires': { N: expires } },
+        values: { ':self': { SS: [producer] }, ':expires': { N: itemExpires } },
       }
     : {
         UpdateExpression: `SET ${at.done} = :yes, ${at.expires} = :expires`,
-        values: { ':yes': { BOOL: true }, ':expires': { N: expires } },
+        values: { ':yes': { BOOL: true }, ':expires': { N: itemExpires } },
       };
   const count = gate.producers.length;
   const nobodyToTell = `attribute_not_exists(${at.waiting})`;

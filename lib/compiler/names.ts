@@ -39,6 +39,11 @@ export function skipState(id: string): string {
   return `${id} skipped`;
 }
 
+/** The state that ends a scope when its last approval was answered by nobody. */
+export function timedOutState(id: string): string {
+  return `${id} timed out`;
+}
+
 /** The state that runs a child machine. No node is named so. */
 export function shardState(number: number): string {
   return `part ${number}`;

@@ -69,15 +69,19 @@ export function acknowledgeNoAccessLog(bucket: IConstruct): void {
   });
 }
 
+const signedRequests =
+  'every method asks for the signature of a principal of IAM, or of a link for one answer, and the stage is throttled: who also wants a user pool or a firewall adds it to `platform.api`';
+
 /** Says why the API asks no user pool and stands behind no firewall. */
 export function acknowledgeApi(api: IConstruct): void {
   for (const id of ['AwsSolutions-COG4', 'AwsSolutions-APIG3']) {
-    Validations.of(api).acknowledge({
-      id,
-      reason:
-        'every method asks for the signature of a principal of IAM, and the stage is throttled: who also wants a user pool or a firewall adds it to `platform.api`',
-    });
+    Validations.of(api).acknowledge({ id, reason: signedRequests });
   }
+}
+
+/** Says why links are opened without a signature of IAM. */
+export function acknowledgeLinks(link: IConstruct): void {
+  Validations.of(link).acknowledge({ id: 'AwsSolutions-APIG4', reason: signedRequests });
 }
 
 /** Says why a role has a policy of AWS. */

@@ -18,6 +18,7 @@ import type { PipelineArtifact } from '../ir/artifact.ts';
 import { tasksOf } from '../ir/operations.ts';
 import { childMachineName, longestFunctionArn } from '../storage-layout.ts';
 import { acknowledgeResources, acknowledgeWildcards } from './acknowledgements.ts';
+import { approvalItems, gateItems } from './gate-permissions.ts';
 import { artifactAsset, assemblyFile, markOf } from './deployed-artifact.ts';
 import { type PlacedDefinition, placeFunctions } from './place-functions.ts';
 import type { IPlatform } from './platform-interface.ts';
@@ -46,7 +47,7 @@ export function pipelineMachine(
     currentVersion.functionArn,
   ]);
   const common: Substitutions = {
-    ...(artifact.gates === undefined ? {} : { gates: platform.gatesTable.tableName }),
+    ...(usesGatesTable(artifact) ? { gates: platform.gatesTable.tableName } : {}),
     ...Object.fromEntries(versions),
   };
   // Bookkeeping knows by this name whose execution it is that somebody started in the console.
@@ -61,7 +62,7 @@ export function pipelineMachine(
     statements,
     serviceStatements(artifact.pipeline),
   );
-  if (artifact.gates !== undefined) platform.encryptionKey?.grantEncryptDecrypt(role);
+  if (usesGatesTable(artifact)) platform.encryptionKey?.grantEncryptDecrypt(role);
 
   /** One machine with its published version. Substitutions that the text has no place for are left out. */
   const machineOf = (
@@ -162,6 +163,9 @@ function childPatterns(
   });
 }
 
+const usesGatesTable = ({ gates, approvals }: PipelineArtifact): boolean =>
+  gates !== undefined || approvals !== undefined;
+
 /** The machines whose states wait at gates, and which tokens therefore belong to. */
 export function gatedMachines(
   scope: Construct,
@@ -172,19 +176,23 @@ export function gatedMachines(
   return names.map((name) => machineArn(scope, name));
 }
 
-/** What the machine itself does at gates: it waits, reads what stands behind them, and opens some. */
+/** What the machine itself does at gates: it waits, reads what stands behind them, opens some; and it asks people. */
 function gateStatements(scope: Construct, platform: IPlatform, artifact: PipelineArtifact): readonly PolicyStatement[] {
-  const { gates } = artifact;
-  if (gates === undefined) return [];
+  const { gates, approvals } = artifact;
+  const ask =
+    approvals === undefined
+      ? []
+      : [new PolicyStatement({ ...approvalItems('UpdateItem'), resources: [platform.gatesTable.tableArn] })];
+  if (gates === undefined) return ask;
   const table = new PolicyStatement({
-    actions: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
+    ...gateItems('GetItem', 'UpdateItem'),
     resources: [platform.gatesTable.tableArn],
   });
   const wake = new PolicyStatement({
     actions: ['states:SendTaskSuccess'],
     resources: [...gatedMachines(scope, platform, artifact)],
   });
-  return gates.openedByStates ? [table, wake] : [table];
+  return gates.openedByStates ? [...ask, table, wake] : [...ask, table];
 }
 
 /**

@@ -22,6 +22,7 @@ import { acknowledgeWildcards } from './acknowledgements.ts';
 import type { PipelineDefinition } from './artifact-of.ts';
 import { artifactOf, diagnosticLine, fingerprinted } from './artifact-of.ts';
 import { operationCode } from './bundle-operation.ts';
+import { gateItems } from './gate-permissions.ts';
 import { functionName } from './function-name.ts';
 import { LoggedFunction } from './logged-function.ts';
 import { pipelineSchedule, pipelineTrigger } from './pipeline-firings.ts';
@@ -253,7 +254,7 @@ export class Pipeline extends Construct {
   private gateStatements(platform: IPlatform): PolicyStatement[] {
     const machines = [...gatedMachines(this, platform, this.artifact)];
     return [
-      new PolicyStatement({ actions: ['dynamodb:UpdateItem'], resources: [platform.gatesTable.tableArn] }),
+      new PolicyStatement({ ...gateItems('UpdateItem'), resources: [platform.gatesTable.tableArn] }),
       new PolicyStatement({ actions: ['states:SendTaskSuccess'], resources: machines }),
     ];
   }

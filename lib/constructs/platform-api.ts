@@ -1,4 +1,4 @@
-/** The HTTP API of a platform: a REST API that hands every request to one function. IAM says who may call. */
+/** The HTTP API of a platform: a REST API that hands every request to one function. IAM says who may call, but for links. */
 import { RemovalPolicy } from 'aws-cdk-lib';
 import {
   AccessLogFormat,
@@ -16,7 +16,7 @@ import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
-import { acknowledgeApi, acknowledgeLogPolicy } from './acknowledgements.ts';
+import { acknowledgeApi, acknowledgeLinks, acknowledgeLogPolicy } from './acknowledgements.ts';
 
 export interface PlatformApiProps {
   readonly prefix: string;
@@ -79,7 +79,14 @@ export function platformApi(scope: Construct, props: PlatformApiProps): RestApi 
   for (const resource of [api.root, api.root.addResource('{proxy+}')]) {
     resource.addMethod('ANY', integration, { authorizationType: AuthorizationType.IAM, requestValidator });
   }
+  // Whoever holds a signed link answers with it: the function checks the signature of the link, and nothing else is
+  // behind this resource.
+  const link = api.root.addResource('links');
+  for (const method of ['GET', 'POST']) {
+    link.addMethod(method, integration, { authorizationType: AuthorizationType.NONE, requestValidator });
+  }
   acknowledgeApi(api);
+  acknowledgeLinks(link);
   return api;
 }
 

@@ -19,6 +19,7 @@ import { Construct } from 'constructs';
 import { BunsuiError } from '../errors.ts';
 import { isSafeId, parameterPath, tables } from '../storage-layout.ts';
 import { acknowledgeWildcards } from './acknowledgements.ts';
+import { approvalItems } from './gate-permissions.ts';
 import type { Permission } from './permission.ts';
 import { executionsArnOf, logsPermission } from './permission.ts';
 
@@ -74,6 +75,7 @@ export interface IPlatform extends IConstruct {
   grantStart(grantee: IGrantable): Grant;
   grantRead(grantee: IGrantable): Grant;
   grantRerun(grantee: IGrantable): Grant;
+  grantApprove(grantee: IGrantable): Grant;
   grantData(grantee: IGrantable, folder: string): Grant;
 }
 
@@ -150,6 +152,23 @@ export abstract class PlatformBase extends Construct implements IPlatform {
         { actions: ['states:StartExecution'], resources: [`${this.machinesArn}*`], wildcard: 'executions' },
         // Of an input that is large.
         { actions: ['s3:PutObject'], resources: this.objectArns('payloads/*'), wildcard: 'objects' },
+      ]),
+    );
+    return this.encryptionKey === undefined ? granted : granted.combine(this.encryptionKey.grantEncrypt(grantee));
+  }
+
+  /** Lets somebody read, and answer approvals as the command line does. By the API: `grantApi`. */
+  grantApprove(grantee: IGrantable): Grant {
+    const waiting = { resources: [this.gatesTable.tableArn] };
+    const granted = this.grantRead(grantee).combine(
+      this.grant(grantee, [
+        { ...approvalItems('GetItem', 'Query', 'UpdateItem', 'DeleteItem'), ...waiting },
+        { actions: ['dynamodb:PutItem', 'dynamodb:DeleteItem'], resources: [this.jobHistoryTable.tableArn] },
+        {
+          actions: ['states:SendTaskSuccess', 'states:SendTaskFailure'],
+          resources: [`${this.machinesArn}*`],
+          wildcard: 'executions',
+        },
       ]),
     );
     return this.encryptionKey === undefined ? granted : granted.combine(this.encryptionKey.grantEncrypt(grantee));

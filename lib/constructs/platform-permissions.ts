@@ -5,6 +5,7 @@
 import { Stack } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 import { tables } from '../storage-layout.ts';
+import { approvalItems, approvalItemsWithoutTokens, linkKeyItems } from './gate-permissions.ts';
 import type { Permission } from './permission.ts';
 import { executionsArnOf, logsPermission, machinesArnOf } from './permission.ts';
 import type { BucketRef, TableRef } from './platform-interface.ts';
@@ -15,6 +16,7 @@ export interface PermissionParts {
   readonly sessionsTable: TableRef;
   readonly jobHistoryTable: TableRef;
   readonly pipelinesTable: TableRef;
+  readonly gatesTable: TableRef;
   readonly bucket: BucketRef;
   /** The bucket where CDK puts the assets of the platform's stack. */
   readonly assetsBucketName: string;
@@ -79,7 +81,10 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
     machines('StartExecution'),
     executions('StopExecution'),
   ];
+  const waiting = { resources: [parts.gatesTable.tableArn] };
   const end: readonly Permission[] = [
+    // What an execution waited for when it ended waits no more.
+    { ...approvalItemsWithoutTokens('Query', 'DeleteItem'), ...waiting },
     ...turns,
     on(jobHistoryTable, 'Query', 'BatchWriteItem'),
     ...register,
@@ -103,11 +108,16 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
       ...end,
       byIndex(tables.sessions.byStatusIndex.name),
       machines('ListExecutions', 'ListStateMachineVersions', 'DeleteStateMachineVersion'),
+      // Answers that somebody took and could not hand on.
+      { ...approvalItems('GetItem', 'Query', 'UpdateItem', 'DeleteItem'), ...waiting },
+      on(jobHistoryTable, 'PutItem'),
+      machines('SendTaskSuccess', 'SendTaskFailure'),
       { actions: ['states:ListStateMachines'], resources: ['*'], wildcard: 'delivery' },
     ],
     'record-events': [
       on(sessionsTable, 'Query', 'PutItem', 'UpdateItem'),
       on(jobHistoryTable, 'PutItem'),
+      { ...approvalItemsWithoutTokens('GetItem', 'UpdateItem'), ...waiting },
       ...register,
       readArtifacts,
       executions('DescribeExecution', 'GetExecutionHistory', 'DescribeStateMachineForExecution'),
@@ -117,7 +127,11 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
       on(sessionsTable, 'GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'),
       publish,
       byIndex(tables.sessions.byPipelineIndex.name, tables.sessions.byStatusIndex.name),
-      on(jobHistoryTable, 'Query'),
+      on(jobHistoryTable, 'Query', 'PutItem', 'DeleteItem'),
+      // It answers: of approvals and of the key of links it reads all there is.
+      { ...approvalItems('GetItem', 'Query', 'UpdateItem', 'DeleteItem'), ...waiting },
+      { ...linkKeyItems('GetItem', 'PutItem'), ...waiting },
+      machines('SendTaskSuccess', 'SendTaskFailure'),
       ...register,
       readArtifacts,
       objects('s3:GetObject', 'logs/*', 'reports/*', 'payloads/*'),
@@ -129,7 +143,10 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
       executions('DescribeStateMachineForExecution'),
       readLogs,
     ],
-    // Repeats of a failure are counted under a key of their own.
-    notify: [on(sessionsTable, 'GetItem', 'PutItem', 'UpdateItem')],
+    // Links are signed with a key. Repeats of a failure are counted under a key of their own.
+    notify: [
+      on(sessionsTable, 'GetItem', 'PutItem', 'UpdateItem'),
+      { ...linkKeyItems('GetItem', 'PutItem'), ...waiting },
+    ],
   } satisfies { readonly [name: string]: readonly Permission[] };
 }

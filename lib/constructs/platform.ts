@@ -187,6 +187,7 @@ export class Platform extends PlatformBase {
       burstLimit: props.apiBurstLimit ?? 100,
       logRole: props.apiLogRole ?? true,
     });
+    this.notify?.addEnvironment(environment.api, this.api.url);
     const parts = this.watchedParts();
     this.alarms = platformAlarms(this, parts, props.alarmTopic);
     this.dashboard = props.dashboard === false ? undefined : platformDashboard(this, parts);
@@ -298,8 +299,9 @@ export class Platform extends PlatformBase {
   }
 
   private parts() {
-    const { prefix, sessionsTable, jobHistoryTable, pipelinesTable, bucket, tagValue, topic } = this;
-    return { prefix, sessionsTable, jobHistoryTable, pipelinesTable, bucket, tagValue, topicArn: topic.topicArn };
+    const { prefix, sessionsTable, jobHistoryTable, pipelinesTable, gatesTable, bucket, tagValue } = this;
+    const named = { prefix, bucket, tagValue, topicArn: this.topic.topicArn };
+    return { ...named, sessionsTable, jobHistoryTable, pipelinesTable, gatesTable };
   }
 
   private setting({ channels, environmentName, logLevel }: PlatformProps): PlatformSetting {
@@ -308,6 +310,7 @@ export class Platform extends PlatformBase {
         [environment.sessionsTable]: this.sessionsTable.tableName,
         [environment.jobHistoryTable]: this.jobHistoryTable.tableName,
         [environment.pipelinesTable]: this.pipelinesTable.tableName,
+        [environment.gatesTable]: this.gatesTable.tableName,
         [environment.bucket]: this.bucket.bucketName,
         [environment.machines]: this.machinesArn,
         [environment.topic]: this.topic.topicArn,

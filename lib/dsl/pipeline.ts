@@ -8,6 +8,7 @@ import { checkPipeline } from '../ir/check.ts';
 import type { Expression } from '../ir/expressions.ts';
 import { freeze } from '../ir/freeze.ts';
 import { irVersion, type NodeIr, type PipelineIr, type ScopeIr } from '../ir/nodes.ts';
+import { type Approval, type ApprovalContract, approvalFields, noForm, type NoForm } from './approvals.ts';
 import { callSite } from './call-site.ts';
 import type { Duration } from './durations.ts';
 import type { FiringOptions } from './firings.ts';
@@ -18,7 +19,7 @@ import { recordOperation } from './record-operation.ts';
 import { type In, makeRef, type Ref, type RefBase, targetRef } from './refs.ts';
 import type { Schema } from './schemas.ts';
 
-/** A job, branch or map: what comes out of it, and whether it ran. */
+/** A job, branch, map or approval: what comes out of it, and whether it ran. */
 export interface Job<O> {
   readonly id: string;
   /** The output, field by field. */
@@ -44,6 +45,9 @@ export interface OrderOptions {
   /** What must have ended first, beyond what the condition, list and bodies say. */
   readonly after?: readonly (Job<unknown> | string)[];
 }
+
+/** Order and condition of an approval. */
+export type ApprovalOptions<F extends Schema> = ApprovalContract<F> & Pick<JobOptions, 'after' | 'when'>;
 
 /** What jobs are written into: the pipeline itself, a side of a branch, the body of a map. */
 export interface Scope {
@@ -87,6 +91,14 @@ export interface Scope {
       readonly concurrency?: number;
     },
   ): Job<readonly O[]>;
+
+  /**
+   * Waits until a person has answered. Who answered what, when and by which way is the output.
+   * @example
+   * const signoff = p.approve('signoff', { message: tpl`Ship ${t.out.model}?`, form: z.object({ stage: z.enum(['canary', 'prod']) }) });
+   * p.job('deploy', deploy, { model: t.out.model, stage: signoff.out.answer.stage });
+   */
+  approve<F extends Schema = NoForm>(id: string, options: ApprovalOptions<F>): Job<Approval<z.output<F>>>;
 }
 
 /** The outermost scope: it also says what the pipeline gives back. */
@@ -129,6 +141,8 @@ export interface Pipeline<I extends Schema = Schema, O extends Schema = Schema> 
   readonly output: O | undefined;
   /** The contracts of its operations, by id. */
   readonly operations: { readonly [id: string]: Operation<Schema, Schema> };
+  /** The forms of its approvals, by their ids. */
+  readonly forms: { readonly [approval: string]: Schema };
 }
 
 /**
@@ -206,7 +220,10 @@ export function pipeline<I extends Schema, O extends Schema>(
   });
   const diagnostics = freeze([...recording.diagnostics, ...checkPipeline(ir)]);
   const operations = Object.fromEntries([...recording.operations].map(([key, { operation }]) => [key, operation]));
-  return { kind: 'bunsui.pipeline', id, ir, diagnostics, input: options.input, output: options.output, operations };
+  return {
+    ...{ kind: 'bunsui.pipeline', id, ir, diagnostics, input: options.input, output: options.output, operations },
+    forms: Object.fromEntries(recording.forms),
+  };
 }
 
 function recordScope(
@@ -278,6 +295,17 @@ function recordScope(
         items: read(recording, items, [...path, 'items'], source),
         body: side(path, (q) => body(item, q, index)),
         concurrency: options.concurrency ?? 0,
+      });
+      return handle(id);
+    },
+    approve(id, options) {
+      const source = callSite();
+      const path = [...at, id];
+      recording.forms.set(id, options.form ?? noForm);
+      nodes.push({
+        ...{ kind: 'approval', id, source, after: idsOf(options.after) },
+        ...approvalFields(recording, options as ApprovalContract<Schema>, path, source),
+        ...(options.when === undefined ? {} : { when: read(recording, options.when, [...path, 'when'], source) }),
       });
       return handle(id);
     },

@@ -13,6 +13,7 @@ export interface Recording {
   readonly source: SourcePosition;
   readonly diagnostics: Diagnostic[];
   readonly operations: Map<string, { readonly operation: Operation<Schema, Schema>; readonly ir: OperationIr }>;
+  readonly forms: Map<string, Schema>;
   report(
     code: ErrorCode,
     message: string,
@@ -29,6 +30,7 @@ export function newRecording(source: SourcePosition): Recording {
     source,
     diagnostics,
     operations: new Map(),
+    forms: new Map(),
     report(code, message, path, at, hint) {
       diagnostics.push({ code, severity: 'error', message, path, source: at, ...(hint === undefined ? {} : { hint }) });
     },

@@ -7,6 +7,7 @@ import type { Expression } from '../ir/expressions.ts';
 import { refsOf } from '../ir/expressions.ts';
 import type { NodeIr, PipelineIr, ScopeIr } from '../ir/nodes.ts';
 import { isLambda } from '../ir/operations.ts';
+import { ownExpressions } from '../ir/walk.ts';
 import { expressionText } from './expression-text.ts';
 import { reduceEdges } from './reduce.ts';
 
@@ -27,7 +28,8 @@ export interface GraphScope {
 export interface GraphJob {
   readonly kind: 'job';
   readonly id: string;
-  readonly operation: string;
+  /** Absent where the job is an approval: it waits for a person. */
+  readonly operation?: string;
   readonly icon?: string;
   readonly condition?: string;
 }
@@ -91,6 +93,10 @@ function drawNode(pipeline: PipelineIr, node: NodeIr): GraphNode {
       const condition = when === undefined ? {} : { condition: expressionText(when) };
       return { kind: 'job', id, operation, ...iconOf(pipeline, operation), ...condition };
     }
+    case 'approval': {
+      const { id, when } = node;
+      return { kind: 'job', id, ...(when === undefined ? {} : { condition: expressionText(when) }) };
+    }
     case 'branch': {
       const { id, no } = node;
       const sides = { yes: scopeOf(pipeline, node.yes), ...(no === undefined ? {} : { no: scopeOf(pipeline, no) }) };
@@ -130,6 +136,8 @@ function readBy(node: NodeIr): readonly string[] {
       return [...namesIn(node.condition), ...readInside(node.yes), ...readInside(node.no)];
     case 'map':
       return [...namesIn(node.items), ...readInside(node.body)];
+    case 'approval':
+      return ownExpressions(node).flatMap(({ expression }) => namesIn(expression));
   }
 }
 

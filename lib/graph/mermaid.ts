@@ -10,6 +10,7 @@ import { nodesOf, scopesOf } from './graph.ts';
 export type NodeStatus =
   | 'pending'
   | 'running'
+  | 'waiting'
   | 'retrying'
   | 'completed'
   | 'failed'
@@ -28,6 +29,7 @@ export interface MermaidOptions {
 const statusLooks: { readonly [status in NodeStatus]: { readonly sign: string; readonly style: string } } = {
   pending: { sign: '○', style: 'fill:#f3f4f6,stroke:#9ca3af,color:#374151' },
   running: { sign: '▶', style: 'fill:#dbeafe,stroke:#2563eb,color:#1e3a8a' },
+  waiting: { sign: '?', style: 'fill:#fef3c7,stroke:#b45309,color:#78350f' },
   retrying: { sign: '↻', style: 'fill:#fef3c7,stroke:#b45309,color:#78350f' },
   completed: { sign: '✓', style: 'fill:#dcfce7,stroke:#15803d,color:#14532d' },
   failed: { sign: '✗', style: 'fill:#fee2e2,stroke:#b91c1c,color:#7f1d1d' },
@@ -39,7 +41,7 @@ const statusLooks: { readonly [status in NodeStatus]: { readonly sign: string; r
 /**
  * The graph as a Mermaid flowchart, ending in a newline.
  *
- * A job is a box, a conditional job a hexagon, a branch or map a subgraph. A solid arrow carries data, a dotted one is
+ * A job is a box, an approval a slanted one, a conditional job or approval a hexagon, a branch or map a subgraph. A solid arrow carries data, a dotted one is
  * order only (`after`).
  */
 export function toMermaid(graph: PipelineGraph, options: MermaidOptions = {}): string {
@@ -79,9 +81,11 @@ function nodeLines(node: GraphNode, writing: Writing, depth: number): readonly s
   const suffix = status === undefined ? '' : `<br/>${statusLooks[status].sign} ${status}`;
   switch (node.kind) {
     case 'job': {
+      const isApproval = node.operation === undefined;
       const icon = node.icon === undefined ? '' : `${escapeLabel(node.icon)} `;
-      const label = `"${icon}${escapeLabel(node.id)}${suffix}"`;
-      return [`${indent}${name}${node.condition === undefined ? `[${label}]` : `{{${label}}}`}`];
+      const label = `"${icon}${escapeLabel(node.id)}${isApproval ? '<br/>approval' : ''}${suffix}"`;
+      const [open, close] = node.condition !== undefined ? ['{{', '}}'] : isApproval ? ['[/', '/]'] : ['[', ']'];
+      return [`${indent}${name}${open}${label}${close}`];
     }
     case 'map':
       return subgraph(name, `${escapeLabel(`${node.id}: each of ${node.items}`)}${suffix}`, indent, [

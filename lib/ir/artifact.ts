@@ -25,6 +25,8 @@ export interface PipelineArtifact {
   readonly shards?: readonly PipelineArtifact['definition'][];
   /** Who works at gates, where the machine has some: the operations whose jobs open them, and whether states do. */
   readonly gates?: { readonly openedBy: readonly string[]; readonly openedByStates: boolean };
+  /** Ids of the nodes that wait for a person, where there are some. */
+  readonly approvals?: readonly string[];
   /**
    * What of the input must stay in it when it is large, and how many bytes of JSON may (`lib/payload-layout.ts`). Absent in
    * artifacts of before, whose functions read no pointers.
@@ -42,7 +44,7 @@ export interface StateOrigin {
   readonly node: string;
   readonly role: 'job' | 'map' | 'condition' | 'skip' | 'fork' | 'shard' | 'gate' | 'output';
   readonly source: SourcePosition;
-  /** For jobs: the operation. */
+  /** For jobs: the operation; absent where the job is an approval. */
   readonly operation?: string;
 }
 

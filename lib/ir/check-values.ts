@@ -37,7 +37,7 @@ export function checkValues(pipeline: PipelineIr, nodes: ReadonlyMap<string, Pla
     return expressions.flatMap(({ place, expression }) => {
       const path = [pipeline.id, node.id, place];
       const context =
-        node.kind === 'job' && node.when && place === 'input'
+        (node.kind === 'job' || node.kind === 'approval') && node.when && place !== 'when'
           ? { ...around, known: [...around.known, node.when] }
           : around;
       const wanted = wantedAt(pipeline, node, place);
@@ -65,6 +65,8 @@ export function checkValues(pipeline: PipelineIr, nodes: ReadonlyMap<string, Pla
 function wantedAt(pipeline: PipelineIr, node: NodeIr, place: string): JsonSchema {
   if (place === 'items') return { type: 'array' };
   if (place === 'when' || place === 'condition') return { type: 'boolean' };
+  if (place === 'message') return { type: 'string' };
+  if (place === 'who') return { type: 'array', items: { type: 'string' } };
   return node.kind === 'job' ? (pipeline.operations[node.operation]?.input ?? {}) : {};
 }
 

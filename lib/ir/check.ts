@@ -3,6 +3,7 @@
  * made it. Out: diagnostics with place and remedy; none of severity `error` means that the compiler may go on.
  */
 import type { Diagnostic, SourcePosition } from '../errors.ts';
+import { checkApprovals } from './check-approvals.ts';
 import { checkFirings } from './check-firings.ts';
 import { checkValues } from './check-values.ts';
 import { cyclesOf } from './cycles.ts';
@@ -31,7 +32,7 @@ export function checkPipeline(pipeline: PipelineIr): readonly Diagnostic[] {
   const cycles = checkCycles(pipeline);
   return [
     ...checkIds(pipeline, placed),
-    ...(placed.some(({ node }) => node.kind === 'job')
+    ...(placed.some(({ node }) => node.kind === 'job' || node.kind === 'approval')
       ? []
       : [
           mistake(
@@ -60,6 +61,7 @@ export function checkPipeline(pipeline: PipelineIr): readonly Diagnostic[] {
       pipeline.source,
     ),
     ...checkFirings(pipeline),
+    ...checkApprovals(pipeline, placed),
     ...checkMode(pipeline),
     ...placed.flatMap(({ node }) => checkPolicy(pipeline, node)),
     ...placed.flatMap((place) => checkOrder(pipeline, nodes, place)),
@@ -276,17 +278,19 @@ function checkPolicy(pipeline: PipelineIr, node: NodeIr): readonly Diagnostic[] 
           ),
         ];
   }
-  if (node.kind !== 'job') return [];
+  if (node.kind === 'branch') return [];
   const at = [pipeline.id, node.id];
+  const timeout = checkTimeout(
+    node.timeoutSeconds,
+    1,
+    31_536_000,
+    `the timeout of ${node.kind} "${node.id}"`,
+    [...at, 'timeout'],
+    node.source,
+  );
+  if (node.kind === 'approval') return timeout;
   return [
-    ...checkTimeout(
-      node.timeoutSeconds,
-      1,
-      31_536_000,
-      `the timeout of job "${node.id}"`,
-      [...at, 'timeout'],
-      node.source,
-    ),
+    ...timeout,
     ...checkRetry(node.retry, [...at, 'retry'], node.source),
     ...(pipeline.operations[node.operation]
       ? []

@@ -86,6 +86,14 @@ export function fingerprintsOf(pipeline: PipelineIr, options: FingerprintOptions
       known.set(node.id, all);
       return;
     }
+    if (node.kind === 'approval') {
+      const { form, onReject, onTimeout } = node;
+      const own = hash([fingerprintVersion, 'approval', form as Json, onReject, onTimeout, shapes]);
+      const all = hash([own, targets, after, around.hash]);
+      jobs.set(node.id, { all, own });
+      known.set(node.id, all);
+      return;
+    }
     const condition = hash([node.kind, shapes, targets, after, around.hash]);
     const sides = innerScopes(node).map(({ part, scope }): Json => {
       const maps = node.kind === 'map' ? [...around.maps, node.id] : around.maps;

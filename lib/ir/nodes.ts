@@ -88,7 +88,15 @@ export type TriggerIr = { readonly id: string; readonly input: FiringInput; read
 );
 
 /** What of a session somebody can be told. */
-export const noticeEvents = ['started', 'succeeded', 'failed', 'cancelled', 'retrying', 'deadline'] as const;
+export const noticeEvents = [
+  'started',
+  'succeeded',
+  'failed',
+  'cancelled',
+  'retrying',
+  'deadline',
+  'approval',
+] as const;
 export type NoticeEvent = (typeof noticeEvents)[number];
 
 /** Which events go to which channels of the platform. */
@@ -184,7 +192,7 @@ export interface ScopeIr {
 }
 
 /** A node of the graph. Ids are unique in the whole pipeline: they become state names. */
-export type NodeIr = JobIr | BranchIr | MapIr;
+export type NodeIr = JobIr | BranchIr | MapIr | ApprovalIr;
 
 interface NodeBase {
   readonly id: string;
@@ -220,4 +228,26 @@ export interface MapIr extends NodeBase {
   readonly body: ScopeIr;
   /** Items at once; 0 is without limit. */
   readonly concurrency: number;
+}
+
+/** A person's answer, which the pipeline waits for. Its output says who answered what, when and by which way. */
+export interface ApprovalIr extends NodeBase {
+  readonly kind: 'approval';
+  /** What the person is asked: text. */
+  readonly message: Expression;
+  /** Names of people and groups that are asked: a list of text. @default nobody in particular */
+  readonly who?: Expression;
+  /** What the person fills in: the schema of an object. */
+  readonly form: JsonSchema;
+  /** Is asked only if this is true; otherwise the output is absent. */
+  readonly when?: Expression;
+  /** How long an answer is waited for. */
+  readonly timeoutSeconds: number;
+  /** What happens then: the job fails, or an answer is taken in place of a person's. */
+  readonly onTimeout:
+    | { readonly kind: 'fail' }
+    | { readonly kind: 'reject' }
+    | { readonly kind: 'approve'; readonly answer: Json };
+  /** What a rejection does: it fails the job, or is an answer as others. */
+  readonly onReject: 'fail' | 'continue';
 }

@@ -3,7 +3,8 @@
  * input. Used to find values that may be absent, and constants and refs that do not fit where they are put.
  */
 import type { Expression, Json, RefExpression } from './expressions.ts';
-import type { BranchIr, JsonSchema, NodeIr, PipelineIr } from './nodes.ts';
+import { approvalWays } from '../approval-layout.ts';
+import type { ApprovalIr, BranchIr, JsonSchema, NodeIr, PipelineIr } from './nodes.ts';
 import type { PlacedNode } from './walk.ts';
 
 /** A schema, and whether the value may be missing altogether. The empty schema says nothing. */
@@ -142,11 +143,10 @@ function hasRun(context: ShapeContext, id: string): boolean {
 /** The shape of a node's whole output. */
 function nodeShape(context: ShapeContext, node: NodeIr): Shape {
   switch (node.kind) {
-    case 'job': {
-      const schema = context.pipeline.operations[node.operation]?.output ?? {};
-      if (!node.when || hasRun(context, node.id) || holds(context, node.when)) return { schema, absent: false };
-      return { schema, absent: true, because: `"${node.id}" is skipped when its condition is false`, asNull: true };
-    }
+    case 'job':
+      return unlessSkipped(context, node, context.pipeline.operations[node.operation]?.output ?? {});
+    case 'approval':
+      return unlessSkipped(context, node, answerSchema(context, node));
     case 'branch':
       return branchShape(context, node);
     case 'map': {
@@ -157,6 +157,36 @@ function nodeShape(context: ShapeContext, node: NodeIr): Shape {
       return { schema: { type: 'array', items: item.schema, ...gaps }, absent: false };
     }
   }
+}
+
+function unlessSkipped(
+  context: ShapeContext,
+  { id, when }: { readonly id: string; readonly when?: Expression },
+  schema: JsonSchema,
+): Shape {
+  if (!when || hasRun(context, id) || holds(context, when)) return { schema, absent: false };
+  return { schema, absent: true, because: `"${id}" is skipped when its condition is false`, asNull: true };
+}
+
+/** The schema of an approval's output. What the person has filled in is there when it was approved. */
+function answerSchema(context: ShapeContext, { id, form, onReject }: ApprovalIr): JsonSchema {
+  const approved: Expression = { kind: 'ref', target: { kind: 'node', id }, path: ['approved'] };
+  const isTrue: Expression = { kind: 'call', name: 'eq', arguments: [approved, { kind: 'literal', value: true }] };
+  const isApproved = onReject === 'fail' || holds(context, approved) || holds(context, isTrue);
+  const text = { type: 'string' };
+  return {
+    type: 'object',
+    properties: {
+      approved: { type: 'boolean' },
+      answer: form,
+      reason: text,
+      by: text,
+      at: text,
+      via: { type: 'string', enum: [...approvalWays] },
+    },
+    required: ['approved', ...(isApproved ? ['answer'] : []), 'by', 'at', 'via'],
+    additionalProperties: false,
+  };
 }
 
 function branchShape(context: ShapeContext, node: BranchIr): Shape {

@@ -19,6 +19,7 @@ export interface PlacedNode {
 export function innerScopes(node: NodeIr): readonly { readonly part: ScopeStep['part']; readonly scope: ScopeIr }[] {
   switch (node.kind) {
     case 'job':
+    case 'approval':
       return [];
     case 'branch':
       return [{ part: 'yes' as const, scope: node.yes }, ...(node.no ? [{ part: 'no' as const, scope: node.no }] : [])];
@@ -47,6 +48,12 @@ export function ownExpressions(node: NodeIr): readonly { readonly place: string;
       return [{ place: 'condition', expression: node.condition }];
     case 'map':
       return [{ place: 'items', expression: node.items }];
+    case 'approval':
+      return [
+        ...(node.when ? [{ place: 'when', expression: node.when }] : []),
+        { place: 'message', expression: node.message },
+        ...(node.who ? [{ place: 'who', expression: node.who }] : []),
+      ];
   }
 }
 

@@ -19,10 +19,12 @@ export interface LiveFeed {
 
 const graceMs = 2_000;
 
-/** A start, and attempts that failed: what is between, the function reads from the history. */
+/** A start, what waits, and attempts that failed: what is between, the function reads from the history. */
 const toldTypes: ReadonlySet<HistoryEvent['type']> = new Set([
   'ExecutionStarted',
   'ExecutionRedriven',
+  // Of an approval: it waits from now on.
+  'TaskSubmitted',
   'TaskFailed',
   'TaskSubmitFailed',
   'TaskTimedOut',

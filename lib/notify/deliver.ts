@@ -25,6 +25,8 @@ export type Delivered =
 export interface DeliverDeps extends RepeatDeps {
   readonly secrets: Secrets;
   readonly ses: Pick<SESv2Client, 'send'>;
+  /** The link by which a channel answers what a notice asks; left out where there is no API to open it. */
+  readonly answerLink?: (notice: Notice, channel: string) => Promise<string | undefined>;
   /** Hears of what goes wrong beside the delivery. */
   readonly warn: (message: string) => void;
   /** @default the system's */
@@ -43,13 +45,15 @@ export async function deliver(
   notice: Notice,
 ): Promise<Delivered> {
   try {
+    // Made here and not where it is published: a notice lies in queues, and whoever holds a link may answer.
+    const link = await deps.answerLink?.(notice, name);
     switch (channel.kind) {
       case 'slack':
-        return await toSlack(deps, channel, notice, await repeatOf(deps, name, notice));
+        return await toSlack(deps, channel, notice, await repeatOf(deps, name, notice), link);
       case 'webhook':
-        return await toWebhook(deps, channel, notice);
+        return await toWebhook(deps, channel, notice, link);
       case 'email':
-        await deps.ses.send(new SendEmailCommand(emailOf(notice, channel, await repeatOf(deps, name, notice))));
+        await deps.ses.send(new SendEmailCommand(emailOf(notice, channel, await repeatOf(deps, name, notice), link)));
         return { outcome: 'delivered' };
     }
   } catch (error) {
@@ -72,13 +76,19 @@ async function toSlack(
   channel: SlackChannel,
   notice: Notice,
   repeat: Repeat | undefined,
+  link: string | undefined,
 ): Promise<Delivered> {
-  const body = JSON.stringify(slackMessage(notice, repeat));
+  const body = JSON.stringify(slackMessage(notice, repeat, link));
   return withSecrets(deps, [channel.secret], ([address = '']) => post(deps, channel, address, {}, body));
 }
 
-async function toWebhook(deps: DeliverDeps, channel: WebhookChannel, notice: Notice): Promise<Delivered> {
-  const body = JSON.stringify(notice);
+async function toWebhook(
+  deps: DeliverDeps,
+  channel: WebhookChannel,
+  notice: Notice,
+  link: string | undefined,
+): Promise<Delivered> {
+  const body = JSON.stringify(link === undefined ? notice : { ...notice, approval: { ...notice.approval, link } });
   return withSecrets(deps, secretsOf(channel), (secrets) =>
     post(deps, channel, channel.url, signedHeaders(notice.delivery_id, body, secrets, deps.now()), body),
   );

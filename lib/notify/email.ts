@@ -11,13 +11,19 @@ import { againText, type Repeat } from './repeats.ts';
 const maxSubject = 200;
 
 /** What SES is asked to send: all of the notice, or its headline when the same has been told a short while ago. */
-export function emailOf(notice: Notice, channel: EmailChannel, repeat?: Repeat): SendEmailCommandInput {
+export function emailOf(
+  notice: Notice,
+  channel: EmailChannel,
+  repeat?: Repeat,
+  answer?: string,
+): SendEmailCommandInput {
   const again = repeat === undefined ? '' : `, ${againText(repeat)}`;
   const subject = printable(`${noticeHeadline(notice)}${again}`).slice(0, maxSubject);
-  const text = repeat === undefined ? noticeText(notice) : `${subject}\n\nSession: ${printable(notice.session_id)}\n`;
+  const text =
+    repeat === undefined ? noticeText(notice, answer) : `${subject}\n\nSession: ${printable(notice.session_id)}\n`;
   const html =
     repeat === undefined
-      ? page(notice, subject)
+      ? page(notice, subject, answer)
       : `<p>${escaped(subject)}</p><p>Session ${escaped(notice.session_id)}</p>`;
   const content = (data: string) => ({ Data: data, Charset: 'UTF-8' });
   return {
@@ -27,7 +33,7 @@ export function emailOf(notice: Notice, channel: EmailChannel, repeat?: Repeat):
   };
 }
 
-function page(notice: Notice, headline: string): string {
+function page(notice: Notice, headline: string, answer: string | undefined): string {
   const rows = noticeFacts(notice).map(
     ([name, text]) =>
       `<tr><th align="left" valign="top">${escaped(name)}</th><td style="white-space:pre-wrap">${escaped(text)}</td></tr>`,
@@ -36,6 +42,7 @@ function page(notice: Notice, headline: string): string {
   return [
     `<h2>${escaped(headline)}</h2>`,
     `<table cellpadding="4">${rows.join('')}</table>`,
+    ...(answer === undefined ? [] : [`<p><a href="${escaped(answer)}">See it and answer</a></p>`]),
     ...(link === undefined ? [] : [`<p><a href="${escaped(link)}">Open in Step Functions</a></p>`]),
   ].join('\n');
 }

@@ -38,6 +38,7 @@ const noticeSchema = z.object({
       source: z.optional(position),
     }),
   ),
+  approval: z.optional(z.object({ message: text, who: z.array(text), asked_at: text, expires_at: text })),
   source: z.optional(position),
   error: z.optional(z.object({ error_code: text, error_message: text })),
 });

@@ -16,6 +16,7 @@ const marks: { readonly [event in NoticeEvent]: string } = {
   cancelled: '■',
   retrying: '↻',
   deadline: '⏰',
+  approval: '?',
 };
 
 const maxHeader = 150;
@@ -34,19 +35,23 @@ export interface SlackMessage {
   readonly unfurl_media: false;
 }
 
-/** The message of a notice: all of it, or one line when the same has been told a short while ago. */
-export function slackMessage(notice: Notice, repeat?: Repeat): SlackMessage {
+/**
+ * The message of a notice: all of it, or one line when the same has been told a short while ago.
+ *
+ * @param answer the link by which it is answered
+ */
+export function slackMessage(notice: Notice, repeat?: Repeat, answer?: string): SlackMessage {
   const headline = `${marks[notice.event]} ${noticeHeadline(notice)}`;
   const again = repeat === undefined ? '' : `, ${againText(repeat)}`;
   return {
     text: escaped(`${headline}${again}`, maxFallback),
-    blocks: repeat === undefined ? wholeBlocks(notice, headline) : [shortBlock(notice, headline, again)],
+    blocks: repeat === undefined ? wholeBlocks(notice, headline, answer) : [shortBlock(notice, headline, again)],
     unfurl_links: false,
     unfurl_media: false,
   };
 }
 
-function wholeBlocks(notice: Notice, headline: string): readonly Block[] {
+function wholeBlocks(notice: Notice, headline: string, answer: string | undefined): readonly Block[] {
   const facts = noticeFacts(notice).filter(([name]) => name !== 'Error');
   const { error } = notice;
   const link = consoleLink(notice);
@@ -61,6 +66,7 @@ function wholeBlocks(notice: Notice, headline: string): readonly Block[] {
       fields: facts.slice(0, 10).map(([name, text]) => mrkdwn(`*${name}*\n\`${code(text, maxFieldText)}\``)),
     },
     { type: 'context', elements: [mrkdwn(`\`${code(showCommand(notice), 80)}\``)] },
+    ...(answer === undefined ? [] : [section(`<${answer}|See it and answer>`)]),
     ...(link === undefined ? [] : [section(`<${link}|Open in Step Functions>`)]),
   ];
 }

@@ -2,7 +2,7 @@
 import type { PipelineGraph } from '../graph/graph.ts';
 import { nodesOf } from '../graph/graph.ts';
 import type { Json } from '../ir/expressions.ts';
-import type { AttemptView, FailureView } from '../sessions/view.ts';
+import type { AttemptView, FailureView, JobView } from '../sessions/view.ts';
 import { explainFailure } from './failure.ts';
 import { countText, durationText, numberText, timeText } from './format.ts';
 import type { Html } from './html.ts';
@@ -31,7 +31,7 @@ function tableRow(row: JobRow, model: ReportModel): Html {
   const more =
     hidden !== undefined &&
     html`<tr class="it more"><td colspan="6">${countText(hidden, 'more job')} of the iterations of ${view.job.slice(0, view.job.indexOf('['))} not shown; failed ones come first</td></tr>`;
-  return html`<tr${row.iteration && html` class="it"`}><th scope="row"><a href="#${row.anchor}">${breakable(view.job)}</a></th><td>${badge(view.status, statusWord(model, view.status))}${iterationsText(row)}</td><td class="num opt">${view.attempts.length === 0 ? '–' : view.attempts.length}</td><td class="num opt">${began}</td><td class="num">${took}</td><td class="opt">${view.operation ?? (view.kind === 'map' ? 'map' : '')}</td></tr>${more}`;
+  return html`<tr${row.iteration && html` class="it"`}><th scope="row"><a href="#${row.anchor}">${breakable(view.job)}</a></th><td>${badge(view.status, statusWord(model, view.status))}${iterationsText(row)}</td><td class="num opt">${view.attempts.length === 0 ? '–' : view.attempts.length}</td><td class="num opt">${began}</td><td class="num">${took}</td><td class="opt">${view.operation ?? (view.kind === 'map' ? 'map' : 'approval')}</td></tr>${more}`;
 }
 
 /** A path that may break behind its slashes on a narrow page. */
@@ -66,8 +66,15 @@ function jobDetails(row: JobRow, model: ReportModel, conditions: ReadonlyMap<str
   const { view, startedAt, until } = row;
   const condition = conditions.get(view.node);
   const took = startedAt !== undefined && until !== undefined && durationText(until - startedAt);
-  const facts = html`<dl class="facts">${view.operation !== undefined && html`<div><dt>Operation</dt><dd>${view.operation}</dd></div>`}${startedAt !== undefined && html`<div><dt>Began</dt><dd>${timeText(startedAt)}</dd></div>`}${row.critical && html`<div><dt>Critical path</dt><dd>yes</dd></div>`}${condition !== undefined && html`<div><dt>Runs if</dt><dd><code>${condition}</code></dd></div>`}<div><dt>Written in</dt><dd>${sourceTag(view.source)}</dd></div></dl>`;
+  const facts = html`<dl class="facts">${view.operation !== undefined && html`<div><dt>Operation</dt><dd>${view.operation}</dd></div>`}${startedAt !== undefined && html`<div><dt>Began</dt><dd>${timeText(startedAt)}</dd></div>`}${answeredFact(view)}${row.critical && html`<div><dt>Critical path</dt><dd>yes</dd></div>`}${condition !== undefined && html`<div><dt>Runs if</dt><dd><code>${condition}</code></dd></div>`}<div><dt>Written in</dt><dd>${sourceTag(view.source)}</dd></div></dl>`;
   return html`<details class="job" id="${row.anchor}"${view.error !== undefined && html` open`}><summary><span class="nm">${view.job}</span>${badge(view.status, statusWord(model, view.status))}${took !== false && html`<span class="du">${took}</span>`}</summary><div class="body">${facts}${failurePart(view.error, budget * 0.3)}${attemptsPart(view.attempts)}${valuePart('Input', view.input, budget * 0.2)}${valuePart('Output', view.output, budget * 0.25)}${logPart(row, model, budget * 0.4)}</div></details>`;
+}
+
+/** Who has answered an approval, and by which way. */
+function answeredFact({ isApproval, output }: JobView): Html | undefined {
+  const { by, via } = ((isApproval ? output : undefined) as { readonly by?: unknown; readonly via?: unknown }) ?? {};
+  if (typeof by !== 'string' || typeof via !== 'string') return undefined;
+  return html`<div><dt>Answered by</dt><dd>${by} (${via})</dd></div>`;
 }
 
 function failurePart(error: FailureView | undefined, budget: number): Html | undefined {

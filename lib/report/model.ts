@@ -50,6 +50,7 @@ const iterationRows = 24;
 const urgency: readonly JobStatus[] = [
   'failed',
   'timeout',
+  'waiting',
   'retrying',
   'running',
   'cancelled',
@@ -98,7 +99,7 @@ export function worstStatus(statuses: readonly JobStatus[]): JobStatus | undefin
 
 function rowFor(view: JobView, index: number, critical: boolean, now: number): JobRow {
   const startedAt = smallest([view.startedAt, view.attempts[0]?.startedAt].flatMap(finite));
-  const open = view.status === 'running' || view.status === 'retrying';
+  const open = ['running', 'waiting', 'retrying'].includes(view.status);
   const until = finite(view.endedAt)[0] ?? (startedAt === undefined ? undefined : lastMoment(view, open, now));
   return {
     view,

@@ -14,6 +14,7 @@ const signs: { readonly [status in Status]: string } = {
   timeout: '<circle cx="8" cy="8" r="5.6"/><path d="M8 4.8V8.2L10.2 9.8"/>',
   running: '<path d="M5.4 3.6 12 8 5.4 12.4Z" fill="currentColor"/>',
   retrying: '<path d="M12.8 8A4.8 4.8 0 1 1 11.2 4.4M11.6 1.8V4.8H8.6"/>',
+  waiting: '<path d="M5.4 6A2.6 2.6 0 1 1 8.8 8.4Q8 8.8 8 9.8M8 12V12.1"/>',
   cancelled: '<circle cx="8" cy="8" r="5.6"/><path d="M4.2 11.8 11.8 4.2"/>',
   skipped: '<path d="M3.5 8H12.5" stroke-dasharray="2.2 1.6"/>',
   pending: '<circle cx="8" cy="8" r="4.8" stroke-dasharray="2 1.8"/>',

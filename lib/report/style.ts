@@ -38,7 +38,7 @@ code, pre, .log { font-family: var(--mono); font-size: 12.5px; }
 .st { display: inline-flex; align-items: center; gap: 4px; padding: 1px 9px 1px 5px; border-radius: 99px; font-size: 12.5px; font-weight: 580; white-space: nowrap; color: var(--idle); background: var(--idle-bg); }
 .st .ic { width: 14px; height: 14px; }
 .completed { --c: var(--completed); --cb: var(--completed-bg); } .failed { --c: var(--failed); --cb: var(--failed-bg); } .timeout { --c: var(--timeout); --cb: var(--timeout-bg); }
-.running { --c: var(--running); --cb: var(--running-bg); } .retrying { --c: var(--retrying); --cb: var(--retrying-bg); } .cancelled { --c: var(--cancelled); --cb: var(--cancelled-bg); }
+.running { --c: var(--running); --cb: var(--running-bg); } .retrying, .waiting { --c: var(--retrying); --cb: var(--retrying-bg); } .cancelled { --c: var(--cancelled); --cb: var(--cancelled-bg); }
 .pending, .skipped, .queued, .created, .paused { --c: var(--idle); --cb: var(--idle-bg); }
 .st { color: var(--c); background: var(--cb); }
 .top { background: var(--panel); border-bottom: 1px solid var(--line); border-top: 4px solid var(--c); padding: 22px 0 20px; }
@@ -166,4 +166,4 @@ footer { max-width: 1200px; margin: 0 auto; padding: 0 20px 40px; color: var(--d
 `;
 
 /** SHA-256 of the style sheet, base64: what the page's policy allows. A test computes it again. */
-export const styleHash = 'sha256-CS/qwLbi7KHd0bnBdUXkduGnZJIvxGWgWkWN7Or2xX8=';
+export const styleHash = 'sha256-Wpg+m15gguHFJbP1nLOGhj2CdR3Rrl8LFReRuchHvD8=';

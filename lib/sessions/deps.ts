@@ -43,6 +43,8 @@ export interface StartDeps extends StoreDeps {
   readonly region: string;
   /** Left out where who deploys a pipeline also registers it. */
   readonly deployments?: Deployments;
+  /** The table in which approvals wait; left out where nobody has to do with them. */
+  readonly gatesTable?: string;
   /** The platform's environment, as records show it: `dev`, `prod`. */
   readonly environment?: string;
   /** Milliseconds since the epoch. */

@@ -7,6 +7,7 @@ import { PutObjectCommand } from '@aws-sdk/client-s3';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import { type ExecutionBlock, objectKeys } from '../storage-layout.ts';
 import { adoptedItem, blockOf } from './adopt.ts';
+import { forgetApprovals } from './approval-store.ts';
 import { attemptItems, countsOf, iso, messageOf } from './attempt-items.ts';
 import { isOfChildMachine, pipelineOfExecution } from './deployed.ts';
 import type { EndDeps } from './deps.ts';
@@ -96,6 +97,8 @@ export async function endSession(
   const written = await record(deps, session, stored === undefined);
   if (written) onEnded(session, view);
   await tell(written);
+  const { gatesTable } = deps;
+  if (artifact.approvals && gatesTable !== undefined) await forgetApprovals({ ...deps, gatesTable }, executionArn);
   const { overlap = 'allow' } = artifact.pipeline;
   if (overlap !== 'allow') await endTurn(deps, item.pipeline_id);
   return { session_id: item.session_id, status: view.status, outcome: written ? 'ended' : 'exists' };

@@ -1,4 +1,5 @@
 /** The items that sessions keep in DynamoDB, with the field names users know. Times are ISO 8601 in UTC. */
+import type { ApprovalWay } from '../approval-layout.ts';
 import type { AttemptStatus, SessionStatus } from './status.ts';
 
 /** Who or what started a session. */
@@ -86,6 +87,7 @@ export interface AttemptItem {
   readonly record_type: 'attempt';
   readonly pipeline_id: string;
   readonly job_id: string;
+  /** Empty for an approval. */
   readonly operation_id: string;
   readonly job_status: AttemptStatus;
   /** From 1. */
@@ -120,6 +122,29 @@ export interface CheckpointItem {
   /** JSON text. */
   readonly output: string;
   readonly completed_at: string;
+}
+
+/**
+ * A person's answer to an approval, written before Step Functions hears of it: table `job-history`, key `session_id` +
+ * `answerKey`. It is never changed: who said what, when, and by which way.
+ */
+export interface AnswerItem {
+  readonly session_id: string;
+  readonly job_timestamp: string;
+  readonly record_type: 'answer';
+  readonly pipeline_id: string;
+  readonly job_id: string;
+  readonly generation: number;
+  readonly execution_arn: string;
+  readonly message: string;
+  readonly asked_at: string;
+  readonly approved: boolean;
+  /** JSON text of what was filled in; absent after a rejection. */
+  readonly answer?: string;
+  readonly reason?: string;
+  readonly answered_by: string;
+  readonly answered_at: string;
+  readonly answered_via: ApprovalWay;
 }
 
 /** A deployed version of a pipeline: table `pipelines`, key `pipeline_id` + `version`. */

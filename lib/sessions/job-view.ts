@@ -4,6 +4,7 @@ import { jobErrors } from '../errors.ts';
 import type { GatedInput, GateWork } from '../gate-layout.ts';
 import type { Json } from '../ir/expressions.ts';
 import { reservedInputKey } from '../storage-layout.ts';
+import { askedBy, isAsking } from './approval-view.ts';
 import { type StateShape, retriesAfter } from './machine-map.ts';
 import type { AttemptStatus, JobStatus } from './status.ts';
 import type { AttemptView, FailureView } from './view.ts';
@@ -40,9 +41,13 @@ function field(value: Json | undefined, name: string): Json | undefined {
   return Object.hasOwn(value, name) ? (value as { readonly [key: string]: Json })[name] : undefined;
 }
 
-/** The job's own input: what the wrapper hands to the handler, or all that the service was called with. */
+/** The job's own input: what the wrapper hands to the handler, what a person is asked, or all that the service was called with. */
 function sentTo(parameters: string): Pick<JobFacts, 'input' | 'fetched'> {
   const called = parseJson(parameters);
+  if (isAsking(called)) {
+    const asked = askedBy(called);
+    return asked === undefined ? {} : { input: { message: asked.message, who: asked.who } };
+  }
   const payload = field(called, 'Payload');
   const envelope = field(payload, reservedInputKey);
   const input = payload === undefined ? called : envelope === undefined ? payload : field(payload, 'input');
@@ -57,8 +62,8 @@ function sentTo(parameters: string): Pick<JobFacts, 'input' | 'fetched'> {
 /** Path of the job that an event schedules, where the call says so: a function of ours is told whom it works for. */
 export function jobScheduledBy(event: HistoryEvent): string | undefined {
   if (event.type !== 'TaskScheduled') return undefined;
-  const payload = field(parseJson(event.taskScheduledEventDetails.parameters), 'Payload');
-  const job = field(field(payload, reservedInputKey), 'job');
+  const called = parseJson(event.taskScheduledEventDetails.parameters);
+  const job = askedBy(called)?.job ?? field(field(field(called, 'Payload'), reservedInputKey), 'job');
   return typeof job === 'string' ? job : undefined;
 }
 

@@ -13,6 +13,7 @@ const words: { readonly [event in NoticeEvent]: string } = {
   cancelled: 'was cancelled',
   retrying: 'tries a job again',
   deadline: 'has missed its deadline',
+  approval: 'waits for an answer',
 };
 
 /** `flights failed at load (prod)`: one line for subjects and titles. */
@@ -33,11 +34,19 @@ function durationText(ms: number): string {
 
 /** What there is to say of a notice beyond its headline: name and text, in the order in which people ask. */
 export function noticeFacts(notice: Notice): readonly (readonly [name: string, text: string])[] {
-  const { job, error, trigger } = notice;
+  const { job, approval, error, trigger } = notice;
   const source = job?.source ?? notice.source;
   return [
     ...(error === undefined ? [] : [['Error', `${error.error_code}: ${error.error_message}`] as const]),
-    ...(job === undefined ? [] : [['Job', `${job.job_id}, attempt ${job.attempt}`] as const]),
+    ...(approval === undefined
+      ? []
+      : [
+          ['Question', approval.message] as const,
+          ...(approval.who.length === 0 ? [] : [['Asked', approval.who.join(', ')] as const]),
+          ['Until', approval.expires_at] as const,
+          ['Answer', approveCommand(notice)] as const,
+        ]),
+    ...(job === undefined || approval !== undefined ? [] : [['Job', `${job.job_id}, attempt ${job.attempt}`] as const]),
     ...(source === undefined ? [] : [['Source', `${source.file}:${source.line}`] as const]),
     ['Session', notice.session_id],
     ...(notice.duration_ms === undefined ? [] : [['Duration', durationText(notice.duration_ms)] as const]),
@@ -46,6 +55,13 @@ export function noticeFacts(notice: Notice): readonly (readonly [name: string, t
     ['Started by', trigger.detail === undefined ? trigger.kind : `${trigger.kind}, ${trigger.detail}`],
     ['At', notice.at],
   ];
+}
+
+/** What answers it on a command line; the help of it says the rest. */
+export function approveCommand({ session_id, job, platform }: Notice): string {
+  const path = job?.job_id ?? '';
+  const shown = /^[\w/-]+$/.test(path) ? path : `'${path}'`;
+  return `bunsui approve ${session_id} ${shown}${platform === undefined ? '' : ` --platform ${platform}`}`;
 }
 
 /** The execution in the AWS console; none for executions that are not on AWS. */
@@ -62,11 +78,14 @@ export function consoleLink({ execution_arn: arn = '' }: Notice): string | undef
   return `https://${region}.${host}/states/home?region=${region}#/v2/executions/details/${arn}`;
 }
 
-/** A notice as plain text. */
-export function noticeText(notice: Notice): string {
+/** A notice as plain text. @param answer the link by which it is answered */
+export function noticeText(notice: Notice, answer?: string): string {
   const link = consoleLink(notice);
   const lines = noticeFacts(notice).map(([name, text]) => `${`${name}:`.padEnd(12)}${printable(text)}`);
-  return [printable(noticeHeadline(notice)), '', ...lines, ...(link === undefined ? [] : ['', link]), ''].join('\n');
+  const open = answer === undefined ? [] : ['', `Answer: ${answer}`];
+  return [printable(noticeHeadline(notice)), '', ...lines, ...open, ...(link === undefined ? [] : ['', link]), ''].join(
+    '\n',
+  );
 }
 
 /** Control characters, line breaks and marks that turn the direction of text would forge lines that nobody wrote. */

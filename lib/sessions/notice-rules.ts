@@ -2,7 +2,7 @@
 import { type NoticeEvent, type NotifyIr, noticeEvents } from '../ir/nodes.ts';
 
 /** What a channel hears of every pipeline when it does not say: what somebody may have to act on. */
-export const defaultEvents: readonly NoticeEvent[] = ['failed', 'deadline'];
+export const defaultEvents: readonly NoticeEvent[] = ['failed', 'deadline', 'approval'];
 
 /** Channels by name, as far as it matters to who publishes: how they deliver is `lib/notify/channels.ts`. */
 export type ChannelEvents = { readonly [channel: string]: { readonly events?: readonly NoticeEvent[] | undefined } };

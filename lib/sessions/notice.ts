@@ -34,6 +34,13 @@ export interface Notice {
   readonly failed_jobs: number;
   /** The job that failed or is tried again. */
   readonly job?: { readonly job_id: string; readonly attempt: number; readonly source?: SourcePosition };
+  /** What somebody is asked, where that is what it is about. */
+  readonly approval?: {
+    readonly message: string;
+    readonly who: readonly string[];
+    readonly asked_at: string;
+    readonly expires_at: string;
+  };
   /** Where what failed is written, when it is no job: a condition, a map. */
   readonly source?: SourcePosition;
   readonly error?: { readonly error_code: string; readonly error_message: string };
@@ -46,7 +53,8 @@ export function deliveryId(at: {
   readonly redrive: number;
   readonly event: NoticeEvent;
   readonly job?: string;
-  readonly attempt?: number;
+  /** Of an approval when it was asked. */
+  readonly attempt?: number | string;
 }): string {
   const { session, generation, redrive, event, job, attempt } = at;
   return [session, generation, redrive, event, ...(job === undefined ? [] : [job, attempt ?? 1])].join('/');

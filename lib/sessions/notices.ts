@@ -34,6 +34,7 @@ export interface Happening {
   /** ISO 8601. */
   readonly at: string;
   readonly job?: Notice['job'];
+  readonly approval?: Notice['approval'];
   readonly source?: Notice['source'];
   readonly error?: Notice['error'];
 }
@@ -43,12 +44,13 @@ export function noticeOf(
   deps: Pick<NoticeDeps, 'channels' | 'platform'>,
   session: SessionItem,
   policy: PipelinePolicy,
-  { event, at, job, source, error }: Happening,
+  { event, at, job, approval, source, error }: Happening,
 ): Notice | undefined {
   const channels = channelsFor(event, policy.notify ?? [], deps.channels);
   if (channels.length === 0) return undefined;
   const { session_id, generation, redrive_count: redrive = 0 } = session;
-  const about = event === 'retrying' && job !== undefined ? { job: job.job_id, attempt: job.attempt } : {};
+  const which = approval?.asked_at ?? (event === 'retrying' ? job?.attempt : undefined);
+  const about = which === undefined || job === undefined ? {} : { job: job.job_id, attempt: which };
   const from = Date.parse(session.started_at ?? session.created_at);
   return {
     noticeVersion: 1,
@@ -71,6 +73,7 @@ export function noticeOf(
     completed_jobs: session.completed_jobs,
     failed_jobs: session.failed_jobs,
     ...(job === undefined ? {} : { job }),
+    ...(approval === undefined ? {} : { approval }),
     ...(source === undefined ? {} : { source }),
     ...(error === undefined ? {} : { error }),
   };

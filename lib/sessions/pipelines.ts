@@ -17,7 +17,7 @@ interface ArtifactDeps {
 function jobsOutsideMaps(scope: ScopeIr): number {
   let count = 0;
   for (const node of scope.nodes) {
-    if (node.kind === 'job') count += 1;
+    if (node.kind === 'job' || node.kind === 'approval') count += 1;
     if (node.kind === 'branch')
       count += jobsOutsideMaps(node.yes) + (node.no === undefined ? 0 : jobsOutsideMaps(node.no));
   }

@@ -204,7 +204,7 @@ function jobsOf(artifact: PipelineArtifact, view: SessionView | undefined): Pick
   const runs: string[] = [];
   const keeps: string[] = [];
   for (const { node, scope } of placedNodes(artifact.pipeline.body)) {
-    if (node.kind !== 'job') continue;
+    if (node.kind !== 'job' && node.kind !== 'approval') continue;
     // Iterations that a map has not come to yet have no view of their own.
     const maps = scope.filter(({ part }) => part === 'body').map((step) => step.node);
     const mapsDone = maps.every((map) => isDone(viewsOf(map)));

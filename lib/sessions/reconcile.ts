@@ -9,6 +9,7 @@
 import { ExecutionDoesNotExist } from '@aws-sdk/client-sfn';
 import { BunsuiError } from '../errors.ts';
 import { readPolicy } from '../ir/policy.ts';
+import { sweepApprovals } from './approval-notices.ts';
 import { iso } from './attempt-items.ts';
 import { isOfNoCancelling } from './cancelled-notice.ts';
 import { machineToStart } from './deployed.ts';
@@ -55,6 +56,8 @@ export interface Reconciled {
   readonly failed: readonly string[];
   readonly noticed: readonly string[];
   readonly deadlines: readonly string[];
+  /** Had answers that Step Functions did not have. */
+  readonly answered: readonly string[];
   readonly problems: readonly Problem[];
   /** There was time for all of it. */
   readonly complete: boolean;
@@ -83,7 +86,16 @@ interface Sweep {
 
 /** Puts right whatever it finds, one thing after the other; what cannot be put right is told, and holds up nothing. */
 export async function reconcile(deps: EndDeps, options: ReconcileOptions): Promise<Reconciled> {
-  const done = { ended: [], adopted: [], reopened: [], started: [], failed: [], noticed: [], deadlines: [] };
+  const done = {
+    ended: [],
+    adopted: [],
+    reopened: [],
+    started: [],
+    failed: [],
+    noticed: [],
+    deadlines: [],
+    answered: [],
+  };
   const graceMs = options.graceMs ?? defaultGraceMs;
   const sweep: Sweep = { deps, options, graceMs, done, problems: [], policies: new Map() };
   const open = await readOpenSessions(deps, maxPages);
@@ -100,7 +112,11 @@ export async function reconcile(deps: EndDeps, options: ReconcileOptions): Promi
   // Begins somewhere else each time: what takes all the time there is does not keep the rest from its turn for ever.
   const turn = work.length === 0 ? 0 : Math.floor(deps.now() / 60_000) % work.length;
   let complete = true;
-  const first = [() => emptyOutbox(sweep), () => attempt(sweep, {}, async () => void (await sweepTurns(deps)))];
+  const first = [
+    () => emptyOutbox(sweep),
+    () => attempt(sweep, {}, () => lookAtApprovals(sweep)),
+    () => attempt(sweep, {}, async () => void (await sweepTurns(deps))),
+  ];
   for (const task of [...first, ...work.slice(turn), ...work.slice(0, turn)]) {
     complete = options.remainingMs() > reserveMs;
     if (!complete) break;
@@ -257,6 +273,16 @@ async function checkDeadline(sweep: Sweep, session: SessionItem): Promise<void> 
   const due = deadlineOf(session, policy);
   if (due === undefined || deps.now() <= due) return;
   if (await tellDeadline(deps, session, policy)) done.deadlines.push(session.session_id);
+}
+
+/** Approvals that nobody was told of, and answers that Step Functions may not have. */
+async function lookAtApprovals({ deps, done, problems, graceMs }: Sweep): Promise<void> {
+  const { gatesTable } = deps;
+  if (gatesTable === undefined) return;
+  const swept = await sweepApprovals({ ...deps, gatesTable }, graceMs);
+  done.noticed.push(...swept.told);
+  done.answered.push(...swept.answered);
+  problems.push(...swept.problems);
 }
 
 /** Ends that are recorded and not published, or that are not even recorded. */

@@ -6,6 +6,8 @@
  *     batch → by execution → fold, gaps from the history → attempts that began or ended → numbers, at most once
  */
 import { BunsuiError } from '../errors.ts';
+import { tellApproval } from './approval-notices.ts';
+import { readAsking } from './approval-store.ts';
 import { attemptItem, countsOf, iso, messageOf } from './attempt-items.ts';
 import { isOfChildMachine } from './deployed.ts';
 import type { LiveDeps } from './deps.ts';
@@ -176,10 +178,24 @@ async function tell(
     ...(begun?.event === undefined ? [] : [{ event: 'started', at: iso(begun.event.timestamp) } as const]),
     ...touched.flatMap(({ job, attempt }) => retryOf(job, attempt)),
   ];
+  for (const { job, attempt } of touched) {
+    if (job.status === 'waiting' && attempt.status === 'running') await tellAsking(deps, live, seen, job);
+  }
   for (const happening of happenings) {
     const notice = noticeOf(notices, { ...live.session, ...countsOf(seen), status: 'running' }, live.policy, happening);
     if (notice !== undefined) await publishNotice(notices, notice);
   }
+}
+
+/** Tells of an approval once it waits: its item is there when Step Functions says that it was sent. */
+async function tellAsking(deps: LiveDeps, live: LiveSession, seen: SessionView, job: JobView): Promise<void> {
+  const { gatesTable } = deps;
+  if (gatesTable === undefined) return;
+  const own = { ...deps, gatesTable };
+  const asked = await readAsking(own, live.session.execution_arn ?? '', job.job);
+  if (asked === undefined || asked.answered !== undefined) return;
+  const session: SessionItem = { ...live.session, ...countsOf(seen), status: 'running' };
+  await tellApproval(own, session, live.policy, asked, job.source);
 }
 
 function retryOf(job: JobView, attempt: AttemptView): readonly Happening[] {

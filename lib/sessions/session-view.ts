@@ -3,14 +3,16 @@ import { childError } from '../asl/child-error.ts';
 import type { SourcePosition } from '../errors.ts';
 import { filledInput } from '../gate-layout.ts';
 import type { Json } from '../ir/expressions.ts';
-import type { JobIr, MapIr, NodeIr, ScopeIr } from '../ir/nodes.ts';
+import type { ApprovalIr, JobIr, MapIr, NodeIr, ScopeIr } from '../ir/nodes.ts';
+import { placedNodes } from '../ir/walk.ts';
 import { reservedInputKey } from '../storage-layout.ts';
 import { type Closure, type FoldState, type Iteration, pathOf, placeKey } from './fold-state.ts';
-import { jobFacts, parseJson } from './job-view.ts';
+import { approvalFacts, approvalFailure } from './approval-view.ts';
+import { type JobFacts, jobFacts, parseJson } from './job-view.ts';
 import type { StateShape } from './machine-map.ts';
 import { mapFacts } from './map-view.ts';
 import { type JobStatus, type SessionStatus, isTerminal } from './status.ts';
-import type { AttemptView, JobView, SessionFailureView, SessionView } from './view.ts';
+import type { AttemptView, FailureView, JobView, SessionFailureView, SessionView } from './view.ts';
 
 interface Ending {
   readonly status: SessionStatus;
@@ -65,7 +67,8 @@ function executionOf(state: FoldState): Ending {
     case 'ExecutionFailed': {
       const { error = '', cause = '' } = childError(last.executionFailedEventDetails);
       const failedJob = failedJobOf(state, last.previousEventId);
-      return { status: 'failed', ...started, endedAt: last.timestamp, error: { name: error, cause, ...failedJob } };
+      const why = inItsWords(state, failedJob.job, { name: error, cause });
+      return { status: 'failed', ...started, endedAt: last.timestamp, error: { ...why, ...failedJob } };
     }
     case 'ExecutionTimedOut': {
       const { error = 'States.Timeout', cause = '' } = last.executionTimedOutEventDetails ?? {};
@@ -79,6 +82,14 @@ function executionOf(state: FoldState): Ending {
     default:
       return { status: state.known.size === 0 ? 'queued' : 'running', ...started };
   }
+}
+
+/** An error as its job names it: Step Functions has one name for all that take too long. */
+function inItsWords(state: FoldState, job: string | undefined, error: FailureView): FailureView {
+  const id = job?.split('/').at(-1) ?? '';
+  if (state.artifact.approvals?.includes(id) !== true) return error;
+  const node = placedNodes(state.artifact.pipeline.body).find((placed) => placed.node.id === id)?.node;
+  return node?.kind === 'approval' ? approvalFailure(node, error) : error;
 }
 
 function failedJobOf(state: FoldState, eventId: number): { readonly job?: string; readonly source?: SourcePosition } {
@@ -105,9 +116,9 @@ function walk(
     }
     const path = pathOf(state.machine, iterations, node.id);
     into.push(
-      node.kind === 'job'
-        ? jobView(state, execution, node, path, iterations)
-        : mapView(state, execution, node, path, iterations),
+      node.kind === 'map'
+        ? mapView(state, execution, node, path, iterations)
+        : jobView(state, execution, node, path, iterations),
     );
     const map = state.machine.stateOfNode.get(node.id);
     if (node.kind !== 'map' || map === undefined) continue;
@@ -117,23 +128,24 @@ function walk(
   }
 }
 
-type Seen = Omit<JobView, 'job' | 'kind' | 'node' | 'operation' | 'source' | 'fingerprint'>;
+type Seen = Omit<JobView, 'job' | 'kind' | 'node' | 'operation' | 'isApproval' | 'source' | 'fingerprint'>;
 
 function jobView(
   state: FoldState,
   execution: Ending,
-  node: JobIr,
+  node: JobIr | ApprovalIr,
   path: string,
   iterations: readonly Iteration[],
 ): JobView {
-  const { id, operation, source } = node;
+  const { id, source } = node;
   const fingerprint = state.artifact.fingerprints?.[id]?.all;
   const known = fingerprint === undefined ? {} : { fingerprint };
-  const base = { job: path, kind: 'job', node: id, operation, source, ...known } as const;
+  const does = node.kind === 'job' ? { operation: node.operation } : { isApproval: true as const };
+  const base = { job: path, kind: 'job', node: id, ...does, source, ...known } as const;
   const recorded = state.jobs.get(path);
   if (recorded === undefined) return { ...base, ...unreached(state, execution, node, iterations) };
   if (recorded.settled !== undefined) return recorded.settled;
-  recorded.facts ??= jobFacts(recorded.state, recorded.events);
+  recorded.facts ??= factsOf(node, jobFacts(recorded.state, recorded.events));
   const { delivered, lastEventId, fetched: _, attempts: own, ...rest } = recorded.facts;
   const facts = { ...rest, attempts: own.map((attempt) => cutBefore(state, recorded.state, iterations, attempt)) };
   if (facts.status !== 'running' && facts.status !== 'retrying') {
@@ -141,7 +153,7 @@ function jobView(
     return recorded.settled;
   }
   const over = overSince(state, execution, recorded.state, iterations, lastEventId);
-  if (over === undefined) return { ...base, ...facts };
+  if (over === undefined) return { ...base, ...facts, ...(isAsked(node, facts) ? { status: 'waiting' } : {}) };
   const last = facts.attempts.at(-1);
   if (delivered) return { ...base, ...facts, status: 'completed', endedAt: last?.endedAt ?? over };
   if (facts.status === 'retrying') {
@@ -151,6 +163,12 @@ function jobView(
   const attempts = facts.attempts.map((attempt) => cut(attempt, over));
   return { ...base, ...facts, status: 'cancelled', endedAt: over, attempts };
 }
+
+const factsOf = (node: JobIr | ApprovalIr, facts: JobFacts): JobFacts =>
+  node.kind === 'approval' ? approvalFacts(node, facts) : facts;
+
+const isAsked = (node: JobIr | ApprovalIr, { status, attempts }: Pick<JobFacts, 'status' | 'attempts'>): boolean =>
+  node.kind === 'approval' && status === 'running' && attempts.length > 0;
 
 function cut(attempt: AttemptView, endedAt: number): AttemptView {
   return attempt.status === 'running' ? { ...attempt, status: 'cancelled', endedAt } : attempt;

@@ -15,6 +15,7 @@ export type SessionStatus = (typeof sessionStatuses)[number];
 export const jobStatuses = [
   'pending',
   'running',
+  'waiting',
   'retrying',
   'completed',
   'failed',
@@ -42,10 +43,11 @@ export const sessionMoves: { readonly [from in SessionStatus]: readonly SessionS
   timeout: ['queued', 'cancelled'],
 };
 
-/** Where a job may go from each status. `retrying` is the wait between two attempts. */
+/** Where a job may go from each status. `waiting` is for a person's answer, `retrying` the wait between two attempts. */
 export const jobMoves: { readonly [from in JobStatus]: readonly JobStatus[] } = {
   pending: ['running', 'skipped', 'cancelled'],
-  running: ['retrying', 'completed', 'failed', 'cancelled', 'timeout'],
+  running: ['waiting', 'retrying', 'completed', 'failed', 'cancelled', 'timeout'],
+  waiting: ['completed', 'failed', 'cancelled', 'timeout'],
   retrying: ['running', 'failed', 'cancelled', 'timeout'],
   completed: [],
   failed: ['running'],

@@ -4,7 +4,7 @@ import { BatchWriteCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws
 import { BunsuiError } from '../errors.ts';
 import { tables } from '../storage-layout.ts';
 import type { StoreDeps } from './deps.ts';
-import type { AttemptItem, CheckpointItem, DedupItem, SessionItem } from './items.ts';
+import type { AnswerItem, AttemptItem, CheckpointItem, DedupItem, SessionItem } from './items.ts';
 import { type SessionStatus, statusesBefore } from './status.ts';
 
 /** Writes an item of the sessions table unless there is one under its key. */
@@ -127,9 +127,14 @@ export async function getSession(deps: StoreDeps, sessionId: string): Promise<Se
 export async function listJobRecords(
   deps: StoreDeps,
   sessionId: string,
-): Promise<{ readonly attempts: readonly AttemptItem[]; readonly checkpoints: readonly CheckpointItem[] }> {
+): Promise<{
+  readonly attempts: readonly AttemptItem[];
+  readonly checkpoints: readonly CheckpointItem[];
+  readonly answers: readonly AnswerItem[];
+}> {
   const attempts: AttemptItem[] = [];
   const checkpoints: CheckpointItem[] = [];
+  const answers: AnswerItem[] = [];
   let from: Record<string, unknown> | undefined;
   do {
     const page = await deps.db.send(
@@ -140,13 +145,14 @@ export async function listJobRecords(
         ExclusiveStartKey: from,
       }),
     );
-    for (const item of (page.Items ?? []) as (AttemptItem | CheckpointItem)[]) {
+    for (const item of (page.Items ?? []) as (AttemptItem | CheckpointItem | AnswerItem)[]) {
       if (item.record_type === 'checkpoint') checkpoints.push(item);
+      else if (item.record_type === 'answer') answers.push(item);
       else attempts.push(item);
     }
     from = page.LastEvaluatedKey;
   } while (from !== undefined);
-  return { attempts, checkpoints };
+  return { attempts, checkpoints, answers };
 }
 
 const batchSize = 25;

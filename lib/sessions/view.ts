@@ -38,7 +38,9 @@ export interface JobView {
   readonly kind: 'job' | 'map';
   /** Id of the node in the pipeline: the last part of the path. */
   readonly node: string;
-  /** The operation's id; absent for maps. */
+  /** True where the job is an approval: it waits for a person. */
+  readonly isApproval?: true;
+  /** The operation's id; absent for maps and approvals. */
   readonly operation?: string;
   readonly status: JobStatus;
   readonly attempts: readonly AttemptView[];

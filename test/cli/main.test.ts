@@ -22,6 +22,9 @@ const commands = [
   'compile',
   'deploy',
   'bootstrap',
+  'approve',
+  'approvals',
+  'approvals list',
   'stack',
   'stack list',
   'stack destroy',
@@ -98,6 +101,7 @@ describe('help', () => {
       .map((match) => match?.[2] ?? match?.[3]);
     expect([...new Set(names.filter((name) => name !== undefined))].toSorted()).toStrictEqual([
       'bunsui.ts',
+      'cli/approval-commands.ts',
       'cli/context.ts',
       'cli/deploy-commands.ts',
       'cli/exit-codes.ts',

@@ -138,7 +138,7 @@ describe('bunsui notify', () => {
         channel: 'ops',
         kind: 'slack',
         to: 'secret env:SLACK_HOOK',
-        events: ['failed', 'deadline'],
+        events: ['failed', 'deadline', 'approval'],
         waiting: 0,
         dead: 0,
       },
@@ -147,7 +147,7 @@ describe('bunsui notify', () => {
     expect(listed.out.split('\n').map((line) => line.replaceAll(/ {2,}/g, '|'))).toStrictEqual([
       'CHANNEL|KIND|TO|HEARS|WAITING|DEAD',
       `audit|webhook|${webhook.url}/in?…|what pipelines say|0|1`,
-      'ops|slack|secret env:SLACK_HOOK|failed, deadline|0|0',
+      'ops|slack|secret env:SLACK_HOOK|failed, deadline, approval|0|0',
       '',
     ]);
     expect(listed.err).toBe('\nnotices could not be delivered. See why: bunsui notify dead audit\n');

@@ -21,7 +21,8 @@ export function job(
   const [started, ended] = times;
   const ends = ended === undefined ? {} : { endedAt: t0 + ended };
   const isAttempt = started !== undefined && fields.kind !== 'map';
-  const attemptStatus = status === 'pending' || status === 'retrying' || status === 'skipped' ? 'failed' : status;
+  const unlike = status === 'pending' || status === 'retrying' || status === 'skipped';
+  const attemptStatus = unlike ? 'failed' : status === 'waiting' ? 'running' : status;
   return {
     job: path,
     kind: 'job',

@@ -181,7 +181,7 @@ function withResult(part: (typeof results)[number][0], result: Expression): { re
       );
   });
   const [node] = ir.body.nodes;
-  if (node === undefined || node.kind === 'job') throw new Error('no scope');
+  if (node === undefined || node.kind === 'job' || node.kind === 'approval') throw new Error('no scope');
   const scope = node.kind === 'map' ? node.body : { yes: node.yes, no: node.no, body: undefined }[part];
   return { ir: { ...ir, body: { nodes: [{ ...node, [part]: { nodes: scope?.nodes ?? [], result } }] } } };
 }

@@ -69,6 +69,7 @@ function scopeRefs(scope: ScopeIr): readonly RefExpression[] {
 }
 
 function nodeRefs(node: NodeIr): readonly RefExpression[] {
+  if (node.kind === 'approval') throw new Error('approvals are not generated');
   if (node.kind === 'job') return [...refs(node.input), ...(node.when ? refs(node.when) : [])];
   if (node.kind === 'map') return [...refs(node.items), ...scopeRefs(node.body)];
   return [...refs(node.condition), ...scopeRefs(node.yes), ...(node.no ? scopeRefs(node.no) : [])];
@@ -212,6 +213,8 @@ export function meaningOf(pipeline: PipelineIr, world: World): Meaning {
           }
         }
       }
+      case 'approval':
+        throw new Error('approvals are not generated');
       case 'branch': {
         counts.conditions++;
         const side = evaluate(around, node.condition) === true ? node.yes : node.no;

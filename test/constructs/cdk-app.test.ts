@@ -162,7 +162,7 @@ describe('cdk-nag', () => {
     expect([...reasons].sort()).toStrictEqual([
       'API Gateway accepts only a role that may write the logs of every API of the account',
       'CDK grants a key by the groups of actions that encryption needs, on this one key',
-      'every method asks for the signature of a principal of IAM, and the stage is throttled: who also wants a user pool or a firewall adds it to `platform.api`',
+      'every method asks for the signature of a principal of IAM, or of a link for one answer, and the stage is throttled: who also wants a user pool or a firewall adds it to `platform.api`',
       'executions that began before a deployment, or are redriven after it, call the older versions of exactly these functions',
       'objects, pipelines and executions are made after the policy: the prefix of their names is as narrow as it can name them',
       'only log groups that carry the tag of this platform: see the condition',

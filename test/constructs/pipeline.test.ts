@@ -212,13 +212,15 @@ describe('the state machine', () => {
       'lambda:InvokeFunction',
       list(allowed).sort(),
     ]);
-    // Only a machine that waits at gates may touch their table, and only one that opens some may wake others.
-    const { gates } = pipeline.artifact;
+    // Only a machine that waits at gates or asks may touch their table, and only one that opens some may wake others.
+    const { gates, approvals } = pipeline.artifact;
     const atGates = others
       .flatMap(({ Action }) => [Action].flat())
       .filter((action) => !/^(logs|xray):/.test(String(action)));
     const wakes = gates?.openedByStates === true ? ['states:SendTaskSuccess'] : [];
-    expect(atGates).toStrictEqual(gates === undefined ? [] : ['dynamodb:GetItem', 'dynamodb:UpdateItem', ...wakes]);
+    const asks = approvals === undefined ? [] : ['dynamodb:UpdateItem'];
+    const own = gates === undefined ? [] : ['dynamodb:GetItem', 'dynamodb:UpdateItem', ...wakes];
+    expect(atGates).toStrictEqual([...asks, ...own]);
   });
 });
 

@@ -51,10 +51,18 @@ describe('the HTTP API', () => {
     });
     expect(propertiesOf(resources, 'AWS::ApiGateway::Resource')).toStrictEqual({
       PlatformApiproxy: { ...api, ParentId: root, PathPart: '{proxy+}' },
+      PlatformApilinks: { ...api, ParentId: root, PathPart: 'links' },
     });
     expect(propertiesOf(resources, 'AWS::ApiGateway::Method')).toStrictEqual({
       PlatformApiANY: method(root),
       PlatformApiproxyANY: method({ Ref: 'PlatformApiproxy' }),
+      // The one place that asks for no signature of IAM: links have one of their own.
+      ...Object.fromEntries(
+        ['GET', 'POST'].map((HttpMethod) => [
+          `PlatformApilinks${HttpMethod}`,
+          { ...method({ Ref: 'PlatformApilinks' }), AuthorizationType: 'NONE', HttpMethod },
+        ]),
+      ),
     });
     expect(propertiesOf(resources, 'AWS::ApiGateway::RequestValidator')).toStrictEqual({
       PlatformApiRequests: { ...api, ValidateRequestBody: true, ValidateRequestParameters: true },

@@ -31,6 +31,7 @@ const names = {
   BUNSUI_CHANNELS: '{}',
   BUNSUI_JOB_HISTORY_TABLE: { Ref: 'PlatformJobHistoryTable' },
   BUNSUI_MACHINES: arnOf('states', 'stateMachine:bunsui-'),
+  BUNSUI_GATES_TABLE: { Ref: 'PlatformGatesTable' },
   BUNSUI_PIPELINES_TABLE: { Ref: 'PlatformPipelinesTable' },
   BUNSUI_SESSIONS_TABLE: { Ref: 'PlatformSessionsTable' },
   BUNSUI_TOPIC: { Ref: 'PlatformNotices' },
@@ -99,13 +100,16 @@ describe('the functions of a platform', () => {
       BUNSUI_ENVIRONMENT: 'dev',
       POWERTOOLS_LOG_LEVEL: 'DEBUG',
     };
-    expect(Object.values(functions).map(({ Environment }) => Environment.Variables)).toStrictEqual(
-      Array.from({ length: 6 }, () => told),
+    const { PlatformNotifyFunction: notify, ...others } = functions;
+    expect(Object.values(others).map(({ Environment }) => Environment.Variables)).toStrictEqual(
+      Array.from({ length: 5 }, () => told),
     );
-    expect(functions['PlatformNotifyFunction']).toStrictEqual(
+    // It makes links, which the API opens.
+    const toldOfApi = { ...told, BUNSUI_API: { 'Fn::Join': ['', expect.arrayContaining([{ Ref: 'PlatformApi' }])] } };
+    expect(notify).toStrictEqual(
       functionOf('Notify', {
         Description: 'bunsui: delivers notices to channels',
-        Environment: { Variables: told },
+        Environment: { Variables: toldOfApi },
         MemorySize: 512,
         Timeout: 20,
       }),
@@ -198,7 +202,26 @@ describe('the functions of a platform', () => {
       machines('StartExecution'),
       executions('StopExecution'),
     ];
+    const leading = (partition: string, ...actions: string[]) =>
+      statement(dynamo(actions), arn('PlatformGatesTable'), {
+        Condition: { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [partition] } },
+      });
+    // Whoever clears approvals away does not see the tokens in them.
+    const withoutTokens = (...actions: string[]) =>
+      statement(dynamo(actions), arn('PlatformGatesTable'), {
+        Condition: {
+          'ForAllValues:StringEquals': {
+            'dynamodb:LeadingKeys': ['approvals'],
+            'dynamodb:Attributes': ['execution_arn', 'gate', 'asked', 'asked_at', 'answered', 'noticed'],
+          },
+          StringEqualsIfExists: {
+            'dynamodb:Select': 'SPECIFIC_ATTRIBUTES',
+            'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'],
+          },
+        },
+      });
     const end = [
+      withoutTokens('Query', 'DeleteItem'),
       ...turns,
       jobs('Query', 'BatchWriteItem'),
       ...register,
@@ -224,6 +247,7 @@ describe('the functions of a platform', () => {
         deadLetters,
         sessions('Query', 'PutItem', 'UpdateItem'),
         jobs('PutItem'),
+        withoutTokens('GetItem', 'UpdateItem'),
         ...register,
         objects('s3:GetObject', '/configs/*'),
         executions('DescribeExecution', 'GetExecutionHistory', 'DescribeStateMachineForExecution'),
@@ -235,13 +259,19 @@ describe('the functions of a platform', () => {
         ...end,
         statement('dynamodb:Query', index('sessions-by-status-index')),
         machines('ListExecutions', 'ListStateMachineVersions', 'DeleteStateMachineVersion'),
+        leading('approvals', 'GetItem', 'Query', 'UpdateItem', 'DeleteItem'),
+        jobs('PutItem'),
+        machines('SendTaskSuccess', 'SendTaskFailure'),
         anyMachine,
       ],
       PlatformApiHandlerRoleDefaultPolicy: [
         sessions('GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'),
         publish,
         statement('dynamodb:Query', [index('sessions-by-pipeline-index'), index('sessions-by-status-index')]),
-        jobs('Query'),
+        jobs('Query', 'PutItem', 'DeleteItem'),
+        leading('approvals', 'GetItem', 'Query', 'UpdateItem', 'DeleteItem'),
+        leading('approval-links', 'GetItem', 'PutItem'),
+        machines('SendTaskSuccess', 'SendTaskFailure'),
         ...register,
         objects('s3:GetObject', '/configs/*'),
         objects('s3:GetObject', '/logs/*', '/reports/*', '/payloads/*'),
@@ -255,6 +285,7 @@ describe('the functions of a platform', () => {
       ],
       PlatformNotifyRoleDefaultPolicy: [
         sessions('GetItem', 'PutItem', 'UpdateItem'),
+        leading('approval-links', 'GetItem', 'PutItem'),
         statement(
           ['sqs:SendMessage', 'sqs:GetQueueUrl'],
           ['ops', 'hook', 'post'].map((channel) => arn(`PlatformChannels${channel}DeadLetters`)),

@@ -254,6 +254,20 @@ describe('grants', () => {
     ]);
   });
 
+  it('grantApprove lets somebody answer approvals, too', () => {
+    const leading = { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': ['approvals'] } };
+    expect(grantedTo((platform, role) => platform.grantApprove(role))).toStrictEqual([
+      ...read,
+      statement(
+        ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'],
+        arn('PlatformGatesTable'),
+        { Condition: leading },
+      ),
+      statement(['dynamodb:PutItem', 'dynamodb:DeleteItem'], arn('PlatformJobHistoryTable')),
+      machines(['states:SendTaskSuccess', 'states:SendTaskFailure']),
+    ]);
+  });
+
   it('opens the key of the customer as far as it is needed', () => {
     const stack = new Stack(newApp(), 'Test');
     const platform = new Platform(stack, 'Platform', { encryptionKey: new Key(stack, 'Key') });

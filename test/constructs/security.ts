@@ -127,8 +127,13 @@ function openApis(template: Template): readonly string[] {
     const settings = list(Properties?.['MethodSettings'] as { readonly [name: string]: unknown }[] | undefined);
     return !settings.some((one) => one['ThrottlingRateLimit'] !== undefined && one['HttpMethod'] === '*');
   });
+  // What is behind links asks for the signature of a link.
+  const links = resourcesIn(template, 'AWS::ApiGateway::Resource').flatMap(([id, { Properties }]) =>
+    Properties?.['PathPart'] === 'links' ? [JSON.stringify({ Ref: id })] : [],
+  );
   const methods = resourcesIn(template, 'AWS::ApiGateway::Method').filter(
-    ([, { Properties }]) => Properties?.['AuthorizationType'] !== 'AWS_IAM',
+    ([, { Properties }]) =>
+      Properties?.['AuthorizationType'] !== 'AWS_IAM' && !links.includes(JSON.stringify(Properties?.['ResourceId'])),
   );
   return [
     ...stages.map(([id]) => `${id}: an API that is not throttled`),

@@ -54,9 +54,9 @@ describe('channels', () => {
       [],
     ]);
     expect(Object.values(onAws).map(eventsOf)).toStrictEqual([
-      ['failed', 'deadline'],
+      ['failed', 'deadline', 'approval'],
       ['started', 'succeeded', 'failed'],
-      ['failed', 'deadline'],
+      ['failed', 'deadline', 'approval'],
       [],
     ]);
   });
@@ -155,6 +155,6 @@ describe('who is told', () => {
   });
 
   it('passes over events that this version does not know', () => {
-    expect(channelEventsFrom('{"a":{"events":["approval","failed"]}}')).toStrictEqual({ a: { events: ['failed'] } });
+    expect(channelEventsFrom('{"a":{"events":["dancing","failed"]}}')).toStrictEqual({ a: { events: ['failed'] } });
   });
 });

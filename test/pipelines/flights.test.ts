@@ -183,7 +183,7 @@ describe('the pipeline', () => {
   test('lets every one of its jobs be told to fail', async () => {
     const { rehearsalJobs } = await import('../../pipelines/flights/rehearsal.ts');
     const inside = (node: NodeIr): readonly string[] => {
-      if (node.kind === 'job') return [node.id];
+      if (node.kind === 'job' || node.kind === 'approval') return [node.id];
       const scopes = node.kind === 'map' ? [node.body] : [node.yes, ...(node.no ? [node.no] : [])];
       return scopes.flatMap(({ nodes }) => nodes.flatMap(inside));
     };

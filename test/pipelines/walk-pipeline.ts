@@ -28,6 +28,7 @@ export async function walkPipeline(pipeline: PipelineIr, input: unknown, runJob:
       if (!operation || !isLambda(operation)) throw new Error(`no operation ${node.operation}`);
       return runJob(operation.entry, `${path}${node.id}`, evaluate(node.input, values));
     }
+    if (node.kind === 'approval') throw new Error('nobody is here to answer');
     if (node.kind === 'branch') {
       const side = evaluate(node.condition, values) === true ? node.yes : node.no;
       return side && resultOf(side, await walkScope(side, values, path));
@@ -56,6 +57,7 @@ export function parentsOf(node: NodeIr, siblings: readonly NodeIr[]): readonly s
 function expressionsOf(node: NodeIr): readonly Expression[] {
   const ofScope = (scope: ScopeIr | undefined): readonly Expression[] => scope?.nodes.flatMap(expressionsOf) ?? [];
   if (node.kind === 'job') return node.when ? [node.input, node.when] : [node.input];
+  if (node.kind === 'approval') return node.when ? [node.message, node.when] : [node.message];
   if (node.kind === 'branch') return [node.condition, ...ofScope(node.yes), ...ofScope(node.no)];
   return [node.items, ...ofScope(node.body)];
 }

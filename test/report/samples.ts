@@ -26,7 +26,13 @@ export function jobView(path: string, timing: Timing = {}): JobView {
   const at = (seconds: number) => began + Math.round(seconds * 1000);
   const attempts = tries.map(([from, to], index): AttemptView => {
     const last = index === tries.length - 1;
-    const attemptStatus = !last ? 'failed' : to === undefined ? 'running' : status === 'retrying' ? 'failed' : status;
+    const attemptStatus = !last
+      ? 'failed'
+      : to === undefined || status === 'waiting'
+        ? 'running'
+        : status === 'retrying'
+          ? 'failed'
+          : status;
     const failure = attemptStatus === 'failed' || attemptStatus === 'timeout';
     return {
       number: index + 1,

@@ -32,6 +32,7 @@ const nothing = {
   failed: [],
   noticed: [],
   deadlines: [],
+  answered: [],
   problems: [],
   complete: true,
 };

@@ -181,3 +181,34 @@ pipeline('secrets', { input: z.object({}) }, (p) => {
   // @ts-expect-error is nothing to wait for
   p.job('after', transform, { src: { bucket: 'b', key: 'k' }, rows: 1, note: '' }, { after: [secret('token')] });
 });
+
+// An approval is a job: what was filled in is typed by its form.
+pipeline('approvals', { input: z.object({ n: z.int() }) }, (p, input) => {
+  const signoff = p.approve('signoff', {
+    message: tpl`Ship ${input.n}?`,
+    who: ['ml', tpl`group ${input.n}`],
+    form: z.object({ stage: z.enum(['canary', 'prod']), percent: z.int().default(10) }),
+    onTimeout: { approve: { stage: 'canary' } },
+    when: gt(input.n, 1),
+  });
+  expectTypeOf(signoff.out.answer.stage).toEqualTypeOf<Ref<'canary' | 'prod'>>();
+  expectTypeOf(signoff.out.answer.percent).toEqualTypeOf<Ref<number>>();
+  expectTypeOf(signoff.out.approved).toEqualTypeOf<Ref<boolean>>();
+  p.job('one', one, { k: signoff.out.answer.stage });
+  // @ts-expect-error a field that the form does not have
+  p.job('two', one, { k: signoff.out.answer.place });
+  // @ts-expect-error a number where text is wanted
+  p.job('three', one, { k: signoff.out.answer.percent });
+  // @ts-expect-error a value that the form does not know
+  eq(signoff.out.answer.stage, 'moon');
+  // @ts-expect-error there must be a question
+  p.approve('four', {});
+  // @ts-expect-error an answer that does not fit the form
+  p.approve('five', { message: 'Sure?', form: z.object({ n: z.int() }), onTimeout: { approve: { n: 'one' } } });
+  // @ts-expect-error JSON has no dates
+  p.approve('six', { message: 'When?', form: z.object({ at: z.date() }) });
+  // @ts-expect-error an unknown way out
+  p.approve('seven', { message: 'Sure?', onTimeout: 'approve' });
+  // @ts-expect-error a reason need not be given
+  p.job('eight', one, { k: signoff.out.reason });
+});

@@ -76,6 +76,7 @@ function jobRecord(job: JobView): { readonly [field: string]: unknown } {
     job_id: job.job,
     kind: job.kind,
     ...(job.operation === undefined ? {} : { operation_id: job.operation }),
+    ...(job.isApproval ? { approval: true } : {}),
     job_status: job.status,
     ...timeField('started_at', job.startedAt),
     ...timeField('completed_at', job.endedAt),

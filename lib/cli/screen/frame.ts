@@ -5,7 +5,9 @@
 import type { JobStatus } from '../../sessions/status.ts';
 import type { JobView, SessionView } from '../../sessions/view.ts';
 import { duration } from '../durations.ts';
+import { waitingText } from '../approval-text.ts';
 import { failureLine } from '../failures.ts';
+import { harmlessLine } from '../harmless.ts';
 import type { Palette } from '../terminal.ts';
 import { cut, sized, textWidth } from '../text-width.ts';
 import { bar, paintOf, type ShownStatus, spinnerAt, symbolOf } from './symbols.ts';
@@ -26,13 +28,14 @@ const importance: { readonly [status in JobStatus]: number } = {
   timeout: 0,
   running: 1,
   retrying: 1,
+  waiting: 1,
   cancelled: 2,
   completed: 3,
   pending: 4,
   skipped: 5,
 };
 
-const isActive = (job: JobView) => job.status === 'running' || job.status === 'retrying';
+const isActive = ({ status }: JobView) => status === 'running' || status === 'retrying' || status === 'waiting';
 const isDone = (job: JobView) => job.status !== 'pending' && !isActive(job);
 const depthOf = (job: JobView) => job.job.split('/').length - 1;
 const isIteration = (job: JobView) => job.job.includes('[');
@@ -65,6 +68,7 @@ export function countByStatus(jobs: readonly { readonly status: ShownStatus }[])
     'timeout',
     'cancelled',
     'interrupted',
+    'waiting',
     'running',
     'retrying',
     'completed',
@@ -93,6 +97,7 @@ function detailOf(job: JobView, options: FrameOptions): string {
     const failures = failed > 0 ? palette.red(`, ${failed} failed`) : '';
     return `${palette.green(done)}${palette.dim(left)} ${completed}/${total}${failures}`;
   }
+  if (job.status === 'waiting') return harmlessLine(waitingText(job));
   const error = job.error ?? job.attempts.findLast((attempt) => attempt.error !== undefined)?.error;
   const attempt = job.attempts.length > 1 ? `attempt ${job.attempts.length}` : '';
   const why = error === undefined || job.status === 'completed' ? '' : failureLine(error);

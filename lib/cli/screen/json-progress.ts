@@ -15,6 +15,7 @@ export function jsonEvent(event: ProgressEvent, session: string): string {
     session,
     job,
     ...('operation' in event ? { operation: event.operation } : {}),
+    ...('message' in event ? { message: event.message, who: event.who } : {}),
     ...('attempt' in event ? { attempt: event.attempt } : {}),
     ...('items' in event ? { items: event.items } : {}),
     ...('durationMs' in event ? { duration_ms: event.durationMs } : {}),

@@ -1,5 +1,6 @@
 /** Plain lines for pipes and files: one per change of a job's state, with the time since the start. */
 import { duration } from '../durations.ts';
+import { harmlessLine } from '../harmless.ts';
 import { failureLine } from '../failures.ts';
 import { type ProgressEvent, progressEvents } from '../progress-events.ts';
 import type { SessionView } from '../../sessions/view.ts';
@@ -16,6 +17,8 @@ export function plainWords(event: ProgressEvent): string {
       return `started  ${event.items} item${event.items === 1 ? '' : 's'}`;
     case 'job.started':
       return event.attempt > 1 ? `started  attempt ${event.attempt}` : 'started';
+    case 'job.waiting':
+      return `waiting for approval${event.message === undefined ? '' : `  ${harmlessLine(event.message)}`}`;
     case 'job.retrying':
       return `retrying${took}  attempt ${event.attempt} failed:${error.slice(1)}`;
     default:

@@ -20,6 +20,7 @@ const looks: { readonly [status in ShownStatus]: Look } = {
   queued: { symbol: '○', ascii: '.', colour: 'dim' },
   running: { symbol: '▶', ascii: '>', colour: 'blue' },
   retrying: { symbol: '↻', ascii: '~', colour: 'yellow' },
+  waiting: { symbol: '?', ascii: '?', colour: 'yellow' },
   interrupted: { symbol: '‖', ascii: '=', colour: 'yellow' },
   paused: { symbol: '‖', ascii: '=', colour: 'yellow' },
   completed: { symbol: '✓', ascii: '+', colour: 'green' },
