@@ -28,10 +28,18 @@ export interface Receiver {
   close(): Promise<void>;
 }
 
-/** Starts a receiver on 127.0.0.1. @param answer of the request with that index */
+/**
+ * Starts a receiver on 127.0.0.1.
+ *
+ * @param answer of the request with that index
+ * @param options.port @default any that is free
+ * @param options.keeps which requests are for it; others it takes with 200, and forgets. @default all
+ */
 export async function startReceiver(
   answer: (index: number, request: Received) => Answer = () => 200,
+  options: { readonly port?: number; readonly keeps?: (request: Received) => boolean } = {},
 ): Promise<Receiver> {
+  const { port: wanted = 0, keeps = () => true } = options;
   const received: Received[] = [];
   const waiting = new Set<() => void>();
   let connections = 0;
@@ -41,6 +49,10 @@ export async function startReceiver(
     request.on('end', () => {
       const body = Buffer.concat(chunks).toString();
       const one = { path: request.url ?? '', headers: request.headers, body, atMs: Date.now() };
+      if (!keeps(one)) {
+        response.writeHead(200).end();
+        return;
+      }
       received.push(one);
       const given = answer(received.length - 1, one);
       if (given === 'reset') request.socket.destroy();
@@ -54,7 +66,7 @@ export async function startReceiver(
   server.on('connection', () => {
     connections += 1;
   });
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  await new Promise<void>((listening) => server.listen(wanted, '127.0.0.1', listening));
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}`,
