@@ -1,18 +1,29 @@
-/** `npm run test:localstack`: what runs against LocalStack, which is set up, started and ended with the tests. */
+/**
+ * `npm run test:localstack`: what runs against LocalStack, which is set up, started and ended with the tests. Three steps,
+ * one after the other: what shares the machine; what wants it for itself; and the end of what was deployed.
+ */
 import { defineConfig } from 'vitest/config';
 import base from './vitest.config.ts';
+
+const step = (name: string, groupOrder: number, maxWorkers: number, include: string) => ({
+  extends: true as const,
+  test: { name, include: [include], maxWorkers, sequence: { groupOrder } },
+});
 
 export default defineConfig({
   ...base,
   test: {
-    include: ['test/localstack/*.integ.test.ts'],
     globalSetup: 'test/localstack/global-setup.ts',
     // Longer than any wait (test/eventually.ts), which says what it waits for.
     testTimeout: 400_000,
     hookTimeout: 600_000,
     // The first JSONata expression starts a JVM.
     expect: { poll: { timeout: 180_000 } },
-    // All files at once: most of the time each waits.
-    maxWorkers: 4,
+    projects: [
+      // More at once are no faster where there are two cores, and each waits longer for the others.
+      step('together', 0, 6, 'test/localstack/*.integ.test.ts'),
+      step('alone', 1, 1, 'test/localstack/alone/*.integ.test.ts'),
+      step('end', 2, 1, 'test/localstack/end/*.integ.test.ts'),
+    ],
   },
 });

@@ -2,20 +2,26 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 /** Long enough for a machine that is busy with other work; a run that is good does not wait for it. */
-const limitMs = 180_000;
-const longestPauseMs = 250;
+const longMs = 180_000;
+const longestPauseMs = 1_000;
 
 /**
  * Looks until what is seen is as it should be, less and less often. Unlike `expect.poll` it serves tests that run side
  * by side, and hooks.
  *
  * @param what is waited for, in words
+ * @param limitMs @default three minutes
  * @returns what was seen last
- * @throws {Error} after three minutes, with what was waited for and what was seen last
+ * @throws {Error} after that time, with what was waited for and what was seen last
  */
-export async function eventually<T>(what: string, look: () => T | Promise<T>, holds: (seen: T) => boolean): Promise<T> {
+export async function eventually<T>(
+  what: string,
+  look: () => T | Promise<T>,
+  holds: (seen: T) => boolean,
+  limitMs = longMs,
+): Promise<T> {
   const untilMs = Date.now() + limitMs;
-  for (let pauseMs = 25; ; pauseMs = Math.min(longestPauseMs, pauseMs * 1.5)) {
+  for (let pauseMs = 25; ; pauseMs = Math.min(longestPauseMs, pauseMs * 1.3)) {
     const seen = await look();
     if (holds(seen)) return seen;
     if (Date.now() > untilMs) {

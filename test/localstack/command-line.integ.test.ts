@@ -1,18 +1,13 @@
 /** The command line from bootstrap to destroy: what somebody types who knows no CDK, each command a process of its own. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { clientEnvironment } from '../../localstack/server.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { bunsui, type Ran } from '../cli/command-line.ts';
 import { eventually } from '../eventually.ts';
-import { bootstrapOnce, requireNothingLeftOut } from './harness.ts';
+import { quickPolls } from './harness.ts';
+import { at, deployByCommandLine, endpoint, environment, folder, type as typed, writeProject } from './platforms.ts';
 import { installBunsui, runScript, scriptOf } from './workflow.ts';
 
-const shop = fileURLToPath(new URL('../cli/shop/shop.ts', import.meta.url));
-const { AWS_ENDPOINT_URL: endpoint = '', ...environment } = clientEnvironment(inject('localstack'));
-const at = ['--endpoint-url', endpoint];
 const on = ['--platform', 'bunsuicli', ...at];
 
 type Line = { readonly type: string; readonly [field: string]: unknown };
@@ -23,40 +18,21 @@ const linesOf = ({ out }: Ran): readonly Line[] =>
     .map((line) => JSON.parse(line) as Line);
 const last = (ran: Ran) => linesOf(ran).at(-1);
 
-let folder = '';
+const start = ['session', 'start', 'shop', '--json', ...on];
 const type = (...args: readonly string[]) => bunsui(args, { cwd: folder, environment });
 
-/** Runs a command that is to succeed. */
-async function typed(...args: readonly string[]): Promise<Ran> {
-  const ran = await type(...args);
-  if (ran.code !== 0) throw new Error(`bunsui ${args.join(' ')} ended with ${ran.code}:\n${ran.err}${ran.out}`);
-  return ran;
-}
-
 /** Sessions of one busy morning, all at the same time. */
-let morning: { readonly completed: Ran; readonly failed: Ran; readonly held: Ran; readonly heldIn: string };
+let morning: { readonly completed: Ran; readonly failed: Ran };
 let deployedBy: Ran;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'bunsui-command-line-'));
-  const stages = { cli: { params: { removal: 'destroy', 'env.GREETING': 'hello' } }, other: {} };
-  writeFileSync(
-    join(folder, 'bunsui.json'),
-    JSON.stringify({ pipelines: [shop], params: { removal: 'retain' }, stages }),
-  );
-  await bootstrapOnce(async () => void (await typed('bootstrap', ...at)));
-  deployedBy = await typed('deploy', '--stage', 'cli', '--yes', '--json', ...at);
-  requireNothingLeftOut(readFileSync(inject('localstack').log, 'utf8'));
-  const heldIn = mkdtempSync(join(folder, 'held-'));
-  const start = ['session', 'start', 'shop', '--json', ...on];
-  const [completed, failed, held] = await Promise.all([
+  deployedBy = await deployByCommandLine();
+  const [completed, failed] = await Promise.all([
     type(...start, '-p', 'orders=2', '--wait'),
     type(...start, '-p', 'orders=1', '-p', 'flaw=broken', '--wait'),
-    type(...start, '-p', 'orders=1', '-p', `folder=${heldIn}`),
   ]);
-  morning = { completed, failed, held, heldIn };
+  morning = { completed, failed };
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('a pipeline', () => {
   it('is deployed, and listed with its platform', async () => {
@@ -67,8 +43,8 @@ describe('a pipeline', () => {
         type: 'deployed',
         at: expect.any(String),
         platform: 'bunsuicli',
-        pipelines: ['shop'],
-        changed: ['bunsuicli', 'bunsuicli-shop'],
+        pipelines: ['shop', 'doomed'],
+        changed: ['bunsuicli', 'bunsuicli-shop', 'bunsuicli-doomed'],
         duration_ms: expect.any(Number),
       },
       true,
@@ -78,6 +54,7 @@ describe('a pipeline', () => {
     );
     expect(listed.map(({ name, kind, pipeline, status }) => [name, kind, pipeline, status])).toStrictEqual([
       ['bunsuicli', 'platform', undefined, 'CREATE_COMPLETE'],
+      ['bunsuicli-doomed', 'pipeline', 'doomed', 'CREATE_COMPLETE'],
       ['bunsuicli-shop', 'pipeline', 'shop', 'CREATE_COMPLETE'],
     ]);
   });
@@ -99,7 +76,7 @@ describe('a pipeline', () => {
     ]);
 
     const [list, page, logs, watched] = await Promise.all([
-      typed('session', 'list', '--json', '--status', 'completed', ...on),
+      typed('session', 'list', '--json', '--status', 'completed', '--pipeline', 'shop', ...on),
       typed('session', 'show', session, '--json', ...on),
       typed('logs', session, '--job', 'prices', '--json', ...on),
       typed('session', 'watch', session, '--json', ...on),
@@ -142,7 +119,8 @@ describe('a pipeline', () => {
   });
 
   it('is cancelled', async () => {
-    const { held, heldIn } = morning;
+    const heldIn = mkdtempSync(join(folder, 'held-'));
+    const held = await typed(...start, '-p', 'orders=1', '-p', `folder=${heldIn}`);
     const { session } = last(held) as Line & { readonly session: string };
     await eventually(
       'the job to begin',
@@ -189,28 +167,19 @@ describe('a pipeline', () => {
       runScript(script, folder, {
         ...environment,
         AWS_ENDPOINT_URL: endpoint,
+        NODE_OPTIONS: quickPolls,
         STAGE: 'cli',
         FILES: '',
         PLAN_ONLY: 'false',
         ...more,
       });
 
-    const stages = { cli: { params: { removal: 'destroy', 'env.GREETING': 'hi' } } };
-    writeFileSync(join(folder, 'bunsui.json'), JSON.stringify({ pipelines: [shop], stages }));
+    writeProject('hi');
     const deployed = await run({});
     const ended = deployed.printed.split('\n').find((line) => line.includes('"type":"deployed"')) ?? '{}';
     expect(deployed.summary).toContain('~ AWS::Lambda::Function Pipeline/Operation-count/Function: Environment');
-    expect([deployed.code, JSON.parse(ended).changed]).toStrictEqual([0, ['bunsuicli-shop']]);
+    expect([deployed.code, JSON.parse(ended).changed]).toStrictEqual([0, ['bunsuicli-shop', 'bunsuicli-doomed']]);
     const wrong = await run({ STAGE: 'nightly' });
     expect([wrong.code, wrong.printed.includes('has no stage "nightly"')]).toStrictEqual([2, true]);
-  });
-
-  it('goes with its platform, and with what the bucket holds', async () => {
-    const destroyed = await typed('stack', 'destroy', 'bunsuicli', '--yes', ...at);
-    const left = linesOf(await typed('stack', 'list', '--json', ...at)).filter(
-      ({ platform }) => platform === 'bunsuicli',
-    );
-    expect([destroyed.out, left]).toStrictEqual(['destroyed bunsuicli-shop, bunsuicli\n', []]);
-    expect(destroyed.err).toContain('with all its objects\n');
   });
 });

@@ -1,5 +1,4 @@
 /** What starts pipelines by themselves, deployed: rules fire; schedules are called as EventBridge Scheduler calls them. */
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import {
   DescribeRuleCommand,
   EventBridgeClient,
@@ -7,57 +6,23 @@ import {
   PutEventsCommand,
   TestEventPatternCommand,
 } from '@aws-sdk/client-eventbridge';
-import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { DeleteObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { GetScheduleCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
-import { DescribeExecutionCommand, PublishStateMachineVersionCommand, SFNClient } from '@aws-sdk/client-sfn';
-import { DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { DescribeExecutionCommand, PublishStateMachineVersionCommand } from '@aws-sdk/client-sfn';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { SessionItem } from '../../lib/sessions/items.ts';
-import { platformNames, tables } from '../../lib/storage-layout.ts';
-import { clientEnvironment } from '../../localstack/server.ts';
 import { bunsui } from '../cli/command-line.ts';
-import { bucketName } from './firings-app/pipelines.ts';
 import { eventually } from '../eventually.ts';
-import { refusedByPolicy } from './granted.ts';
-import { cdkApp } from './harness.ts';
-import { localstackTarget, patientConfig } from './target.ts';
+import { bucketName } from './app/collect.ts';
+import { app, at, deployApp, environment, invoke, main, target } from './platforms.ts';
+import { patientConfig } from './target.ts';
 
-const target = localstackTarget();
 const config = patientConfig();
-const db = DynamoDBDocumentClient.from(new DynamoDBClient(config));
-const s3 = new S3Client({ ...config, forcePathStyle: true });
+const { sfn, s3, names } = main.deps;
+const { sessionsOf } = main;
 const events = new EventBridgeClient(config);
-const lambda = new LambdaClient(config);
-const names = platformNames({ prefix: 'firings', account: target.accountId, region: target.region });
-const app = cdkApp('test/localstack/firings-app/app.ts');
 
-beforeAll(async () => {
-  await Promise.all([app.bootstrap(), app.synth()]);
-  await app.deploy();
-});
-afterAll(async () => {
-  for (const Key of ['in/a.csv', 'in/b.txt', 'out/c.csv']) {
-    await s3.send(new DeleteObjectCommand({ Bucket: bucketName, Key }));
-  }
-  await s3.send(new DeleteObjectCommand({ Bucket: names.bucket, Key: 'data/firings/go' }));
-  await app.destroy();
-  await app.close();
-});
-
-async function sessionsOf(pipeline: string): Promise<readonly SessionItem[]> {
-  const { name, partitionKey } = tables.sessions.byPipelineIndex;
-  const { Items = [] } = await db.send(
-    new QueryCommand({
-      TableName: names.sessionsTable,
-      IndexName: name,
-      KeyConditionExpression: '#pipeline = :pipeline',
-      ExpressionAttributeNames: { '#pipeline': partitionKey },
-      ExpressionAttributeValues: { ':pipeline': pipeline },
-    }),
-  );
-  return Items as SessionItem[];
-}
+beforeAll(deployApp);
 
 /** The session that was started for something, when it has ended. */
 async function sessionFor(what: string, pipeline = 'collect'): Promise<SessionItem | undefined> {
@@ -90,8 +55,7 @@ describe('a trigger', () => {
 
   it('for the success of another pipeline waits for its machine, and hands over what it gave', async () => {
     const { execution_arn: executionArn, output = '', input } = (await sessionFor('number 7 <one>')) ?? {};
-    const machine = `arn:aws:states:${target.region}:${target.accountId}:stateMachine:firings-collect`;
-    const detail = { executionArn, stateMachineArn: machine, status: 'SUCCEEDED', input, output };
+    const detail = { executionArn, stateMachineArn: main.machine('collect'), status: 'SUCCEEDED', input, output };
     const event = {
       version: '0',
       id: '3ea8a6f1-9d1d-4c5e-8c3f-0d3a9a3a9a10',
@@ -103,7 +67,7 @@ describe('a trigger', () => {
       resources: [executionArn],
       detail,
     };
-    const Rule = 'firings-after.collect';
+    const Rule = 'bunsui-after.collect';
     const { EventPattern = '' } = await events.send(new DescribeRuleCommand({ Name: Rule }));
     const fits = await events.send(new TestEventPatternCommand({ EventPattern, Event: JSON.stringify(event) }));
     expect(fits.Result).toBe(true);
@@ -112,7 +76,7 @@ describe('a trigger', () => {
     const Payload = (first?.InputTransformer?.InputTemplate ?? '').replace('<aws.events.event.json>', () =>
       JSON.stringify(event),
     );
-    await Promise.all([1, 2, 3].map(() => lambda.send(new InvokeCommand({ FunctionName: first?.Arn ?? '', Payload }))));
+    await Promise.all([1, 2, 3].map(() => invoke(first?.Arn ?? '', Payload)));
     expect((await sessionFor('number 7 <one>', 'after'))?.trigger).toMatchObject({ kind: 'event', chain: 1 });
     expect(await sessionsOf('after')).toHaveLength(1);
   });
@@ -121,7 +85,7 @@ describe('a trigger', () => {
 describe('a schedule', () => {
   it('is deployed so that what Scheduler sends starts one session, however often', async () => {
     const schedule = await new SchedulerClient(config).send(
-      new GetScheduleCommand({ GroupName: 'firings', Name: 'collect.daily' }),
+      new GetScheduleCommand({ GroupName: 'bunsui', Name: 'collect.daily' }),
     );
     expect(schedule).toMatchObject({
       ScheduleExpression: 'cron(0 6 * * ? *)',
@@ -130,19 +94,15 @@ describe('a schedule', () => {
     });
     const { Arn = '', Input = '' } = schedule.Target ?? {};
     const Payload = Input.replace('<aws.scheduler.scheduled-time>', '2026-11-20T21:00:00Z');
-    const answers = await Promise.all(
-      Array.from({ length: 5 }, () => lambda.send(new InvokeCommand({ FunctionName: Arn, Payload }))),
-    );
-    expect(answers.map(({ FunctionError }) => FunctionError)).toStrictEqual(Array.from({ length: 5 }));
+    await Promise.all(Array.from({ length: 10 }, () => invoke(Arn, Payload)));
     await sessionFor('2026-11-21');
     const scheduled = (await sessionsOf('collect')).filter(({ trigger }) => trigger.kind === 'schedule');
     expect(scheduled).toHaveLength(1);
   });
 
   it('is listed, disabled, enabled and backfilled by the command line', async () => {
-    const { AWS_ENDPOINT_URL: endpoint = '', ...environment } = clientEnvironment(inject('localstack'));
     const typed = async (...args: readonly string[]) => {
-      const ran = await bunsui(['schedule', ...args, '--platform', 'firings', '--endpoint-url', endpoint, '--json'], {
+      const ran = await bunsui(['schedule', ...args, '--platform', 'bunsui', ...at, '--json'], {
         environment,
       });
       return {
@@ -153,7 +113,8 @@ describe('a schedule', () => {
           .map((line) => JSON.parse(line) as unknown),
       };
     };
-    const listed = async () => (await typed('list', '--next', '1')).lines;
+    const listed = async () =>
+      (await typed('list', '--next', '1')).lines.filter((line) => JSON.stringify(line).includes('collect.daily'));
     const daily = { type: 'schedule', id: 'collect.daily', expression: 'cron(0 6 * * ? *)', timezone: 'Asia/Tokyo' };
     expect(await listed()).toMatchObject([
       { ...daily, enabled: true, next: [expect.stringMatching(/T21:00:00\.000Z$/)] },
@@ -172,15 +133,10 @@ describe('a schedule', () => {
 
 describe('a published machine', () => {
   it('is started in the version that was published, and its executions are known as before', async () => {
-    const sfn = new SFNClient(config);
-    const stateMachineArn = `arn:aws:states:${target.region}:${target.accountId}:stateMachine:firings-after`;
+    const stateMachineArn = main.machine('after');
     // As CloudFormation does on AWS.
     const { stateMachineVersionArn } = await sfn.send(new PublishStateMachineVersionCommand({ stateMachineArn }));
-    const { Target } = await new SchedulerClient(config).send(
-      new GetScheduleCommand({ GroupName: 'firings', Name: 'collect.daily' }),
-    );
-    const Payload = JSON.stringify({ pipeline: 'after', input: { what: 'published' } });
-    await lambda.send(new InvokeCommand({ FunctionName: Target?.Arn ?? '', Payload }));
+    await main.start({ pipeline: 'after', input: { what: 'published' } });
     const { execution_arn: executionArn = '' } = (await sessionFor('published', 'after')) ?? {};
     const execution = await sfn.send(new DescribeExecutionCommand({ executionArn }));
     expect([execution.stateMachineArn, execution.stateMachineVersionArn]).toStrictEqual([
@@ -192,35 +148,16 @@ describe('a published machine', () => {
 
 describe('a deployment while a session runs', () => {
   it('leaves it on the functions that it began with; the next one runs the new ones', async () => {
-    const { Target } = await new SchedulerClient(config).send(
-      new GetScheduleCommand({ GroupName: 'firings', Name: 'collect.daily' }),
-    );
-    const start = (what: string, wait: boolean) =>
-      lambda.send(
-        new InvokeCommand({
-          FunctionName: Target?.Arn ?? '',
-          Payload: JSON.stringify({ pipeline: 'collect', input: { what, wait } }),
-        }),
-      );
+    const start = (what: string, wait: boolean) => main.start({ pipeline: 'collect', input: { what, wait } });
     await app.synth({ code: 'second' });
-    await start('running', true);
-    await eventually(
-      'the session to run',
-      async () => (await sessionsOf('collect')).find(({ input }) => input.includes('running')),
-      (item) => item?.status === 'running',
-    );
-    await app.deploy();
+    const { session_id: running } = await start('running', true);
+    await main.come(running, 'running');
+    await app.deploy('More');
     // Its second job is still to come.
-    await s3.send(new PutObjectCommand({ Bucket: names.bucket, Key: 'data/firings/go', Body: 'go' }));
+    await s3.send(new PutObjectCommand({ Bucket: names.bucket, Key: 'data/collect/go-running', Body: 'go' }));
     await start('next', false);
     const codeOf = async (what: string) =>
       (JSON.parse((await sessionFor(what))?.output ?? '{}') as { readonly code?: string }).code;
     expect([await codeOf('next'), await codeOf('running')]).toStrictEqual(['second', 'first']);
   });
-});
-
-it('did nothing that its roles do not allow', async () => {
-  const { looked, refused: refusedCalls } = await refusedByPolicy('FiringsTest');
-  expect(looked).toBeGreaterThan(10);
-  expect(refusedCalls).toStrictEqual([]);
 });

@@ -1,43 +1,35 @@
-/** The example app as people deploy it: `cdk deploy`, sessions of it, `cdk destroy`. */
+/** The flights example, deployed with CDK, and started in every way that there is. */
 import { readFileSync } from 'node:fs';
-import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
-import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { InvokeCommand, LambdaClient, ListFunctionsCommand } from '@aws-sdk/client-lambda';
-import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { DescribeStateMachineCommand, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { EndDeps } from '../../lib/sessions/deps.ts';
+import {
+  DeleteRuleCommand,
+  EventBridgeClient,
+  ListTargetsByRuleCommand,
+  PutRuleCommand,
+  PutTargetsCommand,
+  RemoveTargetsCommand,
+} from '@aws-sdk/client-eventbridge';
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
+import { GetScheduleCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
+import { StartExecutionCommand } from '@aws-sdk/client-sfn';
+import { CreateQueueCommand, DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { SessionItem } from '../../lib/sessions/items.ts';
 import { readSessionLogs } from '../../lib/sessions/logs.ts';
 import { findPipeline, readArtifact } from '../../lib/sessions/pipelines.ts';
 import type { StartedSession } from '../../lib/sessions/start-session.ts';
-import { isTerminal } from '../../lib/sessions/status.ts';
-import { getSession, listJobRecords } from '../../lib/sessions/store.ts';
-import { objectKeys, platformNames, sessionOfExecution } from '../../lib/storage-layout.ts';
-import { refusal } from '../contract/target.ts';
-import { expectedFlights, expectedSummary } from '../pipelines/flights-oracle.ts';
+import { objectKeys, sessionOfExecution } from '../../lib/storage-layout.ts';
+import { bunsui } from '../cli/command-line.ts';
 import { eventually } from '../eventually.ts';
-import { refusedByPolicy } from './granted.ts';
-import { cdkApp } from './harness.ts';
-import { localstackTarget, patientConfig } from './target.ts';
+import { expectedFlights, expectedSummary } from '../pipelines/flights-oracle.ts';
+import { callApi } from './api.ts';
+import { data, flightsBucket } from './app/flights.ts';
+import { at, deployApp, environment, invoke, main, target } from './platforms.ts';
+import { patientConfig } from './target.ts';
 
-const target = localstackTarget();
-const { region, accountId } = target;
-const config = patientConfig();
-const lambda = new LambdaClient(config);
-const dynamodb = new DynamoDBClient(config);
-const deps: Pick<EndDeps, 'db' | 'sfn' | 's3' | 'logs' | 'names'> = {
-  db: DynamoDBDocumentClient.from(dynamodb),
-  sfn: new SFNClient(config),
-  s3: new S3Client({ ...config, forcePathStyle: true }),
-  logs: new CloudWatchLogsClient(config),
-  names: platformNames({ account: accountId, region }),
-};
-const machine = `arn:aws:states:${region}:${accountId}:stateMachine:bunsui-flights`;
-const app = cdkApp('bin/cdk-app.ts');
+const { deps } = main;
+const events = new EventBridgeClient(patientConfig());
+const sqs = new SQSClient(patientConfig());
 /** Where the functions may read: a deployed function has no npm packages beside it. */
-const data = 'data/flights/source';
 const source = `s3://${deps.names.bucket}/${data}`;
 const jobs = [
   'airports',
@@ -52,74 +44,112 @@ const jobs = [
   'validate',
   'weather',
 ];
-const hubs = Array.from({ length: 8 }, (_, index) => `by-hub[${index}]/profile`);
+const hubJobs = (count: number) => Array.from({ length: count }, (_, index) => `by-hub[${index}]/profile`);
+const times = <T>(count: number, once: (index: number) => Promise<T>): Promise<readonly T[]> =>
+  Promise.all(Array.from({ length: count }, (_, index) => once(index)));
 
 /** Sessions of one busy morning: all run at the same time. */
 let morning: {
-  /** The same request, three times at once. */
-  readonly daily: readonly StartedSession[];
-  readonly failing: StartedSession;
-  /** An execution that was started past bunsui, as in the AWS console. */
+  /** One request of the API with a key, ten times at once. */
+  readonly byApi: readonly StartedSession[];
+  /** What Scheduler sends, ten times at once. */
+  readonly bySchedule: readonly StartedSession[];
+  /** What EventBridge sends for an object that has arrived, ten times more, at once. */
+  readonly byObject: readonly StartedSession[];
+  readonly byCommand: { readonly session: string };
+  /** An execution that was started past bunsui, as with `aws stepfunctions start-execution`. */
   readonly byHand: { readonly executionArn: string; readonly session: string };
+  readonly failing: StartedSession;
 };
 
 beforeAll(async () => {
-  await Promise.all([app.bootstrap(), app.synth()]);
-  await app.deploy();
+  await deployApp();
   for (const file of ['flights-20k.json', 'airports.csv', 'weather.csv']) {
     const Body = readFileSync(new URL(`../../node_modules/vega-datasets/data/${file}`, import.meta.url));
     await deps.s3.send(new PutObjectCommand({ Bucket: deps.names.bucket, Key: `${data}/${file}`, Body }));
   }
-  const request = {
-    pipeline: 'flights',
-    input: { source },
-    key: 'monday',
-    trigger: { kind: 'schedule', detail: 'daily' },
-  };
-  const [failing, byHand, ...daily] = await Promise.all([
-    start({ pipeline: 'flights', input: { source, fail: 'normals' } }),
+  const [byApi, bySchedule, byObject, byCommand, byHand, failing] = await Promise.all([
+    times(10, startByApi),
+    startBySchedule(),
+    startByObject(),
+    startByCommand(),
     startByHand(),
-    start(request),
-    start(request),
-    start(request),
+    main.start({ pipeline: 'flights', input: { source, hubs: 1, fail: 'normals' } }),
   ]);
-  morning = { daily, failing, byHand };
+  morning = { byApi, bySchedule, byObject, byCommand, byHand, failing };
 });
-afterAll(() => app.close());
 
-/** The name that CloudFormation has given to a function of the platform. */
-async function functionNamed(part: string): Promise<string> {
-  const { Functions = [] } = await lambda.send(new ListFunctionsCommand({}));
-  const names = Functions.map(({ FunctionName = '' }) => FunctionName).filter((name) => name.startsWith(part));
-  if (names.length !== 1) throw new Error(`functions named ${part}: ${names.join(', ')}`);
-  return names[0] ?? '';
+async function startByApi(): Promise<StartedSession> {
+  const path = '/v1/pipelines/flights/sessions';
+  // Keys are the platform's: another one than those of other tests.
+  const headers = { 'Idempotency-Key': 'flights-monday' };
+  const { status, body } = await callApi<StartedSession>('POST', path, { input: { source } }, headers);
+  if (status >= 300) throw new Error(`${path} answered ${status}: ${JSON.stringify(body)}`);
+  return body;
 }
 
-async function start(request: object): Promise<StartedSession> {
-  const FunctionName = await functionNamed('Bunsui-PlatformStartSession');
-  const answer = await lambda.send(new InvokeCommand({ FunctionName, Payload: JSON.stringify(request) }));
-  const text = answer.Payload?.transformToString() ?? '';
-  if (answer.FunctionError !== undefined) throw new Error(text);
-  return JSON.parse(text) as StartedSession;
+/** Calls the target of the deployed schedule as EventBridge Scheduler does. */
+async function startBySchedule(): Promise<readonly StartedSession[]> {
+  const { Target } = await new SchedulerClient(patientConfig()).send(
+    new GetScheduleCommand({ GroupName: 'bunsui', Name: 'flights.daily' }),
+  );
+  const payload = (Target?.Input ?? '').replace('<aws.scheduler.scheduled-time>', '2026-11-23T12:00:00Z');
+  return times(10, () => invoke(Target?.Arn ?? '', payload) as Promise<StartedSession>);
+}
+
+/** Puts an object, and delivers the event that comes of it ten times more, to the target of the deployed rule. */
+async function startByObject(): Promise<readonly StartedSession[]> {
+  const witness = await witnessOf({ source: ['aws.s3'], detail: { bucket: { name: [flightsBucket] } } });
+  await deps.s3.send(new PutObjectCommand({ Bucket: flightsBucket, Key: 'arrived/today.json', Body: '[]' }));
+  const event = await witness.event();
+  await witness.close();
+  const [rule = ''] = (await main.physical('AWS::Events::Rule', 'FlightsTrigger')).map(
+    (name) => name.split('|').at(-1) ?? '',
+  );
+  const { Targets: [first] = [] } = await events.send(new ListTargetsByRuleCommand({ Rule: rule }));
+  const template = first?.InputTransformer?.InputTemplate ?? '';
+  const payload = template.replace('<aws.events.event.json>', () => event);
+  return times(10, () => invoke(first?.Arn ?? '', payload) as Promise<StartedSession>);
+}
+
+/** A rule that shows the events of a pattern as they are. */
+async function witnessOf(pattern: object) {
+  const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'witness' }));
+  const Rule = 'witness';
+  await events.send(new PutRuleCommand({ Name: Rule, EventPattern: JSON.stringify(pattern) }));
+  const Arn = `arn:aws:sqs:${target.region}:${target.accountId}:witness`;
+  await events.send(new PutTargetsCommand({ Rule, Targets: [{ Id: 'queue', Arn }] }));
+  return {
+    async event(): Promise<string> {
+      const ask = new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 20 });
+      const [message] = await eventually(
+        'the event',
+        async () => (await sqs.send(ask)).Messages ?? [],
+        ({ length }) => length > 0,
+      );
+      await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: message?.ReceiptHandle }));
+      return message?.Body ?? '';
+    },
+    async close() {
+      await events.send(new RemoveTargetsCommand({ Rule, Ids: ['queue'] }));
+      await events.send(new DeleteRuleCommand({ Name: Rule }));
+    },
+  };
+}
+
+async function startByCommand() {
+  const args = ['session', 'start', 'flights', '-p', `source=${source}`, '-p', 'hubs=3', '--json'];
+  const ran = await bunsui([...args, '--platform', 'bunsui', ...at], { environment });
+  if (ran.code !== 0) throw new Error(ran.err);
+  return JSON.parse(ran.out.trim().split('\n').at(-1) ?? '') as { readonly session: string };
 }
 
 async function startByHand() {
-  const input = JSON.stringify({ source, hubs: 1, lateAfterMinutes: 15, fail: 'none', flaky: 'none' });
+  const input = JSON.stringify({ source, hubs: 1, lateAfterMinutes: 15, fail: 'none', flaky: 'enrich' });
   const { executionArn = '', startDate = new Date(0) } = await deps.sfn.send(
-    new StartExecutionCommand({ stateMachineArn: machine, input }),
+    new StartExecutionCommand({ stateMachineArn: main.machine('flights'), input }),
   );
   return { executionArn, session: sessionOfExecution(executionArn, startDate.toISOString()).session };
-}
-
-/** The session when it has ended, which nobody tells it but the rule of its pipeline. */
-async function ended(session: string): Promise<SessionItem> {
-  const item = await eventually(
-    `the end of session ${session}`,
-    () => getSession(deps, session),
-    (found) => isTerminal(found?.status ?? 'created'),
-  );
-  if (item === undefined) throw new Error('no session');
-  return item;
 }
 
 async function text(key: string): Promise<string> {
@@ -127,25 +157,27 @@ async function text(key: string): Promise<string> {
   return (await found.Body?.transformToString()) ?? '';
 }
 
-/** Attempts of a session's jobs: `job number status`. */
-async function attemptsOf(session: string) {
-  const { attempts, checkpoints } = await listJobRecords(deps, session);
-  return {
-    attempts: attempts.map((one) => `${one.job_id} ${one.attempt} ${one.job_status}`).sort(),
-    checkpoints: checkpoints.map((one) => one.job_id).sort(),
-  };
+/** The answers of a session, but for the keys of objects. */
+function numbersOf(item: SessionItem): unknown {
+  const { summary, table, quarantine, ...numbers } = JSON.parse(item.output ?? '{}') as Record<string, unknown>;
+  return numbers;
+}
+
+/** One session for all requests, and the record of its end. */
+async function onlyOne(started: readonly StartedSession[]): Promise<SessionItem> {
+  expect(started).toHaveLength(10);
+  const [session = '', ...others] = new Set(started.map(({ session_id }) => session_id));
+  expect(others).toStrictEqual([]);
+  return main.ended(session);
 }
 
 describe('the flights example, deployed', () => {
   it('runs to the numbers that other code computes from the same data, once per key, with all its records', async () => {
-    const [{ session_id: session, created_at: createdAt } = { session_id: '', created_at: '' }] = morning.daily;
-    expect(new Set(morning.daily.map((one) => one.session_id)).size).toBe(1);
-
-    const item = await ended(session);
-    const { summary, table, quarantine, ...numbers } = JSON.parse(item.output ?? '{}') as Record<string, string>;
-    expect(numbers).toStrictEqual(expectedFlights());
+    const item = await onlyOne(morning.byApi);
+    const { summary, table, quarantine } = JSON.parse(item.output ?? '{}') as Record<string, string>;
+    expect(numbersOf(item)).toStrictEqual(expectedFlights());
     expect(JSON.parse(await text(summary ?? ''))).toStrictEqual(expectedSummary());
-    expect((await text(table ?? '')).trimEnd().split('\n')).toHaveLength(1 + hubs.length);
+    expect((await text(table ?? '')).trimEnd().split('\n')).toHaveLength(1 + 8);
     expect((await text(quarantine ?? '')).trimEnd().split('\n')).toHaveLength(1 + expectedFlights().rejected);
 
     const pipeline = await findPipeline(deps, 'flights');
@@ -153,25 +185,25 @@ describe('the flights example, deployed', () => {
       pipeline_id: 'flights',
       pipeline_version: pipeline?.version,
       status: 'completed',
-      total_jobs: jobs.length + hubs.length,
-      completed_jobs: jobs.length + hubs.length,
+      total_jobs: jobs.length + 8,
+      completed_jobs: jobs.length + 8,
       failed_jobs: 0,
-      trigger: { kind: 'schedule', detail: 'daily' },
+      trigger: { kind: 'api' },
     });
-    const ran = [...jobs, ...hubs].sort();
-    expect(await attemptsOf(session)).toStrictEqual({
+    const ran = [...jobs, ...hubJobs(8)].sort();
+    expect(await main.attemptsOf(item.session_id)).toStrictEqual({
       attempts: ran.map((job) => `${job} 1 completed`),
       checkpoints: ran,
     });
 
-    const at = { createdAt, session };
+    const place = { createdAt: item.created_at, session: item.session_id };
     const { Contents = [] } = await deps.s3.send(
-      new ListObjectsV2Command({ Bucket: deps.names.bucket, Prefix: objectKeys.logPrefix(at) }),
+      new ListObjectsV2Command({ Bucket: deps.names.bucket, Prefix: objectKeys.logPrefix(place) }),
     );
     const artifact = await readArtifact(deps, 'flights', item.pipeline_version);
     const operationOf = (job: string) => artifact.states[job.split('/').at(-1) ?? '']?.operation ?? '';
     expect(Contents.map(({ Key }) => Key).sort()).toStrictEqual(
-      ran.map((job) => objectKeys.log({ ...at, job, operation: operationOf(job) })).sort(),
+      ran.map((job) => objectKeys.log({ ...place, job, operation: operationOf(job) })).sort(),
     );
     const lines = await readSessionLogs(deps, item, { job: 'flights' });
     expect(lines.map(({ message }) => message)).toStrictEqual([
@@ -180,54 +212,71 @@ describe('the flights example, deployed', () => {
       'job completed',
       expect.stringMatching(/^REPORT RequestId: /),
     ]);
-    expect(await text(objectKeys.report(at))).toContain(session);
+    expect(await text(objectKeys.report(place))).toContain(item.session_id);
   });
 
-  it('that fails is recorded with the job that failed, its tries and its error', async () => {
-    const { session_id: session } = morning.failing;
-    const item = await ended(session);
-    expect([item.status, item.error_code]).toStrictEqual(['failed', 'RehearsedFailure']);
-    const { attempts } = await attemptsOf(session);
-    expect(attempts.filter((one) => one.startsWith('normals'))).toStrictEqual([
-      'normals 1 failed',
-      'normals 2 failed',
-      'normals 3 failed',
-    ]);
+  it('is started once by what Scheduler sends ten times at once', async () => {
+    const item = await onlyOne(morning.bySchedule);
+    expect(item).toMatchObject({
+      status: 'completed',
+      trigger: { kind: 'schedule', detail: 'daily 2026-11-23T12:00:00.000Z' },
+    });
+    expect(numbersOf(item)).toStrictEqual(expectedFlights(2));
   });
 
-  it('refuses an input that does not fit before anything starts', async () => {
-    await expect(start({ pipeline: 'flights', input: { hubs: 0 } })).rejects.toThrow(/ValidationError.*hubs/);
-    await expect(start({ pipeline: 'absent' })).rejects.toThrow(/pipeline \\"absent\\" is not deployed/);
+  it('is started once for an object, whose event is delivered eleven times', async () => {
+    const item = await onlyOne(morning.byObject);
+    expect(item).toMatchObject({ status: 'completed', trigger: { kind: 'event' } });
+    expect(numbersOf(item)).toStrictEqual(expectedFlights(1));
+    // The event that EventBridge has delivered by itself is among the eleven.
+    const all = await main.sessionsOf('flights');
+    expect(all.filter(({ trigger }) => trigger.kind === 'event')).toHaveLength(1);
+  });
+
+  it('is started and read by the command line', async () => {
+    const { session } = morning.byCommand;
+    const item = await main.ended(session);
+    expect([item.status, numbersOf(item)]).toStrictEqual(['completed', expectedFlights(3)]);
+    const [shown, logs] = await Promise.all(
+      [
+        ['session', 'show', session],
+        ['logs', session, '--job', 'publish'],
+      ].map((args) => bunsui([...args, '--json', '--platform', 'bunsui', ...at], { environment })),
+    );
+    const page = JSON.parse(shown?.out.trim().split('\n').at(-1) ?? '{}') as { readonly jobs: readonly object[] };
+    expect(page).toMatchObject({ session_id: session, status: 'completed' });
+    expect(logs?.out).toContain('"job_id":"publish"');
   });
 
   it('and started past bunsui, by Step Functions itself, gets a session all the same', async () => {
     const { executionArn, session } = morning.byHand;
-    const item = await ended(session);
+    const item = await main.ended(session);
     expect(item).toMatchObject({
       status: 'completed',
       execution_arn: executionArn,
       trigger: { kind: 'manual', detail: 'started without bunsui' },
       total_jobs: jobs.length + 1,
     });
+    expect(numbersOf(item)).toStrictEqual(expectedFlights(1));
+    const { attempts } = await main.attemptsOf(session);
+    expect(attempts.filter((one) => one.startsWith('enrich'))).toStrictEqual(['enrich 1 failed', 'enrich 2 completed']);
   });
 
-  it('does nothing that its roles do not allow', async () => {
-    const { looked, refused: refusedCalls } = await refusedByPolicy('Bunsui');
-    expect(looked).toBeGreaterThan(40);
-    expect(refusedCalls).toStrictEqual([]);
+  it('that fails is recorded with the job that failed, its tries and its error', async () => {
+    const { session_id: session } = morning.failing;
+    const item = await main.ended(session);
+    expect([item.status, item.error_code]).toStrictEqual(['failed', 'RehearsedFailure']);
+    const { attempts } = await main.attemptsOf(session);
+    expect(attempts.filter((one) => one.startsWith('normals'))).toStrictEqual([
+      'normals 1 failed',
+      'normals 2 failed',
+      'normals 3 failed',
+    ]);
+    expect(await text(objectKeys.report({ createdAt: item.created_at, session }))).toContain('RehearsedFailure');
   });
 
-  it('goes with its stack, but for what is to be kept', async () => {
-    await app.destroy();
-    expect(await refusal(deps.sfn.send(new DescribeStateMachineCommand({ stateMachineArn: machine })))).toBe(
-      'StateMachineDoesNotExist',
-    );
-    expect(
-      (await lambda.send(new ListFunctionsCommand({}))).Functions?.filter(({ FunctionName = '' }) =>
-        /^(Bunsui|flights)-/.test(FunctionName),
-      ),
-    ).toStrictEqual([]);
-    const described = await dynamodb.send(new DescribeTableCommand({ TableName: deps.names.sessionsTable }));
-    expect(described).toMatchObject({ Table: { TableStatus: 'ACTIVE' } });
+  it('refuses an input that does not fit before anything starts', async () => {
+    await expect(main.start({ pipeline: 'flights', input: { hubs: 0 } })).rejects.toThrow(/ValidationError.*hubs/);
+    await expect(main.start({ pipeline: 'absent' })).rejects.toThrow(/pipeline \\"absent\\" is not deployed/);
   });
 });

@@ -4,16 +4,23 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
+import { buildLambdas } from '../../build.ts';
 import { familyOf, listProcesses } from '../../localstack/processes.ts';
-import type { Run } from '../../localstack/server.ts';
+import { freePort, type Run } from '../../localstack/server.ts';
+
+type Receivers = { readonly [channel in 'ops' | 'audit' | 'gone' | 'silent' | 'asked']: number };
 
 declare module 'vitest' {
   interface ProvidedContext {
     readonly localstack: Run;
+    /** Ports that the receivers of notices listen on, by channel: a deployment names them before there are any. */
+    readonly receivers: Receivers;
   }
 }
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  // What is deployed is what the sources are now.
+  await buildLambdas(fileURLToPath(new URL('../../dist', import.meta.url)));
   const serve = fileURLToPath(new URL('../../localstack/serve.ts', import.meta.url));
   // Its input is the tie: it ends when this process closes the other end, or dies.
   const server = spawn(process.execPath, [serve], { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -26,6 +33,13 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   ]);
   const run = JSON.parse(line) as Run;
   project.provide('localstack', run);
+  project.provide('receivers', {
+    ops: await freePort(),
+    audit: await freePort(),
+    gone: await freePort(),
+    silent: await freePort(),
+    asked: await freePort(),
+  });
   return async () => {
     const family = familyOf(run.pid, await listProcesses());
     server.stdin.end();

@@ -1,47 +1,38 @@
 /** CDK on LocalStack: the command line that people use, against the endpoint of the tests. */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inject } from 'vitest';
 import { clientEnvironment } from '../../localstack/server.ts';
-import { allowedTypes } from './allowed-types.ts';
 import { eventually } from '../eventually.ts';
+import { allowedTypes } from './allowed-types.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const command = join(root, 'node_modules/aws-cdk/bin/cdk');
 
-/** An app, synthesised. */
+/** For programs that run CDK: they ask more often whether a stack is there. */
+export const quickPolls = `--import=${new URL('quick-polls.mjs', import.meta.url).href}`;
+
+/** An app, synthesised. It lies among the temporary files of the run, where every test finds it. */
 export interface CdkApp {
-  /** Makes the account ready for deployments. Once per LocalStack. */
-  bootstrap(): Promise<void>;
   /**
    * Synthesises the app.
    *
    * @param context what `--context` sets
    */
   synth(context?: { readonly [name: string]: string }): Promise<void>;
-  /** Deploys all stacks as they were synthesised last. @throws {Error} when CDK fails, or LocalStack has left something out. */
-  deploy(): Promise<void>;
+  /** Deploys stacks as they were synthesised last. @throws {Error} when CDK fails, or LocalStack has left something out. */
+  deploy(...stacks: readonly string[]): Promise<void>;
   destroy(): Promise<void>;
-  /** Removes what was synthesised. */
-  close(): Promise<void>;
 }
 
 /** @param entry Path of the app from the root of the project. */
 export function cdkApp(entry: string): CdkApp {
-  const assembly = mkdtempSync(join(tmpdir(), 'bunsui-assembly-'));
-  const deployed = ['--app', assembly, '--all'];
+  const assembly = join(inject('localstack').temporary, 'assembly');
+  const deployed = ['--app', assembly];
   return {
-    // Not in the project's own folder, where somebody may be at work with the app of cdk.json.
-    bootstrap: () =>
-      bootstrapOnce(() =>
-        run(['bootstrap', 'aws://000000000000/us-east-1', '--output', join(assembly, 'bootstrap')]).then(
-          requireSuccess,
-        ),
-      ),
     synth: (context = {}) =>
       run([
         'synth',
@@ -52,36 +43,49 @@ export function cdkApp(entry: string): CdkApp {
         assembly,
         ...Object.entries(context).flatMap(([name, value]) => ['--context', `${name}=${value}`]),
       ]).then(requireSuccess),
-    deploy: async () => {
-      requireSuccess(await run(['deploy', ...deployed, '--require-approval', 'never', '--concurrency', '2']));
+    deploy: async (...stacks) => {
+      const which = stacks.length === 0 ? ['--all'] : ['--exclusively', ...stacks];
+      requireSuccess(await run(['deploy', ...deployed, ...which, '--require-approval', 'never', '--concurrency', '2']));
       requireNothingLeftOut(readFileSync(inject('localstack').log, 'utf8'));
     },
-    destroy: () => run(['destroy', ...deployed, '--force']).then(requireSuccess),
-    close: () => rm(assembly, { recursive: true, force: true }),
+    destroy: () => run(['destroy', ...deployed, '--all', '--force']).then(requireSuccess),
   };
 }
 
 /**
- * Makes LocalStack ready for deployments, or waits until another test file has: two that do it at once would meet in
- * one stack.
+ * Does something once in a run of the tests, whichever file comes to it first; the others wait for what it gives.
+ *
+ * @param work gives what JSON can hold
+ * @throws {Error} in all of them when it fails
  */
-export async function bootstrapOnce(bootstrap: () => Promise<void>): Promise<void> {
+export async function onceInRun<T>(name: string, work: () => Promise<T>): Promise<T> {
   // Goes with the run's other temporary files.
-  const place = join(inject('localstack').temporary, 'bootstrap');
+  const place = join(inject('localstack').temporary, `once-${name}`);
+  const [done, failed] = [join(place, 'done'), join(place, 'failed')];
   const isMine = await mkdir(place).then(
     () => true,
     () => false,
   );
   if (isMine) {
-    await bootstrap();
-    await writeFile(join(place, 'done'), '');
-    return;
+    try {
+      const value = await work();
+      // Under another name first: whoever waits reads it as soon as it is there.
+      await writeFile(join(place, 'value'), JSON.stringify({ value }));
+      await rename(join(place, 'value'), done);
+      return value;
+    } catch (error) {
+      await writeFile(failed, error instanceof Error ? error.message : String(error));
+      throw error;
+    }
   }
   await eventually(
-    'the bootstrap of another file of tests',
-    () => existsSync(join(place, 'done')),
-    (done) => done,
+    `${name}, which another file of tests has begun`,
+    () => existsSync(done) || existsSync(failed),
+    (over) => over,
+    590_000,
   );
+  if (existsSync(failed)) throw new Error(`${name}, which another file of tests has begun, has failed; see there`);
+  return (JSON.parse(await readFile(done, 'utf8')) as { readonly value: T }).value;
 }
 
 interface Ended {
@@ -92,7 +96,12 @@ interface Ended {
 async function run(args: readonly string[]): Promise<Ended> {
   const child = spawn(process.execPath, [command, ...args, '--ci', '--no-color', '--no-notices'], {
     cwd: root,
-    env: { ...process.env, ...clientEnvironment(inject('localstack')), CDK_DISABLE_CLI_TELEMETRY: 'true' },
+    env: {
+      ...process.env,
+      ...clientEnvironment(inject('localstack')),
+      CDK_DISABLE_CLI_TELEMETRY: 'true',
+      NODE_OPTIONS: quickPolls,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let printed = '';

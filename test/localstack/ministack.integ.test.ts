@@ -1,5 +1,6 @@
 /**
- * A schedule that really fires, on MiniStack: LocalStack only stores schedules. Deployed through its APIs, because its
+ * A schedule that really fires, on MiniStack: LocalStack only stores schedules. The schedule and its group are those of
+ * the synthesised template, deployed by MiniStack's CloudFormation; all else is made through its APIs, because its
  * CloudFormation refuses versions of machines. What it runs the machine to is not judged here.
  */
 import { execFileSync } from 'node:child_process';
@@ -7,23 +8,29 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { CloudFormationClient, CreateStackCommand, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { CreateFunctionCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
-import { CreateScheduleCommand, CreateScheduleGroupCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
+import { GetScheduleCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
 import { CreateStateMachineCommand, DescribeExecutionCommand, SFNClient } from '@aws-sdk/client-sfn';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { Stack } from 'aws-cdk-lib';
+import { type Pipeline as BunsuiPipeline, logical, pipeline } from 'bunsui';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import * as z from 'zod';
 import { buildLambdas } from '../../build.ts';
 import { compilePipeline } from '../../lib/compiler/compile.ts';
-import { lambdasOf } from '../../lib/ir/operations.ts';
 import { bundleOperation } from '../../lib/constructs/bundle-operation.ts';
+import { Pipeline, Platform } from '../../lib/constructs/index.ts';
 import { placeFunctions } from '../../lib/constructs/place-functions.ts';
+import { lambdasOf } from '../../lib/ir/operations.ts';
 import { listSessions } from '../../lib/sessions/list-sessions.ts';
 import { registerPipeline } from '../../lib/sessions/pipelines.ts';
 import { environment, platformNames, tables } from '../../lib/storage-layout.ts';
 import { type MiniStack, startMiniStack } from '../../localstack/ministack.ts';
-import bell from '../cli/bell/bell.ts';
+import { ring } from '../cli/bell/operations.ts';
+import { ensureLambdas, newApp, resourcesOf } from '../constructs/synth.ts';
 import { eventually } from '../eventually.ts';
 
 const region = 'us-east-1';
@@ -34,7 +41,7 @@ const folder = mkdtempSync(join(tmpdir(), 'bunsui-ministack-test-'));
 let stack: MiniStack;
 
 beforeAll(async () => {
-  [stack] = await Promise.all([startMiniStack(process.env), buildLambdas(folder)]);
+  [stack] = await Promise.all([startMiniStack(process.env), buildLambdas(folder), ensureLambdas()]);
 });
 afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
@@ -53,10 +60,57 @@ function zipOf(files: { readonly [name: string]: string | Uint8Array }): Uint8Ar
   return readFileSync(zip);
 }
 
+/** Due once, at a local time; tells the day before. */
+const bellAt = (at: string) =>
+  pipeline(
+    'bell',
+    {
+      input: z.object({ what: z.string() }),
+      schedule: { id: 'once', at, timezone: 'UTC', input: { what: logical('yyyy-MM-dd', { days: -1 }) } },
+    },
+    (p, input) => {
+      p.job('ring', ring, { what: input.what });
+    },
+  );
+
+/**
+ * The schedule and its group as they stand in the synthesised template. What they refer to is given; so is the scheduled
+ * time, which is known beforehand here: MiniStack fills in no placeholders.
+ */
+function scheduleTemplate(
+  definition: BunsuiPipeline,
+  given: { readonly startArn: string; readonly time: string },
+): string {
+  const app = new Stack(newApp(), 'MiniStack');
+  const platform = new Platform(app, 'Platform');
+  new Pipeline(app, 'Bell', { platform, definition });
+  const resources = resourcesOf(app);
+  const kept = Object.entries(resources).filter(([, { Type }]) => Type.startsWith('AWS::Scheduler::'));
+  expect(kept.map(([, { Type }]) => Type).sort()).toStrictEqual([
+    'AWS::Scheduler::Schedule',
+    'AWS::Scheduler::ScheduleGroup',
+  ]);
+  const arns: { readonly [type: string]: string } = {
+    'AWS::Lambda::Function': given.startArn,
+    'AWS::IAM::Role': role,
+    'AWS::SQS::Queue': `arn:aws:sqs:${region}:${accountId}:dead`,
+  };
+  const text = JSON.stringify(
+    Object.fromEntries(kept.map(([id, { DependsOn: _, ...resource }]) => [id, resource])),
+    (_name, value: unknown) => {
+      const [id = '', attribute] =
+        typeof value === 'object' && value !== null && 'Fn::GetAtt' in value ? (value['Fn::GetAtt'] as string[]) : [];
+      return attribute === 'Arn' ? arns[resources[id]?.Type ?? ''] : value;
+    },
+  );
+  return `{"Resources":${text.replace('<aws.scheduler.scheduled-time>', given.time)}}`;
+}
+
 it('starts a session at its time', async () => {
   const config = { endpoint: stack.endpoint, region, credentials: { accessKeyId: accountId, secretAccessKey: 'test' } };
   const dynamodb = new DynamoDBClient(config);
   const [lambda, sfn, scheduler] = [new LambdaClient(config), new SFNClient(config), new SchedulerClient(config)];
+  const cloudFormation = new CloudFormationClient(config);
   const s3 = new S3Client({ ...config, forcePathStyle: true });
   const variables = {
     [environment.sessionsTable]: names.sessionsTable,
@@ -111,16 +165,22 @@ it('starts a session at its time', async () => {
   }
   await s3.send(new CreateBucketCommand({ Bucket: names.bucket }));
 
-  const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
-  const compiled = compilePipeline(bell.ir, { sha256 });
-  if (!compiled.ok) throw new Error(JSON.stringify(compiled.diagnostics));
-  const { artifact } = compiled;
-  const [ring] = lambdasOf(artifact.pipeline);
-  if (ring === undefined) throw new Error('the pipeline has no operation');
+  const [operation] = lambdasOf(bellAt('2030-01-01T00:00:00').ir);
+  if (operation === undefined) throw new Error('the pipeline has no operation');
   const [startArn, ringArn] = await Promise.all([
     createFunction('start-session', { 'index.mjs': readFileSync(join(folder, 'lambdas/start-session/index.mjs')) }),
-    createFunction('bell-ring', bundleOperation(ring)),
+    createFunction('bell-ring', bundleOperation(operation)),
   ]);
+  // The first synthesis is for practice: the second one has to be done before the time that it names.
+  const before = performance.now();
+  scheduleTemplate(bellAt('2030-01-01T00:00:00'), { startArn, time: '' });
+  const due = new Date(Date.now() + 2 * (performance.now() - before) + 8_000).toISOString().slice(0, 19);
+  const bell = bellAt(due);
+  const template = scheduleTemplate(bell, { startArn, time: `${due}Z` });
+
+  const compiled = compilePipeline(bell.ir, { sha256: (text) => createHash('sha256').update(text).digest('hex') });
+  if (!compiled.ok) throw new Error(JSON.stringify(compiled.diagnostics));
+  const { artifact } = compiled;
   const definition = placeFunctions(artifact.definition, { ring: ringArn }).text;
   const { stateMachineArn = '' } = await sfn.send(
     new CreateStateMachineCommand({ name: 'bell', definition, roleArn: role }),
@@ -128,20 +188,12 @@ it('starts a session at its time', async () => {
   const deps = { db: DynamoDBDocumentClient.from(dynamodb), names, s3, now: Date.now };
   await registerPipeline(deps, { artifact, stateMachineArn });
 
-  // MiniStack fills in no placeholders: what would stand in the place of the scheduled time is known beforehand here.
-  const due = new Date(Math.ceil(Date.now() / 1000) * 1000 + 3000).toISOString().slice(0, 19);
-  const firing = { kind: 'schedule', schedule: 'nightly', scheduledTime: `${due}Z` };
-  await scheduler.send(new CreateScheduleGroupCommand({ Name: 'bunsui' }));
-  await scheduler.send(
-    new CreateScheduleCommand({
-      Name: 'bell.nightly',
-      GroupName: 'bunsui',
-      ScheduleExpression: `at(${due})`,
-      FlexibleTimeWindow: { Mode: 'OFF' },
-      Target: { Arn: startArn, RoleArn: role, Input: JSON.stringify({ pipeline: 'bell', firing }) },
-    }),
-  );
-  expect((await listSessions(deps, { pipeline: 'bell', limit: 10 })).sessions).toStrictEqual([]);
+  await cloudFormation.send(new CreateStackCommand({ StackName: 'Bell', TemplateBody: template }));
+  const stackStatus = async () =>
+    (await cloudFormation.send(new DescribeStacksCommand({ StackName: 'Bell' }))).Stacks?.[0]?.StackStatus;
+  await eventually('the stack to be there', stackStatus, (status) => status === 'CREATE_COMPLETE');
+  const schedule = await scheduler.send(new GetScheduleCommand({ GroupName: 'bunsui', Name: 'bell.once' }));
+  expect(schedule).toMatchObject({ ScheduleExpression: `at(${due})`, State: 'ENABLED', Target: { Arn: startArn } });
 
   const started = async () => (await listSessions(deps, { pipeline: 'bell', limit: 10 })).sessions;
   const sessions = await eventually('a session that runs', started, ([first]) => first?.status === 'running');
@@ -150,10 +202,11 @@ it('starts a session at its time', async () => {
       pipeline_id: 'bell',
       pipeline_version: artifact.version,
       status: 'running',
-      trigger: { kind: 'schedule', detail: `nightly ${due}.000Z` },
+      trigger: { kind: 'schedule', detail: `once ${due}.000Z` },
     },
   ]);
+  expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(`${due}Z`));
   const { input = '{}' } = await sfn.send(new DescribeExecutionCommand({ executionArn: sessions[0]?.execution_arn }));
-  // The day before, in New York.
-  expect(JSON.parse(input).what).toMatch(/^\d{4}-\d\d-\d\d$/);
+  const dayBefore = new Date(Date.parse(`${due}Z`) - 86_400_000).toISOString().slice(0, 10);
+  expect(JSON.parse(input)).toMatchObject({ what: dayBefore });
 });

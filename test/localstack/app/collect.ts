@@ -2,7 +2,7 @@ import { event, eventField, logical, pipeline, pipelineSucceeded, s3 } from 'bun
 import * as z from 'zod';
 import { note } from './operations.ts';
 
-export const bucketName = 'firings-incoming';
+export const bucketName = 'collect-incoming';
 
 /** Says what started it. */
 export const collect = pipeline(

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { load } from './operations.ts';
 
 /** Fails when it is given a reason; a good end is told to a channel that hears of nothing by itself. */
-export const doomed = pipeline(
+export default pipeline(
   'doomed',
   { input: z.object({ reason: z.string().default('') }), notify: { on: 'succeeded', to: 'asked' } },
   (p, input) => {
