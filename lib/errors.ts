@@ -62,6 +62,7 @@ export const errorCodes = {
   BS3014: 'an approval that does not wait for an answer',
   BS3015: 'an answer that does not fit the form of its approval',
   BS3016: 'a link that is not valid, or not any more',
+  BS3017: 'a session that has not ended',
   BS5001: 'AWS refused or failed a call',
   BS6001: 'a request that the API does not understand',
   BS6002: 'no such address in the API',
@@ -155,3 +156,11 @@ export const jobErrors = {
    */
   interrupted: 'Bunsui.Interrupted',
 } as const;
+
+/** The errors that an execution is stopped with to pause its session: functions finish, or nobody waits for them. */
+export const pausedErrors = { wait: 'Bunsui.Paused', now: 'Bunsui.PausedNow' } as const;
+
+/** Whether an execution was stopped to pause its session. */
+export function isPauseError(error: string | undefined): boolean {
+  return error === pausedErrors.wait || error === pausedErrors.now;
+}

@@ -228,6 +228,11 @@ export function checkpointKey(job: string, generation: number): string {
   return `${job}#checkpoint#${String(generation).padStart(6, '0')}`;
 }
 
+/** Sort key of what a handler that works for long has kept of its way in a generation (`ctx.checkpoint`). */
+export function progressKey(job: string, generation: number): string {
+  return `${job}#progress#${String(generation).padStart(6, '0')}`;
+}
+
 /** Sort key of one attempt's record: `job_id#timestamp`, made unique by the event that began the attempt. */
 export function attemptKey(job: string, startedAt: string, generation: number, eventId: number): string {
   return `${job}#${startedAt}#${generation}.${eventId}`;
@@ -260,6 +265,15 @@ export const objectKeys = {
     readonly session: string;
     readonly object: string;
   }) => `${payloadPrefix(at.pipeline)}/${payloadPath(at)}`,
+  /** `plan` tells plans apart that were made at the same time. */
+  rerunPlan: (at: {
+    readonly createdAt: string;
+    readonly session: string;
+    readonly generation: number;
+    readonly plan: string;
+  }) => `reruns/${dayPath(at.createdAt)}/${at.session}/${at.generation}-${at.plan}.json`,
+  rerunPrefix: (at: { readonly createdAt: string; readonly session: string }) =>
+    `reruns/${dayPath(at.createdAt)}/${at.session}/`,
   pipelineArtifact: (at: { readonly pipeline: string; readonly version: string }) =>
     `configs/pipelines/${at.pipeline}/${at.version}.json`,
 } as const;

@@ -36,6 +36,8 @@ export interface JobOptions {
   readonly when?: RefBase<boolean>;
   /** @default the operation's */
   readonly retry?: Retry;
+  /** `"never"`: a rerun runs it again although nothing has changed. @default the operation's */
+  readonly reuse?: 'never';
   /** One attempt, as Step Functions counts it. @default the operation's timeout */
   readonly timeout?: Duration;
 }
@@ -262,6 +264,7 @@ function recordScope(
         ...(options.retry === undefined
           ? {}
           : { retry: retryOf(recording, options.retry, [...path, 'retry'], source) }),
+        ...(options.reuse === undefined ? {} : { reuse: options.reuse }),
         ...(options.timeout === undefined
           ? {}
           : { timeoutSeconds: secondsOf(recording, options.timeout, [...path, 'timeout'], source) }),

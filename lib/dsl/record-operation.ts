@@ -38,7 +38,7 @@ function lowered(
   source: SourcePosition,
 ): OperationIr {
   const at = ['operations', id];
-  const { description, retry, timeout, ...settings } = contract;
+  const { description, retry, reuse, timeout, ...settings } = contract;
   const isKnown = isForThisDoor(recording, definition, id, source);
   const checked = isKnown ? checkedSettings(recording, definition, settings, at, source) : undefined;
   const base = {
@@ -48,6 +48,7 @@ function lowered(
     input: schemaOf(recording, input, 'input', [...at, 'input'], source),
     output: schemaOf(recording, output, 'output', [...at, 'output'], source),
     ...(retry === undefined ? {} : { retry: retryOf(recording, retry, [...at, 'retry'], source) }),
+    ...(reuse === undefined ? {} : { reuse }),
   };
   const seconds = timeout === undefined ? undefined : secondsOf(recording, timeout, [...at, 'timeout'], source);
   // What cannot be lowered is reported; nothing of the pipeline is compiled then.

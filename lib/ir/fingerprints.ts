@@ -10,7 +10,7 @@ import type { PipelineArtifact } from './artifact.ts';
 import type { Expression, Json, RefExpression } from './expressions.ts';
 import type { NodeIr, OperationIr, PipelineIr, ScopeIr } from './nodes.ts';
 import { isLambda } from './operations.ts';
-import { dependenciesOf, innerScopes, ownExpressions } from './walk.ts';
+import { innerScopes, inOrder, ownExpressions } from './walk.ts';
 
 /** Raised when a fingerprint comes to stand for something else than before. */
 const fingerprintVersion = 2;
@@ -198,28 +198,4 @@ function sorted(value: Json): Json {
       .sort(byName)
       .map(([name, field]) => [name, sorted(field as Json)]),
   );
-}
-
-/** The nodes of a scope, each behind those it depends on. Graphs are deep: no recursion. */
-function inOrder(scope: ScopeIr): readonly NodeIr[] {
-  const dependencies = dependenciesOf(scope);
-  const waiting = new Map([...dependencies].map(([id, parents]) => [id, parents.size]));
-  const readers = new Map<string, string[]>();
-  for (const [id, parents] of dependencies)
-    for (const parent of parents) {
-      const list = readers.get(parent);
-      if (list === undefined) readers.set(parent, [id]);
-      else list.push(id);
-    }
-  const nodes = new Map(scope.nodes.map((node) => [node.id, node]));
-  const ordered: NodeIr[] = scope.nodes.filter(({ id }) => waiting.get(id) === 0);
-  // It grows while it is walked through.
-  for (const { id } of ordered)
-    for (const reader of readers.get(id) ?? []) {
-      const left = (waiting.get(reader) ?? 0) - 1;
-      waiting.set(reader, left);
-      const node = nodes.get(reader);
-      if (left === 0 && node !== undefined) ordered.push(node);
-    }
-  return ordered;
 }

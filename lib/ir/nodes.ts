@@ -118,6 +118,8 @@ interface OperationBase {
   readonly output: JsonSchema;
   /** Default retry of the jobs that use this operation. */
   readonly retry?: RetryIr;
+  /** A rerun never takes an earlier result of it for a new one. @default a rerun does where nothing has changed */
+  readonly reuse?: 'never';
 }
 
 /** A handler of the author's, deployed as a Lambda function. */
@@ -209,6 +211,8 @@ export interface JobIr extends NodeBase {
   /** Runs only if this is true; otherwise the job is skipped and its output absent. */
   readonly when?: Expression;
   readonly retry?: RetryIr;
+  /** @default the operation's */
+  readonly reuse?: 'never';
   /** One attempt, seconds. */
   readonly timeoutSeconds?: number;
 }

@@ -85,6 +85,30 @@ export function dependenciesOf(scope: ScopeIr): ReadonlyMap<string, ReadonlySet<
   );
 }
 
+/** The nodes of a scope, each behind those it depends on. Graphs are deep: no recursion. */
+export function inOrder(scope: ScopeIr): readonly NodeIr[] {
+  const dependencies = dependenciesOf(scope);
+  const waiting = new Map([...dependencies].map(([id, parents]) => [id, parents.size]));
+  const readers = new Map<string, string[]>();
+  for (const [id, parents] of dependencies)
+    for (const parent of parents) {
+      const list = readers.get(parent);
+      if (list === undefined) readers.set(parent, [id]);
+      else list.push(id);
+    }
+  const nodes = new Map(scope.nodes.map((node) => [node.id, node]));
+  const ordered: NodeIr[] = scope.nodes.filter(({ id }) => waiting.get(id) === 0);
+  // It grows while it is walked through.
+  for (const { id } of ordered)
+    for (const reader of readers.get(id) ?? []) {
+      const left = (waiting.get(reader) ?? 0) - 1;
+      waiting.set(reader, left);
+      const node = nodes.get(reader);
+      if (left === 0 && node !== undefined) ordered.push(node);
+    }
+  return ordered;
+}
+
 /** Nodes by id. Of two nodes with one id the first counts; the check reports the second. */
 export function nodeIndex(pipeline: PipelineIr): ReadonlyMap<string, PlacedNode> {
   const index = new Map<string, PlacedNode>();

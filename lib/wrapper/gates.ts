@@ -27,10 +27,10 @@ export async function fillInput(envelope: Envelope, store: Checkpoints | undefin
 }
 
 async function outputOf(job: string, { block }: Envelope, store: Checkpoints | undefined): Promise<unknown> {
-  const text = await store?.find({ block, job });
-  if (text === undefined)
+  const found = await store?.find({ block, job });
+  if (found === undefined || found.as === 'candidate')
     throw jobError(jobErrors.recordFailed, `the output of ${job}, which this job needs, is not recorded`);
-  return JSON.parse(text);
+  return JSON.parse(found.output);
 }
 
 /** Leaves what is read behind gates and opens the job's gates. @param output JSON text */

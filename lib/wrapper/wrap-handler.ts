@@ -15,15 +15,17 @@
  * is absent when the execution was started without a session; the session is then derived from the execution.
  * The answer is the handler's output, of which what does not fit into `inline` bytes is moved to S3 but for what `keep`
  * names (lib/payload-layout.ts); what the input points at is fetched before. The checkpoint (see checkpoint.ts) is written before it is given, and a job that
- * has one is not run again in its generation: its recorded output is the answer.
+ * has one is not run again in its generation: its recorded output is the answer. In a generation that a rerun has opened
+ * the result of an earlier one may be the answer.
  */
 import { jobErrors } from '../errors.ts';
 import { captureConsole, type JobLog, jobLog } from './job-log.ts';
-import { checkpoints } from './checkpoint.ts';
+import { checkpoints, type Found, hashOfInput } from './checkpoint.ts';
 import { readEnvelope } from './envelope.ts';
 import { fillInput, openGates } from './gates.ts';
 import { asError, jobError } from './job-error.ts';
 import { payloads } from './payloads.ts';
+import { jobProgress, type Progress, progressInMemory } from './progress.ts';
 import { functionPorts, type WrapperPorts } from './ports.ts';
 import { maskedError, maskerOf, type Masker, maskOutput, readSecrets, withSecrets } from './secrets.ts';
 import { signedCalls } from './signed-calls.ts';
@@ -37,7 +39,7 @@ export interface HandlerContract {
 }
 
 /** What a handler is given beside its input. */
-export interface HandlerContext {
+export interface HandlerContext extends Progress {
   /** Id of the session this job runs in. */
   readonly session: string;
   /** The job's path: `load`, `convert[17]/one`. */
@@ -137,6 +139,7 @@ export async function runHandler(
     log: consoleLog,
     remainingTimeMs: () => Number.POSITIVE_INFINITY,
     signal: new AbortController().signal,
+    ...progressInMemory(context.job ?? id),
     ...context,
   };
   return (await runChecked(contract, run, input, whole)).value;
@@ -171,13 +174,14 @@ export function wrapHandler(contract: HandlerContract, run: Run, ports: WrapperP
     const large = payloads(ports, remainingTimeMs);
     const sinceStart = () => ({ duration_ms: ports.now() - startedAtMs });
     /** The recorded output counts. Whoever recorded it may have stopped before the gates were open. */
-    const stored = async (output: string | undefined): Promise<unknown> => {
-      if (output === undefined) {
+    const stored = async (found: Found | undefined): Promise<unknown> => {
+      if (found === undefined) {
         throw jobError(jobErrors.recordFailed, `the checkpoint of ${job} was there and is gone`);
       }
-      await openGates(ports, call, envelope, output);
-      log.info('job completed', { ...sinceStart(), reused: true });
-      return JSON.parse(output);
+      await openGates(ports, call, envelope, found.output);
+      const how = found.as === 'skip' ? { skipped: true } : { reused: true };
+      log.info('job completed', { ...sinceStart(), ...how });
+      return JSON.parse(found.output);
     };
 
     log.info('job started');
@@ -185,19 +189,26 @@ export function wrapHandler(contract: HandlerContract, run: Run, ports: WrapperP
     const { signal, cancel } = abortBefore(remainingTimeMs());
     try {
       const before = await store?.find(envelope);
-      if (before !== undefined) return await stored(before);
+      if (before !== undefined && before.as !== 'candidate') return await stored(before);
+      const input = await large.fetch(envelope, await fillInput(envelope, store));
+      const inputHash = await hashOfInput(input);
+      if (before !== undefined && before.inputHash === inputHash) {
+        // What comes before this job has changed, and gives it the same as ever.
+        await store?.record(envelope, { ...before, inputHash });
+        return await stored(await store?.find(envelope));
+      }
       const idempotencyKey = `${block.session}/${block.generation}/${job}`;
       const { session, generation } = block;
-      const context = { session, job, attempt, operation, generation, idempotencyKey, log, remainingTimeMs, signal };
+      const about = { session, job, attempt, operation, generation, idempotencyKey };
+      const context = { ...about, log, remainingTimeMs, signal, ...jobProgress(ports, call, envelope) };
       const secrets = await readSecrets(ports, call, envelope.secrets);
       masker = maskerOf(secrets);
       unmask = maskOutput(masker);
-      const input = await large.fetch(envelope, await fillInput(envelope, store));
       const made = await runChecked(contract, run, withSecrets(input, envelope.secrets, secrets), context);
       const leaked = masker?.found(made.text);
       if (leaked !== undefined) throw leakedSecret(operation, leaked);
       const output = await large.leave(envelope, made);
-      if ((await store?.record(envelope, output.text)) === 'exists') {
+      if ((await store?.record(envelope, { output: output.text, inputHash })) === 'exists') {
         // Another run of this job completed first, or an answer was lost: what is recorded counts.
         return await stored(await store?.find(envelope));
       }

@@ -53,18 +53,18 @@ const mutants: { readonly [mistake: string]: Mutant } = {
   },
   'wrapper: the checkpoint is not looked for': {
     file: 'lib/wrapper/wrap-handler.ts',
-    from: 'if (before !== undefined) return await stored(before);',
+    from: "if (before !== undefined && before.as !== 'candidate') return await stored(before);",
     to: '',
   },
   'wrapper: gates are opened before the checkpoint': {
     file: 'lib/wrapper/wrap-handler.ts',
-    from: "if ((await store?.record(envelope, output.text)) === 'exists') {",
-    to: "await openGates(ports, call, envelope, output.text);\n      if ((await store?.record(envelope, output.text)) === 'exists') {",
+    from: "if ((await store?.record(envelope, { output: output.text, inputHash })) === 'exists') {",
+    to: "await openGates(ports, call, envelope, output.text);\n      if ((await store?.record(envelope, { output: output.text, inputHash })) === 'exists') {",
   },
   'wrapper: gates stay shut when the completion was recorded before': {
     file: 'lib/wrapper/wrap-handler.ts',
-    from: 'await openGates(ports, call, envelope, output);\n      log.info',
-    to: 'log.info',
+    from: 'await openGates(ports, call, envelope, found.output);\n      const how',
+    to: 'const how',
   },
   'wrapper: a call that failed is not repeated': {
     file: 'lib/wrapper/signed-calls.ts',

@@ -1,8 +1,9 @@
-import { ScanCommand } from '@aws-sdk/client-dynamodb';
-import { unmarshall } from '@aws-sdk/util-dynamodb';
+import { PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import * as z from 'zod';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { wrapHandler } from '../../lib/wrapper/wrap-handler.ts';
+import { hashOfInput } from '../../lib/wrapper/checkpoint.ts';
+import { type HandlerContext, runHandler, wrapHandler } from '../../lib/wrapper/wrap-handler.ts';
 import { type LocalTables, startTables, tableNames } from '../sessions/local-tables.ts';
 import { callOf, executionArn, portsFor } from './call.ts';
 
@@ -54,6 +55,7 @@ describe('a completed job', () => {
         generation: 1,
         execution_arn: executionArn,
         output: '{"rows":3}',
+        input_hash: await hashOfInput('in'),
         completed_at: '2026-03-04T05:06:07.000Z',
       },
     ]);
@@ -96,6 +98,96 @@ describe('a completed job', () => {
   it('does without records where the environment names no table', async () => {
     expect(await wrapHandler(contract, () => 1, portsFor())(call())).toBe(1);
     expect(tables.calls).toStrictEqual([]);
+  });
+});
+
+describe('a result of an earlier generation', () => {
+  const next = { block: { session: '', createdAt: '2026-03-04T05:06:00.000Z', generation: 2 } };
+  const put = async (fields: { readonly [name: string]: unknown }) => {
+    const Item = {
+      session_id: `s${session}`,
+      job_timestamp: 'load#checkpoint#000002',
+      job_id: 'load',
+      generation: 2,
+      reused_from: 1,
+      output: '{"old":1}',
+      ...fields,
+    };
+    await tables.client.send(new PutItemCommand({ TableName: tableNames.jobHistoryTable, Item: marshall(Item) }));
+  };
+  const second = () => call({ block: { ...next.block, session: `s${session}` } });
+  const answer = async () => {
+    let runs = 0;
+    const handler = wrapHandler(contract, () => ({ run: ++runs }), portsFor(tables));
+    return [await handler(second()), await handler(second()), runs];
+  };
+
+  it('is the answer where it stands in the place of a checkpoint', async () => {
+    await put({ record_type: 'checkpoint' });
+    expect(await answer()).toStrictEqual([{ old: 1 }, { old: 1 }, 0]);
+  });
+
+  it('is the answer of a candidate where the input is the same, and is a checkpoint then', async () => {
+    await put({ record_type: 'candidate', input_hash: await hashOfInput('in') });
+    expect(await answer()).toStrictEqual([{ old: 1 }, { old: 1 }, 0]);
+    expect(await items()).toMatchObject([{ record_type: 'checkpoint', reused_from: 1, output: '{"old":1}' }]);
+  });
+
+  it('is none where a candidate was given another input: the job runs, once', async () => {
+    await put({ record_type: 'candidate', input_hash: await hashOfInput('other') });
+    expect(await answer()).toStrictEqual([{ run: 1 }, { run: 1 }, 1]);
+    const [stored] = (await items()) as readonly { readonly [name: string]: unknown }[];
+    expect([stored?.['record_type'], stored?.['output'], stored?.['reused_from']]).toStrictEqual([
+      'checkpoint',
+      '{"run":1}',
+      undefined,
+    ]);
+  });
+
+  it('is null where the job is not to run', async () => {
+    await put({ record_type: 'skip', output: 'null' });
+    expect(await answer()).toStrictEqual([null, null, 0]);
+  });
+
+  it('is told by the value of the input, whatever the order of its fields', async () => {
+    const [one, two, other] = [
+      { a: 1, b: [{ c: 2, d: 3 }] },
+      { b: [{ d: 3, c: 2 }], a: 1 },
+      { a: 1, b: [{ c: 2 }] },
+    ];
+    expect(await hashOfInput(one)).toBe(await hashOfInput(two));
+    expect(await hashOfInput(one)).not.toBe(await hashOfInput(other));
+  });
+});
+
+describe('what a handler keeps of its way', () => {
+  it('is given to its next try, costs nothing where it is not asked for, and is not that of another generation', async () => {
+    const seen: unknown[] = [];
+    const handler = wrapHandler(
+      contract,
+      async (_: never, ctx) => {
+        const before = await ctx.checkpointed<{ page: number }>();
+        seen.push(before);
+        await ctx.checkpoint({ page: (before?.page ?? 0) + 1 });
+        throw new Error('cut off');
+      },
+      portsFor(tables),
+    );
+    const next = { block: { session: `s${session}`, createdAt: '2026-03-04T05:06:00.000Z', generation: 2 } };
+    for (const over of [{}, { attempt: 1 }, next]) await failure(handler(call(over)));
+    expect(seen).toStrictEqual([undefined, { page: 1 }, undefined]);
+  });
+
+  it('is refused when it is no JSON, or too large', async () => {
+    const keep = (value: unknown) =>
+      failure(wrapHandler(contract, (_: never, ctx) => ctx.checkpoint(value), portsFor(tables))(call()));
+    expect(await keep(undefined)).toMatch(/^Bunsui\.OutputInvalid: the checkpoint of load is no JSON value/);
+    expect(await keep('x'.repeat(262_144))).toMatch(/^Bunsui\.OutputTooLarge: the checkpoint of load is 262146 bytes/);
+  });
+
+  it('stays in memory in a unit test', async () => {
+    const run = (_: never, ctx: HandlerContext) => ctx.checkpoint(1).then(() => ctx.checkpointed());
+    expect(await runHandler(contract, run, 'in')).toBe(1);
   });
 });
 

@@ -38,6 +38,13 @@ export interface Contract<I, O> {
   readonly output: O;
   /** Retry of every job that runs this operation, unless the job says otherwise. @default none */
   readonly retry?: Retry;
+  /**
+   * `"never"`: a rerun runs it again although nothing has changed, because it reads what changes by itself, or is run
+   * for what it does. Within a generation a completed job is not run again either way.
+   *
+   * @default its result is reused where nothing it depends on has changed
+   */
+  readonly reuse?: 'never';
   /** How long one attempt may take. @default as the kind says */
   readonly timeout?: Duration;
 }
