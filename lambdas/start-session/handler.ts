@@ -26,6 +26,7 @@ const requestSchema = z.strictObject({
     { kind: 'api' },
   ),
   user: z.optional(text),
+  tags: z.optional(z.record(z.string(), z.string())),
 });
 const firingSchema = z.strictObject({
   pipeline: id,
@@ -48,13 +49,18 @@ function start(event: unknown): Promise<StartedSession> {
     const { user, ...request } = parseEvent(firingSchema, event, 'firing');
     return fireSession(deps, { ...request, ...(user === undefined ? {} : { user }) });
   }
-  const { version, key, user, trigger, ...request } = parseEvent(requestSchema, event, 'request to start a session');
+  const { version, key, user, trigger, tags, ...request } = parseEvent(
+    requestSchema,
+    event,
+    'request to start a session',
+  );
   return startSession(deps, {
     ...request,
     trigger: { kind: trigger.kind, ...(trigger.detail === undefined ? {} : { detail: trigger.detail }) },
     ...(version === undefined ? {} : { version }),
     ...(key === undefined ? {} : { key }),
     ...(user === undefined ? {} : { user }),
+    ...(tags === undefined ? {} : { tags }),
   });
 }
 

@@ -6,7 +6,7 @@
 import { ExecutionDoesNotExist, type SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { BunsuiError } from '../errors.ts';
 import { cancelAndTell, type CancelNoticeDeps } from './cancelled-notice.ts';
-import type { SessionItem } from './items.ts';
+import { type Asker, type SessionAction, type SessionItem, withAction } from './items.ts';
 import { isTerminal, type SessionStatus } from './status.ts';
 import { getSession, updateSession } from './store.ts';
 
@@ -26,6 +26,8 @@ export interface CancelRequest {
   readonly reason?: string;
   /** Who asked, for the record. */
   readonly user?: string;
+  /** Where. @default at a command line */
+  readonly kind?: Asker['kind'];
 }
 
 export interface CancelledSession {
@@ -52,10 +54,14 @@ export async function cancelSession(deps: CancelDeps, request: CancelRequest): P
   if (status === 'cancelled') return { session_id, created_at, status, outcome: 'exists' };
   if (isTerminal(status)) throw hasEnded(item);
   const message = messageOf(request);
-  if (status === 'running' || status === 'paused') {
-    if (await stopExecution(deps.sfn, item, message)) return { session_id, created_at, status, outcome: 'stopping' };
+  // The end of one that is paused, or about to be, is no end that anybody would record.
+  if (status === 'running' && item.pausing === undefined) {
+    if (await stopExecution(deps.sfn, item, message)) {
+      await noteCancelling(deps, item, request);
+      return { session_id, created_at, status, outcome: 'stopping' };
+    }
   }
-  if ((await recordCancelled(deps, item, message)) === 'stale') return cancelSession(deps, request);
+  if ((await recordCancelled(deps, item, message, request)) === 'stale') return cancelSession(deps, request);
   // Somebody may just be starting it: either they see the record, or we see the execution.
   await stopExecution(deps.sfn, item, message);
   return { session_id, created_at, status: 'cancelled', outcome: 'cancelled' };
@@ -105,8 +111,29 @@ async function stopExecution(sfn: CancelDeps['sfn'], item: SessionItem, cause: s
   }
 }
 
+function actionOf({ generation }: SessionItem, request: CancelRequest, at: string): SessionAction {
+  const { reason, user, kind = 'manual' } = request;
+  return { action: 'cancel', kind, at, generation, ...(user && { user }), ...(reason && { reason }) };
+}
+
+/** Who has asked for the end that is recorded in a moment. Where it is recorded by now, its message says it. */
+async function noteCancelling(deps: CancelDeps, item: SessionItem, request: CancelRequest): Promise<void> {
+  const at = new Date(deps.now()).toISOString();
+  await updateSession(deps, item, {
+    set: { actions: withAction(item, actionOf(item, request, at)) },
+    condition: '#generation = :generation AND #updated = :updated',
+    names: { '#generation': 'generation', '#updated': 'updated_at' },
+    values: { ':generation': item.generation, ':updated': item.updated_at },
+  });
+}
+
 /** For one that was never started, or whose execution is gone. @returns `'stale'` when it has moved since it was read */
-async function recordCancelled(deps: CancelDeps, item: SessionItem, message: string): Promise<'ok' | 'stale'> {
+async function recordCancelled(
+  deps: CancelDeps,
+  item: SessionItem,
+  message: string,
+  request: CancelRequest,
+): Promise<'ok' | 'stale'> {
   const at = new Date(deps.now()).toISOString();
   const set = {
     status: 'cancelled',
@@ -114,10 +141,12 @@ async function recordCancelled(deps: CancelDeps, item: SessionItem, message: str
     error_message: message,
     completed_at: at,
     updated_at: at,
+    actions: withAction(item, actionOf(item, request, at)),
   } as const;
   return cancelAndTell(deps, { ...item, ...set }, () =>
     updateSession(deps, item, {
       set,
+      remove: ['pausing'],
       condition: '#generation = :generation AND #status = :status',
       names: { '#generation': 'generation', '#status': 'status' },
       values: { ':generation': item.generation, ':status': item.status },

@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
+import { isPauseError, pausedErrors } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import { type ExecutionBlock, objectKeys } from '../storage-layout.ts';
 import { adoptedItem, blockOf } from './adopt.ts';
@@ -20,10 +21,12 @@ import { endFields } from './live-store.ts';
 import { archiveLogs } from './logs.ts';
 import { endTurn } from './overlap.ts';
 import { readArtifact } from './pipelines.ts';
+import { stillRunning } from './pause.ts';
+import { reusedIn } from './reuse-items.ts';
 import type { ReportData } from './report-data.ts';
 import type { SessionStatus } from './status.ts';
 import { wholeView } from './whole-values.ts';
-import { advanceSession, createItem, getSession, listJobRecords, putJobRecords } from './store.ts';
+import { advanceSession, createItem, getSession, type JobRecords, listJobRecords, putJobRecords } from './store.ts';
 import type { SessionView } from './view.ts';
 
 export interface EndRequest {
@@ -41,9 +44,10 @@ export interface EndedSession {
   readonly status: SessionStatus;
   /**
    * `running`: it has not ended, or just now; nothing was written. `exists`: its end had been recorded before. `part`:
-   * it is a child machine's, whose root tells of it; nothing was written.
+   * it is a child machine's, whose root tells of it; nothing was written. `pausing`, `paused`: it was stopped for a time,
+   * and functions of it may still run, or do not any more.
    */
-  readonly outcome: 'ended' | 'exists' | 'running' | 'part';
+  readonly outcome: 'ended' | 'exists' | 'running' | 'part' | 'pausing' | 'paused';
 }
 
 /** A report shows no more of a job's value than this, in bytes of JSON, and fetches no more from S3. */
@@ -78,9 +82,14 @@ export async function endSession(
   if (stored !== undefined && isPast(execution, block, stored)) {
     return { session_id: stored.session_id, status: stored.status, outcome: 'exists' };
   }
+  const isPause = execution.status === 'ABORTED' && isPauseError(execution.error);
+  // Paused it is already, or it was cancelled meanwhile.
+  if (isPause && stored !== undefined && stored.status !== 'running' && stored.status !== 'queued') {
+    return { session_id: stored.session_id, status: stored.status, outcome: 'exists' };
+  }
   const { item, artifact } = await startingPoint(deps, execution, stored);
   const view = foldHistory(artifact, await readHistory(deps.sfn, executionArn));
-  await putMissing(deps, item.session_id, attemptItems(view, item, executionArn));
+  const checkpoints = await putMissing(deps, item, attemptItems(view, item, executionArn));
   const session = endOf(deps, view, item);
   const logs = await archiveLogs(deps, item, executionArn);
   const shown = await wholeView(deps, item, view, { result: maxRecordTextBytes, values: maxReportedBytes });
@@ -93,6 +102,11 @@ export async function endSession(
       ContentType: 'text/html; charset=utf-8',
     }),
   );
+  if (isPause) {
+    const open = stillRunning({ artifact, view, checkpoints, logs, generation: item.generation, nowMs: deps.now() });
+    const isNow = execution.error === pausedErrors.now || stored?.pausing?.now === true;
+    return recordPaused(deps, session, open.length > 0 && !isNow, stored === undefined);
+  }
   const tell = await announceEnd(deps, { artifact, view, session, stored });
   const written = await record(deps, session, stored === undefined);
   if (written) onEnded(session, view);
@@ -109,14 +123,45 @@ function isPast(execution: ExecutionFacts, { generation }: ExecutionBlock, store
   return generation !== stored.generation || execution.redriveCount < (stored.redrive_count ?? 0);
 }
 
-/** Writes the records that are not there or say something else: nearly all are, if the live feed has kept up. */
-async function putMissing(deps: EndDeps, session: string, items: readonly AttemptItem[]): Promise<void> {
-  const { attempts } = await listJobRecords(deps, session);
+/** @param adopt nobody has recorded it yet */
+async function recordPaused(
+  deps: EndDeps,
+  session: SessionItem,
+  isPausing: boolean,
+  adopt: boolean,
+): Promise<EndedSession> {
+  const { session_id, completed_at: _, ...begun } = session;
+  if (adopt) await createItem(deps, { ...begun, session_id, status: 'running' });
+  if (isPausing) return { session_id, status: 'running', outcome: 'pausing' };
+  const counts = { completed_jobs: session.completed_jobs, failed_jobs: session.failed_jobs };
+  const patch = { ...counts, updated_at: session.updated_at };
+  const moved = await advanceSession(deps, session, 'paused', patch, ['pausing', 'live_mark']);
+  return { session_id, status: 'paused', outcome: moved === 'ok' ? 'paused' : 'exists' };
+}
+
+/**
+ * Writes the records that are not there or say something else: nearly all are, if the live feed has kept up.
+ *
+ * @returns the checkpoints that are there
+ */
+async function putMissing(
+  deps: EndDeps,
+  session: SessionItem,
+  items: readonly AttemptItem[],
+): Promise<JobRecords['checkpoints']> {
+  const { attempts, checkpoints } = await listJobRecords(deps, session.session_id);
   const there = new Map(attempts.map((item) => [item.job_timestamp, item]));
+  const reused = reusedIn(checkpoints, session.generation);
   await putJobRecords(
     deps,
-    items.filter((item) => !isDeepStrictEqual(there.get(item.job_timestamp), item)),
+    items
+      .map((item) => {
+        const from = item.job_status === 'completed' ? reused.get(item.job_id) : undefined;
+        return from === undefined ? item : { ...item, reused_from: from };
+      })
+      .filter((item) => !isDeepStrictEqual(there.get(item.job_timestamp), item)),
   );
+  return checkpoints;
 }
 
 /** The session's item, or for an execution that nobody recorded the item it would have had; and what was run. */
@@ -165,6 +210,9 @@ async function record(deps: EndDeps, session: SessionItem, adopt: boolean): Prom
     generation: ___,
     noticed: ____,
     deadline_noticed: _____,
+    actions: ______,
+    tags: _______,
+    tags_revision: ________,
     ...patch
   } = session;
   const gone = [...endFields, 'live_mark' as const].filter((field) => !Object.hasOwn(patch, field));

@@ -27,6 +27,8 @@ export interface ExecutionFacts {
   /** ISO 8601; absent while it runs. */
   readonly stoppedAt?: string;
   readonly redriveCount: number;
+  /** What it has failed or was stopped with. */
+  readonly error?: string;
 }
 
 export async function describeExecution(sfn: Sfn, executionArn: string): Promise<ExecutionFacts> {
@@ -39,6 +41,7 @@ export async function describeExecution(sfn: Sfn, executionArn: string): Promise
     startedAt: (found.startDate ?? new Date(0)).toISOString(),
     ...(found.stopDate === undefined ? {} : { stoppedAt: found.stopDate.toISOString() }),
     redriveCount: found.redriveCount ?? 0,
+    ...(found.error === undefined ? {} : { error: found.error }),
   };
 }
 

@@ -1,5 +1,6 @@
 /** The items that sessions keep in DynamoDB, with the field names users know. Times are ISO 8601 in UTC. */
 import type { ApprovalWay } from '../approval-layout.ts';
+import type { Fingerprint } from '../ir/fingerprints.ts';
 import type { AttemptStatus, SessionStatus } from './status.ts';
 
 /** Who or what started a session. */
@@ -9,6 +10,24 @@ export interface SessionTrigger {
   readonly detail?: string;
   /** How many sessions stand in the chain of triggers before this one. @default 0 */
   readonly chain?: number;
+}
+
+/** Who asks for something that is done with a session. */
+export interface Asker {
+  /** At a command line, or through the API. */
+  readonly kind: 'manual' | 'api';
+  /** The user of the machine; the ARN of the IAM identity that called the API. */
+  readonly user?: string;
+}
+
+/** What somebody asked for once the session was there, for the record. */
+export interface SessionAction extends Asker {
+  readonly action: 'rerun' | 'pause' | 'resume' | 'cancel';
+  readonly at: string;
+  readonly reason?: string;
+  /** The generation that it opened or went on with. */
+  readonly generation: number;
+  readonly redrive_count?: number;
 }
 
 /** The key of a session's item. */
@@ -35,6 +54,10 @@ export interface SessionItem {
   readonly execution_arn?: string;
   readonly execution_name?: string;
   readonly generation: number;
+  /** It is to pause: its execution is stopped, and what it has begun finishes. */
+  readonly pausing?: { readonly at: string; readonly now?: boolean };
+  /** Object key of what a rerun has planned for this generation (`reuse-items.ts`); absent where nothing is reused. */
+  readonly rerun_plan?: string;
   /** How often its execution was redriven. @default 0 */
   readonly redrive_count?: number;
   /** How far its live numbers go: generation and event, as `liveMark` writes them. */
@@ -49,9 +72,28 @@ export interface SessionItem {
   readonly output?: string;
   readonly trigger: SessionTrigger;
   readonly user_name?: string;
+  /** What people have given it to find it again. */
+  readonly tags?: { readonly [key: string]: string };
+  /** Counts changes of the tags. */
+  readonly tags_revision?: number;
+  /** Under which key its start was asked for: the `session_id` of the `DedupItem`. */
+  readonly dedup_id?: string;
+  /** What was asked for since, the oldest first; the newest `maxActions` of them. */
+  readonly actions?: readonly SessionAction[];
   readonly environment?: string;
   readonly region: string;
   readonly updated_at: string;
+}
+
+/** A record holds an input of up to 256 KiB as well. */
+export const maxActions = 20;
+
+/** The actions of a session with one more. */
+export function withAction(
+  { actions = [] }: Pick<SessionItem, 'actions'>,
+  action: SessionAction,
+): readonly SessionAction[] {
+  return [...actions, action].slice(-maxActions);
 }
 
 /** A caller's key and the session that it stands for: table `sessions`, key `dedup#<hash>` + `-`. In no index. */
@@ -64,6 +106,16 @@ export interface DedupItem {
   readonly target_version: string;
   /** Hash of pipeline, asked-for version and input. */
   readonly request_hash: string;
+  /** When its session was deleted, ISO 8601: the key starts no other one. */
+  readonly deleted_at?: string;
+}
+
+/** A session in line for its turn. */
+export interface TurnRef extends SessionRef {
+  /** When a rerun of it was asked for, ISO 8601: its place in line. Absent for one that was never started. */
+  readonly asked_at?: string;
+  /** It goes on by redrive, with this count: until its record says so it has ended, and has the turn all the same. */
+  readonly redrive?: number;
 }
 
 /** Whose turn it is to run, for pipelines that do not run twice at once: table `sessions`, key `overlap#<pipeline>` + `-`. */
@@ -73,9 +125,9 @@ export interface TurnItem {
   readonly turn_of: string;
   /** In the index by status while there is a holder. */
   readonly status?: string;
-  readonly holder?: SessionRef;
+  readonly holder?: TurnRef;
   /** In the order in which it will be their turn. */
-  readonly waiting: readonly SessionRef[];
+  readonly waiting: readonly TurnRef[];
   /** Counts changes. */
   readonly revision: number;
 }
@@ -104,6 +156,8 @@ export interface AttemptItem {
   readonly input?: string;
   /** JSON text of the job's output; on the attempt that completed. */
   readonly output?: string;
+  /** The generation whose result it gave instead of running. */
+  readonly reused_from?: number;
   /** What the output depends on (`ir/fingerprints.ts`); on the attempt that completed. */
   readonly fingerprint?: string;
 }
@@ -121,6 +175,14 @@ export interface CheckpointItem {
   readonly execution_arn: string;
   /** JSON text. */
   readonly output: string;
+  /** Of the input that gave the output (`lib/wrapper/checkpoint.ts`). */
+  readonly input_hash?: string;
+  /** The generation in which it was computed, where a rerun has reused it. */
+  readonly reused_from?: number;
+  /** What it depends on, where a rerun has reused it; that of others is the fingerprint of the version that ran. */
+  readonly fingerprint?: Fingerprint;
+  /** A rerun was to keep it, whatever has changed. */
+  readonly kept?: boolean;
   readonly completed_at: string;
 }
 
@@ -145,6 +207,29 @@ export interface AnswerItem {
   readonly answered_by: string;
   readonly answered_at: string;
   readonly answered_via: ApprovalWay;
+}
+
+/** A result of an earlier generation that may count in this one, in the place of a checkpoint: see `reuse-items.ts`. */
+export interface CandidateItem extends Omit<CheckpointItem, 'record_type'> {
+  readonly record_type: 'candidate';
+}
+
+/** What a handler has kept of its way (`ctx.checkpoint`): key `session_id` + `progressKey`. */
+export interface ProgressItem
+  extends Pick<
+    CheckpointItem,
+    'session_id' | 'job_timestamp' | 'job_id' | 'operation_id' | 'attempt' | 'generation' | 'execution_arn'
+  > {
+  readonly record_type: 'progress';
+  /** JSON text. */
+  readonly value: string;
+  readonly kept_at: string;
+}
+
+/** Says that a job is not to run in a generation, in the place of a checkpoint. */
+export interface SkipItem
+  extends Pick<CheckpointItem, 'session_id' | 'job_timestamp' | 'job_id' | 'generation' | 'output'> {
+  readonly record_type: 'skip';
 }
 
 /** A deployed version of a pipeline: table `pipelines`, key `pipeline_id` + `version`. */

@@ -1,4 +1,4 @@
-/** Finding sessions: newest first, by pipeline, by status, or all, and by a part of their id. */
+/** Finding sessions: newest first, by pipeline, status, time, tag and error, and by a part of their id. */
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { BunsuiError } from '../errors.ts';
 import { isInstant, tables } from '../storage-layout.ts';
@@ -13,6 +13,10 @@ export interface SessionFilter {
   /** Created not before and not after, ISO 8601. */
   readonly from?: string;
   readonly to?: string;
+  /** With all of these tags; a value left out is any. */
+  readonly tags?: readonly { readonly key: string; readonly value?: string }[];
+  /** Part of the error's name or message, in any case of letters. */
+  readonly error?: string;
   /** Sessions at most, 1 to 1,000. */
   readonly limit: number;
   /** Where the page before ended; as that page gave it. */
@@ -70,13 +74,25 @@ export async function listSessions(deps: StoreDeps, filter: SessionFilter): Prom
   const wanted = pipeline !== undefined ? status : undefined;
   const span = spanOf(filter, after);
   if (span.from > span.to) return { sessions: [] };
-  const found = await Promise.all(lists.map((list) => newest(deps, list, wanted, limit + 1, after, span)));
+  const passes = passing(filter);
+  const found = await Promise.all(lists.map((list) => newest(deps, list, wanted, limit + 1, after, span, passes)));
   const all = found.flat().sort(newestFirst);
   const sessions = all.slice(0, limit);
   const last = sessions.at(-1);
   if (all.length <= limit || last === undefined) return { sessions };
   const cursor = Buffer.from(JSON.stringify([last.created_at, last.session_id])).toString('base64url');
   return { sessions, cursor };
+}
+
+type Passes = (item: SessionItem) => boolean;
+
+/** What the table cannot be asked for; `undefined` when nothing of it is. */
+function passing({ tags = [], error }: Pick<SessionFilter, 'tags' | 'error'>): Passes | undefined {
+  if (tags.length === 0 && error === undefined) return undefined;
+  const wanted = error?.toLowerCase();
+  return ({ tags: own = {}, error_code = '', error_message = '' }) =>
+    tags.every(({ key, value }) => Object.hasOwn(own, key) && (value === undefined || own[key] === value)) &&
+    (wanted === undefined || `${error_code}: ${error_message}`.toLowerCase().includes(wanted));
 }
 
 interface Span {
@@ -102,6 +118,7 @@ async function newest(
   count: number,
   after: Mark | undefined,
   span: Span,
+  passes: Passes | undefined,
 ): Promise<readonly SessionItem[]> {
   const found: SessionItem[] = [];
   let from: Record<string, unknown> | undefined;
@@ -123,12 +140,13 @@ async function newest(
           ...(status === undefined ? {} : { ':status': status }),
         },
         ScanIndexForward: false,
-        ...(status === undefined ? { Limit: count } : {}),
+        ...(status === undefined && passes === undefined ? { Limit: count } : {}),
         ExclusiveStartKey: from,
       }),
     );
     for (const item of (page.Items ?? []) as SessionItem[]) {
-      if (after === undefined || newestFirst(after, item) < 0) found.push(item);
+      const isBehind = after === undefined || newestFirst(after, item) < 0;
+      if (isBehind && (passes === undefined || passes(item))) found.push(item);
     }
     from = page.LastEvaluatedKey;
     // Sessions of one millisecond come in no order: the page must reach past the last one that counts.

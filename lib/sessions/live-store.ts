@@ -63,10 +63,21 @@ export async function putProgress(
   });
 }
 
-/** Opens a session again whose execution was redriven. @param session with the new count of redrives */
-export async function reopenSession(deps: StoreDeps, session: SessionAt, updatedAt: string): Promise<'ok' | 'stale'> {
-  return advanceSession(deps, session, 'running', { updated_at: updatedAt }, endFields);
+/**
+ * Opens a session again whose execution was redriven.
+ *
+ * @param session with the new count of redrives
+ * @param actions what was asked for, where it is known
+ */
+export async function reopenSession(
+  deps: StoreDeps,
+  session: SessionAt,
+  updatedAt: string,
+  actions?: SessionItem['actions'],
+): Promise<'ok' | 'stale'> {
+  const asked = actions === undefined ? {} : { actions };
+  return advanceSession(deps, session, 'running', { updated_at: updatedAt, ...asked }, endFields);
 }
 
 /** What a session's record holds of its end, and of nothing before it. */
-export const endFields = ['completed_at', 'error_code', 'error_message', 'output', 'noticed'] as const;
+export const endFields = ['completed_at', 'error_code', 'error_message', 'output', 'noticed', 'pausing'] as const;

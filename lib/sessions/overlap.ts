@@ -6,7 +6,7 @@
  *     session's item: queued → in the turn item: holder, or waiting → StartExecution … end recorded → the next one's turn
  *
  * A turn is over when its session has ended on record, which is after its execution has: so two never run at once.
- * Reruns and redrives are asked for by a person who sees what runs, and take no turn.
+ * A rerun takes its turn as a start does; by a redrive only when the turn is free, because a redrive cannot wait.
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import type { SFNClient } from '@aws-sdk/client-sfn';
@@ -18,7 +18,7 @@ import { tables } from '../storage-layout.ts';
 import { cancelSession } from './cancel.ts';
 import { machineToStart } from './deployed.ts';
 import { cancelAndTell, type CancelNoticeDeps } from './cancelled-notice.ts';
-import type { PipelineItem, SessionItem, SessionRef, TurnItem } from './items.ts';
+import type { PipelineItem, SessionItem, SessionRef, TurnItem, TurnRef } from './items.ts';
 import { findPipeline, requirePipeline } from './pipelines.ts';
 import { startQueued } from './start-queued.ts';
 import { isTerminal } from './status.ts';
@@ -87,10 +87,22 @@ export async function sweepTurns(deps: OverlapDeps): Promise<number> {
 }
 
 const keyOf = (pipeline: string) => ({ session_id: `overlap#${pipeline}`, created_at: '-' as const });
-const refOf = ({ session_id, created_at }: SessionRef): SessionRef => ({ session_id, created_at });
+const refOf = ({ session_id, created_at, asked_at, redrive }: TurnRef): TurnRef => ({
+  session_id,
+  created_at,
+  ...(asked_at === undefined ? {} : { asked_at }),
+  ...(redrive === undefined ? {} : { redrive }),
+});
 const isSame = (a: SessionRef | undefined, b: SessionRef) => a?.session_id === b.session_id;
-/** Ids are ordered by time. */
-const byAge = (a: SessionRef, b: SessionRef) => (a.session_id < b.session_id ? -1 : 1);
+/** Since when it is to run; ids order what began in the same millisecond. */
+const ageOf = ({ asked_at, created_at, session_id }: TurnRef) => `${asked_at ?? created_at} ${session_id}`;
+const byAge = (a: TurnRef, b: TurnRef) => (ageOf(a) < ageOf(b) ? -1 : 1);
+
+/** A session that is queued, as it stands in line. */
+function inLine({ session_id, created_at, generation, actions = [] }: SessionItem): TurnRef {
+  const asked = generation === 1 ? undefined : actions.findLast((one) => one.generation === generation)?.at;
+  return { session_id, created_at, ...(asked === undefined ? {} : { asked_at: asked }) };
+}
 
 async function readTurn(deps: OverlapDeps, pipeline: string): Promise<TurnItem> {
   const found = await deps.db.send(
@@ -136,12 +148,50 @@ async function passTurn(deps: OverlapDeps, pipeline: string): Promise<TurnItem> 
       if (await startHolder(deps, holding)) return turn;
       continue;
     }
-    if (holding !== undefined && !isTerminal(holding.status)) return turn;
+    if (holding !== undefined && (!isTerminal(holding.status) || isBeingRedriven(deps, turn, holding))) return turn;
     if (holder === undefined && turn.waiting.length === 0) return turn;
     const [next, ...waiting] = turn.waiting;
     // One that was cancelled while it waited is passed over when it is its turn: it has ended.
     await writeTurn(deps, turn, { ...(next === undefined ? {} : { holder: next }), waiting });
   }
+}
+
+/** Whoever redrives a session takes its turn first; a redrive that is not on record by then is none. */
+const redriveGraceMs = 60_000;
+
+function isBeingRedriven(deps: OverlapDeps, { holder }: TurnItem, holding: SessionItem): boolean {
+  if (holder?.redrive === undefined || holder.redrive <= (holding.redrive_count ?? 0)) return false;
+  return deps.now() - Date.parse(holder.asked_at ?? '') < redriveGraceMs;
+}
+
+/**
+ * Takes the turn for a session that is to be redriven.
+ *
+ * @param redrive how often its execution will have been redriven
+ * @returns the session whose turn it is instead, if it is another's
+ */
+export async function takeTurnToRedrive(
+  deps: OverlapDeps,
+  item: SessionItem,
+  redrive: number,
+): Promise<SessionRef | undefined> {
+  for (;;) {
+    const turn = await passTurn(deps, item.pipeline_id);
+    const { holder, waiting } = turn;
+    if (holder !== undefined) return isSame(holder, item) ? undefined : holder;
+    const next = { ...item, redrive, asked_at: new Date(deps.now()).toISOString() };
+    if (await writeTurn(deps, turn, { holder: next, waiting })) return undefined;
+  }
+}
+
+/** The session whose turn it is, if it is another's. Changes nothing. */
+export async function whoseTurn(deps: OverlapDeps, item: SessionItem): Promise<SessionRef | undefined> {
+  const turn = await readTurn(deps, item.pipeline_id);
+  const { holder, waiting } = turn;
+  if (holder === undefined || isSame(holder, item)) return undefined;
+  const holding = await getSession(deps, holder.session_id);
+  const isOver = holding === undefined || (isTerminal(holding.status) && !isBeingRedriven(deps, turn, holding));
+  return isOver ? waiting[0] : holder;
 }
 
 /**
@@ -155,6 +205,10 @@ async function startHolder(deps: OverlapDeps, item: SessionItem): Promise<boolea
   try {
     // Where machines have no versions, what is deployed now is what will run.
     const runs = own?.machine_version_arn === undefined ? await requirePipeline(deps, id) : own;
+    if (runs.version !== version && item.rerun_plan !== undefined) {
+      const why = `version ${version}, for which its rerun was planned, is not deployed any more; rerun it again`;
+      throw new BunsuiError('PipelineError', 'BS3003', why);
+    }
     if (runs.version !== version && !(await moveToVersion(deps, item, runs))) return true;
     await startQueued(deps, { ...item, pipeline_version: runs.version }, machineToStart(runs));
     return true;
@@ -194,7 +248,7 @@ async function takeTurn(deps: OverlapDeps, item: SessionItem, policy: Exclude<Ov
     const { holder, waiting } = turn;
     if (isSame(holder, item)) continue;
     if (holder === undefined) {
-      await writeTurn(deps, turn, { holder: item, waiting });
+      await writeTurn(deps, turn, { holder: inLine(stored), waiting });
       continue;
     }
     if (waiting.some((other) => isSame(other, item))) {
@@ -208,17 +262,17 @@ async function takeTurn(deps: OverlapDeps, item: SessionItem, policy: Exclude<Ov
       continue;
     }
     if (policy === 'queue') {
-      await writeTurn(deps, turn, { holder, waiting: [...waiting, item].sort(byAge) });
+      await writeTurn(deps, turn, { holder, waiting: [...waiting, inLine(stored)].sort(byAge) });
       continue;
     }
-    const newer = [holder, ...waiting].find((other) => byAge(item, other) < 0);
+    const newer = [holder, ...waiting].find((other) => byAge(inLine(stored), other) < 0);
     if (newer !== undefined) {
       await drop(deps, stored, overlapError, `session ${newer.session_id} of this pipeline was started after it`);
       continue;
     }
     // Before they leave the item: nobody would find them afterwards.
     for (const other of waiting) await cancelFor(deps, item, other);
-    await writeTurn(deps, turn, { holder, waiting: [item] });
+    await writeTurn(deps, turn, { holder, waiting: [inLine(stored)] });
   }
 }
 

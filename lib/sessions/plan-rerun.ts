@@ -1,36 +1,51 @@
 /**
- * What a rerun of a session will do, before it does it. Two roads lead on from a failure: a redrive of its execution,
- * which keeps every job that has completed, and a new execution, which opens the session's next generation and runs
- * every job.
+ * What a rerun of a session will do, before it does it. Two roads lead on: a redrive of its execution, which goes on
+ * where that has failed, and a new execution, the session's next generation, which reuses the results that are valid
+ * (`plan-jobs.ts`).
  */
 import { DescribeExecutionCommand, type DescribeExecutionOutput, ExecutionDoesNotExist } from '@aws-sdk/client-sfn';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
+import type { Json } from '../ir/expressions.ts';
+import type { Fingerprint } from '../ir/fingerprints.ts';
+import { readPolicy } from '../ir/policy.ts';
+import { nearest } from '../ir/spelling.ts';
 import { placedNodes } from '../ir/walk.ts';
-import type { PlatformNames } from '../storage-layout.ts';
+import { type PlatformNames, reservedInputKey } from '../storage-layout.ts';
 import { pipelineToStart } from './deployed.ts';
 import type { StartDeps } from './deps.ts';
 import { foldHistory } from './fold.ts';
 import { readHistory } from './history.ts';
-import type { PipelineItem, SessionItem } from './items.ts';
+import { checkInput } from './input-schema.ts';
+import type { Asker, PipelineItem, SessionItem } from './items.ts';
+import { whoseTurn } from './overlap.ts';
 import { readArtifact } from './pipelines.ts';
-import { getSession } from './store.ts';
+import { changed, type JobPlan, type JobResult, planJobs, type Reuse, type Selection } from './plan-jobs.ts';
+import { estimateRerun, type JobEstimate } from './rerun-cost.ts';
+import { chooseRoad, closedTo, type RerunRoad, type RerunTurn } from './rerun-road.ts';
+import { resultsOf } from './reuse-items.ts';
+import type { JobStatus } from './status.ts';
+import { getSession, type JobRecords, listJobRecords } from './store.ts';
 import type { JobView, SessionView } from './view.ts';
+import { wholeValues } from './whole-values.ts';
 
 export interface RerunDeps extends StartDeps {
   readonly s3: Pick<S3Client, 'send'>;
   readonly names: PlatformNames;
 }
 
-export const rerunRoads = ['redrive', 'new-execution'] as const;
-export type RerunRoad = (typeof rerunRoads)[number];
-
-export interface RerunRequest {
+export interface RerunRequest extends Selection {
   /** Id. */
   readonly session: string;
   /** @default a redrive where it does what a new execution would, a new execution elsewhere */
   readonly road?: RerunRoad;
+  /** Fields of the input that are to be others now. */
+  readonly input?: { readonly [field: string]: Json };
+  /** The version deployed last, or the one that it ran. @default "latest" */
+  readonly version?: 'latest' | 'same';
+  /** Goes on with a session that is paused. */
+  readonly resume?: true;
 }
 
 export interface RerunPlan {
@@ -40,12 +55,18 @@ export interface RerunPlan {
   readonly road: RerunRoad;
   /** Why this road, for a person. */
   readonly reason: string;
-  /** The version that will run: of a redrive the one that ran, of a new execution the one deployed now. */
+  /** The version that will run. */
   readonly version: string;
-  /** Ids of the jobs that run, in the order of the pipeline's text; of one in a map, some of its iterations at least. */
+  /** What becomes of each job, in the order of the pipeline's text. */
+  readonly jobs: readonly JobEstimate[];
+  /** Ids of the jobs that run; of one in a map, some of its iterations at least. */
   readonly runs: readonly string[];
   /** Ids of the jobs that are not run again. */
   readonly keeps: readonly string[];
+  /** By what the jobs took before, milliseconds. */
+  readonly expected_ms: number;
+  /** By AWS's list prices, US dollars. */
+  readonly cost_usd: number;
 }
 
 /** A plan with what it was made from. */
@@ -56,20 +77,29 @@ export interface PreparedRerun {
   readonly execution: DescribeExecutionOutput | undefined;
   /** What a new execution runs. Absent when the pipeline is not deployed any more. */
   readonly pipeline: PipelineItem | undefined;
+  /** What a new execution is given. */
+  readonly input: { readonly [field: string]: Json };
+  readonly reuse: readonly (Reuse & { readonly fingerprint?: Fingerprint })[];
 }
 
 /**
  * What `rerunSession` would do now. Nothing is written.
  *
- * @throws {BunsuiError} BS3002 when there is no such session; BS3008 when it has not failed, or the road that was asked
- *   for is closed; BS3003 when the pipeline is not deployed any more and a new execution is the only road
+ * @throws {BunsuiError} BS3002 when there is no such session; BS3006 when the pipeline has no such job; BS3008 when it
+ *   runs, has nothing to run, or the road that was asked for is closed; BS3003 when the pipeline is not deployed any
+ *   more and a new execution is the only road; BS3001 when its input does not fit the version that is to run
  */
 export async function planRerun(deps: RerunDeps, request: RerunRequest): Promise<RerunPlan> {
   return (await prepareRerun(deps, request)).plan;
 }
 
+/** A request with who asks. */
+export interface AskedRerun extends RerunRequest {
+  readonly by: Asker;
+}
+
 /** Ends from which a rerun leads on. */
-const failedEnds = ['failed', 'timeout', 'cancelled'] as const;
+const ends = ['failed', 'timeout', 'cancelled', 'completed'] as const;
 
 /** @see planRerun */
 export async function prepareRerun(deps: RerunDeps, request: RerunRequest): Promise<PreparedRerun> {
@@ -78,10 +108,13 @@ export async function prepareRerun(deps: RerunDeps, request: RerunRequest): Prom
     const id = request.session.slice(0, 100);
     throw new BunsuiError('SessionError', 'BS3002', `no session has the id "${id}"`, { context: { session_id: id } });
   }
-  if (!failedEnds.some((end) => end === item.status)) throw notFailed(item);
-  const [execution, pipeline] = await Promise.all([describe(deps, item), currentPipeline(deps, item)]);
+  if (request.resume ? item.status !== 'paused' : !ends.some((end) => end === item.status))
+    throw request.resume ? notPaused(item) : notFailed(item);
+  const [execution, pipeline] = await Promise.all([describe(deps, item), pipelineFor(deps, item, request)]);
   if (execution?.status === 'RUNNING') requireRedriven(item, execution, request.road);
-  const { road, reason } = chooseRoad(item, execution, pipeline, request.road);
+  const turn = await turnOf(deps, item, pipeline);
+  const beyondRedrive = beyond(item, request);
+  const { road, reason } = chooseRoad({ item, execution, pipeline, turn, beyondRedrive, wanted: request.road });
   if (road === 'new-execution' && pipeline === undefined) {
     throw new BunsuiError('PipelineError', 'BS3003', `pipeline "${item.pipeline_id}" is not deployed any more`, {
       context: { pipeline_id: item.pipeline_id },
@@ -89,28 +122,69 @@ export async function prepareRerun(deps: RerunDeps, request: RerunRequest): Prom
     });
   }
   const version = road === 'redrive' ? item.pipeline_version : (pipeline?.version ?? item.pipeline_version);
-  const artifact = await readArtifact(deps, item.pipeline_id, version);
-  const view =
-    road === 'redrive' ? foldHistory(artifact, await readHistory(deps.sfn, item.execution_arn ?? '')) : undefined;
+  const [artifact, records, then] = await Promise.all([
+    readArtifact(deps, item.pipeline_id, version),
+    listJobRecords(deps, item.session_id),
+    execution && ranBefore(deps, item),
+  ]);
+  const { plans, reuse, input } =
+    road === 'redrive' && then !== undefined
+      ? { plans: redriven(artifact, then.view), reuse: [], input: {} }
+      : await planned(deps, { item, artifact, records, then, before: await inputOf(deps, item, execution), request });
+  const { jobs, expected_ms, cost_usd } = estimateRerun(artifact.pipeline, plans, records.attempts);
+  const of = (...actions: readonly JobPlan['action'][]) =>
+    jobs.filter(({ action }) => actions.includes(action)).map(({ job }) => job);
   const { session_id, created_at, pipeline_id } = item;
-  const plan = { session_id, created_at, pipeline_id, road, reason, version, ...jobsOf(artifact, view) };
-  return { plan, item, execution, pipeline };
+  const plan: RerunPlan = {
+    session_id,
+    created_at,
+    pipeline_id,
+    road,
+    reason,
+    version,
+    jobs,
+    runs: of('run'),
+    keeps: of('reuse', 'skip'),
+    expected_ms,
+    cost_usd,
+  };
+  return { plan, item, execution, pipeline, input, reuse };
 }
 
 export function notFailed({ session_id, status }: Pick<SessionItem, 'session_id' | 'status'>): BunsuiError {
   const hint =
     status === 'completed'
-      ? 'nothing of it failed; start a new session'
-      : 'wait until it has ended, or cancel it; then it can be rerun';
+      ? 'nothing of it failed, and nothing of it has changed; say what is to run again, or start a new session'
+      : status === 'paused'
+        ? 'resume it, or cancel it; then it can be rerun'
+        : 'wait until it has ended, or cancel it; then it can be rerun';
   return new BunsuiError(
     'SessionError',
     'BS3008',
     `session ${session_id} is ${status}: only one that failed can be rerun`,
-    {
-      context: { session_id, status },
-      hint,
-    },
+    { context: { session_id, status }, hint },
   );
+}
+
+function notPaused({ session_id, status, pausing }: SessionItem): BunsuiError {
+  const isPausing = status === 'running' && pausing !== undefined;
+  const what = isPausing ? 'is still pausing: jobs of it run' : `is ${status}, not paused`;
+  const hint = isPausing
+    ? 'wait until they have ended, or pause it with --now'
+    : 'only a session that is paused goes on';
+  return new BunsuiError('SessionError', isPausing ? 'BS3013' : 'BS3005', `session ${session_id} ${what}`, {
+    context: { session_id, status },
+    hint,
+    recoverable: isPausing,
+  });
+}
+
+/** What of a request no redrive can do. */
+function beyond({ status }: SessionItem, { from, only, skip, input }: RerunRequest): string | undefined {
+  if (from !== undefined || only !== undefined || skip !== undefined)
+    return 'a redrive runs what has not completed, and jobs were chosen';
+  if (input !== undefined) return 'its input is another one now';
+  return status === 'completed' ? 'it has completed' : undefined;
 }
 
 /**
@@ -139,78 +213,200 @@ async function describe(deps: RerunDeps, item: SessionItem): Promise<DescribeExe
   }
 }
 
-async function currentPipeline(deps: RerunDeps, { pipeline_id }: SessionItem): Promise<PipelineItem | undefined> {
+/** The version that a new execution would run. */
+async function pipelineFor(
+  deps: RerunDeps,
+  { pipeline_id, pipeline_version }: SessionItem,
+  { version = 'latest' }: RerunRequest,
+): Promise<PipelineItem | undefined> {
   try {
-    return await pipelineToStart(deps, pipeline_id);
+    const latest = await pipelineToStart(deps, pipeline_id);
+    if (version === 'latest' || latest.version === pipeline_version) return latest;
+    const same = await pipelineToStart(deps, pipeline_id, pipeline_version);
+    if (same.machine_version_arn !== undefined) return same;
   } catch (thrown) {
     if (thrown instanceof BunsuiError && thrown.code === 'BS3003') return undefined;
     throw thrown;
   }
+  throw new BunsuiError('PipelineError', 'BS3003', `version ${pipeline_version} of its pipeline cannot be started`, {
+    context: { pipeline_id, version: pipeline_version },
+    hint: 'another one is deployed in its place; deploy it again, or rerun the session with the latest',
+  });
 }
 
-/** Why an execution cannot be redriven. */
-function closedTo(execution: DescribeExecutionOutput | undefined): string {
-  if (execution === undefined) return 'Step Functions does not know the execution any more';
-  return execution.redriveStatusReason ?? 'Step Functions does not offer it';
+async function turnOf(deps: RerunDeps, item: SessionItem, pipeline: PipelineItem | undefined): Promise<RerunTurn> {
+  const { overlap: policy = 'allow' } = readPolicy(pipeline?.policy);
+  const other = policy === 'allow' ? undefined : await whoseTurn(deps, item);
+  return { policy, ...(other === undefined ? {} : { other }) };
 }
 
-interface Choice {
-  readonly road: RerunRoad;
-  readonly reason: string;
+interface Then {
+  readonly artifact: PipelineArtifact;
+  readonly view: SessionView;
 }
 
-function chooseRoad(
+async function ranBefore(deps: RerunDeps, item: SessionItem): Promise<Then> {
+  const artifact = await readArtifact(deps, item.pipeline_id, item.pipeline_version);
+  return { artifact, view: foldHistory(artifact, await readHistory(deps.sfn, item.execution_arn ?? '')) };
+}
+
+type InputObject = { readonly [field: string]: Json };
+
+/** The whole input of the generation before. */
+async function inputOf(
+  deps: RerunDeps,
   item: SessionItem,
   execution: DescribeExecutionOutput | undefined,
-  pipeline: PipelineItem | undefined,
-  wanted: RerunRoad | undefined,
-): Choice {
-  if (wanted === 'new-execution') return { road: wanted, reason: 'as asked for: every job runs' };
-  const runs = execution?.status === 'RUNNING';
-  const open = runs || execution?.redriveStatus === 'REDRIVABLE';
-  if (wanted === 'redrive') {
-    if (open) return { road: wanted, reason: 'as asked for: jobs that have completed are kept' };
-    const message = `session ${item.session_id} cannot be redriven: ${closedTo(execution)}`;
-    throw new BunsuiError('SessionError', 'BS3008', message, {
+): Promise<InputObject> {
+  const { [reservedInputKey]: _, ...input } = JSON.parse(execution?.input ?? item.input) as { [field: string]: Json };
+  // A record holds the beginning of an input that is long: see `fitText`.
+  if (execution?.input === undefined && input['truncated'] === true && 'full' in input) {
+    throw new BunsuiError('SessionError', 'BS3008', `the input of session ${item.session_id} is not kept any more`, {
       context: { session_id: item.session_id },
-      hint: 'rerun it with a new execution, which runs every job',
+      hint: 'start a new session with it',
     });
   }
-  if (!open) return { road: 'new-execution', reason: `it cannot be redriven: ${closedTo(execution)}` };
-  const changed = runs || pipeline === undefined ? undefined : changeSince(item, execution, pipeline);
-  if (changed !== undefined) return { road: 'new-execution', reason: `${changed}; a redrive would run the old one` };
-  return { road: 'redrive', reason: 'its execution can be redriven: jobs that have completed are kept' };
+  return (await wholeValues(deps, item)(input, Number.POSITIVE_INFINITY)) as InputObject;
 }
 
-/** What was deployed since the execution began, if anything. */
-function changeSince(
-  item: SessionItem,
-  execution: DescribeExecutionOutput | undefined,
-  pipeline: PipelineItem,
-): string | undefined {
-  if (pipeline.version !== item.pipeline_version) return `version ${pipeline.version} of the pipeline is deployed now`;
-  // The same definition can call newer functions.
-  const began = execution?.stateMachineVersionArn;
-  const now = pipeline.machine_version_arn;
-  if (began === undefined || now === undefined || began === now) return undefined;
-  return 'other code of its jobs is deployed now';
+/** The input with the defaults of the version that runs. */
+function requireInput(
+  { session_id }: SessionItem,
+  { pipeline, version }: PipelineArtifact,
+  input: InputObject,
+): InputObject {
+  const checked = checkInput(pipeline.input, input);
+  if (checked.ok) return checked.value as InputObject;
+  const lines = checked.issues.map(({ path, message }) => `${path.join('.') || 'input'} ${message}`).join('; ');
+  const message = `the input of session ${session_id} does not fit version ${version} of its pipeline: ${lines}`;
+  throw new BunsuiError('ValidationError', 'BS3001', message, {
+    context: { session_id, version },
+    hint: 'start a new session with another input, or deploy the version that it ran',
+  });
 }
 
-/** @param view of the execution that is redriven; without one, every job runs */
-function jobsOf(artifact: PipelineArtifact, view: SessionView | undefined): Pick<RerunPlan, 'runs' | 'keeps'> {
+/** The jobs of a redrive: what has completed is kept. */
+function redriven(artifact: PipelineArtifact, view: SessionView): readonly JobPlan[] {
   const isDone = (views: readonly JobView[]) =>
     views.length > 0 && views.every(({ status }) => status === 'completed' || status === 'skipped');
-  const viewsOf = (node: string) => view?.jobs.filter((job) => job.node === node) ?? [];
-  const runs: string[] = [];
-  const keeps: string[] = [];
-  for (const { node, scope } of placedNodes(artifact.pipeline.body)) {
-    if (node.kind !== 'job' && node.kind !== 'approval') continue;
+  const viewsOf = (node: string) => view.jobs.filter((job) => job.node === node);
+  return placedNodes(artifact.pipeline.body).flatMap(({ node, scope }): readonly JobPlan[] => {
+    if (node.kind !== 'job' && node.kind !== 'approval') return [];
     // Iterations that a map has not come to yet have no view of their own.
     const maps = scope.filter(({ part }) => part === 'body').map((step) => step.node);
-    const mapsDone = maps.every((map) => isDone(viewsOf(map)));
     const own = viewsOf(node.id);
-    const done = mapsDone && (own.length === 0 ? maps.length > 0 : isDone(own));
-    (view !== undefined && done ? keeps : runs).push(node.id);
+    const done = maps.every((map) => isDone(viewsOf(map))) && (own.length === 0 ? maps.length > 0 : isDone(own));
+    if (!done) return [{ job: node.id, action: 'run', reason: 'has not completed' }];
+    const isSkipped = own.length > 0 && own.every(({ status }) => status === 'skipped');
+    return [
+      isSkipped
+        ? { job: node.id, action: 'skip', reason: 'is skipped, as before' }
+        : { job: node.id, action: 'reuse', reason: 'has completed' },
+    ];
+  });
+}
+
+interface Grounds {
+  readonly item: SessionItem;
+  readonly artifact: PipelineArtifact;
+  readonly records: JobRecords;
+  readonly then: Then | undefined;
+  readonly before: InputObject;
+  readonly request: RerunRequest;
+}
+
+/** The jobs of a new execution. */
+async function planned(
+  deps: RerunDeps,
+  { item, artifact, records, then, before, request }: Grounds,
+): Promise<{ readonly plans: readonly JobPlan[] } & Pick<PreparedRerun, 'reuse' | 'input'>> {
+  const selection = selectionOf(request);
+  requireJobs(artifact, selection);
+  const now = requireInput(item, artifact, { ...before, ...request.input });
+  const stored = resultsOf(records, item.generation);
+  const old = then?.artifact ?? (await readArtifact(deps, item.pipeline_id, item.pipeline_version));
+  const results = [...stored.values()].map((result): JobResult => {
+    const { job_id: job, input_hash, fingerprint, record_type, kept } = result;
+    const known = fingerprint ?? old.fingerprints?.[job.split('/').at(-1) ?? ''];
+    const unproven = record_type === 'candidate' || kept === true;
+    return {
+      job,
+      ...(input_hash && { input_hash }),
+      ...(known && { fingerprint: known }),
+      ...(unproven && { unproven }),
+    };
+  });
+  const statuses = statusesOf(then?.view, records, item.generation);
+  const { jobs, reuse, missing } = planJobs({ artifact, results, statuses, before, now, selection });
+  requireWork(item, request, jobs, missing);
+  const fingerprints = new Map(results.map(({ job, fingerprint }) => [job, fingerprint]));
+  const known = reuse.map((one) => {
+    const fingerprint = fingerprints.get(one.job);
+    return { ...one, ...(fingerprint && { fingerprint }) };
+  });
+  return { plans: jobs, reuse: known, input: now };
+}
+
+function selectionOf({ from, only, skip, failed }: RerunRequest): Selection {
+  return { ...(from && { from }), ...(only && { only }), ...(skip && { skip }), ...(failed && { failed }) };
+}
+
+/** @throws {BunsuiError} BS3006 for what is no job of the pipeline, BS3008 for a choice that contradicts itself */
+function requireJobs({ pipeline }: PipelineArtifact, { from = [], only, skip = [] }: Selection): void {
+  const jobs = placedNodes(pipeline.body).flatMap(({ node }) => (node.kind === 'job' ? [node.id] : []));
+  for (const job of [...from, ...(only ?? []), ...skip]) {
+    if (jobs.includes(job)) continue;
+    const near = nearest(job, jobs);
+    throw new BunsuiError('SessionError', 'BS3006', `pipeline "${pipeline.id}" has no job "${job.slice(0, 100)}"`, {
+      context: { pipeline_id: pipeline.id },
+      hint: near === undefined ? `its jobs are ${jobs.slice(0, 20).join(', ')}` : `is "${near}" meant?`,
+    });
   }
-  return { runs, keeps };
+  const twice = [...from, ...(only ?? [])].find((job) => skip.includes(job));
+  if (twice === undefined && (only === undefined || from.length === 0)) return;
+  const what = twice === undefined ? 'from a job on and only some jobs' : `"${twice}" both to run and to be skipped`;
+  throw new BunsuiError('SessionError', 'BS3008', `a rerun cannot be asked for ${what}`, {
+    hint: 'give one of the two',
+  });
+}
+
+/** How far everything has come, by path: by the history, or where that is gone by the records of attempts. */
+function statusesOf(
+  view: SessionView | undefined,
+  { attempts }: JobRecords,
+  generation: number,
+): ReadonlyMap<string, JobStatus> {
+  if (view !== undefined) return new Map(view.jobs.map(({ job, status }) => [job, status]));
+  const own = attempts.filter((one) => one.generation === generation).toSorted((a, b) => a.event_id - b.event_id);
+  return new Map(own.map(({ job_id, job_status }) => [job_id, job_status]));
+}
+
+/** @throws {BunsuiError} BS3008 when jobs are blocked, or nothing is to run */
+function requireWork(
+  item: SessionItem,
+  request: RerunRequest,
+  jobs: readonly JobPlan[],
+  missing: readonly string[],
+): void {
+  const { session_id, status } = item;
+  const refused = (message: string, hint: string) =>
+    new BunsuiError('SessionError', 'BS3008', `session ${session_id} cannot be rerun so: ${message}`, {
+      context: { session_id, jobs },
+      hint,
+    });
+  const blocked = jobs.filter(({ action }) => action === 'blocked');
+  if (blocked.length > 0) {
+    const lines = blocked.map(({ job, reason }) => `${job} is blocked (${reason})`);
+    throw refused(lines.slice(0, 5).join('; '), 'skip only jobs that have a result, or whose result nobody reads');
+  }
+  if (missing.length > 0) {
+    const read = `the output of the pipeline reads what ${missing.join(', ')} would give`;
+    throw refused(read, 'skip only jobs that have a result, or whose result nobody reads');
+  }
+  const runs = jobs.filter(({ action }) => action === 'run');
+  const isChosen = [request.from, request.only, request.input].some((one) => one !== undefined);
+  if (status === 'paused') return;
+  if (status === 'completed' && !isChosen && !runs.some(({ reason }) => reason === changed)) throw notFailed(item);
+  if (runs.length === 0 && isChosen)
+    throw refused('nothing of it would run', 'choose other jobs, or start a new session');
 }

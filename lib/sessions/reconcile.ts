@@ -12,7 +12,6 @@ import { readPolicy } from '../ir/policy.ts';
 import { sweepApprovals } from './approval-notices.ts';
 import { iso } from './attempt-items.ts';
 import { isOfNoCancelling } from './cancelled-notice.ts';
-import { machineToStart } from './deployed.ts';
 import { deadlineOf, tellDeadline } from './deadlines.ts';
 import type { EndDeps } from './deps.ts';
 import { type EndRequest, endSession, type OnEnded } from './end-session.ts';
@@ -25,9 +24,10 @@ import { isPruningTime, pruneVersions } from './machine-versions.ts';
 import type { Notice } from './notice.ts';
 import { enterOutbox, isInOutbox, leaveOutbox, listOutbox, noticeOf, publishNotice } from './notices.ts';
 import { readOpenSessions } from './open-sessions.ts';
-import { continueQueued, sweepTurns } from './overlap.ts';
+import { sweepTurns } from './overlap.ts';
+import { stopToPause } from './pause.ts';
 import { requirePipeline } from './pipelines.ts';
-import { startQueued } from './start-queued.ts';
+import { continueStart } from './rerun.ts';
 import { isTerminal } from './status.ts';
 import { advanceSession } from './store.ts';
 
@@ -178,7 +178,11 @@ async function settle(
     if (deps.now() - Date.parse(session.updated_at) >= graceMs) await startOne(sweep, session);
     return;
   }
-  if (executions.get(session.execution_arn ?? '')?.running === true) return checkDeadline(sweep, session);
+  if (executions.get(session.execution_arn ?? '')?.running === true) {
+    // Whoever was to pause it has died in between.
+    if (session.pausing !== undefined) return stopToPause(deps, session);
+    return checkDeadline(sweep, session);
+  }
   // Paused is what somebody wants; where its execution is then is theirs to say.
   if (session.status === 'running') await endOne(sweep, session);
 }
@@ -230,9 +234,7 @@ function unlessGone(error: unknown): void {
 async function startOne(sweep: Sweep, session: SessionItem): Promise<void> {
   const { deps, done } = sweep;
   try {
-    // A rerun takes no turn.
-    if (session.generation > 1) await startQueued(deps, session, machineToStart(await pipelineOf(sweep, session)));
-    else if ((await continueQueued(deps, session)) !== 'started') return;
+    if ((await continueStart(deps, session)) !== 'started') return;
     done.started.push(session.session_id);
   } catch (error) {
     if (!(error instanceof BunsuiError && error.code === 'BS3003')) throw error;

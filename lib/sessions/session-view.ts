@@ -1,6 +1,6 @@
 /** Puts a session together from what the fold knows: every job of the pipeline, reached or not, in the order written. */
 import { childError } from '../asl/child-error.ts';
-import type { SourcePosition } from '../errors.ts';
+import { isPauseError, type SourcePosition } from '../errors.ts';
 import { filledInput } from '../gate-layout.ts';
 import type { Json } from '../ir/expressions.ts';
 import type { ApprovalIr, JobIr, MapIr, NodeIr, ScopeIr } from '../ir/nodes.ts';
@@ -76,6 +76,8 @@ function executionOf(state: FoldState): Ending {
     }
     case 'ExecutionAborted': {
       const { error, cause = '' } = last.executionAbortedEventDetails ?? {};
+      // Nothing of it has ended: it goes on with a redrive.
+      if (isPauseError(error)) return { status: 'paused', ...started, endedAt: last.timestamp };
       const why = error === undefined && cause === '' ? {} : { error: { name: error ?? '', cause } };
       return { status: 'cancelled', ...started, endedAt: last.timestamp, ...why };
     }

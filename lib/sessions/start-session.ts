@@ -14,6 +14,7 @@ import { type ExecutionBlock, executionName, reservedInputKey, sessionIdOf } fro
 import { pipelineToStart } from './deployed.ts';
 import type { StartDeps } from './deps.ts';
 import { checkInput, type InputIssue } from './input-schema.ts';
+import { requireTags, type Tags } from './tags.ts';
 import type { DedupItem, PipelineItem, SessionItem, SessionTrigger } from './items.ts';
 import { leaveInput, packInput } from './large-input.ts';
 import { beginQueued } from './overlap.ts';
@@ -30,6 +31,8 @@ export interface StartRequest {
   readonly trigger: SessionTrigger;
   /** Who asked, for the record. */
   readonly user?: string;
+  /** To find it again; of requests with one key those of the first count. */
+  readonly tags?: Tags;
 }
 
 export interface StartedSession {
@@ -41,10 +44,12 @@ export interface StartedSession {
   readonly outcome: 'created' | 'exists';
   /** What the overlap policy did with it: it waits for others to end, or was dropped. Absent when it was started. */
   readonly overlap?: 'waiting' | 'skipped';
+  /** An earlier request with the same key made the session, and it was deleted since: nothing was started. */
+  readonly deleted?: true;
 }
 
 /** A start whose input depends on the version that is started. */
-export interface StartPlan extends Pick<StartRequest, 'pipeline' | 'version' | 'key' | 'user'> {
+export interface StartPlan extends Pick<StartRequest, 'pipeline' | 'version' | 'key' | 'user' | 'tags'> {
   /** What is the same for the same request, and different for every other. */
   readonly identity: Json;
   readonly from: (pipeline: PipelineItem) => Pick<StartRequest, 'input' | 'trigger'>;
@@ -76,11 +81,16 @@ export async function startSession(deps: StartDeps, request: StartRequest): Prom
 /** Starts a session as `startSession` does, of what the plan makes of the version that is started. */
 export async function startPlanned(deps: StartDeps, plan: StartPlan): Promise<StartedSession> {
   const hash = sha256(canonical(plan.identity));
+  if (plan.tags !== undefined) requireTags(plan.tags);
   // Side by side: nearly every key is a new one.
-  const asked = settled(pipelineToStart(deps, plan.pipeline, plan.version));
+  const current = settled(pipelineToStart(deps, plan.pipeline, plan.version));
   const known = plan.key === undefined ? undefined : await readKey(deps, plan.key);
   if (known !== undefined) requireSameRequest(known, hash, plan);
-  const pipeline = await (known === undefined ? asked() : pipelineToStart(deps, plan.pipeline, known.target_version));
+  if (known?.deleted_at !== undefined) {
+    const { target_session_id: session_id, target_created_at: created_at } = known;
+    return { session_id, created_at, execution_arn: '', outcome: 'exists', deleted: true };
+  }
+  const pipeline = await (known === undefined ? current() : pipelineToStart(deps, plan.pipeline, known.target_version));
   const { input: given, trigger } = plan.from(pipeline);
   const input = requireInput(pipeline, given);
 
@@ -102,8 +112,9 @@ export async function startPlanned(deps: StartDeps, plan: StartPlan): Promise<St
   const version = claimed?.target_version ?? pipeline.version;
   if (version !== pipeline.version) return startPlanned(deps, plan);
 
-  const { user } = plan;
-  const item = sessionItem(deps, { trigger, ...(user && { user }) }, pipeline, block, packed.text, nowMs);
+  const { user, key, tags } = plan;
+  const asked = { trigger, ...(user && { user }), ...(key !== undefined && { key }), ...(tags && { tags }) };
+  const item = sessionItem(deps, asked, pipeline, block, packed.text, nowMs);
   await leaveInput(deps, item, packed);
   await createItem(deps, item);
   const begun = await beginQueued(deps, item, pipeline);
@@ -221,7 +232,7 @@ function requireSize(text: string): void {
 
 function sessionItem(
   deps: StartDeps,
-  request: Pick<StartRequest, 'trigger' | 'user'>,
+  request: Pick<StartRequest, 'trigger' | 'user' | 'key' | 'tags'>,
   pipeline: PipelineItem,
   block: ExecutionBlock,
   input: string,
@@ -246,6 +257,8 @@ function sessionItem(
     input,
     trigger: request.trigger,
     ...(request.user === undefined ? {} : { user_name: request.user }),
+    ...(request.tags === undefined ? {} : { tags: request.tags }),
+    ...(request.key === undefined ? {} : { dedup_id: dedupKey(request.key).session_id }),
     ...(deps.environment === undefined ? {} : { environment: deps.environment }),
     region: deps.region,
     updated_at: new Date(nowMs).toISOString(),

@@ -30,17 +30,18 @@ export type AttemptStatus = Extract<JobStatus, 'running' | 'completed' | 'failed
 
 /**
  * Where a session may go from each status. Within a generation and redrive a terminal status stays: the moves out of
- * `failed`, `timeout` and `cancelled` are for a redrive or a new generation.
+ * `completed`, `failed`, `timeout` and `cancelled` are for a redrive or a new generation, which is `created` until what it
+ * reuses is in its place. A new generation may begin from `paused`, too.
  */
 export const sessionMoves: { readonly [from in SessionStatus]: readonly SessionStatus[] } = {
   created: ['queued', 'cancelled'],
   queued: ['running', 'cancelled'],
   running: ['paused', 'completed', 'failed', 'cancelled', 'timeout'],
   paused: ['running', 'cancelled'],
-  completed: [],
-  failed: ['queued', 'cancelled'],
-  cancelled: ['queued'],
-  timeout: ['queued', 'cancelled'],
+  completed: ['created', 'queued'],
+  failed: ['created', 'queued', 'cancelled'],
+  cancelled: ['created', 'queued'],
+  timeout: ['created', 'queued', 'cancelled'],
 };
 
 /** Where a job may go from each status. `waiting` is for a person's answer, `retrying` the wait between two attempts. */

@@ -4,7 +4,16 @@ import { BatchWriteCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws
 import { BunsuiError } from '../errors.ts';
 import { tables } from '../storage-layout.ts';
 import type { StoreDeps } from './deps.ts';
-import type { AnswerItem, AttemptItem, CheckpointItem, DedupItem, SessionItem } from './items.ts';
+import type {
+  AnswerItem,
+  AttemptItem,
+  CandidateItem,
+  CheckpointItem,
+  DedupItem,
+  ProgressItem,
+  SessionItem,
+  SkipItem,
+} from './items.ts';
 import { type SessionStatus, statusesBefore } from './status.ts';
 
 /** Writes an item of the sessions table unless there is one under its key. */
@@ -123,18 +132,25 @@ export async function getSession(deps: StoreDeps, sessionId: string): Promise<Se
   return found.Items?.[0] as SessionItem | undefined;
 }
 
-/** Everything recorded of a session's jobs, in order of the keys. */
-export async function listJobRecords(
-  deps: StoreDeps,
-  sessionId: string,
-): Promise<{
+/** What stands in the table of jobs. */
+export type JobItem = AttemptItem | CheckpointItem | AnswerItem | CandidateItem | SkipItem | ProgressItem;
+
+/** What is recorded of a session's jobs. */
+export interface JobRecords {
   readonly attempts: readonly AttemptItem[];
   readonly checkpoints: readonly CheckpointItem[];
   readonly answers: readonly AnswerItem[];
-}> {
+  readonly candidates: readonly CandidateItem[];
+  readonly progress: readonly ProgressItem[];
+}
+
+/** Everything recorded of a session's jobs, in order of the keys. */
+export async function listJobRecords(deps: StoreDeps, sessionId: string): Promise<JobRecords> {
+  const answers: AnswerItem[] = [];
   const attempts: AttemptItem[] = [];
   const checkpoints: CheckpointItem[] = [];
-  const answers: AnswerItem[] = [];
+  const candidates: CandidateItem[] = [];
+  const progress: ProgressItem[] = [];
   let from: Record<string, unknown> | undefined;
   do {
     const page = await deps.db.send(
@@ -145,14 +161,16 @@ export async function listJobRecords(
         ExclusiveStartKey: from,
       }),
     );
-    for (const item of (page.Items ?? []) as (AttemptItem | CheckpointItem | AnswerItem)[]) {
+    for (const item of (page.Items ?? []) as JobItem[]) {
       if (item.record_type === 'checkpoint') checkpoints.push(item);
+      else if (item.record_type === 'attempt') attempts.push(item);
       else if (item.record_type === 'answer') answers.push(item);
-      else attempts.push(item);
+      else if (item.record_type === 'candidate') candidates.push(item);
+      else if (item.record_type === 'progress') progress.push(item);
     }
     from = page.LastEvaluatedKey;
   } while (from !== undefined);
-  return { attempts, checkpoints, answers };
+  return { attempts, checkpoints, answers, candidates, progress };
 }
 
 const batchSize = 25;

@@ -4,6 +4,7 @@ import type { SessionItem } from '../../lib/sessions/items.ts';
 import { findSession, listSessions, type SessionFilter } from '../../lib/sessions/list-sessions.ts';
 import { type SessionStatus, sessionMoves, sessionStatuses, statusesBefore } from '../../lib/sessions/status.ts';
 import { advanceSession, createItem, getSession } from '../../lib/sessions/store.ts';
+import { tagSession } from '../../lib/sessions/tags.ts';
 import { type Cloud, cloudOn } from './cloud.ts';
 import { type LocalTables, startTables } from './local-tables.ts';
 
@@ -160,5 +161,47 @@ describe('a status', () => {
       timeout: ['created', 'queued', 'running', 'paused'],
     });
     expect(Object.keys(sessionMoves)).toStrictEqual([...sessionStatuses]);
+  });
+});
+
+describe('a list by what people know of sessions', () => {
+  const byTag = (...tags: NonNullable<SessionFilter['tags']>) => pages({ limit: 2, tags });
+  beforeAll(async () => {
+    for (const [index, over] of [
+      [70, { tags: { team: 'data', day: 'mon' }, error_code: 'RangeError', error_message: 'row 7 has no Airport' }],
+      [71, { tags: { team: 'data' }, error_code: 'States.Timeout' }],
+      [72, { tags: { team: 'web' }, error_message: 'airport' }],
+    ] as const)
+      await createItem(cloud.deps, itemOf(index, { pipeline_id: 'tagged', ...over }));
+  });
+
+  it('gives those with a tag, with a tag of some value, and with all of several', async () => {
+    expect(await byTag({ key: 'team' })).toStrictEqual([['id072a', 'id071c'], ['id070b']]);
+    expect(await byTag({ key: 'team', value: 'data' })).toStrictEqual([['id071c', 'id070b']]);
+    expect(await byTag({ key: 'team', value: 'data' }, { key: 'day' })).toStrictEqual([['id070b']]);
+    expect(await byTag({ key: 'toString' })).toStrictEqual([[]]);
+  });
+
+  it('gives those whose error has a text in its name or message, with paging', async () => {
+    expect(await pages({ limit: 1, error: 'AIRPORT' })).toStrictEqual([['id072a'], ['id070b']]);
+    expect(await pages({ limit: 9, error: 'timeout', pipeline: 'tagged' })).toStrictEqual([['id071c']]);
+    expect(await pages({ limit: 9, error: 'timeout', pipeline: 'even' })).toStrictEqual([[]]);
+  });
+
+  it('changes tags of a session whatever its state, whoever else does so at the same time', async () => {
+    const { session_id: session } = itemOf(70);
+    const set = (key: string) => tagSession(cloud.deps, { session, set: { [key]: 'x' } });
+    await Promise.all(Array.from({ length: 5 }, (_, index) => set(`k${index}`)));
+    expect(await tagSession(cloud.deps, { session, remove: ['k0', 'day', 'nobody'] })).toStrictEqual({
+      team: 'data',
+      ...Object.fromEntries(['k1', 'k2', 'k3', 'k4'].map((key) => [key, 'x'])),
+    });
+    expect(await refusal(tagSession(cloud.deps, { session: 'nobody', set: { a: 'b' } }))).toMatch(/^BS3002/);
+    const many = Object.fromEntries(Array.from({ length: 46 }, (_, index) => [`m${index}`, '']));
+    expect(await refusal(tagSession(cloud.deps, { session, set: many }))).toBe(
+      'BS2001 51 tags were given, a session has at most 50',
+    );
+    for (const key of ['', 'a\n', 'x'.repeat(129), '<b>'])
+      expect(await refusal(tagSession(cloud.deps, { session, set: { [key]: '' } }))).toMatch(/^BS2001 ".*" is no key/s);
   });
 });

@@ -59,6 +59,7 @@ describe('starting a session', () => {
         generation: 1,
         input: '{"day":"mon"}',
         trigger: { kind: 'manual' },
+        dedup_id: expect.stringMatching(/^dedup#[0-9a-f]{64}$/) as string,
         user_name: 'ann',
         region: 'us-east-1',
         updated_at: createdAt,
