@@ -4,7 +4,14 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { HistoryEvent } from '../asl/history.ts';
-import type { Clock, EnginePorts, Journal, MapObjects, TaskRunner } from '../engine/ports.ts';
+import {
+  ceasedToWork,
+  type Clock,
+  type EnginePorts,
+  type Journal,
+  type MapObjects,
+  type TaskRunner,
+} from '../engine/ports.ts';
 import type { ExecutionHandle } from '../engine/run.ts';
 import { errnoOf } from './durable-files.ts';
 import { type Entry, wake } from './execution-entry.ts';
@@ -156,14 +163,31 @@ export function drivingOf(options: ExecutionsOptions, folders: ExecutionFolders)
   };
 }
 
-export function portsOf({ clock, tasks, objects }: ExecutionsOptions, journal: Journal): EnginePorts {
+export function portsOf({ clock, tasks, objects }: ExecutionsOptions, journal: Journal, entry: Entry): EnginePorts {
   return {
     clock,
     random: Math.random,
     uuid: randomUUID,
-    tasks,
+    tasks: lettingFinish(tasks, entry),
     journal,
     ...(objects === undefined ? {} : { objects }),
+  };
+}
+
+/** Tasks whose functions are not ended when their execution is stopped for a pause. */
+function lettingFinish(tasks: TaskRunner, entry: Entry): TaskRunner {
+  return {
+    ...tasks,
+    run(task, signal, progress) {
+      if (!task.resource.endsWith(':lambda:invoke')) return tasks.run(task, signal, progress);
+      const own = new AbortController();
+      const abort = () => {
+        if (!entry.letsFinish || signal.reason === ceasedToWork) own.abort(signal.reason);
+      };
+      if (signal.aborted) abort();
+      else signal.addEventListener('abort', abort, { once: true });
+      return tasks.run(task, own.signal, progress).finally(() => signal.removeEventListener('abort', abort));
+    },
   };
 }
 

@@ -15,6 +15,8 @@ export interface Entry {
   /** What is waiting for news. */
   readonly listeners: Set<() => void>;
   ended?: ExecutionRecord;
+  /** It is stopped for a pause: functions that it has called run on, as on AWS, and leave their checkpoints. */
+  letsFinish?: boolean;
   announced?: true;
   /** It is being announced and put among what has ended; resolves when that is done, or cannot be now. */
   settling?: Promise<void> | undefined;

@@ -45,7 +45,7 @@ export async function redrive(
     // After a crash between this and the first record it has ended as before, and is put back.
     await folders.takeOut(header);
     const { journal } = await openJournal(entry.path, folders.damaged);
-    const ports = portsOf(options, journal);
+    const ports = portsOf(options, journal, entry);
     const handle = redriveExecution(ports, { ...identityOf(header), definition }, records, token);
     const begun = firstEvents(handle);
     driving.drive(entry, handle, journal);

@@ -6,7 +6,7 @@
 import { rm } from 'node:fs/promises';
 import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
 import { type ExecutionHandle, resumeExecution, startExecution } from '../engine/run.ts';
-import { BunsuiError } from '../errors.ts';
+import { BunsuiError, pausedErrors } from '../errors.ts';
 import { readIfThere } from './durable-files.ts';
 import { drivingOf, type ExecutionsOptions, functionsIn, identityOf, portsOf } from './execution-driving.ts';
 import { type Entry, firstEvents, nextNews, wake } from './execution-entry.ts';
@@ -94,7 +94,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       const whole = eventsIn(content.records).length;
       log('warn', `${executionArn} goes on from its first ${whole} events; the damaged journal is kept as ${kept}`);
     }
-    const ports = portsOf(options, journal);
+    const ports = portsOf(options, journal, entry);
     const identity = { ...identityOf(entry.header), definition };
     const { input, startedAtMs } = entry.header;
     // Of a damaged journal there may be left no more than what execution it is of.
@@ -128,7 +128,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     const { input, startedAtMs, origin = {} } = entry.header;
     const start = { ...identityOf(entry.header), definition, input, startedAtMs, origin };
     try {
-      const handle = startExecution(portsOf(options, journal), start);
+      const handle = startExecution(portsOf(options, journal, entry), start);
       const begun = firstEvents(handle);
       drive(entry, handle, journal);
       await begun;
@@ -217,6 +217,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       return content && recordNow(content.header, eventsIn(content.records)).stoppedAtMs;
     }
     if (entry.ended !== undefined) return entry.ended.stoppedAtMs;
+    entry.letsFinish = error === pausedErrors.wait;
     await resumed(entry, { error, cause });
     const { handle } = entry;
     await handle?.stop(error, cause);
