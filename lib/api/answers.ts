@@ -18,6 +18,8 @@ const statuses: { readonly [code in ErrorCode]?: number } = {
   BS3014: 409,
   BS3015: 422,
   BS3016: 403,
+  BS3017: 409,
+  BS2001: 400,
   BS6001: 400,
   BS6002: 404,
   BS6003: 405,

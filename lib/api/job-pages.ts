@@ -6,6 +6,7 @@ import type { StoreDeps } from '../sessions/deps.ts';
 import { maxRecordTextBytes } from '../sessions/fit-text.ts';
 import type { AnswerItem, AttemptItem, CheckpointItem, SessionItem } from '../sessions/items.ts';
 import { type PayloadStore, type ReadWhole, wholeValues } from '../sessions/whole-values.ts';
+import type { JobItem as StoredItem } from '../sessions/store.ts';
 import { tables } from '../storage-layout.ts';
 import { maxPageBytes, readCursor, writeCursor } from './cursors.ts';
 import { optional, recordedJson } from './session-record.ts';
@@ -71,7 +72,9 @@ async function* records(
         ExclusiveStartKey: from,
       }),
     );
-    yield* (page.Items ?? []) as JobItem[];
+    // What may be reused is nothing that has happened.
+    const items = (page.Items ?? []) as StoredItem[];
+    yield* items.filter((item) => item.record_type === 'attempt' || item.record_type === 'checkpoint');
     from = page.LastEvaluatedKey;
   } while (from !== undefined);
 }
@@ -123,7 +126,7 @@ function jobOf(path: string, items: readonly JobItem[], withData: boolean): Job 
       generation: one.generation,
       job_status: one.job_status,
       started_at: one.started_at,
-      ...optional(one, 'completed_at', 'duration_ms', 'error_code', 'error_message'),
+      ...optional(one, 'completed_at', 'duration_ms', 'error_code', 'error_message', 'reused_from'),
     })),
     ...(withData && last?.input !== undefined ? { input: recordedJson(last.input) } : {}),
     ...(withData && output !== undefined ? { output: recordedJson(output) } : {}),

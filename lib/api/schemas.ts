@@ -1,7 +1,7 @@
 /** Shapes of what the API takes and gives. Names of fields are those of the records. */
 import * as z from 'zod/mini';
 import { approvalWays } from '../approval-layout.ts';
-import { rerunRoads } from '../sessions/plan-rerun.ts';
+import { rerunRoads } from '../sessions/rerun-road.ts';
 import { sessionStatuses } from '../sessions/status.ts';
 import { isInstant, isJobPath } from '../storage-layout.ts';
 
@@ -73,18 +73,36 @@ const sessionFields = {
   total_jobs: described(count(), 'jobs; while it runs, those outside of maps'),
   completed_jobs: count(),
   failed_jobs: count(),
-  generation: described(z.int().check(z.minimum(1)), 'raised by a rerun that runs every job again'),
+  generation: described(z.int().check(z.minimum(1)), 'raised by a rerun by a new execution'),
   redrive_count: described(count(), 'how often the execution of this generation was redriven'),
   execution_arn: z.optional(z.string()),
   trigger,
   user_name: z.optional(z.string()),
+  pausing: described(
+    z.optional(z.strictObject({ at: instant(), now: z.optional(z.boolean()) })),
+    'it is to pause: no job starts any more, those that run finish',
+  ),
+  tags: z.optional(z.record(z.string(), z.string())),
   environment: z.optional(z.string()),
   region: z.string(),
   updated_at: instant(),
 };
 export const sessionSummary = z.strictObject(sessionFields);
+const action = z.strictObject({
+  action: z.enum(['rerun', 'pause', 'resume', 'cancel']),
+  reason: z.optional(z.string()),
+  kind: z.enum(['manual', 'api']),
+  user: z.optional(z.string()),
+  at: instant(),
+  generation: z.int(),
+  redrive_count: z.optional(count()),
+});
 export const session = z.strictObject({
   ...sessionFields,
+  actions: described(
+    z.array(action),
+    'what was asked for since it was there, and by whom: the newest 20, the oldest first',
+  ),
   input: value('what it was started with; {"truncated": true, "full", "start"} when that is long'),
   output: value('what it gave, when it has completed; shortened as the input is'),
 });
@@ -95,13 +113,23 @@ export const sessionQuery = z.strictObject({
   status: z.optional(z.enum(sessionStatuses)),
   from: described(z.optional(instant()), 'created at or after'),
   to: described(z.optional(instant()), 'created at or before'),
+  tag: described(z.optional(text(400)), 'with this tag: its key, or key=value'),
+  error: described(z.optional(text(400)), 'a part of the name or message of the error'),
   limit: limit(100, 50),
   cursor: cursor(),
 });
+const tags = z.record(z.string(), z.string());
+export const tagsBody = z.strictObject({
+  set: described(z.optional(tags), 'tags to set; others stay'),
+  remove: described(z.optional(z.array(z.string()).check(z.maxLength(50))), 'keys of tags to take away'),
+});
+export const sessionTags = z.strictObject({ session_id: sessionId(), tags: described(tags, 'all that it has now') });
+export const deletedSession = z.strictObject({ session_id: sessionId(), created_at: instant() });
 
 export const startBody = z.strictObject({
   version: described(z.optional(version()), 'version to start; the one deployed last when left out'),
   input: described(z._default(z.record(z.string(), z.unknown()), {}), 'input of the pipeline'),
+  tags: described(z.optional(z.record(z.string(), z.string())), 'to find the session again'),
 });
 export const startHeaders = z.object({
   'idempotency-key': described(
@@ -118,6 +146,7 @@ export const startedSession = z.strictObject({
     z.optional(z.enum(['waiting', 'skipped'])),
     'what the overlap policy of the pipeline did with it: it waits for others to end, or was dropped; absent when it was started',
   ),
+  deleted: described(z.optional(z.literal(true)), 'the session of this key was deleted since; nothing was started'),
 });
 
 export const jobQuery = z.strictObject({
@@ -135,6 +164,7 @@ const attempt = z.strictObject({
   duration_ms: z.optional(count()),
   error_code: z.optional(z.string()),
   error_message: z.optional(z.string()),
+  reused_from: described(z.optional(z.int()), 'the generation whose result it gave instead of running'),
 });
 export const job = z.strictObject({
   job_id: jobPath(),
@@ -187,10 +217,21 @@ export const cancelledSession = z.strictObject({
   ),
 });
 
+const jobIds = (description: string) =>
+  described(z.optional(z.array(id()).check(z.minLength(1), z.maxLength(1_000))), description);
 export const rerunBody = z.strictObject({
   road: described(
     z.optional(z.enum(rerunRoads)),
-    'a redrive keeps what has completed, a new execution runs every job; what fits when left out',
+    'a redrive keeps what has completed, a new execution reuses the results that are valid; what fits when left out',
+  ),
+  from: jobIds('ids of jobs: they run, and all that comes after them'),
+  only: jobIds('ids of jobs: they run and no others'),
+  skip: jobIds('ids of jobs that do not run'),
+  failed: described(z.optional(z.literal(true)), 'only what has no result runs, whatever has changed'),
+  input: described(z.optional(z.record(z.string(), z.unknown())), 'fields of the input that are to be others now'),
+  version: described(
+    z.optional(z.enum(['latest', 'same'])),
+    'the one deployed last (the default), or the one that it ran',
   ),
   dry_run: described(z._default(z.boolean(), false), 'only say what would be done'),
 });
@@ -201,15 +242,48 @@ const plan = {
   road: z.enum(rerunRoads),
   reason: described(z.string(), 'why this road'),
   version: described(version(), 'the version that runs'),
+  jobs: described(
+    z.array(
+      z.strictObject({
+        job: id(),
+        action: z.enum(['reuse', 'run', 'skip', 'blocked']),
+        reason: z.string(),
+        unless_same_input: described(z.optional(z.literal(true)), 'it runs only where its input is not what it was'),
+        reused_iterations: described(z.optional(count()), 'iterations that do not run although others do'),
+        expected_ms: described(z.optional(count()), 'of one run of it, by what it took before'),
+        cost_usd: z.number(),
+      }),
+    ),
+    'what becomes of each job, in the order of the pipeline',
+  ),
   runs: described(z.array(z.string()), 'ids of the jobs that run'),
   keeps: described(z.array(z.string()), 'ids of the jobs that are not run again'),
+  expected_ms: described(count(), 'along the longest way through the jobs that run, by what they took before'),
+  cost_usd: described(z.number(), "by AWS's list prices; an estimate"),
 };
+export const pauseBody = z.strictObject({
+  reason: described(z.optional(text(1_024)), 'for the record'),
+  now: described(z._default(z.boolean(), false), 'it counts as paused at once: functions that run are not waited for'),
+});
+export const pausedSession = z.strictObject({
+  session_id: sessionId(),
+  created_at: instant(),
+  status: z.enum(sessionStatuses),
+  outcome: described(
+    z.enum(['pausing', 'exists']),
+    '"pausing": jobs that run finish first; "exists": it was paused before',
+  ),
+});
 export const rerunPlan = z.strictObject(plan);
 export const rerun = z.strictObject({
   ...plan,
   execution_arn: z.string(),
   generation: z.int(),
   redrive_count: count(),
+  overlap: described(
+    z.optional(z.enum(['waiting', 'skipped'])),
+    'what the overlap policy of the pipeline did with it; absent when it runs',
+  ),
 });
 
 const form = () => described(z.record(z.string(), z.unknown()), 'what is to be filled in: JSON Schema of an object');

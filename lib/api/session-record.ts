@@ -20,7 +20,7 @@ export function summaryOf(item: SessionItem): z.output<typeof sessionSummary> {
     redrive_count: item.redrive_count ?? 0,
     ...optional(item, 'execution_arn'),
     trigger: item.trigger,
-    ...optional(item, 'user_name', 'environment'),
+    ...optional(item, 'user_name', 'pausing', 'tags', 'environment'),
     region: item.region,
     updated_at: item.updated_at,
   };
@@ -33,6 +33,7 @@ export async function sessionOf(store: PayloadStore, item: SessionItem): Promise
   const whole = wholeValues(store, item);
   return {
     ...summaryOf(item),
+    actions: [...(item.actions ?? [])],
     input: await whole(recordedJson(item.input), maxValueBytes),
     ...(item.output === undefined ? {} : { output: await whole(recordedJson(item.output), maxValueBytes) }),
   };

@@ -242,8 +242,13 @@ describe('roles', () => {
     expect(cells.filter((cell) => cell.endsWith('WRONG'))).toStrictEqual([]);
     expect(cells.filter((cell) => cell.endsWith('no'))).toStrictEqual([
       'viewer startSession no',
+      'viewer tagSession no',
       'viewer cancelSession no',
+      'viewer pauseSession no',
+      'viewer resumeSession no',
       'viewer rerunSession no',
+      'viewer deleteSession no',
+      'operator deleteSession no',
     ]);
   });
 
@@ -251,8 +256,12 @@ describe('roles', () => {
     const changing = apiRoutes.filter(({ method }) => method !== 'GET');
     expect(changing.map(({ operation, role }) => `${operation} ${role}`)).toStrictEqual([
       'startSession operator',
+      'tagSession operator',
       'cancelSession operator',
+      'pauseSession operator',
+      'resumeSession operator',
       'rerunSession operator',
+      'deleteSession admin',
     ]);
   });
 

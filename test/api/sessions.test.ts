@@ -56,7 +56,7 @@ describe('POST /v1/pipelines/{pipeline}/sessions', () => {
       { session_id: session, created_at: createdAt, execution_arn: arn, outcome: 'created' },
     ]);
     const found = await world.call('GET', `/v1/sessions/${session}`);
-    expect([found.status, found.body]).toStrictEqual([200, { ...summary, input: { day: 'mon' } }]);
+    expect([found.status, found.body]).toStrictEqual([200, { ...summary, actions: [], input: { day: 'mon' } }]);
   });
 
   it('starts one session for a key, ten times at once, and refuses another body', async () => {
@@ -315,15 +315,50 @@ describe('POST /v1/sessions/{session}/cancel', () => {
   });
 });
 
+describe('tags, pauses and deleting', () => {
+  const at = (what: string) => `/v1/sessions/${session}/${what}`;
+
+  it('tags a session, and lists by tag and error', async () => {
+    await start();
+    const tagged = await world.call('POST', at('tags'), { body: { set: { team: 'data' } } });
+    expect([tagged.status, tagged.body]).toStrictEqual([200, { session_id: session, tags: { team: 'data' } }]);
+    const ids = async (query: string) =>
+      (await world.call<{ readonly sessions: readonly unknown[] }>('GET', `/v1/sessions?${query}`)).body.sessions
+        .length;
+    expect(await Promise.all(['tag=team', 'tag=team%3Ddata', 'tag=team%3Dweb', 'error=x'].map(ids))).toStrictEqual([
+      1, 1, 0, 0,
+    ]);
+    expect((await refused(world.call('POST', at('tags'), { body: { set: { '': 'x' } } }))).slice(0, 2)).toStrictEqual([
+      400,
+      'BS2001',
+    ]);
+  });
+
+  it('pauses and resumes in the name of the caller, and says where neither can be', async () => {
+    expect((await refused(world.call('POST', at('pause')))).slice(0, 2)).toStrictEqual([404, 'BS3002']);
+    await start();
+    expect((await refused(world.call('POST', at('resume')))).slice(0, 2)).toStrictEqual([409, 'BS3005']);
+  });
+
+  it('deletes what has ended, and nothing else', async () => {
+    await start();
+    expect((await refused(world.call('POST', at('delete')))).slice(0, 2)).toStrictEqual([409, 'BS3013']);
+  });
+});
+
 describe('POST /v1/sessions/{session}/rerun', () => {
   const at = `/v1/sessions/${session}/rerun`;
 
   it('says first what it will do, then does it, once', async () => {
     await start();
     await failed();
-    const planned = await world.call<{ readonly road: string; readonly runs: unknown }>('POST', at, {
-      body: { dry_run: true },
-    });
+    const planned = await world.call<{ readonly road: string; readonly runs: unknown; readonly jobs: unknown }>(
+      'POST',
+      at,
+      { body: { dry_run: true } },
+    );
+    const jobs = ['load', 'check', 'one', 'two', 'alarm', 'publish', 'close'].map((job) => ({ job, action: 'run' }));
+    expect(planned.body).toMatchObject({ jobs });
     expect([planned.status, planned.body]).toStrictEqual([
       200,
       {
@@ -333,8 +368,11 @@ describe('POST /v1/sessions/{session}/rerun', () => {
         road: 'new-execution',
         reason: 'it cannot be redriven: Step Functions does not offer it',
         version: '0123456789ab',
+        jobs: planned.body.jobs,
         runs: ['load', 'check', 'one', 'two', 'alarm', 'publish', 'close'],
         keeps: [],
+        expected_ms: expect.any(Number) as number,
+        cost_usd: expect.any(Number) as number,
       },
     ]);
     expect(world.cloud.executions.size).toBe(1);
