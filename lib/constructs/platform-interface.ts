@@ -76,6 +76,7 @@ export interface IPlatform extends IConstruct {
   grantRead(grantee: IGrantable): Grant;
   grantRerun(grantee: IGrantable): Grant;
   grantApprove(grantee: IGrantable): Grant;
+  grantDelete(grantee: IGrantable): Grant;
   grantData(grantee: IGrantable, folder: string): Grant;
 }
 
@@ -119,7 +120,7 @@ export abstract class PlatformBase extends Construct implements IPlatform {
       },
       {
         actions: ['s3:GetObject'],
-        resources: this.objectArns('logs/*', 'reports/*', 'configs/*', 'payloads/*'),
+        resources: this.objectArns('logs/*', 'reports/*', 'configs/*', 'payloads/*', 'reruns/*'),
         wildcard: 'objects',
       },
       { actions: ['s3:ListBucket'], resources: [this.bucket.bucketArn] },
@@ -139,11 +140,14 @@ export abstract class PlatformBase extends Construct implements IPlatform {
     return this.encryptionKey === undefined ? granted : granted.combine(this.encryptionKey.grantDecrypt(grantee));
   }
 
-  /** Lets somebody read, and rerun or cancel sessions. */
+  /** Lets somebody read, and rerun, cancel or tag sessions. */
   grantRerun(grantee: IGrantable): Grant {
     const granted = this.grantRead(grantee).combine(
       this.grant(grantee, [
         { actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'], resources: [this.sessionsTable.tableArn] },
+        // What a rerun takes over: see lib/sessions/reuse-items.ts.
+        { actions: ['dynamodb:PutItem'], resources: [this.jobHistoryTable.tableArn] },
+        { actions: ['s3:PutObject'], resources: this.objectArns('reruns/*'), wildcard: 'objects' },
         {
           actions: ['states:RedriveExecution', 'states:StopExecution'],
           resources: [executionsArnOf(this, this.prefix)],
@@ -172,6 +176,22 @@ export abstract class PlatformBase extends Construct implements IPlatform {
       ]),
     );
     return this.encryptionKey === undefined ? granted : granted.combine(this.encryptionKey.grantEncrypt(grantee));
+  }
+
+  /** Lets somebody read, and delete sessions that have ended. */
+  grantDelete(grantee: IGrantable): Grant {
+    const { sessionsTable, jobHistoryTable } = this;
+    return this.grantRead(grantee).combine(
+      this.grant(grantee, [
+        { actions: ['dynamodb:UpdateItem', 'dynamodb:DeleteItem'], resources: [sessionsTable.tableArn] },
+        { actions: ['dynamodb:BatchWriteItem'], resources: [jobHistoryTable.tableArn] },
+        {
+          actions: ['s3:DeleteObject'],
+          resources: this.objectArns('logs/*', 'reports/*', 'reruns/*'),
+          wildcard: 'objects',
+        },
+      ]),
+    );
   }
 
   /**

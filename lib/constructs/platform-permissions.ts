@@ -82,6 +82,8 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
     executions('StopExecution'),
   ];
   const waiting = { resources: [parts.gatesTable.tableArn] };
+  // What a new generation reuses of the one before: see lib/sessions/reuse-items.ts.
+  const takeOver: readonly Permission[] = [objects('s3:GetObject', 'reruns/*')];
   const end: readonly Permission[] = [
     // What an execution waited for when it ended waits no more.
     { ...approvalItemsWithoutTokens('Query', 'DeleteItem'), ...waiting },
@@ -106,6 +108,7 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
     'session-ended': end,
     reconcile: [
       ...end,
+      ...takeOver,
       byIndex(tables.sessions.byStatusIndex.name),
       machines('ListExecutions', 'ListStateMachineVersions', 'DeleteStateMachineVersion'),
       // Answers that somebody took and could not hand on.
@@ -132,6 +135,10 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
       { ...approvalItems('GetItem', 'Query', 'UpdateItem', 'DeleteItem'), ...waiting },
       { ...linkKeyItems('GetItem', 'PutItem'), ...waiting },
       machines('SendTaskSuccess', 'SendTaskFailure'),
+      ...takeOver,
+      on(jobHistoryTable, 'BatchWriteItem'),
+      objects('s3:PutObject', 'reruns/*'),
+      objects('s3:DeleteObject', 'logs/*', 'reports/*', 'reruns/*'),
       ...register,
       readArtifacts,
       objects('s3:GetObject', 'logs/*', 'reports/*', 'payloads/*'),

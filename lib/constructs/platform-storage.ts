@@ -83,6 +83,7 @@ export function platformBucket(
       { id: 'logs', prefix: 'logs/', expiration: logs },
       { id: 'reports', prefix: 'reports/', expiration: reports },
       { id: 'payloads', prefix: 'payloads/', expiration: payloads },
+      { id: 'reruns', prefix: 'reruns/', expiration: reports },
       { id: 'unfinished-uploads', abortIncompleteMultipartUploadAfter: Duration.days(7) },
     ],
   });

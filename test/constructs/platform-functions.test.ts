@@ -257,6 +257,7 @@ describe('the functions of a platform', () => {
       PlatformReconcileRoleDefaultPolicy: [
         deadLetters,
         ...end,
+        objects('s3:GetObject', '/reruns/*'),
         statement('dynamodb:Query', index('sessions-by-status-index')),
         machines('ListExecutions', 'ListStateMachineVersions', 'DeleteStateMachineVersion'),
         leading('approvals', 'GetItem', 'Query', 'UpdateItem', 'DeleteItem'),
@@ -272,6 +273,10 @@ describe('the functions of a platform', () => {
         leading('approvals', 'GetItem', 'Query', 'UpdateItem', 'DeleteItem'),
         leading('approval-links', 'GetItem', 'PutItem'),
         machines('SendTaskSuccess', 'SendTaskFailure'),
+        objects('s3:GetObject', '/reruns/*'),
+        jobs('BatchWriteItem'),
+        objects('s3:PutObject', '/reruns/*'),
+        objects('s3:DeleteObject', '/logs/*', '/reports/*', '/reruns/*'),
         ...register,
         objects('s3:GetObject', '/configs/*'),
         objects('s3:GetObject', '/logs/*', '/reports/*', '/payloads/*'),

@@ -219,7 +219,7 @@ describe('grants', () => {
     ),
     statement(
       's3:GetObject',
-      ['/logs/*', '/reports/*', '/configs/*', '/payloads/*'].map((path) => under('PlatformBucket', path)),
+      ['/logs/*', '/reports/*', '/configs/*', '/payloads/*', '/reruns/*'].map((path) => under('PlatformBucket', path)),
     ),
     statement('s3:ListBucket', arn('PlatformBucket')),
     executions(['states:DescribeExecution', 'states:GetExecutionHistory', 'states:DescribeStateMachineForExecution']),
@@ -248,6 +248,8 @@ describe('grants', () => {
     expect(grantedTo((platform, role) => platform.grantRerun(role))).toStrictEqual([
       ...read,
       statement(['dynamodb:PutItem', 'dynamodb:UpdateItem'], arn('PlatformSessionsTable')),
+      statement('dynamodb:PutItem', arn('PlatformJobHistoryTable')),
+      statement('s3:PutObject', under('PlatformBucket', '/reruns/*')),
       executions(['states:RedriveExecution', 'states:StopExecution']),
       machines('states:StartExecution'),
       statement('s3:PutObject', under('PlatformBucket', '/payloads/*')),
@@ -265,6 +267,18 @@ describe('grants', () => {
       ),
       statement(['dynamodb:PutItem', 'dynamodb:DeleteItem'], arn('PlatformJobHistoryTable')),
       machines(['states:SendTaskSuccess', 'states:SendTaskFailure']),
+    ]);
+  });
+
+  it('grantDelete lets somebody delete sessions, too', () => {
+    expect(grantedTo((platform, role) => platform.grantDelete(role))).toStrictEqual([
+      ...read,
+      statement(['dynamodb:UpdateItem', 'dynamodb:DeleteItem'], arn('PlatformSessionsTable')),
+      statement('dynamodb:BatchWriteItem', arn('PlatformJobHistoryTable')),
+      statement(
+        's3:DeleteObject',
+        ['/logs/*', '/reports/*', '/reruns/*'].map((path) => under('PlatformBucket', path)),
+      ),
     ]);
   });
 
