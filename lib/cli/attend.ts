@@ -12,6 +12,7 @@ import { withChildren } from './child-feeds.ts';
 import { readEvents, readEventsIfThere, unfinishedExecutions } from './execution-feed.ts';
 import type { EndRecords } from './late-records.ts';
 import { type Feed, follow } from './follow.ts';
+import { settlePause } from './paused.ts';
 import { isGone, type LocalPlatform, openLocalPlatform } from './local-platform.ts';
 import type { FollowedSession, Progress } from './screen/progress.ts';
 
@@ -97,11 +98,16 @@ async function recordOf(
   { session, executionArn }: { readonly session: string; readonly executionArn: string },
 ): Promise<SessionItem | undefined> {
   const { getSession } = await import('../sessions/store.ts');
-  const untilMs = Date.now() + recordPatienceMs;
+  let untilMs = Date.now() + recordPatienceMs;
   for (;;) {
     const item = await onAnyPlatform(attendance, async (platform) => getSession(await platform.clients(), session));
     const { sinceMs = Number.POSITIVE_INFINITY } = attendance.ends.failure(executionArn) ?? {};
-    if (item === undefined || isTerminal(item.status)) return item;
+    if (item === undefined || isTerminal(item.status) || item.status === 'paused') return item;
+    if (item.pausing !== undefined) {
+      // It is waited for as long as its functions run.
+      await onAnyPlatform(attendance, (platform) => settlePause(platform, item));
+      untilMs = Date.now() + recordPatienceMs;
+    }
     if (Date.now() > Math.min(untilMs, sinceMs + failurePatienceMs)) return item;
     await wait(40);
   }

@@ -113,7 +113,8 @@ export async function attendToEnd(
   run.attendance = attendance;
   run.session = session;
   const { view: seen, item } = await attend(attendance, session, artifact, progress);
-  const isRecorded = item === undefined || isTerminal(item.status);
+  const isPaused = item?.status === 'paused';
+  const isRecorded = item === undefined || isPaused || isTerminal(item.status);
   progress.stop();
   const of = { pipeline_id: session.pipeline, session_id: session.session, created_at: session.createdAt };
   const view = await onAnyPlatform(attendance, (platform) => wholeToShow(() => platform.clients(), of, seen, options));
@@ -129,6 +130,10 @@ export async function attendToEnd(
     err.write(`${what} in this process, which stays until ${count === 1 ? 'it has' : 'they have'} ended\n`);
   });
   if (!isRecorded) throw notRecorded(context, options, attendance, session);
+  if (isPaused) {
+    const resume = commandLine(context, `session resume ${session.session}`, options.target);
+    err.write(`\n${hintWith(err, 'it is paused. Go on with it:', resume)}\n`);
+  }
   await hintAtInterrupted(context, options, attendance);
   return view.status === 'completed' ? exitCodes.ok : exitCodes.pipelineFailed;
 }

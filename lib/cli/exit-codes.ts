@@ -38,6 +38,7 @@ const byErrorCode: { readonly [code in ErrorCode]?: ExitCode } = {
   BS3013: exitCodes.notFound,
   BS3014: exitCodes.conflict,
   BS3015: exitCodes.invalid,
+  BS3017: exitCodes.conflict,
   BS4002: exitCodes.conflict,
   BS4004: exitCodes.invalid,
 };

@@ -99,14 +99,67 @@ export const pages: { readonly [command: string]: HelpPage } = {
   },
   'session rerun': {
     examples: [
-      ['bunsui session rerun latest --plan', 'what would run again, and what is kept'],
+      ['bunsui session rerun latest --plan', 'what would run again, what is reused, and why'],
       ['bunsui session rerun 01k9x2 --platform bunsuidev --wait', 'do it, and watch it'],
+      ['bunsui session rerun 01k9x2 --from transform', 'this job and all that comes after it'],
+      ['bunsui session rerun 01k9x2 -p date=2026-11-21', 'the same session with another input'],
     ],
     notes: [
       sessionNote,
-      'A redrive keeps every job that has completed. Where Step Functions cannot redrive an execution, a new one is ' +
-        'started for the same session, which runs every job of the version that is deployed now.',
+      'A redrive keeps every job that has completed. Where Step Functions cannot redrive an execution, or something ' +
+        'has changed, a new execution is started for the same session. It reuses the result of each job whose code, ' +
+        'contract and expressions, and whatever it depends on, are what they were. What comes after a job that runs ' +
+        'runs "if changed": where it is given the same input again, its result is reused all the same.',
+      'On this machine the file of the pipeline is deployed first. --version same runs the version that it ran.',
     ],
+  },
+  'session why': {
+    examples: [
+      ['bunsui session why latest transform', 'why it ran, or why not'],
+      ["bunsui session why 01k9x2 'convert[0]/one'", 'a job of a map'],
+    ],
+    notes: [sessionNote],
+  },
+  'session diff': {
+    examples: [['bunsui session diff 01k9x2 latest', 'this one, and the newest']],
+    notes: ['A and B: ids, unique parts of ids, or latest.'],
+  },
+  'session checkpoints': {
+    examples: [
+      ['bunsui session checkpoints latest', 'all that is kept'],
+      ['bunsui session checkpoints latest --job load', 'the result of a job, as JSON'],
+      ['bunsui session checkpoints 01k9x2 --prune', 'delete what no rerun needs'],
+    ],
+    notes: [sessionNote, 'Only what has ended is pruned.'],
+  },
+  'session pause': {
+    examples: [
+      ['bunsui session pause latest --reason "source is down"', 'no job starts any more; those that run finish'],
+      ['bunsui session pause 01k9x2 --platform bunsuidev --now', 'do not wait for those that run'],
+    ],
+    notes: [sessionNote, 'Go on with bunsui session resume. It survives restarts and deployments.'],
+  },
+  'session wait': {
+    examples: [['bunsui session wait latest --timeout 15m && echo done', 'in a script']],
+    notes: [sessionNote, 'Exit codes: 0 completed, 1 ended otherwise, 6 not ended in time, or interrupted.'],
+  },
+  'session tag': {
+    examples: [
+      ['bunsui session tag latest team=data day=mon', 'set two tags'],
+      ['bunsui session list --tag team=data', 'find it by one'],
+    ],
+    notes: [sessionNote],
+  },
+  'session delete': {
+    examples: [['bunsui session delete 01k9x2 01k9x3 --yes', 'two sessions, without being asked']],
+    notes: [sessionNote, 'The key of a session stays used up: its firing starts no other one.'],
+  },
+  'session purge': {
+    examples: [
+      ['bunsui session purge --older-than 90d --plan', 'which would be deleted'],
+      ['bunsui session purge --older-than 30d --status completed --yes', 'in a script'],
+    ],
+    notes: ['Sessions that have not ended are left alone.'],
   },
   'session resume': {
     examples: [

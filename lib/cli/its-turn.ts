@@ -17,7 +17,7 @@ const lookMs = 300;
  */
 export async function untilItsTurn(
   platform: Platform,
-  { session_id: id, overlap }: StartedSession,
+  { session_id: id, overlap }: Pick<StartedSession, 'session_id' | 'overlap'>,
   note: (text: string) => void,
 ): Promise<void> {
   if (overlap === undefined) return;

@@ -1,5 +1,6 @@
 /** Who runs this, for the record. */
 import { userInfo } from 'node:os';
+import type { Asker } from '../sessions/items.ts';
 
 /** The machine's name for the user; containers may have none. */
 export function userName(): string {
@@ -8,4 +9,9 @@ export function userName(): string {
   } catch {
     return 'unknown';
   }
+}
+
+/** Who asks, for what is done with a session. */
+export function askerHere(): Asker {
+  return { kind: 'manual', user: userName() };
 }

@@ -51,7 +51,7 @@ async function recordOf(platform: AwsPlatform, session: string): Promise<Session
   const untilMs = Date.now() + recordPatienceMs;
   for (;;) {
     const item = await getSession(await platform.clients(), session);
-    if (item === undefined || isTerminal(item.status) || Date.now() > untilMs) return item;
+    if (item === undefined || isTerminal(item.status) || item.status === 'paused' || Date.now() > untilMs) return item;
     await wait(pauseMs);
   }
 }
@@ -131,7 +131,7 @@ async function followed(
   const { view: known } = isTold ? { view: seen } : await viewNow(platform, recorded, artifact);
   const view = await wholeToShow(() => platform.clients(), item, known, options);
   progress.stop();
-  const isRecorded = recorded === undefined || isTerminal(recorded.status);
+  const isRecorded = recorded === undefined || recorded.status === 'paused' || isTerminal(recorded.status);
   const logs = await failureLogs(view, session, async (one) => {
     const { readSessionLogs } = await import('../sessions/logs.ts');
     return readSessionLogs(await platform.clients(), one);

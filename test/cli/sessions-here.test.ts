@@ -54,6 +54,38 @@ describe('with the runtime in another process', () => {
       { type: 'session.ended', session, status: 'completed' },
     ]);
   });
+
+  it('a session is paused while a job of it finishes, and goes on without running that again', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'bunsui-paused-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const held = ['-p', 'orders=1', '-p', `folder=${folder}`];
+    const started = await there.bunsui(['session', 'start', 'shop', ...held, '--json']);
+    const session = String(lines(started.out)[0]?.['session']);
+    await expect.poll(() => existsSync(join(folder, 'began.txt')), { timeout: 20_000 }).toBe(true);
+    const pausing = there.bunsui(['session', 'pause', session, '--reason', 'lunch', '--json']);
+    const list = async () => (await there.bunsui(['session', 'list', '--limit', '1'])).out;
+    await expect.poll(list, { timeout: 20_000 }).toMatch(/pausing/);
+    rmSync(join(folder, 'began.txt'));
+    writeFileSync(join(folder, 'go'), '');
+    const paused = await pausing;
+    const again = await there.bunsui(['session', 'pause', session]);
+    const cut = await there.bunsui(['session', 'rerun', session]);
+    expect([lines(paused.out)[0], again.out.split('\n')[0], cut.code, await list()]).toMatchObject([
+      { type: 'session.paused', session, status: 'paused', outcome: 'paused' },
+      `session ${session} was paused before`,
+      6,
+      expect.stringMatching(/paused/),
+    ]);
+    const resumed = await there.bunsui(['session', 'resume', session, '--json']);
+    const followed = await there.bunsui(['session', 'watch', session, '--json']);
+    expect([lines(resumed.out)[0], followed.code, lines(followed.out).at(-1)]).toMatchObject([
+      { type: 'session.resumed', session, road: 'redrive' },
+      0,
+      { type: 'session.ended', session, status: 'completed' },
+    ]);
+    // The job that ran when the session was paused has its result from then.
+    expect(existsSync(join(folder, 'began.txt'))).toBe(false);
+  });
 });
 
 describe('without one', () => {
@@ -80,6 +112,40 @@ describe('without one', () => {
     const watched = await run('session', 'watch', String(session));
     expect([started.code, lines(repeated.out).at(-1)?.['session'], watched.code]).toStrictEqual([0, session, 0]);
     expect(watched.out).toMatch(/✓ completed {2}shop/);
+  });
+
+  it('sessions are tagged, found by what is known of them, waited for and deleted', async () => {
+    const started = await run('session', 'start', 'shop', '-p', 'orders=1', '--tag', 'team=data', '--json');
+    const session = String(lines(started.out).at(-1)?.['session']);
+    const tagged = await run('session', 'tag', session, 'day=mon', '--remove', 'nobody');
+    const waited = await run('session', 'wait', session, '--timeout', '1m', '--json');
+    expect([tagged.out, waited.code, lines(waited.out)[0]]).toMatchObject([
+      'day=mon\nteam=data\n',
+      0,
+      { type: 'session.ended', session, status: 'completed' },
+    ]);
+    const ids = async (...args: readonly string[]) =>
+      lines((await run('session', 'list', '--format', 'json', ...args)).out).map((line) => line['session_id']);
+    expect(await ids('--tag', 'team=data', '--since', '1h')).toStrictEqual([session]);
+    expect(await ids('--error', 'no such words')).toStrictEqual([]);
+    const yaml = await run('session', 'list', '--format', 'yaml', '--limit', '1');
+    const cursor = /^cursor: (.+)$/m.exec(yaml.out)?.[1] ?? '';
+    expect(yaml.out).toMatch(/^sessions:\n {2}- session_id: /);
+    expect((await ids('--cursor', JSON.parse(cursor.startsWith('"') ? cursor : `"${cursor}"`))).length).toBeGreaterThan(
+      0,
+    );
+    const refused = await run('session', 'delete', session);
+    expect([refused.code, refused.err.split('\n')[0]]).toStrictEqual([
+      2,
+      'error[BS2001]: this has to be confirmed, and there is no terminal to ask on',
+    ]);
+    const purged = await run('session', 'purge', '--older-than', '1d', '--plan');
+    const deleted = await run('session', 'delete', session, '--yes');
+    expect([purged.err, deleted.out, (await run('session', 'show', session)).code]).toStrictEqual([
+      '0 would be deleted\n',
+      `deleted ${session}\n`,
+      5,
+    ]);
   });
 
   it('a start that cannot be is refused before anything is made', async () => {

@@ -12,6 +12,7 @@ import { untilItsTurn } from '../its-turn.ts';
 import { hearEndRecords } from '../late-records.ts';
 import { openLocalPlatform } from '../local-platform.ts';
 import { deploy } from '../start.ts';
+import { promptMissing } from '../prompt-input.ts';
 import { userName } from '../user-name.ts';
 
 export interface RunOptions extends AttendedOptions {
@@ -31,7 +32,8 @@ async function work(context: CommandContext, file: string, options: RunOptions, 
   const compiled = await loadCompiled(context, file, printing);
   if (compiled === undefined) return exitCodes.invalid;
   const sources = { params: options.param ?? [], ...(options.input === undefined ? {} : { file: options.input }) };
-  const input = await readInput(sources, compiled.pipeline.input, context.cwd);
+  const typed = await readInput(sources, compiled.pipeline.input, context.cwd);
+  const input = await promptMissing(context, compiled.pipeline, typed, options, () => progress.stop());
   const mistakes = inputMistakes(compiled.pipeline, input);
   if (mistakes.length > 0) {
     reportDiagnostics(context, `in the input of ${compiled.pipeline.id}; nothing was started`, mistakes, printing);

@@ -1,7 +1,7 @@
 /** `bunsui session list`: sessions, the latest first, as a table or as records. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { listSessions } from '../../sessions/list-sessions.ts';
+import { listSessions, type SessionFilter } from '../../sessions/list-sessions.ts';
 import type { SessionItem } from '../../sessions/items.ts';
 import type { SessionStatus } from '../../sessions/status.ts';
 import type { CommandContext } from '../context.ts';
@@ -11,21 +11,29 @@ import { exitCodes } from '../exit-codes.ts';
 import { interruptedAmong } from '../find-session.ts';
 import { tellingLateRecords } from '../late-records.ts';
 import { harmlessLine } from '../harmless.ts';
-import { jsonLine } from '../json-lines.ts';
+import { isoTime, jsonLine } from '../json-lines.ts';
+import { pastMoment } from '../past-moment.ts';
+import { yamlDocument } from '../yaml.ts';
 import { isUnusedFolder, readFromPlatform } from '../local-platform.ts';
 import { openPlatform } from '../platform.ts';
 import { commandLine, hintWith } from '../places.ts';
 import { recordedValue } from '../recorded-value.ts';
 import { wholeItem } from '../whole-values.ts';
-import { paintOf, symbolOf } from '../screen/symbols.ts';
+import { paintOf, type ShownStatus, symbolOf } from '../screen/symbols.ts';
 import { type Column, table } from '../table.ts';
 import { cut, textWidth } from '../text-width.ts';
 
 export interface ListOptions {
   readonly target: PlatformTarget;
   readonly json?: true;
+  readonly format?: 'table' | 'json' | 'yaml';
   readonly pipeline?: string;
   readonly status?: string;
+  readonly since?: string;
+  readonly until?: string;
+  readonly tag?: readonly string[];
+  readonly error?: string;
+  readonly cursor?: string;
   readonly limit: number;
 }
 
@@ -75,7 +83,10 @@ export function sessionTable(
 ): readonly string[] {
   const { palette, live } = terminal.out;
   const available = live ? terminal.out.size().columns - 1 : Number.POSITIVE_INFINITY;
-  const statusOf = ({ session_id: id, status }: SessionItem) => (interrupted.has(id) ? 'interrupted' : status);
+  const statusOf = ({ session_id: id, status, pausing }: SessionItem): ShownStatus => {
+    if (status === 'running' && pausing !== undefined) return 'pausing';
+    return interrupted.has(id) ? 'interrupted' : status;
+  };
   const paintStatus = (cell: string, row: number) => {
     const item = items[row];
     return item === undefined ? cell : paintOf(statusOf(item), palette)(cell);
@@ -116,19 +127,45 @@ export function sessionTable(
 }
 
 interface Found {
+  /** Asks for the next page; absent on the last. */
+  readonly cursor?: string;
   readonly items: readonly SessionItem[];
   readonly interrupted: Interrupted;
 }
 
 /** A record for a program: input and output as values, as `session show` gives them, and whether it was interrupted. */
-function jsonRecord(item: SessionItem, interrupted: Interrupted): string {
-  return jsonLine('session', {
+function recordOf(item: SessionItem, interrupted: Interrupted): { readonly [field: string]: unknown } {
+  return {
     ...item,
     interrupted: interrupted.has(item.session_id),
     input: recordedValue(item.input),
     ...(item.output === undefined ? {} : { output: recordedValue(item.output) }),
-  });
+  };
 }
+
+/** `key`, or `key=value`. */
+function tagOf(typed: string): { readonly key: string; readonly value?: string } {
+  const at = typed.indexOf('=');
+  return at < 0 ? { key: typed } : { key: typed.slice(0, at), value: typed.slice(at + 1) };
+}
+
+/** What is asked for, as `listSessions` takes it. */
+function filterOf(options: ListOptions, nowMs: number): SessionFilter {
+  const { pipeline, status, since, until, tag, error, cursor, limit } = options;
+  return {
+    limit,
+    ...(pipeline === undefined ? {} : { pipeline }),
+    ...(status === undefined ? {} : { status: status as SessionStatus }),
+    ...(since === undefined ? {} : { from: isoTime(pastMoment('--since', since, nowMs)) }),
+    ...(until === undefined ? {} : { to: isoTime(pastMoment('--until', until, nowMs)) }),
+    ...(tag === undefined ? {} : { tags: tag.map(tagOf) }),
+    ...(error === undefined ? {} : { error }),
+    ...(cursor === undefined ? {} : { cursor }),
+  };
+}
+
+const isFiltered = ({ pipeline, status, since, until, tag, error, cursor }: ListOptions) =>
+  [pipeline, status, since, until, tag, error, cursor].some((one) => one !== undefined);
 
 /** The file that a hint names: the example where it is there. */
 function fileToRun(cwd: string): string {
@@ -138,18 +175,24 @@ function fileToRun(cwd: string): string {
 
 export async function listSessionsCommand(context: CommandContext, options: ListOptions): Promise<number> {
   const { out, err } = context.terminal;
-  const { items, interrupted } = await read(context, options);
-  if (options.json) {
-    for (const item of items) out.write(jsonRecord(item, interrupted));
+  const { items, interrupted, cursor } = await read(context, options);
+  const format = options.json ? 'json' : (options.format ?? 'table');
+  if (format === 'json') {
+    for (const item of items) out.write(jsonLine('session', recordOf(item, interrupted)));
+    if (cursor !== undefined) out.write(jsonLine('page', { cursor }));
+    return exitCodes.ok;
+  }
+  if (format === 'yaml') {
+    const sessions = items.map((item) => recordOf(item, interrupted));
+    out.write(yamlDocument({ sessions, cursor }));
     return exitCodes.ok;
   }
   if (items.length === 0) {
-    const isFiltered = options.pipeline !== undefined || options.status !== undefined;
     const start =
       options.target.kind === 'local'
         ? `${context.commandName} run ${fileToRun(context.cwd)}`
         : commandLine(context, 'session start PIPELINE', options.target);
-    err.write(isFiltered ? 'no session fits\n' : `no sessions yet. Start one: ${start}\n`);
+    err.write(isFiltered(options) ? 'no session fits\n' : `no sessions yet. Start one: ${start}\n`);
     return exitCodes.ok;
   }
   out.write(`${sessionTable(items, context, Date.now(), interrupted).join('\n')}\n`);
@@ -157,6 +200,7 @@ export async function listSessionsCommand(context: CommandContext, options: List
     const resume = commandLine(context, `session resume ${item.session_id}`, options.target);
     err.write(`\n${hintWith(err, `no process works on ${item.session_id}. Go on with it:`, resume)}\n`);
   }
+  if (cursor !== undefined) err.write(`\nthere are more: give --limit, or for the next ones --cursor ${cursor}\n`);
   return exitCodes.ok;
 }
 
@@ -168,12 +212,10 @@ async function read(context: CommandContext, options: ListOptions): Promise<Foun
   const open = () => openPlatform(context, target, tellingLateRecords(context));
   return readFromPlatform(open, async (platform) => {
     const clients = await platform.clients();
-    const { sessions } = await listSessions(clients, {
-      limit: options.limit,
-      ...(options.pipeline === undefined ? {} : { pipeline: options.pipeline }),
-      ...(options.status === undefined ? {} : { status: options.status as SessionStatus }),
-    });
-    const items = options.json ? await Promise.all(sessions.map((item) => wholeItem(clients, item))) : sessions;
-    return { items, interrupted: await interruptedAmong(platform, items) };
+    const { sessions, cursor } = await listSessions(clients, filterOf(options, Date.now()));
+    const isWhole = options.json === true || (options.format ?? 'table') !== 'table';
+    const items = isWhole ? await Promise.all(sessions.map((item) => wholeItem(clients, item))) : sessions;
+    const interrupted = await interruptedAmong(platform, items);
+    return { items, interrupted, ...(cursor === undefined ? {} : { cursor }) };
   });
 }

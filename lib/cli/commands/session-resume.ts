@@ -1,7 +1,9 @@
-/** `bunsui session resume`: goes on with a session that an interrupted or killed process left unfinished. */
+/** `bunsui session resume`: goes on with a session that is paused, or that an interrupted or killed process left unfinished. */
 import { BunsuiError } from '../../errors.ts';
 import type { PipelineArtifact } from '../../ir/artifact.ts';
 import type { SessionItem } from '../../sessions/items.ts';
+import { pauseSession } from '../../sessions/pause.ts';
+import { resumeSession } from '../../sessions/rerun.ts';
 import { isTerminal } from '../../sessions/status.ts';
 import { type AttendedOptions, type AttendedRun, attended, attendToEnd } from '../attended-run.ts';
 import type { CommandContext } from '../context.ts';
@@ -9,15 +11,47 @@ import { artifactOf, historyOf, openForSession, sessionNamed, unfinishedSessions
 import { hearEndRecords } from '../late-records.ts';
 import type { LocalPlatform } from '../local-platform.ts';
 import { ensureOwnPlatform } from '../local-platform.ts';
+import { exitCodes } from '../exit-codes.ts';
+import type { PlatformOptions } from '../options.ts';
+import { openPlatform } from '../platform.ts';
+import type { AwsTarget } from '../platform-target.ts';
+import { untilPaused } from '../paused.ts';
 import { runAgain } from '../run-again.ts';
+import { startDepsOf } from '../start-deps.ts';
+import { askerHere } from '../user-name.ts';
 import { deploy } from '../start.ts';
+import { followRerun, sayRerun } from './session-rerun.ts';
 
-export async function resumeSession(
+export interface ResumeOptions extends PlatformOptions {
+  readonly wait?: true;
+}
+
+export async function resumeCommand(
   context: CommandContext,
   name: string | undefined,
-  options: AttendedOptions,
+  options: ResumeOptions,
 ): Promise<number> {
-  return attended(context, options, (run) => work(context, name, options, run));
+  const { target } = options;
+  return target.kind === 'aws'
+    ? resumeOnAws(context, name ?? 'latest', { ...options, target })
+    : attended(context, { ...options, target }, (run) => work(context, name, { ...options, target }, run));
+}
+
+/** On AWS nothing is interrupted: only what is paused goes on. */
+async function resumeOnAws(
+  context: CommandContext,
+  name: string,
+  options: ResumeOptions & { readonly target: AwsTarget },
+): Promise<number> {
+  const platform = await openPlatform(context, options.target);
+  const { session_id: session } = await sessionNamed(platform, name);
+  const resumed = await resumeSession(await startDepsOf(platform), { session, by: askerHere() });
+  if (!options.wait) {
+    sayRerun(context, options, resumed);
+    return exitCodes.ok;
+  }
+  const { watchOnAws } = await import('../watch-on-aws.ts');
+  return watchOnAws(context, options, platform, { session, origin: 'resumed' });
 }
 
 /** The newest session without an end. @throws {BunsuiError} BS3002 when there is none. */
@@ -62,7 +96,7 @@ async function startAgain(platform: LocalPlatform, item: SessionItem, artifact: 
 async function work(
   context: CommandContext,
   name: string | undefined,
-  options: AttendedOptions,
+  options: AttendedOptions & { readonly wait?: true },
   run: AttendedRun,
 ): Promise<number> {
   run.progress.preparing('starting the runtime');
@@ -70,7 +104,21 @@ async function work(
   const platform = await openForSession(context, options.target, ends.log);
   const attendance = { platform, ends, stateDir: options.target.stateDir, cwd: context.cwd };
   run.attendance = attendance;
-  const item = await (name === undefined ? newestUnfinished(platform, context) : sessionNamed(platform, name));
+  const named = await (name === undefined ? newestUnfinished(platform, context) : sessionNamed(platform, name));
+  // The functions that were to finish went with the process that ran them.
+  if (named.pausing !== undefined && platform.runtime.owner)
+    await pauseSession(
+      { ...(await platform.clients()), now: Date.now },
+      { session: named.session_id, by: askerHere(), now: true },
+    );
+  const item = named.pausing === undefined ? named : ((await untilPaused(platform, named.session_id)) ?? named);
+  if (item.status === 'paused') {
+    await ensureOwnPlatform(platform);
+    const resumed = await resumeSession(await startDepsOf(platform), { session: item.session_id, by: askerHere() });
+    if (platform.runtime.owner || options.wait) return followRerun(context, options, run, attendance, resumed);
+    sayRerun(context, options, resumed);
+    return exitCodes.ok;
+  }
   // An end that only the opening of the runtime has recorded is shown as if it had come now.
   if (isTerminal(item.status) && !ends.isLate(item.execution_arn ?? '')) throw await hasEnded(platform, item, context);
   // The record of an end that was not written in time is written by our own function, in its newest form.

@@ -20,12 +20,15 @@ import { commandLine } from '../places.ts';
 import { openPlatform, type Platform, type SessionRequest } from '../platform.ts';
 import type { AwsTarget, LocalTarget } from '../platform-target.ts';
 import { startDepsOf } from '../start-deps.ts';
+import { promptMissing } from '../prompt-input.ts';
+import { tagsTyped } from '../tags.ts';
 import { userName } from '../user-name.ts';
 
 export interface StartOptions extends PlatformOptions {
   readonly param?: readonly string[];
   readonly input?: string;
   readonly key?: string;
+  readonly tag?: readonly string[];
   readonly wait?: true;
 }
 
@@ -61,7 +64,12 @@ async function requestOf(
 ): Promise<SessionRequest | undefined> {
   const input = await schemaOf(context, platform, pipeline);
   const sources = { params: options.param ?? [], ...(options.input === undefined ? {} : { file: options.input }) };
-  const given = await readInput(sources, input, context.cwd);
+  const given = await promptMissing(
+    context,
+    { id: pipeline, input },
+    await readInput(sources, input, context.cwd),
+    options,
+  );
   const mistakes = inputMistakes({ id: pipeline, input }, given);
   if (mistakes.length > 0) {
     const printing = { json: options.json ?? false };
@@ -70,7 +78,8 @@ async function requestOf(
   }
   // With a key of its own the same start may be asked for again, should its answer get lost.
   const key = options.key ?? `start-${randomUUID()}`;
-  return { pipeline, input: given, key, trigger: { kind: 'manual' }, user: userName() };
+  const tags = options.tag === undefined ? {} : { tags: tagsTyped(options.tag) };
+  return { pipeline, input: given, key, trigger: { kind: 'manual' }, user: userName(), ...tags };
 }
 
 /** Says what was started, for a person or a program. */

@@ -4,8 +4,8 @@
 import type { JobStatus, SessionStatus } from '../../sessions/status.ts';
 import type { Paint, Palette } from '../terminal.ts';
 
-/** `interrupted`: recorded as unfinished, and no process works on it. */
-export type ShownStatus = JobStatus | SessionStatus | 'interrupted';
+/** `interrupted`: recorded as unfinished, and no process works on it. `pausing`: jobs that run finish. */
+export type ShownStatus = JobStatus | SessionStatus | 'interrupted' | 'pausing';
 
 interface Look {
   readonly symbol: string;
@@ -22,6 +22,7 @@ const looks: { readonly [status in ShownStatus]: Look } = {
   retrying: { symbol: '↻', ascii: '~', colour: 'yellow' },
   waiting: { symbol: '?', ascii: '?', colour: 'yellow' },
   interrupted: { symbol: '‖', ascii: '=', colour: 'yellow' },
+  pausing: { symbol: '‖', ascii: '=', colour: 'yellow' },
   paused: { symbol: '‖', ascii: '=', colour: 'yellow' },
   completed: { symbol: '✓', ascii: '+', colour: 'green' },
   failed: { symbol: '✗', ascii: 'x', colour: 'red' },

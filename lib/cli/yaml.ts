@@ -1,0 +1,34 @@
+/**
+ * JSON as YAML 1.2, for people. Of all that YAML has only block maps, block lists and plain or JSON-quoted scalars are
+ * used: every reader of YAML gives back the same value.
+ */
+
+/** Text that no reader takes for anything but itself. */
+const plain = /^[A-Za-z_/][A-Za-z0-9_/.+@-]*(?: [A-Za-z0-9_/.+@-]+)*$/;
+/** Words that readers of YAML 1.1 take for booleans and the like. */
+const words = /^(?:true|false|yes|no|on|off|null|y|n|\.inf|\.nan)$/i;
+
+const scalar = (text: string) => (plain.test(text) && !words.test(text) ? text : JSON.stringify(text));
+
+const isEmpty = (value: object) => Object.keys(value).length === 0;
+
+/** The lines of a value. Fields that are undefined are left out. */
+function linesOf(value: unknown): readonly string[] {
+  if (typeof value === 'string') return [scalar(value)];
+  if (typeof value !== 'object' || value === null) return [JSON.stringify(value) ?? 'null'];
+  if (isEmpty(value)) return [Array.isArray(value) ? '[]' : '{}'];
+  if (Array.isArray(value)) {
+    return value.flatMap((item: unknown) => linesOf(item).map((line, index) => `${index === 0 ? '- ' : '  '}${line}`));
+  }
+  return Object.entries(value).flatMap(([key, field]: [string, unknown]) => {
+    if (field === undefined) return [];
+    const inner = linesOf(field);
+    const isBlock = typeof field === 'object' && field !== null && !isEmpty(field);
+    return isBlock ? [`${scalar(key)}:`, ...inner.map((line) => `  ${line}`)] : [`${scalar(key)}: ${inner[0] ?? ''}`];
+  });
+}
+
+/** One document, line feed at its end included. */
+export function yamlDocument(value: unknown): string {
+  return `${linesOf(value).join('\n')}\n`;
+}
