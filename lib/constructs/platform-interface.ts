@@ -187,7 +187,7 @@ export abstract class PlatformBase extends Construct implements IPlatform {
         { actions: ['dynamodb:BatchWriteItem'], resources: [jobHistoryTable.tableArn] },
         {
           actions: ['s3:DeleteObject'],
-          resources: this.objectArns('logs/*', 'reports/*', 'reruns/*'),
+          resources: this.objectArns('logs/*', 'reports/*', 'reruns/*', 'payloads/*'),
           wildcard: 'objects',
         },
       ]),

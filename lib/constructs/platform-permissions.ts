@@ -138,7 +138,7 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
       ...takeOver,
       on(jobHistoryTable, 'BatchWriteItem'),
       objects('s3:PutObject', 'reruns/*'),
-      objects('s3:DeleteObject', 'logs/*', 'reports/*', 'reruns/*'),
+      objects('s3:DeleteObject', 'logs/*', 'reports/*', 'reruns/*', 'payloads/*'),
       ...register,
       readArtifacts,
       objects('s3:GetObject', 'logs/*', 'reports/*', 'payloads/*'),

@@ -1,5 +1,5 @@
 /**
- * Deleting sessions that have ended: logs, report, plans and records of jobs first, the session's own record last, so
+ * Deleting sessions that have ended: logs, report, plans, large values and records of jobs first, the session's own record last, so
  * that one whose deleting was cut off is found and deleted again. The key that it was started with stays used up: a
  * firing that is delivered again starts no other session.
  */
@@ -43,6 +43,7 @@ export async function deleteSession(deps: DeleteDeps, session: string): Promise<
   await deletePrefix(deps, objectKeys.logPrefix(at));
   await deletePrefix(deps, objectKeys.rerunPrefix(at));
   await deletePrefix(deps, objectKeys.report(at));
+  await deletePrefix(deps, objectKeys.payload({ ...at, pipeline: item.pipeline_id, object: '' }));
   await deleteJobRecords(deps, session_id);
   if (item.dedup_id !== undefined) await useUpKey(deps, item.dedup_id);
   if ((await deleteItem(deps, item)) === 'stale') return deleteSession(deps, session);

@@ -276,7 +276,7 @@ describe('the functions of a platform', () => {
         objects('s3:GetObject', '/reruns/*'),
         jobs('BatchWriteItem'),
         objects('s3:PutObject', '/reruns/*'),
-        objects('s3:DeleteObject', '/logs/*', '/reports/*', '/reruns/*'),
+        objects('s3:DeleteObject', '/logs/*', '/reports/*', '/reruns/*', '/payloads/*'),
         ...register,
         objects('s3:GetObject', '/configs/*'),
         objects('s3:GetObject', '/logs/*', '/reports/*', '/payloads/*'),

@@ -277,7 +277,7 @@ describe('grants', () => {
       statement('dynamodb:BatchWriteItem', arn('PlatformJobHistoryTable')),
       statement(
         's3:DeleteObject',
-        ['/logs/*', '/reports/*', '/reruns/*'].map((path) => under('PlatformBucket', path)),
+        ['/logs/*', '/reports/*', '/reruns/*', '/payloads/*'].map((path) => under('PlatformBucket', path)),
       ),
     ]);
   });

@@ -54,6 +54,7 @@ it('takes away everything of a session and nothing of another', async () => {
   const [one, other] = [await ended('mon'), await ended('tue')];
   cloud.objects.set(`logs/2026/03/04/${one.session_id}/load/load.jsonl`, '{}');
   cloud.objects.set(`reruns/2026/03/04/${one.session_id}/2-a.json`, '{}');
+  cloud.objects.set(`payloads/flow/2026/03/04/${one.session_id}/x.json`, '{}');
   const before = (await cloud.items('jobHistoryTable')).length;
   await deleteSession(deps, one.session_id);
   const left = [...cloud.objects.keys()].filter((key) => !key.startsWith('configs/'));

@@ -16,6 +16,7 @@ import { foldHistory } from '../../lib/sessions/fold.ts';
 import { type PlannedJobs, planJobs, type Selection } from '../../lib/sessions/plan-jobs.ts';
 import { virtualPorts } from '../../lib/testing/virtual-ports.ts';
 import { checkpointKey, environment } from '../../lib/storage-layout.ts';
+import type { Fetch } from '../../lib/wrapper/ports.ts';
 import { wrapHandler } from '../../lib/wrapper/wrap-handler.ts';
 import { draws } from '../fuzz.ts';
 import { hashOf, type Random, randomOf } from '../simulation/random.ts';
@@ -82,9 +83,9 @@ async function run(program: Program, artifact: PipelineArtifact, table: Table, g
     tokens.get(token)?.();
     return tokens.delete(token);
   };
-  const fetch = async (_: URL, { headers, body }: { readonly headers: Headers; readonly body: string }) => {
+  const fetch: Fetch = async (_, { headers, body }) => {
     const target = headers.get('x-amz-target') ?? '';
-    const call = JSON.parse(body) as {
+    const call = JSON.parse(String(body)) as {
       readonly TableName?: string;
       readonly Key?: { readonly job_timestamp: { readonly S: string } };
       readonly Item?: Table extends Map<string, infer I> ? I : never;
