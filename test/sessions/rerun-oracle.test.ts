@@ -69,6 +69,12 @@ const valueOf = (spec: Spec, of: readonly number[], day: number) =>
   // Codes of one parity give the same value: an edit that changes nothing of it.
   hashOf(JSON.stringify([spec.id, spec.code % 2, of, spec.readsDay ? day : 0, spec.salt])) % 1_000;
 
+const answered = (status: number, body: string) => ({
+  status,
+  text: async () => body,
+  arrayBuffer: async () => new ArrayBuffer(0),
+});
+
 type Table = Map<string, { readonly [name: string]: { readonly S?: string; readonly N?: string } }>;
 
 /** Runs one generation. @returns the jobs whose handlers ran, each time it did */
@@ -92,18 +98,18 @@ async function run(program: Program, artifact: PipelineArtifact, table: Table, g
     };
     if (call.TableName !== 'jobs') {
       const answer = gates.call(target, call);
-      return { status: answer.status, text: async () => JSON.stringify(answer.body) };
+      return answered(answer.status, JSON.stringify(answer.body));
     }
     if (call.Item === undefined) {
       const Item = table.get(call.Key?.job_timestamp.S ?? '');
-      return { status: 200, text: async () => JSON.stringify(Item === undefined ? {} : { Item }) };
+      return answered(200, JSON.stringify(Item === undefined ? {} : { Item }));
     }
     const key = call.Item['job_timestamp']?.S ?? '';
     const there = table.get(key)?.['record_type']?.S;
     if (there !== undefined && there !== 'candidate')
-      return { status: 400, text: async () => '{"__type":"ConditionalCheckFailedException"}' };
+      return answered(400, '{"__type":"ConditionalCheckFailedException"}');
     table.set(key, call.Item);
-    return { status: 200, text: async () => '{}' };
+    return answered(200, '{}');
   };
   const variables = {
     AWS_ACCESS_KEY_ID: 'id',
