@@ -13,6 +13,7 @@ import type { PipelineArtifact } from '../ir/artifact.ts';
 import { refsOf } from '../ir/expressions.ts';
 import type { Fingerprint } from '../ir/fingerprints.ts';
 import type { JobIr, NodeIr, ScopeIr } from '../ir/nodes.ts';
+import { isLambda } from '../ir/operations.ts';
 import { dependenciesOf, innerScopes, inOrder, ownExpressions, placedNodes } from '../ir/walk.ts';
 import type { JobStatus } from './status.ts';
 
@@ -235,7 +236,7 @@ function decisionOf(given: JobsToPlan, node: JobIr, { before, maps }: Place, res
   const open = openPaths(given, job, maps, results);
   if (!hasResult) return withoutResult(given, job, before, maps, is);
   const operation = artifact.pipeline.operations[node.operation];
-  if (operation?.kind !== 'lambda') return is('run', 'nothing of what it does can be reused');
+  if (operation === undefined || !isLambda(operation)) return is('run', 'nothing of what it does can be reused');
   if (selection.failed !== true) {
     if ((node.reuse ?? operation.reuse) === 'never') return is('run', 'its result is never reused');
     const change = changeOf(artifact.fingerprints?.[job], results);
@@ -276,9 +277,10 @@ const unfinished: { readonly [status in JobStatus]?: string } = {
   running: 'has not completed',
   retrying: 'has not completed',
   skipped: 'was skipped',
+  completed: 'its result is not kept',
 };
 /** Of several iterations the one that failed says why. */
-const gravest: readonly JobStatus[] = ['failed', 'timeout', 'running', 'retrying', 'cancelled', 'skipped'];
+const gravest: readonly JobStatus[] = ['failed', 'timeout', 'running', 'retrying', 'cancelled', 'completed', 'skipped'];
 
 function withoutResult(
   given: JobsToPlan,

@@ -1,5 +1,6 @@
 /** What a rerun will take, in time and money, by what its jobs took before. Pure; estimates, by AWS's list prices. */
 import type { PipelineIr, ScopeIr } from '../ir/nodes.ts';
+import { isLambda } from '../ir/operations.ts';
 import { dependenciesOf, innerScopes, inOrder } from '../ir/walk.ts';
 import { price } from '../prices.ts';
 import type { AttemptItem } from './items.ts';
@@ -40,7 +41,7 @@ export function estimateRerun(
     const mean = took.length === 0 ? undefined : took.reduce((sum, ms) => sum + ms, 0) / took.length;
     const runs = plan.action === 'run' ? Math.max(0, paths - (plan.reused_iterations ?? 0)) : 0;
     const operation = pipeline.operations[operations.get(plan.job) ?? ''];
-    const gib = (operation?.kind === 'lambda' ? operation.memoryMiB : 0) / mibPerGib;
+    const gib = (operation !== undefined && isLambda(operation) ? operation.memoryMiB : 0) / mibPerGib;
     const calls = plan.action === 'blocked' ? 0 : paths;
     const cost_usd =
       calls * (price.transition + price.lambdaRequest) +

@@ -448,7 +448,9 @@ describe('results of the generation before', () => {
     const { pipeline } = artifact;
     const operations = Object.fromEntries(
       placedNodes(pipeline.body).flatMap(({ node }) =>
-        node.kind === 'job' ? [[node.operation, { kind: 'lambda', memoryMiB: 512 } as OperationIr]] : [],
+        node.kind === 'job'
+          ? [[node.operation, { kind: 'lambda', entry: '/x.ts', memoryMiB: 512 } as OperationIr]]
+          : [],
       ),
     );
     const body = { ...pipeline.body, nodes: pipeline.body.nodes.map(connected) };
