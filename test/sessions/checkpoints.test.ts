@@ -1,6 +1,6 @@
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { BunsuiError } from '../../lib/errors.ts';
+import type { BunsuiError } from '../../lib/errors.ts';
 import { listCheckpoints, pruneCheckpoints } from '../../lib/sessions/checkpoints.ts';
 import type { SessionItem } from '../../lib/sessions/items.ts';
 import { createItem } from '../../lib/sessions/store.ts';

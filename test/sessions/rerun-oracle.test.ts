@@ -65,7 +65,7 @@ function artifactOf(program: Program): PipelineArtifact {
   return withFingerprints(compiled.artifact, { sha256: (text) => `${hashOf(text)}-${hashOf(`${text}!`)}`, code });
 }
 
-const valueOf = (spec: Spec, of: readonly number[], day: number) =>
+const madeBy = (spec: Spec, of: readonly number[], day: number) =>
   // Codes of one parity give the same value: an edit that changes nothing of it.
   hashOf(JSON.stringify([spec.id, spec.code % 2, of, spec.readsDay ? day : 0, spec.salt])) % 1_000;
 
@@ -143,7 +143,7 @@ async function run(program: Program, artifact: PipelineArtifact, table: Table, g
           ((given: z.infer<typeof input>) => {
             ran.push(spec.id);
             if (program.fails.has(spec.id)) throw new Error('doomed');
-            return { n: valueOf(spec, given.of, given.day) };
+            return { n: madeBy(spec, given.of, given.day) };
           }) as never,
           {
             environment: variables,
@@ -303,7 +303,7 @@ function oracle(program: Program, known: ReadonlyMap<string, Known>, { from = []
     may.add(id);
     ran.add(id);
     if (program.fails.has(id)) lost.add(id);
-    else values.set(id, { spec, text, of, day, value: valueOf(spec, of, program.day) });
+    else values.set(id, { spec, text, of, day, value: madeBy(spec, of, program.day) });
   }
   return { ran, values };
 }
