@@ -17,7 +17,7 @@ import { rerunSession, resumeSession } from '../../lib/sessions/rerun.ts';
 import { startSession } from '../../lib/sessions/start-session.ts';
 import { getSession, updateSession } from '../../lib/sessions/store.ts';
 import { checkpointKey } from '../../lib/storage-layout.ts';
-import { type Cloud, cloudOn, machineArn, nowMs } from './cloud.ts';
+import { type Cloud, cloudOn, machineArn } from './cloud.ts';
 import { artifact, historyOf, successHistory } from './history-fixture.ts';
 import { type LocalTables, startTables, tableNames } from './local-tables.ts';
 
