@@ -68,7 +68,7 @@ const batchSize = 25;
  * Deletes what is kept of a session that has ended.
  *
  * @returns what was deleted
- * @throws {BunsuiError} BS3002 when there is no such session, BS3013 when it has not ended
+ * @throws {BunsuiError} BS3002 when there is no such session, BS3017 when it has not ended
  */
 export async function pruneCheckpoints(
   deps: StoreDeps,
@@ -99,7 +99,7 @@ export async function pruneCheckpoints(
 
 function requireEnded({ session_id, status }: SessionItem): void {
   if (isTerminal(status)) return;
-  throw new BunsuiError('SessionError', 'BS3013', `session ${session_id} is ${status}: it has not ended`, {
+  throw new BunsuiError('SessionError', 'BS3017', `session ${session_id} is ${status}: it has not ended`, {
     context: { session_id, status },
     hint: 'jobs that go on need what is kept; wait for its end',
   });

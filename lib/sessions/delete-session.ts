@@ -24,7 +24,7 @@ export interface DeleteDeps extends StoreDeps {
 /**
  * Deletes a session that has ended, and all that is kept of it.
  *
- * @throws {BunsuiError} BS3002 when there is no such session, BS3013 when it has not ended
+ * @throws {BunsuiError} BS3002 when there is no such session, BS3017 when it has not ended
  */
 export async function deleteSession(deps: DeleteDeps, session: string): Promise<SessionItem> {
   const item = await getSession(deps, session);
@@ -34,7 +34,7 @@ export async function deleteSession(deps: DeleteDeps, session: string): Promise<
   }
   const { session_id, created_at, status } = item;
   if (!isTerminal(status)) {
-    throw new BunsuiError('SessionError', 'BS3013', `session ${session_id} is ${status}: it has not ended`, {
+    throw new BunsuiError('SessionError', 'BS3017', `session ${session_id} is ${status}: it has not ended`, {
       context: { session_id, status },
       hint: 'cancel it first, or wait for its end',
     });

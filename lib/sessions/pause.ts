@@ -45,7 +45,7 @@ export interface PausedSession {
 /**
  * Pauses a session that runs. Doing it again changes nothing, but that `now` hastens it.
  *
- * @throws {BunsuiError} BS3002 when there is no such session, BS3005 when it has ended, BS3013 while it waits to run
+ * @throws {BunsuiError} BS3002 when there is no such session, BS3005 when it has ended, BS3017 while it waits to run
  */
 export async function pauseSession(deps: PauseDeps, request: PauseRequest): Promise<PausedSession> {
   const item = await getSession(deps, request.session);
@@ -72,7 +72,7 @@ function notRunning({ session_id, status }: SessionItem): BunsuiError {
       hint: 'only a session that runs can be paused',
     });
   }
-  return new BunsuiError('SessionError', 'BS3013', `session ${session_id} is ${status}: nothing of it runs yet`, {
+  return new BunsuiError('SessionError', 'BS3017', `session ${session_id} is ${status}: nothing of it runs yet`, {
     context,
     hint: 'pause it when it runs, or cancel it',
     recoverable: true,

@@ -138,6 +138,13 @@ export function planJobs(given: JobsToPlan): PlannedJobs {
   };
   const within = (node: NodeIr, { before, maps }: Place): Standing => {
     const { order, changes = order, from, lacks } = before;
+    if (node.kind === 'approval') {
+      // A generation asks anew: an answer is given to what is asked then.
+      const isBlocked = lacks !== undefined;
+      const reason = isBlocked ? `${lacks} before it has no result, and gets none` : 'it is asked again';
+      plans.push({ job: node.id, action: isBlocked ? 'blocked' : 'run', reason });
+      return defined({ changes: `${node.id} is asked again`, from, lacks: isBlocked ? node.id : undefined });
+    }
     const own: Standing = defined({ changes, from, lacks });
     const inner = innerScopes(node).flatMap(({ part, scope }) =>
       visit(scope, { before, maps: part === 'body' ? [...maps, node.id] : maps }),
@@ -275,12 +282,22 @@ const unfinished: { readonly [status in JobStatus]?: string } = {
   timeout: 'has timed out',
   cancelled: 'has not completed',
   running: 'has not completed',
+  waiting: 'has not completed',
   retrying: 'has not completed',
   skipped: 'was skipped',
   completed: 'its result is not kept',
 };
 /** Of several iterations the one that failed says why. */
-const gravest: readonly JobStatus[] = ['failed', 'timeout', 'running', 'retrying', 'cancelled', 'completed', 'skipped'];
+const gravest: readonly JobStatus[] = [
+  'failed',
+  'timeout',
+  'running',
+  'waiting',
+  'retrying',
+  'cancelled',
+  'completed',
+  'skipped',
+];
 
 function withoutResult(
   given: JobsToPlan,

@@ -172,7 +172,7 @@ function notPaused({ session_id, status, pausing }: SessionItem): BunsuiError {
   const hint = isPausing
     ? 'wait until they have ended, or pause it with --now'
     : 'only a session that is paused goes on';
-  return new BunsuiError('SessionError', isPausing ? 'BS3013' : 'BS3005', `session ${session_id} ${what}`, {
+  return new BunsuiError('SessionError', isPausing ? 'BS3017' : 'BS3005', `session ${session_id} ${what}`, {
     context: { session_id, status },
     hint,
     recoverable: isPausing,
@@ -353,7 +353,9 @@ function selectionOf({ from, only, skip, failed }: RerunRequest): Selection {
 
 /** @throws {BunsuiError} BS3006 for what is no job of the pipeline, BS3008 for a choice that contradicts itself */
 function requireJobs({ pipeline }: PipelineArtifact, { from = [], only, skip = [] }: Selection): void {
-  const jobs = placedNodes(pipeline.body).flatMap(({ node }) => (node.kind === 'job' ? [node.id] : []));
+  const jobs = placedNodes(pipeline.body).flatMap(({ node }) =>
+    node.kind === 'job' || node.kind === 'approval' ? [node.id] : [],
+  );
   for (const job of [...from, ...(only ?? []), ...skip]) {
     if (jobs.includes(job)) continue;
     const near = nearest(job, jobs);

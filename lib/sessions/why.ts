@@ -78,6 +78,8 @@ function statusReasons(
       ];
     case 'running':
       return [tries > 1 ? `it runs, at try ${tries}: ${failuresOf(seen)}` : 'it runs', begun];
+    case 'waiting':
+      return ["it waits for a person's answer", begun];
     case 'retrying':
       return [`it waits for its next try after ${tries}: ${failuresOf(seen)}`, begun];
     case 'skipped':
@@ -118,7 +120,7 @@ function beforeOf(artifact: PipelineArtifact, view: SessionView, seen: JobView):
     .flatMap((id): readonly BeforeView[] => {
       const own = view.jobs.filter(({ node }) => node === id || insideOf(artifact, id).has(node));
       const ended = own.flatMap(({ endedAt }) => (endedAt === undefined ? [] : [endedAt]));
-      const open = own.find(({ status }) => ['running', 'retrying', 'pending'].includes(status));
+      const open = own.find(({ status }) => ['running', 'waiting', 'retrying', 'pending'].includes(status));
       const failed = own.find(({ status }) => ['failed', 'timeout', 'cancelled'].includes(status));
       const status =
         open?.status ?? failed?.status ?? own.find((one) => one.status === 'completed')?.status ?? 'skipped';

@@ -342,7 +342,7 @@ describe('tags, pauses and deleting', () => {
 
   it('deletes what has ended, and nothing else', async () => {
     await start();
-    expect((await refused(world.call('POST', at('delete')))).slice(0, 2)).toStrictEqual([409, 'BS3013']);
+    expect((await refused(world.call('POST', at('delete')))).slice(0, 2)).toStrictEqual([409, 'BS3017']);
   });
 });
 

@@ -173,7 +173,7 @@ describe('an answer is refused', () => {
     const first = await world.untilAsked(arn, 'signoff');
     await answerApproval(world.deps, answerTo(session, { answer: 'reject', askedAt: first }));
     await world.end(arn);
-    await rerunSession(world.deps, { session, road: 'redrive' });
+    await rerunSession(world.deps, { session, road: 'redrive', by: { kind: 'manual' } });
     await world.untilAsked(arn, 'signoff', first);
     const late = answerApproval(world.deps, answerTo(session, { askedAt: first }));
     expect(await refusal(late)).toMatch(/^BS3014 .* was answered already: rejected by yui/);
@@ -217,7 +217,7 @@ describe('an answer that was taken', () => {
     const { session, arn } = await world.asks(shipping, { n: 3 });
     await answerApproval(world.deps, answerTo(session, { answer: 'reject' }));
     await world.end(arn);
-    const rerun = await rerunSession(world.deps, { session, road: 'new-execution' });
+    const rerun = await rerunSession(world.deps, { session, road: 'new-execution', by: { kind: 'manual' } });
     expect(rerun).toMatchObject({ runs: ['signoff'], generation: 2 });
     const again = (await getSession(world.deps, session))?.execution_arn ?? '';
     await world.untilAsked(again, 'signoff');

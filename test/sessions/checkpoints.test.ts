@@ -81,5 +81,5 @@ it('deletes all, but no attempts, when that is asked for', async () => {
 it('refuses while jobs may need them', async () => {
   await item('running');
   const said = await pruneCheckpoints(deps, { session: 's' }).catch((error: unknown) => (error as BunsuiError).code);
-  expect(said).toBe('BS3013');
+  expect(said).toBe('BS3017');
 });

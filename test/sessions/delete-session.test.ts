@@ -82,7 +82,7 @@ it('leaves the key used up: the same request starts no other session', async () 
 
 it('refuses a session that has not ended', async () => {
   const { session_id: session } = await start('mon');
-  expect(await refusal(deleteSession(deps, session))).toBe(`BS3013 session ${session} is running: it has not ended`);
+  expect(await refusal(deleteSession(deps, session))).toBe(`BS3017 session ${session} is running: it has not ended`);
 });
 
 it('is finished by the next one, whatever call was the last before a crash', async () => {

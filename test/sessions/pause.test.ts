@@ -189,7 +189,7 @@ describe('a session that is paused', () => {
     const key = { session_id: session, created_at: (await getSession(deps, session))?.created_at ?? '' };
     const condition = { condition: 'attribute_exists(session_id)', names: {}, values: {} };
     await updateSession(deps, key, { set: { status: 'queued' }, ...condition });
-    expect(await refusal(pause())).toBe(`BS3013 session ${session} is queued: nothing of it runs yet`);
+    expect(await refusal(pause())).toBe(`BS3017 session ${session} is queued: nothing of it runs yet`);
   });
 
   it('is stopped and found paused by the reconciler, when whoever paused it has died in between', async () => {
@@ -250,7 +250,7 @@ describe('a session that was paused', () => {
     );
     await pause();
     expect(await refusal(resumeSession(deps, { session, by }))).toBe(
-      `BS3013 session ${session} is still pausing: jobs of it run`,
+      `BS3017 session ${session} is still pausing: jobs of it run`,
     );
     await pause({ now: true });
     await told();

@@ -42,7 +42,7 @@ export async function waitCommand(context: CommandContext, name: string, options
   const { session_id: id } = item;
   while (!isTerminal(item.status)) {
     if (Date.now() >= untilMs) {
-      throw new BunsuiError('SessionError', 'BS3013', `session ${id} is ${item.status} after ${timeout ?? ''}`, {
+      throw new BunsuiError('SessionError', 'BS3017', `session ${id} is ${item.status} after ${timeout ?? ''}`, {
         context: { session: id, status: item.status },
         hint: 'it goes on; wait again, or watch it',
       });
