@@ -66,7 +66,17 @@ export const rooms: { readonly [room: string]: RoomRule } = {
     node: 'any',
   },
   sessions: {
-    rooms: ['ir', 'asl', 'schedules', 'approval-layout', 'gate-layout', 'payload-layout', 'storage-layout', 'prices', 'errors'],
+    rooms: [
+      'ir',
+      'asl',
+      'schedules',
+      'approval-layout',
+      'gate-layout',
+      'payload-layout',
+      'storage-layout',
+      'prices',
+      'errors',
+    ],
     packages: ['@aws-sdk/*', 'zod'],
     node: 'any',
   },
