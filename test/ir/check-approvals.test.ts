@@ -49,13 +49,9 @@ describe('an approval that nobody could answer is refused', () => {
     expect(first?.[0]).toBe('BS1120');
   });
 
-  it('with a time that is none, or longer than Step Functions waits', () => {
-    expect(told((p) => void p.approve('signoff', { message: 'Sure?', timeout: '400d' }))).toMatchObject([
-      ['BS1110', 'error'],
-    ]);
-    expect(told((p) => void p.approve('signoff', { message: 'Sure?', timeout: 0.5 }))).toMatchObject([
-      ['BS1110', 'error'],
-    ]);
+  it.each(['400d', 0.5] as const)('with a time that Step Functions does not wait: %s', (timeout) => {
+    const found = told((p) => void p.approve('signoff', { message: 'Sure?', timeout }));
+    expect(found.map((one) => one.slice(0, 2))).toStrictEqual([['BS1110', 'error']]);
   });
 });
 
