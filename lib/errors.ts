@@ -18,7 +18,7 @@ export const errorCodes = {
   BS1103: 'two operations share an id',
   BS1104: 'the dependencies form a cycle',
   BS1105: 'a reference to something this pipeline does not have',
-  BS1106: 'a reference is used outside the branch or map that made it',
+  BS1106: 'a reference is used outside the branch, switch or map that made it',
   BS1107: 'a value that may be absent is used where one is required',
   BS1108: 'an input does not fit the schema of its operation',
   BS1109: 'a schema that has no JSON form',
@@ -36,6 +36,10 @@ export const errorCodes = {
   BS1130: 'a secret where only a job may be given one',
   BS1140: 'settings that the kind of an operation does not take',
   BS1141: 'a kind of operations that was made for another version',
+  BS1121: 'a switch without cases, or with two for one text',
+  BS1122: 'a loop without a bound, or that carries nothing on',
+  BS1123: 'a wait for a time that is none',
+  BS1124: 'a failure that nobody can go on after',
   BS1201: 'a barrier was added: the graph is not series-parallel',
   BS2001: 'a command line that bunsui does not understand',
   BS2002: 'a file could not be read',
@@ -141,6 +145,8 @@ export const jobErrors = {
   outputTooLarge: 'Bunsui.OutputTooLarge',
   /** A secret that the job is given is not there, or cannot be read. Never retried. */
   secretUnavailable: 'Bunsui.SecretUnavailable',
+  /** A loop has come to its greatest number of rounds, and has not ended. */
+  loopBound: 'Bunsui.LoopBound',
   /** The job's completion could not be recorded; the attempt is repeated. */
   recordFailed: 'Bunsui.RecordFailed',
   /** Whoever was asked has rejected it. */

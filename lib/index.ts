@@ -57,13 +57,19 @@ export { type LambdaArnContract, lambdaArn } from './dsl/operations/lambda-arn.t
 export { batch, eks, emr, glue, type ServiceContract, sagemaker } from './dsl/operations/services.ts';
 export {
   type ApprovalOptions,
+  type After,
+  type Ended,
+  type Failure,
   type Job,
   type JobOptions,
+  type LoopOptions,
   type OrderOptions,
   type Pipeline,
   type PipelineOptions,
   type PipelineScope,
   pipeline,
+  type Round,
+  type Rounds,
   type Scope,
 } from './dsl/pipeline.ts';
 export { type In, type Ref, type RefBase, type Secret, secret } from './dsl/refs.ts';
@@ -81,17 +87,23 @@ export type { Expression, ExpressionFunction, Json } from './ir/expressions.ts';
 export type {
   ApprovalIr,
   BranchIr,
+  GuardIr,
   JobIr,
   JsonSchema,
   LambdaOperationIr,
+  LoopIr,
   MapIr,
   NodeIr,
   OperationIr,
   PipelineIr,
+  RequiredEnd,
   RetryIr,
+  RoundsIr,
   ScopeIr,
   StatementIr,
   TaskIr,
   TaskOperationIr,
+  SwitchIr,
+  WaitIr,
 } from './ir/nodes.ts';
 export type { HandlerContext } from './wrapper/wrap-handler.ts';

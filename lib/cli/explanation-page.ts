@@ -131,6 +131,7 @@ function whyText(node: ExplainedNode): string {
   const parts = [
     ...(node.when === undefined ? [] : [`if ${expressionText(node.when)}`]),
     ...(node.calls === undefined ? [] : [`calls ${node.calls}`]),
+    ...(node.by === undefined ? [] : [`by ${expressionText(node.by)}`]),
     ...(reads.length === 0 ? [] : [`reads ${reads.join(', ')}`]),
     ...(orders.length === 0 ? [] : ['ordered by after']),
     ...barriers,
@@ -179,6 +180,7 @@ export function explanationRecord(
       ...(node.operation === undefined ? {} : { operation_id: node.operation }),
       inside: node.inside,
       ...(node.when === undefined ? {} : { condition: expressionText(node.when) }),
+      ...(node.by === undefined ? {} : { value: expressionText(node.by) }),
       waits_for: node.waitsFor,
       starts_after_seconds: node.startsAfterSeconds,
       seconds: node.seconds,

@@ -16,7 +16,7 @@ interface AttemptEnd {
   readonly durationMs: number;
 }
 
-/** A change of a job's state. Maps have `map.` events in place of attempts. */
+/** A change of a job's state. Maps, loops and waits have events of their own in place of attempts. */
 export type ProgressEvent =
   | (EventBase<'job.started'> & { readonly attempt: number; readonly operation?: string })
   | (EventBase<'job.waiting'> & {
@@ -28,26 +28,36 @@ export type ProgressEvent =
   | (EventBase<'job.completed'> & AttemptEnd)
   | (EventBase<'job.failed' | 'job.timeout' | 'job.cancelled'> & Partial<AttemptEnd> & { readonly error?: FailureView })
   | EventBase<'job.skipped'>
-  | (EventBase<'map.started'> & { readonly items: number })
-  | (EventBase<'map.completed' | 'map.failed' | 'map.timeout' | 'map.cancelled'> & { readonly durationMs: number });
+  | (EventBase<`${Structure}.started`> & { readonly items?: number })
+  | (EventBase<`${Structure}.${'completed' | EndType}`> & { readonly durationMs: number });
+
+type Structure = Exclude<JobView['kind'], 'job'>;
 
 type EndType = 'failed' | 'timeout' | 'cancelled';
 const isBadEnd = (status: string): status is EndType =>
   status === 'failed' || status === 'timeout' || status === 'cancelled';
 
-function mapChanges(before: JobView | undefined, after: JobView, nowMs: number): readonly ProgressEvent[] {
+function structureChanges(
+  kind: Structure,
+  before: JobView | undefined,
+  after: JobView,
+  nowMs: number,
+): readonly ProgressEvent[] {
   const events: ProgressEvent[] = [];
   const { job } = after;
-  if (before?.iterations === undefined && after.iterations !== undefined) {
-    events.push({ type: 'map.started', atMs: after.startedAt ?? nowMs, job, items: after.iterations.total });
-  }
+  const at = { atMs: after.startedAt ?? nowMs, job };
+  // Of a map it is told when it knows its items.
+  if (kind === 'map' && before?.iterations === undefined && after.iterations !== undefined)
+    events.push({ ...at, type: 'map.started', items: after.iterations.total });
+  if (kind !== 'map' && before?.startedAt === undefined && after.startedAt !== undefined)
+    events.push({ ...at, type: `${kind}.started` });
   if (before?.status === after.status) return events;
   const atMs = after.endedAt ?? nowMs;
   const durationMs = Math.max(0, atMs - (after.startedAt ?? atMs));
   if (after.status === 'skipped') events.push({ type: 'job.skipped', atMs, job });
-  if (after.status === 'completed') events.push({ type: 'map.completed', atMs, job, durationMs });
+  if (after.status === 'completed') events.push({ type: `${kind}.completed`, atMs, job, durationMs });
   const neverBegan = after.status === 'cancelled' && after.startedAt === undefined;
-  if (isBadEnd(after.status) && !neverBegan) events.push({ type: `map.${after.status}`, atMs, job, durationMs });
+  if (isBadEnd(after.status) && !neverBegan) events.push({ type: `${kind}.${after.status}`, atMs, job, durationMs });
   return events;
 }
 
@@ -92,8 +102,8 @@ function jobChanges(before: JobView | undefined, after: JobView, nowMs: number):
   return events;
 }
 
-/** A map ends with its last item, in the same moment: it is told after it. */
-const isMapEnd = ({ type }: ProgressEvent) => type.startsWith('map.') && type !== 'map.started';
+/** A map ends with its last item, a loop with its last round, in the same moment: it is told after it. */
+const isMapEnd = ({ type }: ProgressEvent) => !type.startsWith('job.') && !type.endsWith('.started');
 
 /**
  * Every change from one view to a later one, in the order of time.
@@ -107,6 +117,9 @@ export function progressEvents(
 ): readonly ProgressEvent[] {
   const known = new Map(before?.jobs.map((job) => [job.job, job]));
   return after.jobs
-    .flatMap((job) => (job.kind === 'map' ? mapChanges : jobChanges)(known.get(job.job), job, nowMs))
+    .flatMap((job) => {
+      const seen = known.get(job.job);
+      return job.kind === 'job' ? jobChanges(seen, job, nowMs) : structureChanges(job.kind, seen, job, nowMs);
+    })
     .sort((a, b) => a.atMs - b.atMs || Number(isMapEnd(a)) - Number(isMapEnd(b)));
 }

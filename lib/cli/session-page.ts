@@ -121,7 +121,7 @@ export function jobTable(view: SessionView, options: PageOptions): readonly stri
     return [
       `${symbolOf(shownStatus(job.status, options), unicode)} ${shownStatus(job.status, options)}`,
       job.job,
-      items === '' ? attempts : `${items} items`,
+      items === '' ? attempts : job.kind === 'loop' ? `round ${iterations?.total}` : `${items} items`,
       lengthOf(job, nowMs),
       error === undefined ? approvalText(job) : failureLine(error),
     ];

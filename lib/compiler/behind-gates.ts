@@ -9,17 +9,17 @@ import { hasFunction } from '../ir/operations.ts';
 import { type ShapeContext, shapeOf } from '../ir/shapes.ts';
 import { innerScopes, ownExpressions } from '../ir/walk.ts';
 import { type GatePlan, planGates } from './gates.ts';
-import { readsIn, readersTargets } from './reads.ts';
+import { ownerOf, readersTargets, readsIn } from './reads.ts';
 import type { GatedEdge, Skeleton } from './skeleton.ts';
 
 export interface ScopeGates extends GatePlan {
   /** Whether the skeleton puts a node before another one. */
   isBefore(a: string, b: string): boolean;
-  /** Nodes whose value a state fetches before the node, by node. */
+  /** Values of nodes that a state fetches before the node, by node. */
   readonly fetched: ReadonlyMap<string, readonly string[]>;
   /** Nodes whose output the functions within the node read for themselves, by node. */
   readonly pointed: ReadonlyMap<string, readonly string[]>;
-  /** Nodes whose value is fetched by somebody. */
+  /** Values that are fetched by somebody. */
   readonly kept: ReadonlySet<string>;
 }
 
@@ -40,7 +40,10 @@ export function gatesOf(of: {
   const own = new Map(scope.nodes.map((node) => [node.id, node]));
   const shapes: ShapeContext = { pipeline: of.pipeline, nodes: of.nodes, known: of.known };
   for (const node of scope.nodes) {
-    const behind = [...readersTargets(node)].filter((id) => id !== node.id && own.has(id) && !isBefore(id, node.id));
+    const behind = [...readersTargets(node)].filter((value) => {
+      const id = ownerOf(value);
+      return id !== node.id && own.has(id) && !isBefore(id, node.id);
+    });
     if (behind.length === 0) continue;
     const inExpressions = new Set(expressionReads(node, shapes));
     const isFetched = (id: string) => {
@@ -84,19 +87,12 @@ function expressionReads(node: NodeIr, shapes: ShapeContext): readonly string[] 
     ...scope.nodes.flatMap((inner) => expressionReads(inner, shapes)),
     ...all(scope.result),
   ]);
-  switch (node.kind) {
-    case 'job':
-      return [
-        ...all(node.when),
-        ...(hasFunction(shapes.pipeline, node) ? evaluatedIn(node.input, shapes) : all(node.input)),
-      ];
-    case 'branch':
-      return [...all(node.condition), ...inside];
-    case 'map':
-      return [...all(node.items), ...inside];
-    case 'approval':
-      return ownExpressions(node).flatMap(({ expression }) => all(expression));
-  }
+  if (node.kind === 'job')
+    return [
+      ...all(node.when),
+      ...(hasFunction(shapes.pipeline, node) ? evaluatedIn(node.input, shapes) : all(node.input)),
+    ];
+  return [...ownExpressions(node).flatMap(({ expression }) => all(expression)), ...inside];
 }
 
 /** As `template` prints an expression: what of it becomes JSONata over values, and not a value as it is. */

@@ -4,8 +4,9 @@
  * Numbers are those of a run that succeeds; what retries add is said apart, because it depends on failures.
  */
 import { gateAttributes } from '../gate-layout.ts';
-import type { PipelineArtifact } from '../ir/artifact.ts';
+import type { PipelineArtifact, StateOrigin } from '../ir/artifact.ts';
 import type { Expression, Json } from '../ir/expressions.ts';
+import type { LoopIr } from '../ir/nodes.ts';
 import { alternatives, type ShapeContext, shapeOf } from '../ir/shapes.ts';
 import { nodeIndex } from '../ir/walk.ts';
 
@@ -75,6 +76,15 @@ const choose = (a: Count, b: Count): Count => ({
   retries: Math.max(a.retries, b.retries),
 });
 
+const repeated = (how: Range, one: Count): Count => ({
+  transitions: times(how, one.transitions),
+  gates: times(how, one.gates),
+  writes: times(how, one.writes),
+  elsewhere: times(how, one.elsewhere),
+  events: times(how, one.events),
+  retries: product(how.max, one.retries),
+});
+
 interface State {
   readonly Type: string;
   readonly Next?: string;
@@ -131,6 +141,8 @@ function counterOf(
   const waiters = waitersIn(machines);
   const context: ShapeContext = { pipeline, nodes, known: [] };
   const known = new Map<Machine, Count>();
+  /** The states that run a round, by the loop. */
+  const roundOf = new Map<string, State>();
 
   const own = (name: string, state: State, before: State | undefined): Count => {
     switch (state.Type) {
@@ -142,16 +154,29 @@ function counterOf(
         });
       case 'Map':
         return mapCount(name, state, before);
+      case 'Choice':
+        return states[name]?.role === 'again' ? loopCount(name, state) : simple(name, state);
       case 'Task':
         return taskCount(name, state);
       default:
-        return {
-          ...nothing,
-          transitions: exactly(1),
-          gates: states[name]?.role === 'gate' ? exactly(1) : none,
-          events: exactly(state.Type === 'Fail' ? 1 : 2),
-        };
+        return simple(name, state);
     }
+  };
+  const simple = (name: string, { Type }: State): Count => ({
+    ...nothing,
+    transitions: exactly(1),
+    gates: states[name]?.role === 'gate' ? exactly(1) : none,
+    events: exactly(Type === 'Fail' ? 1 : 2),
+  });
+  /** The Choice of a loop with all of its rounds: it is entered once more than there are rounds. */
+  const loopCount = (name: string, state: State): Count => {
+    const { node: id = '' } = states[name] ?? {};
+    const node = nodes.get(id)?.node;
+    const rounds = node?.kind === 'loop' ? roundsRange(context, node) : none;
+    const map = roundOf.get(id);
+    const look = simple(name, state);
+    const round = map === undefined ? look : add(look, mapCount(id, map, undefined));
+    return add(look, repeated(rounds, round));
   };
   const mapCount = (name: string, { ItemProcessor: body }: State, before: State | undefined): Count => {
     const node = nodes.get(states[name]?.node ?? '')?.node;
@@ -161,17 +186,13 @@ function counterOf(
       ? { min: 1, max: waiters.get(keyOf(before)) ?? 1 }
       : node?.kind === 'map'
         ? itemsRange(context, node.items)
-        : { min: 0, max: Number.POSITIVE_INFINITY };
+        : node?.kind === 'loop'
+          ? exactly(1)
+          : { min: 0, max: Number.POSITIVE_INFINITY };
     const items = Number.isFinite(said.max) ? said : { min: said.min, max: Math.max(said.min, unbounded) };
     const one = body === undefined ? nothing : countOf(body);
-    return {
-      transitions: plus(exactly(1), times(items, one.transitions)),
-      gates: plus(isGate ? exactly(1) : none, times(items, one.gates)),
-      writes: times(items, one.writes),
-      elsewhere: times(items, one.elsewhere),
-      events: plus(exactly(4), times(items, plus(one.events, exactly(2)))),
-      retries: product(items.max, one.retries),
-    };
+    const all = repeated(items, { ...one, events: plus(one.events, exactly(2)) });
+    return add({ ...nothing, transitions: exactly(1), gates: isGate ? exactly(1) : none, events: exactly(4) }, all);
   };
   const taskCount = (name: string, { Resource = '', Retry = [], Arguments: given }: State): Count => {
     // An open gate answers with a failure in place of a token: one event less.
@@ -199,12 +220,16 @@ function counterOf(
     const { StartAt, States } = machine;
     const rest = new Map<string, Count>();
     const before = new Map<string, State>();
-    for (const state of Object.values(States))
+    for (const [name, state] of Object.entries(States)) {
       if (state.Next !== undefined && !before.has(state.Next)) before.set(state.Next, state);
+      if (states[name]?.role === 'loop') roundOf.set(name, state);
+    }
     for (const name of endsFirst(machine)) {
       const state = States[name];
       if (state === undefined) continue;
-      const following = nextOf(state).map((next) => rest.get(next) ?? nothing);
+      // A round goes back to the Choice of its loop, which counts all of them.
+      const next = nextOnSuccess(states[name]?.role, state);
+      const following = next.map((one) => rest.get(one) ?? nothing);
       const after = following.length === 0 ? nothing : following.reduce(choose);
       rest.set(name, add(own(name, state, before.get(name)), after));
     }
@@ -213,6 +238,22 @@ function counterOf(
     return count;
   };
   return countOf;
+}
+
+/** Where a run goes on that succeeds. */
+function nextOnSuccess(role: StateOrigin['role'] | undefined, state: State): readonly string[] {
+  switch (role) {
+    case 'loop':
+      return [];
+    case 'again':
+      return state.Default === undefined ? [] : [state.Default];
+    case 'guard':
+      return state.Next === undefined ? [] : [state.Next];
+    case 'ends':
+      return (state.Choices ?? []).map(({ Next }) => Next);
+    default:
+      return nextOf(state);
+  }
 }
 
 function nextOf({ Next, Default, Choices = [], Catch = [] }: State): readonly string[] {
@@ -269,6 +310,24 @@ function waitersIn(machines: readonly Machine[]): ReadonlyMap<string, number> {
         waiters.set(keyOf(state), (waiters.get(keyOf(state)) ?? 0) + 1);
     }
   return waiters;
+}
+
+/** How many rounds a loop has that succeeds, as far as constants and schemas say. */
+export function roundsRange(context: ShapeContext, { rounds, max }: LoopIr): Range {
+  const upTo = (most: Range): Range => ({ min: Math.min(most.min, max), max: Math.min(most.max, max) });
+  switch (rounds.kind) {
+    case 'list':
+      return upTo(itemsRange(context, rounds.items));
+    case 'range': {
+      const [from, to] = [rounds.from, rounds.to].map((end) => (end.kind === 'literal' ? end.value : undefined));
+      if (typeof from !== 'number' || typeof to !== 'number') return { min: 0, max };
+      return upTo(exactly(Math.max(0, to - from + 1)));
+    }
+    case 'while':
+      return { min: 0, max };
+    case 'until':
+      return { min: 1, max };
+  }
 }
 
 /** How many items a list has, as far as constants and schemas say. */

@@ -9,6 +9,7 @@ import { freeze } from '../ir/freeze.ts';
 import type { PipelineIr } from '../ir/nodes.ts';
 import { isLambda } from '../ir/operations.ts';
 import { policyOf } from '../ir/policy.ts';
+import { withSkips } from '../ir/skips.ts';
 import { placedNodes } from '../ir/walk.ts';
 import { type Emitted, emitMachine } from './emit.ts';
 import type { ScopeBarriers } from './emit-context.ts';
@@ -33,9 +34,10 @@ export interface CompileOptions {
  *
  * @returns the artifact with notes (such as barriers that were added), or the mistakes that stand in its way.
  */
-export function compilePipeline(pipeline: PipelineIr, options: CompileOptions): CompileResult {
-  const mistakes = checkPipeline(pipeline);
+export function compilePipeline(written: PipelineIr, options: CompileOptions): CompileResult {
+  const mistakes = checkPipeline(written);
   if (mistakes.some(({ severity }) => severity === 'error')) return { ok: false, diagnostics: mistakes };
+  const pipeline = withSkips(written);
   const { definition, shards, states, barriers, estimated, gates, approvals, input } = emitWithin(
     pipeline,
     options.budget ?? shardBudget,

@@ -10,19 +10,17 @@ import type { Json } from '../ir/expressions.ts';
 import type { ApprovalIr } from '../ir/nodes.ts';
 import { type Emitter, type Exit, type Frame, noOverrides, noteOrigin } from './emit-context.ts';
 import { handedOn, leaving, skipTo } from './emit-exits.ts';
-import { emitCondition } from './emit-job.ts';
 import { printScope, taskResult } from './emit-values.ts';
 import { itemExpires, waitRetry } from './gates.ts';
 import { literal, print, quoted, text } from './jsonata.ts';
 import { timedOutState } from './names.ts';
 
-/** Emits an approval, with its condition where it has one. */
+/** Emits an approval, without its condition. */
 export function emitApproval(emitter: Emitter, node: ApprovalIr, frame: Frame, exit: Exit): void {
-  if (node.when) emitCondition(emitter, node, node.when, frame, exit, undefined);
   emitter.approvals.add(node.id);
   const { execution, startedAt, block } = frame.identity;
   const job = frame.maps.length === 0 ? text(node.id) : `$states.input.path & ${text(`/${node.id}`)}`;
-  const here = printScope(emitter, noOverrides, node.when ? [...frame.known, node.when] : frame.known);
+  const here = printScope(emitter, noOverrides, frame.known);
   const asked = [
     `"job": ${job}`,
     `"execution": ${execution}`,

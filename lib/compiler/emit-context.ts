@@ -22,7 +22,7 @@ export type State = { readonly [field: string]: Json };
 /** States by name. Filled while a frame is emitted, in the order in which they stand in the definition. */
 export type States = { [name: string]: State };
 
-/** Values known at one state: of the nodes that end with this very state, where their raw value is. */
+/** Values known at one state: of the nodes that end with this very state, where their raw values are. */
 export type Overrides = ReadonlyMap<string, string>;
 
 /** At a state with which no node ends. */

@@ -13,24 +13,20 @@ import {
   type Frame,
   noOverrides,
   noteOrigin,
-  type Overrides,
   type State,
 } from './emit-context.ts';
 import { handedOn, leaving } from './emit-exits.ts';
 import { readsFor, valueAt } from './emit-values.ts';
 import { type Gate, keepFields, openingFields, readFields, valueKey, waitFields } from './gates.ts';
 import { literal, quoted, text } from './jsonata.ts';
-import { conditionState, gateState } from './names.ts';
-import { keptOf } from './reads.ts';
+import { conditionState, gateState, loopState } from './names.ts';
+import { failureOf, keptOf } from './reads.ts';
 
 /** A state before a node: it waits at a gate, or fetches a value from behind one. */
 type Waiting = { readonly name: string } & ({ readonly gate: Gate } | { readonly from: string });
 
-/** A state after a node that opens a gate; without one it leaves the node's value. */
-export interface Step {
-  readonly name: string;
-  readonly gate?: Gate;
-}
+/** A state after a node that opens a gate, or leaves a value of the node for readers behind gates. */
+export type Step = { readonly name: string } & ({ readonly gate: Gate } | { readonly value: string });
 
 /** The states before a node: where it waits at gates, and where it fetches what stands behind them. */
 function statesBefore(node: NodeIr, gates: ScopeGates): readonly Waiting[] {
@@ -41,7 +37,12 @@ function statesBefore(node: NodeIr, gates: ScopeGates): readonly Waiting[] {
 }
 
 function ownFirstState(node: NodeIr): string {
-  return 'when' in node && node.when ? conditionState(node.id) : node.id;
+  return node.when ? conditionState(node.id) : entryState(node);
+}
+
+/** Name of the state with which a node begins when it runs. */
+export function entryState(node: NodeIr): string {
+  return node.kind === 'loop' ? loopState(node.id, 'starts') : node.id;
 }
 
 /** Name of the state with which a node begins, with its gates. */
@@ -82,14 +83,20 @@ export function emitBefore(emitter: Emitter, node: NodeIr, frame: Frame, { gates
   };
 }
 
-/** The states after a node for its gates: a job with a function needs them only where it is skipped, the function does the rest. */
+/**
+ * The states after a node for its gates: a job with a function needs them only where it is skipped or has failed, the
+ * function does the rest.
+ */
 export function stepsAfter({ pipeline }: Emitter, node: NodeIr, gates: ScopeGates): readonly Step[] {
   const byFunction = node.kind === 'job' && hasFunction(pipeline, node);
-  if (byFunction && !node.when) return [];
+  if (byFunction && !node.when && !node.tolerate) return [];
   const opens = gates.opens.get(node.id) ?? [];
   const steps: Step[] = opens.map((gate) => ({ name: gateState(node.id, `opens ${gate.key}`), gate }));
-  const keeps = !byFunction && gates.kept.has(node.id);
-  return keeps ? [{ name: gateState(node.id, 'is kept') }, ...steps] : steps;
+  const kept = [
+    ...(byFunction ? [] : [{ name: gateState(node.id, 'is kept'), value: node.id }]),
+    { name: gateState(node.id, 'failure is kept'), value: failureOf(node.id) },
+  ];
+  return [...kept.filter(({ value }) => gates.kept.has(value)), ...steps];
 }
 
 /** Emits the states after a node, of which the last one leaves by the node's exit. */
@@ -99,20 +106,22 @@ export function emitSteps(
   steps: readonly Step[],
   frame: Frame,
   exit: Exit,
-  { place, ended }: { readonly place: Around['place']; readonly ended: Overrides },
+  place: Around['place'],
 ): void {
   const { states } = frame;
-  for (const [index, { name, gate }] of steps.entries()) {
+  for (const [index, step] of steps.entries()) {
+    const { name } = step;
     const following = steps[index + 1];
     const on: State =
       following === undefined
-        ? leaving(emitter, exit, frame, ended)
+        ? leaving(emitter, exit, frame, noOverrides)
         : { Output: handedOn(frame), Next: following.name };
     noteOrigin(emitter, name, 'gate', node);
-    if (gate === undefined) {
-      states[name] = { ...keepFields(node.id, place, valueAt(emitter, noOverrides, node.id)), ...on };
+    if ('value' in step) {
+      states[name] = { ...keepFields(step.value, place, valueAt(emitter, noOverrides, step.value)), ...on };
       continue;
     }
+    const { gate } = step;
     const told = (what: string) => gateState(node.id, `${what} ${gate.key}`);
     emitter.gateUse.openedByStates = true;
     const names = { take: told('finds who waits at'), send: told('wakes who waits at'), done: told('has opened') };

@@ -17,31 +17,35 @@ import {
   noteOrigin,
   type State,
 } from './emit-context.ts';
-import { leaving, skipTo } from './emit-exits.ts';
-import { gateWork } from './emit-gates.ts';
+import { assignNothing, endedWith, handedOn, leaving, nothingFrom, skipTo } from './emit-exits.ts';
+import { entryState, gateWork } from './emit-gates.ts';
 import { retriers } from './emit-retry.ts';
 import { taskState } from './emit-task.ts';
 import { payload, printScope } from './emit-values.ts';
 import { isShort } from './inline-bytes.ts';
 import { literal, print, quoted, template, text } from './jsonata.ts';
-import { conditionState, skipState } from './names.ts';
+import { conditionState, failedState, passedState, skipState } from './names.ts';
+import { failureOf, valuesOf } from './reads.ts';
 
 /** What is around a job. */
 export interface JobAround extends Around {
-  /** The state that goes on when the job is skipped, where its gates are to be opened then. */
-  readonly skipped?: string;
+  /** The first of the states that open its gates where its function does not. */
+  readonly opened?: string;
 }
 
-/** Emits a job, with its condition where it has one. */
+/** Emits a job, without its condition. */
 export function emitJob(emitter: Emitter, node: JobIr, frame: Frame, exit: Exit, around: JobAround): void {
   const operation = emitter.pipeline.operations[node.operation];
   if (!operation) return;
-  if (node.when) emitCondition(emitter, node, node.when, frame, exit, around.skipped);
   noteOrigin(emitter, node.id, 'job', node, operation.id);
-  frame.states[node.id] = isLambda(operation)
+  const state = isLambda(operation)
     ? functionState(emitter, node, operation, frame, exit, around)
     : taskState(emitter, node, operation, frame, exit);
-  if (emitter.reads.has(node.id)) emitter.home.set(node.id, `$${emitter.variable(node.id, frame.depth)}`);
+  frame.states[node.id] = node.tolerate
+    ? { ...state, Catch: [catcher(emitter, node, node.tolerate, frame, exit, around.opened)] }
+    : state;
+  for (const value of valuesOf(node))
+    if (emitter.reads.has(value)) emitter.home.set(value, `$${emitter.variable(value, frame.depth)}`);
 }
 
 /** The state of a job that has a function. */
@@ -78,7 +82,7 @@ function functionState(
     },
     ...(node.timeoutSeconds === undefined ? {} : { TimeoutSeconds: node.timeoutSeconds }),
     Retry: retriers(node.retry ?? operation.retry, transient, false),
-    ...leaving(emitter, exit, frame, new Map([[node.id, payload]])),
+    ...leaving(emitter, exit, frame, endedWith(node, payload)),
   };
 }
 
@@ -99,23 +103,62 @@ function outputSize({ pipeline, keeps, inline }: Emitter, node: JobIr, frame: Fr
   ];
 }
 
-/** The Choice in front of a job or an approval. The value of one that is skipped is null. */
+/** What a Catch has caught, as JSONata. */
+export const caught =
+  '{"name": $states.errorOutput.Error, "cause": ($exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : "")}';
+
+/** Where a job goes on that has failed with an error that it tolerates. A Catch cannot end a scope: a Pass does. */
+function catcher(
+  emitter: Emitter,
+  node: JobIr,
+  errors: readonly string[],
+  frame: Frame,
+  exit: Exit,
+  opened: string | undefined,
+): Json {
+  const { reads, variable, states } = { ...emitter, ...frame };
+  const failure = failureOf(node.id);
+  if (exit.next !== undefined && opened === undefined) {
+    const ended = new Map([...nothingFrom(node), [failure, caught]]);
+    return { ErrorEquals: errors, ...leaving(emitter, exit, frame, ended) };
+  }
+  const own = [...nothingFrom(node).keys()].filter((value) => reads.has(value));
+  const assign = own.map((value) => [variable(value, frame.depth), value === failure ? quoted(caught) : null]);
+  const name = failedState(node.id);
+  if (opened === undefined) {
+    const ended = new Map([...nothingFrom(node), [failure, `$${variable(failure, frame.depth)}`]]);
+    states[name] = { Type: 'Pass', ...leaving(emitter, exit, frame, ended) };
+    noteOrigin(emitter, name, 'skip', node);
+  }
+  return {
+    ErrorEquals: errors,
+    ...(assign.length === 0 ? {} : { Assign: Object.fromEntries(assign) }),
+    Output: handedOn(frame),
+    Next: opened ?? name,
+  };
+}
+
+/** The Choice in front of a node that has a condition. A skipped node's values are null. */
 export function emitCondition(
   emitter: Emitter,
   node: NodeIr,
   when: Expression,
   frame: Frame,
   exit: Exit,
-  skipped: string | undefined,
+  opened: string | undefined,
 ): void {
   const name = conditionState(node.id);
+  const isJob = node.kind === 'job' || node.kind === 'approval';
+  const passed = isJob ? skipState(node.id) : passedState(node.id);
   const { next, assign } =
-    skipped === undefined
-      ? skipTo(emitter, exit, frame, skipState(node.id), node, new Map([[node.id, 'null']]))
-      : { next: skipped, assign: {} };
+    opened === undefined
+      ? skipTo(emitter, exit, frame, passed, node, nothingFrom(node))
+      : { next: opened, assign: assignNothing(emitter, node, frame) };
   frame.states[name] = {
     Type: 'Choice',
-    Choices: [{ Condition: quoted(print(printScope(emitter, noOverrides, frame.known), when)), Next: node.id }],
+    Choices: [
+      { Condition: quoted(print(printScope(emitter, noOverrides, frame.known), when)), Next: entryState(node) },
+    ],
     ...assign,
     Default: next,
   };
@@ -128,7 +171,6 @@ function inputOf(
   node: JobIr,
   frame: Frame,
 ): { readonly template: Json; readonly fetched: readonly string[] } {
-  const known = node.when ? [...frame.known, node.when] : frame.known;
   const fetched: string[] = [];
   const fetches = ({ target, path }: RefExpression, at: readonly (string | number)[]): boolean => {
     const maps = target.kind === 'node' ? emitter.behind.get(target.id) : undefined;
@@ -137,7 +179,7 @@ function inputOf(
     fetched.push(`{"at": ${literal([...at])}, "job": ${job}, "path": ${literal([...path])}}`);
     return true;
   };
-  return { template: template({ ...printScope(emitter, noOverrides, known), fetches }, node.input), fetched };
+  return { template: template({ ...printScope(emitter, noOverrides, frame.known), fetches }, node.input), fetched };
 }
 
 /** The path of a job that has so many maps around it, as JSONata, seen from a frame inside the innermost of them. */

@@ -1,52 +1,60 @@
 /**
- * Branches and maps: a Choice between two sides in the same frame, and a Map whose iterations are frames of their own.
+ * Branches, switches and maps: a Choice between sides in the same frame, and a Map whose iterations are frames of their own.
  */
-import type { Expression, Json } from '../ir/expressions.ts';
-import type { BranchIr, MapIr, ScopeIr } from '../ir/nodes.ts';
+import type { Json } from '../ir/expressions.ts';
+import type { BranchIr, LoopIr, MapIr, ScopeIr, SwitchIr } from '../ir/nodes.ts';
+import { type Side, sidesOf } from '../ir/sides.ts';
 import { refsWithin } from '../ir/walk.ts';
 import { type Emitter, type Exit, type Frame, noOverrides, noteOrigin, type Overrides } from './emit-context.ts';
 import { leaving, type Skip, skipTo } from './emit-exits.ts';
 import { assigned, printScope, readsFor, resultOf, resultValue, taskResult } from './emit-values.ts';
 import { access, print, quoted, template, text } from './jsonata.ts';
-import { skipState } from './names.ts';
+import { emptyState, skipState } from './names.ts';
 import { itemReads, readByResult } from './reads.ts';
 
-/** Emits a branch: its sides, then the Choice between them. */
-export function emitBranch(emitter: Emitter, node: BranchIr, frame: Frame, exit: Exit): void {
-  const yes = emitSide(emitter, node, 'yes', frame, exit);
-  const no = emitSide(emitter, node, 'no', frame, exit);
+/** Emits a branch or switch: its sides, then the Choice between them. */
+export function emitSides(emitter: Emitter, node: BranchIr | SwitchIr, frame: Frame, exit: Exit): void {
+  const sides = sidesOf(node);
+  const ways = sides.map((side, index) => emitSide(emitter, node, side, index, frame, exit));
   const here = printScope(emitter, noOverrides, frame.known);
-  frame.states[node.id] = {
-    Type: 'Choice',
-    Choices: [{ Condition: quoted(print(here, node.condition)), Next: yes.next, ...yes.assign }],
-    ...no.assign,
-    Default: no.next,
-  };
+  const last = ways.at(-1);
+  const choices = sides.flatMap(({ condition }, index) => {
+    const way = ways[index];
+    return condition === undefined || way === undefined
+      ? []
+      : [{ Condition: quoted(print(here, condition)), Next: way.next, ...way.assign }];
+  });
+  frame.states[node.id] = { Type: 'Choice', Choices: choices, ...last?.assign, Default: last?.next ?? '' };
   noteOrigin(emitter, node.id, 'condition', node);
   emitter.home.set(node.id, `$${emitter.variable(node.id, frame.depth)}`);
 }
 
-/** One side of a branch: its states, or the way past it where it has none. */
-function emitSide(emitter: Emitter, node: BranchIr, part: 'yes' | 'no', frame: Frame, exit: Exit): Skip {
-  const side = node[part];
-  const leave = sideExit(emitter, node, side, frame, exit);
-  const fact: Expression = part === 'yes' ? node.condition : { kind: 'call', name: 'not', arguments: [node.condition] };
+/** One side of a branch or switch: its states, or the way past it where it has none. */
+function emitSide(
+  emitter: Emitter,
+  node: BranchIr | SwitchIr,
+  { scope, part, fact, condition }: Side,
+  index: number,
+  frame: Frame,
+  exit: Exit,
+): Skip {
+  const leave = sideExit(emitter, node, scope, frame, exit);
   const inside: Frame = { ...frame, known: [...frame.known, fact] };
-  const entry =
-    side &&
-    emitter.emitScope(
-      emitter,
-      { scope: side, name: `${node.id}.${part}`, readOutside: readByResult(side) },
-      inside,
-      leave,
-    );
+  const which = scope && { scope, name: `${node.id}.${part}`, readOutside: readByResult(scope) };
+  const entry = which && emitter.emitScope(emitter, which, inside, leave);
   if (entry !== undefined) return { next: entry, assign: {} };
-  const name = part === 'yes' ? `${node.id} empty` : skipState(node.id);
+  const name = condition === undefined ? skipState(node.id) : emptyState(node.id, index);
   return skipTo(emitter, leave, frame, name, node, noOverrides);
 }
 
 /** The branch's exit as the last states of a side take it: the side's result is the branch's value. */
-function sideExit(emitter: Emitter, node: BranchIr, side: ScopeIr | undefined, frame: Frame, exit: Exit): Exit {
+function sideExit(
+  emitter: Emitter,
+  node: BranchIr | SwitchIr,
+  side: ScopeIr | undefined,
+  frame: Frame,
+  exit: Exit,
+): Exit {
   const result = side?.result;
   const withResult = (overrides: Overrides): Overrides =>
     new Map(overrides).set(node.id, result ? resultValue(emitter, overrides, result) : 'null');
@@ -89,7 +97,13 @@ export function emitMap(emitter: Emitter, node: MapIr, frame: Frame, exit: Exit)
   frame.states[node.id] = {
     Type: 'Map',
     Items: node.items.kind === 'literal' ? template(here, node.items) : quoted(items),
-    ItemSelector: { ...itemSelector(node, inner.maps), ...(listed ? { of: quoted(of) } : {}) },
+    ItemSelector: {
+      ...iterationInput(node, inner.maps, {
+        item: '$states.context.Map.Item.Value',
+        index: '$states.context.Map.Item.Index',
+      }),
+      ...(listed ? { of: quoted(of) } : {}),
+    },
     ...(node.concurrency === 0 ? {} : { MaxConcurrency: node.concurrency }),
     ItemProcessor: { ProcessorConfig: { Mode: 'INLINE' }, StartAt: entry ?? '', States: inner.states },
     ...leaving(emitter, exit, frame, new Map([[node.id, taskResult]])),
@@ -99,28 +113,31 @@ export function emitMap(emitter: Emitter, node: MapIr, frame: Frame, exit: Exit)
 }
 
 /**
- * What travels as the input of an iteration's states: its path, and the items and indexes that are used inside.
+ * What travels as the input of an iteration's states: its path, and what is used inside of items, indexes and states of
+ * loops.
  *
- * @param maps the maps around, outermost first, this one included.
+ * @param maps the maps and loops around, outermost first, this one included.
+ * @param own what this one hands to its iteration, as JSONata
  */
-function itemSelector(node: MapIr, maps: readonly string[]): { readonly [field: string]: Json } {
+export function iterationInput(
+  node: MapIr | LoopIr,
+  maps: readonly string[],
+  own: { readonly item: string; readonly index: string; readonly state?: string },
+): { readonly [field: string]: Json } {
   const used = new Set(
-    refsWithin(node).flatMap(({ target }) =>
-      target.kind === 'item' || target.kind === 'index' ? [`${target.kind} ${target.map}`] : [],
-    ),
+    refsWithin(node).flatMap(({ target }) => ('map' in target ? [`${target.kind} ${target.map}`] : [])),
   );
-  const carried = (kind: 'item' | 'index', folder: string, own: string) =>
-    Object.fromEntries(
-      maps
-        .filter((map) => used.has(`${kind} ${map}`))
-        .map((map) => [map, quoted(map === node.id ? own : access(`$states.input.${folder}`, [map]))]),
-    );
-  const items = carried('item', 'items', '$states.context.Map.Item.Value');
-  const indexes = carried('index', 'indexes', '$states.context.Map.Item.Index');
+  const carried = (kind: 'item' | 'index' | 'state', folder: string): { readonly [field: string]: Json } => {
+    const fields = maps
+      .filter((map) => used.has(`${kind} ${map}`))
+      .map((map) => [map, quoted(map === node.id ? (own[kind] ?? 'null') : access(`$states.input.${folder}`, [map]))]);
+    return fields.length === 0 ? {} : { [folder]: Object.fromEntries(fields) as Json };
+  };
   const prefix = maps.length === 1 ? text(`${node.id}[`) : `$states.input.path & ${text(`/${node.id}[`)}`;
   return {
-    path: quoted(`${prefix} & $string($states.context.Map.Item.Index) & "]"`),
-    ...(Object.keys(items).length === 0 ? {} : { items }),
-    ...(Object.keys(indexes).length === 0 ? {} : { indexes }),
+    path: quoted(`${prefix} & $string(${own.index}) & "]"`),
+    ...carried('item', 'items'),
+    ...carried('index', 'indexes'),
+    ...carried('state', 'states'),
   };
 }

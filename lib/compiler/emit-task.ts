@@ -3,7 +3,7 @@ import type { Json } from '../ir/expressions.ts';
 import type { JobIr, TaskOperationIr } from '../ir/nodes.ts';
 import { factTarget, type JobFact, withInput } from '../ir/operations.ts';
 import type { Emitter, Exit, Frame, Overrides } from './emit-context.ts';
-import { leaving } from './emit-exits.ts';
+import { endedWith, leaving } from './emit-exits.ts';
 import { retriers } from './emit-retry.ts';
 import { printScope } from './emit-values.ts';
 import { access, quoted, template, text } from './jsonata.ts';
@@ -23,18 +23,17 @@ export function taskState(
   exit: Exit,
 ): { readonly [field: string]: Json } {
   const { task } = operation;
-  const known = node.when ? [...frame.known, node.when] : frame.known;
   const given = withInput(task.arguments, operation, node.input) ?? ({ kind: 'literal', value: {} } as const);
   const seconds = node.timeoutSeconds ?? operation.timeoutSeconds;
   const value = taskResult(operation);
   const checks = outputChecks(value, operation.output, operation.id);
-  const { Assign: assigned = {}, ...left } = leaving(emitter, exit, frame, new Map([[node.id, value]]));
+  const { Assign: assigned = {}, ...left } = leaving(emitter, exit, frame, endedWith(node, value));
   const assign = withChecks(emitter, node.id, frame, checks, assigned as Assigned);
   const retry = retriers(node.retry ?? operation.retry, task.transient, checks.length > 0);
   return {
     Type: 'Task',
     Resource: task.resource,
-    Arguments: template(printScope(emitter, factsAt(node, frame), known), given),
+    Arguments: template(printScope(emitter, factsAt(node, frame), frame.known), given),
     ...(seconds === undefined ? {} : { TimeoutSeconds: seconds }),
     ...(retry.length === 0 ? {} : { Retry: retry }),
     ...(Object.keys(assign).length === 0 ? {} : { Assign: assign }),

@@ -6,7 +6,7 @@ import type { Expression, Json, RefTarget } from '../ir/expressions.ts';
 import { shapeOf } from '../ir/shapes.ts';
 import { type Emitter, noOverrides, type Overrides } from './emit-context.ts';
 import { access, type PrintScope, print, quoted } from './jsonata.ts';
-import { projection, type Reads } from './reads.ts';
+import { failureOf, ownerOf, projection, type Reads } from './reads.ts';
 
 /** What the function of a job gave, at the job's own state. */
 export const payload = '$states.result.Payload';
@@ -25,10 +25,16 @@ function base({ home }: Emitter, overrides: Overrides, target: RefTarget): strin
       return '$states.context.Execution.Input';
     case 'node':
       return overrides.get(target.id) ?? home.get(target.id) ?? 'null';
+    case 'failure': {
+      const value = failureOf(target.id);
+      return overrides.get(value) ?? home.get(value) ?? 'null';
+    }
     case 'item':
       return access('$states.input.items', [target.map]);
     case 'index':
       return access('$states.input.indexes', [target.map]);
+    case 'state':
+      return access('$states.input.states', [target.map]);
   }
 }
 
@@ -47,7 +53,8 @@ export function readsFor({ reads }: Emitter, id: string): Reads {
 export function valueAt(emitter: Emitter, overrides: Overrides, id: string): string {
   const raw = overrides.get(id);
   if (raw === undefined) return emitter.home.get(id) ?? 'null';
-  return emitter.nodes.get(id)?.node.kind === 'map'
+  const kind = emitter.nodes.get(id)?.node.kind;
+  return ownerOf(id) !== id || kind === 'map' || kind === 'guard'
     ? raw
     : projected(emitter, raw, { kind: 'ref', target: { kind: 'node', id }, path: [] }, readsFor(emitter, id));
 }

@@ -32,8 +32,10 @@ import {
 import { emitApproval } from './emit-approval.ts';
 import { exitTo, handedOn } from './emit-exits.ts';
 import { emitBefore, emitSteps, firstState, stepsAfter } from './emit-gates.ts';
-import { emitJob } from './emit-job.ts';
-import { emitBranch, emitMap } from './emit-structures.ts';
+import { emitCondition, emitJob } from './emit-job.ts';
+import { emitGuard } from './emit-guard.ts';
+import { emitLoop, emitWait } from './emit-loop.ts';
+import { emitMap, emitSides } from './emit-structures.ts';
 import { printScope, valueAt } from './emit-values.ts';
 import { access, quoted, template, text } from './jsonata.ts';
 import { forkState, shardState } from './names.ts';
@@ -42,7 +44,7 @@ import type { GatePlace } from './gates.ts';
 import type { Groundwork } from './groundwork.ts';
 import { inputId } from './inline-bytes.ts';
 import { type Layout, layoutOf } from './layout.ts';
-import { readByOutput, readersTargets } from './reads.ts';
+import { ownerOf, readByOutput, readersTargets, valuesOf } from './reads.ts';
 import type { Skeleton } from './skeleton.ts';
 
 /** What a machine comes to: its definition, and what is to be known of it beside that. */
@@ -67,7 +69,7 @@ interface Scope extends Around {
   readonly shards: ReadonlyMap<Skeleton, number>;
   /** Names of the states with which parts begin, as far as somebody has asked. */
   readonly entries: Map<Skeleton, string>;
-  /** Nodes of the scope that read a node of it, by the one that is read. */
+  /** Nodes of the scope that read a value of it, by that value. */
   readonly readers: ReadonlyMap<string, readonly string[]>;
   readonly readOutside: ReadonlySet<string>;
 }
@@ -115,12 +117,15 @@ function emitScope(emitter: Emitter, which: ScopeToEmit, frame: Frame, exit: Exi
   const { skeleton: whole, gates: edges, ...built } = emitter.skeletonOf(scope);
   if (built.barriers.length > 0) emitter.barriers.push({ scope: name, ...built });
   if (!whole) return undefined;
-  const { skeleton, shards } = (name === '' ? emitter.cut?.(whole) : undefined) ?? { skeleton: whole, shards: [] };
+  const { skeleton, shards } = (isCut(name) ? emitter.cut?.(whole) : undefined) ?? { skeleton: whole, shards: [] };
   const gates = gatesOf({ pipeline, nodes: emitter.nodes, scope, skeleton, edges, known: frame.known });
   emitter.gateUse.gated ||= edges.length > 0;
   const path = frame.maps.length === 0 ? undefined : '$states.input.path';
   const place = placeIn(frame.identity, path);
-  const layout = layoutOf(skeleton, (id) => emitter.reads.has(id));
+  const layout = layoutOf(skeleton, (id) => {
+    const node = nodes.get(id);
+    return node === undefined ? [] : valuesOf(node).filter((value) => emitter.reads.has(value));
+  });
   const inside: Scope = {
     ...{ nodes, gates, place, layout, entries: new Map(), readers: readersIn(nodes), readOutside },
     shards: new Map(shards.map((part, index) => [part, index + 1])),
@@ -131,6 +136,9 @@ function emitScope(emitter: Emitter, which: ScopeToEmit, frame: Frame, exit: Exi
   return entryOf(inside, skeleton);
 }
 
+/** Only the pipeline's own scope is cut, which stands in a guard where its end is seen to. */
+const isCut = (name: string): boolean => name === '' || name.endsWith('.guarded');
+
 const placeIn = ({ execution }: Identity, path: string | undefined): GatePlace => ({
   execution: `$states.context.${execution}`,
   path,
@@ -140,7 +148,7 @@ function readersIn(nodes: ReadonlyMap<string, NodeIr>): ReadonlyMap<string, read
   const readers = new Map<string, string[]>();
   for (const node of nodes.values()) {
     for (const id of readersTargets(node)) {
-      if (!nodes.has(id)) continue;
+      if (!nodes.has(ownerOf(id))) continue;
       const others = readers.get(id);
       if (others === undefined) readers.set(id, [node.id]);
       else others.push(node.id);
@@ -281,7 +289,12 @@ function readFromBefore(scope: Scope, part: Skeleton): readonly string[] {
   for (const leaf of scope.layout.nodesIn(part)) {
     const node = scope.nodes.get(leaf);
     for (const id of node === undefined ? [] : readersTargets(node))
-      if (scope.nodes.has(id) && !scope.layout.isIn(part, id) && scope.gates.isBefore(id, leaf)) found.add(id);
+      if (
+        scope.nodes.has(ownerOf(id)) &&
+        !scope.layout.isIn(part, ownerOf(id)) &&
+        scope.gates.isBefore(ownerOf(id), leaf)
+      )
+        found.add(id);
   }
   return [...found].sort();
 }
@@ -326,15 +339,15 @@ function joined(
   for (const id of ended.keys()) home.set(id, `$${variable(id, frame.depth)}`);
 }
 
-/** The nodes of a part whose value is read after the fork that the part is a branch of. */
+/** The values of a part that are read after the fork that the part is a branch of. */
 function livingOn(scope: Scope, part: Skeleton, fork: Skeleton): readonly string[] {
   return scope.layout.readIn(part).filter((id) => livesOn(scope, id, fork));
 }
 
-/** Whether the value of a node of a fork, which somebody reads, is read after the fork. */
+/** Whether a value of a fork, which somebody reads, is read after the fork. */
 function livesOn(scope: Scope, id: string, fork: Skeleton): boolean {
   const readers = scope.readers.get(id) ?? [];
-  const isRead = (reader: string) => !scope.layout.isIn(fork, reader) && scope.gates.isBefore(id, reader);
+  const isRead = (reader: string) => !scope.layout.isIn(fork, reader) && scope.gates.isBefore(ownerOf(id), reader);
   return scope.readOutside.has(id) || readers.some(isRead);
 }
 
@@ -343,16 +356,36 @@ function emitNode(emitter: Emitter, node: NodeIr, frame: Frame, exit: Exit, arou
   const { gates, place } = around;
   const steps = stepsAfter(emitter, node, gates);
   const [first] = steps;
-  if (node.kind === 'job' && hasFunction(emitter.pipeline, node)) {
-    emitJob(emitter, node, frame, exit, { gates, place, ...(first === undefined ? {} : { skipped: first.name }) });
-    const ended = new Map([[node.id, 'null']]);
-    emitSteps(emitter, node, steps, frame, exit, { place, ended });
-    return;
+  const opened = first?.name;
+  if (node.when) emitCondition(emitter, node, node.when, frame, exit, opened);
+  const inside = node.when ? { ...frame, known: [...frame.known, node.when] } : frame;
+  const leave = opened === undefined ? exit : exitTo(opened);
+  switch (node.kind) {
+    case 'job':
+      // A function opens its job's gates; states do where it is skipped or has failed, and of jobs without one always.
+      emitJob(emitter, node, inside, hasFunction(emitter.pipeline, node) ? exit : leave, {
+        ...{ gates, place },
+        ...(opened !== undefined && { opened }),
+      });
+      break;
+    case 'branch':
+    case 'switch':
+      emitSides(emitter, node, inside, leave);
+      break;
+    case 'map':
+      emitMap(emitter, node, inside, leave);
+      break;
+    case 'loop':
+      emitLoop(emitter, node, inside, leave);
+      break;
+    case 'wait':
+      emitWait(emitter, node, inside, leave);
+      break;
+    case 'guard':
+      emitGuard(emitter, node, inside, leave);
+      break;
+    case 'approval':
+      emitApproval(emitter, node, inside, leave);
   }
-  const leave = first === undefined ? exit : exitTo(first.name);
-  if (node.kind === 'job') emitJob(emitter, node, frame, leave, { gates, place });
-  else if (node.kind === 'branch') emitBranch(emitter, node, frame, leave);
-  else if (node.kind === 'approval') emitApproval(emitter, node, frame, leave);
-  else emitMap(emitter, node, frame, leave);
-  emitSteps(emitter, node, steps, frame, exit, { place, ended: noOverrides });
+  emitSteps(emitter, node, steps, frame, exit, place);
 }

@@ -2,7 +2,7 @@
  * How long nodes take, in seconds: as it was recorded (`durations` of the pipeline), else as long as the others on
  * average, else one second each. Estimates choose between ways that all are right.
  */
-import type { NodeIr, PipelineIr, ScopeIr } from '../ir/nodes.ts';
+import type { NodeIr, PipelineIr, ScopeIr, WaitIr } from '../ir/nodes.ts';
 import { dependenciesOf, innerScopes, placedNodes } from '../ir/walk.ts';
 import { transitiveReduction } from '../ir/reduction.ts';
 
@@ -30,10 +30,17 @@ export function estimatesOf({ durations = {}, body }: PipelineIr): Estimates {
     const own = recordedOf(node);
     if (own !== undefined) return own;
     if (node.kind === 'job' || node.kind === 'approval') return Math.max(leastSeconds, mean);
-    // Of a map one item, when nothing is known of it.
+    if (node.kind === 'wait') return Math.max(leastSeconds, secondsOfWait(node) ?? mean);
+    // Of a map one item, of a loop one round, when nothing is known of it.
     return Math.max(leastSeconds, ...innerScopes(node).map(({ scope }) => longestPath(scope, secondsOf)));
   };
   return { known: recorded.length > 0, recordedOf, secondsOf };
+}
+
+/** As it is written, where it is. */
+function secondsOfWait({ lasts }: WaitIr): number | undefined {
+  if (lasts.kind !== 'for' || lasts.seconds.kind !== 'literal') return undefined;
+  return typeof lasts.seconds.value === 'number' ? lasts.seconds.value : undefined;
 }
 
 function longestPath(scope: ScopeIr, secondsOf: (node: NodeIr) => number): number {

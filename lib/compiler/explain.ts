@@ -4,7 +4,7 @@
  */
 import type { SourcePosition } from '../errors.ts';
 import type { PipelineArtifact, StateOrigin } from '../ir/artifact.ts';
-import type { Expression } from '../ir/expressions.ts';
+import { type Expression, nodeOf } from '../ir/expressions.ts';
 import type { NodeIr, PipelineIr, ScopeIr } from '../ir/nodes.ts';
 import { isLambda } from '../ir/operations.ts';
 import { transitiveReduction } from '../ir/reduction.ts';
@@ -38,6 +38,8 @@ export interface ExplainedNode {
   readonly inside: readonly string[];
   /** Under which condition it runs. */
   readonly when?: Expression;
+  /** Of a switch: the text by which it takes a case. */
+  readonly by?: Expression;
   /** What decides when it starts, without what is implied by that; a barrier too. Empty: it starts with what is around it. */
   readonly waitsFor: readonly WaitReason[];
   /** Seconds after what is around it has started, at the earliest, by the estimates. */
@@ -88,8 +90,7 @@ export function explainPipeline(artifact: Explained): Explanation {
         ...(node.kind === 'job' ? { operation: node.operation, ...callOf(pipeline, node.operation) } : {}),
         source: node.source,
         inside,
-        ...((node.kind === 'job' || node.kind === 'approval') && node.when ? { when: node.when } : {}),
-        ...(node.kind === 'branch' ? { when: node.condition } : {}),
+        ...conditionOf(node),
         waitsFor: reasonsOf(node, times.parents.get(node.id) ?? [], found?.before),
         startsAfterSeconds: found?.start ?? 0,
         seconds: times.secondsOf(node),
@@ -124,6 +125,14 @@ function callOf({ operations }: PipelineIr, id: string): { readonly calls?: stri
   return { calls: operation.task.resource.replace('arn:aws:states:::', '').replace('aws-sdk:', '') };
 }
 
+/** What decides whether it runs, and which side of it. */
+function conditionOf(node: NodeIr): Pick<ExplainedNode, 'when' | 'by'> {
+  const conditions = [...(node.when ? [node.when] : []), ...(node.kind === 'branch' ? [node.condition] : [])];
+  const [only, more] = conditions;
+  const when: Expression | undefined = more ? { kind: 'call', name: 'and', arguments: conditions } : only;
+  return { ...(when && { when }), ...(node.kind === 'switch' && { by: node.value }) };
+}
+
 function statesByNode(states: Explained['states']): ReadonlyMap<string, ExplainedNode['states']> {
   const found = new Map<string, { [role in StateOrigin['role']]?: string[] }>();
   for (const [name, { node, role }] of Object.entries(states)) {
@@ -141,7 +150,7 @@ function scopeTimes(pipeline: PipelineIr, estimates: Estimates) {
   const known = new Map<ScopeIr, ReturnType<typeof made>>();
   const secondsOf = (node: NodeIr): number =>
     estimates.recordedOf(node) ??
-    (node.kind === 'job' || node.kind === 'approval'
+    (innerScopes(node).length === 0
       ? estimates.secondsOf(node)
       : Math.max(0, ...innerScopes(node).map(({ scope }) => timesOf(scope).seconds)));
   const made = (scope: ScopeIr) => {
@@ -171,10 +180,12 @@ function scopeTimes(pipeline: PipelineIr, estimates: Estimates) {
 function reasonsOf(node: NodeIr, parents: readonly string[], before: Before | undefined): readonly WaitReason[] {
   const reads = new Map<string, Map<string, readonly (string | number)[]>>();
   for (const { target, path } of refsWithin(node)) {
-    if (target.kind !== 'node') continue;
-    const paths = reads.get(target.id) ?? new Map<string, readonly (string | number)[]>();
+    const from = nodeOf(target);
+    if (from === undefined) continue;
+    const paths = reads.get(from) ?? new Map<string, readonly (string | number)[]>();
+    const read = target.kind === 'failure' ? ['failure', ...path] : path;
     // Each once.
-    reads.set(target.id, paths.set(JSON.stringify(path), path));
+    reads.set(from, paths.set(JSON.stringify(read), read));
   }
   const reasons = parents.map((parent) => ({ node: parent, reads: [...(reads.get(parent)?.values() ?? [])] }));
   if (before === undefined) return reasons;

@@ -4,7 +4,7 @@
  * S3 in its function, so that no state can fail because of its size.
  */
 import { type Expression, type RefExpression, refsOf, secretsOf } from '../ir/expressions.ts';
-import type { JobIr, JsonSchema, PipelineIr, ScopeIr } from '../ir/nodes.ts';
+import type { JobIr, JsonSchema, NodeIr, PipelineIr } from '../ir/nodes.ts';
 import type { ShapeContext } from '../ir/shapes.ts';
 import { innerScopes, ownExpressions } from '../ir/walk.ts';
 import { byteLength, type Keep, maxInlineBytes, pointerBytes } from '../payload-layout.ts';
@@ -78,6 +78,7 @@ export function inlineBytes(
   for (const { node } of nodes.values()) {
     const envelope = node.kind === 'job' ? envelopeBytes(pipeline, node, keeps.get(node.id)) : 0;
     for (const { place, expression } of ownExpressions(node)) meetIn(expression, place === 'input' ? envelope : 0);
+    if (node.kind === 'loop' && node.body.result) meetIn(node.body.result);
   }
   if (pipeline.output) meetIn(pipeline.output.value);
   return () => {
@@ -111,16 +112,21 @@ function shareIn(shares: Shares, id: string): number {
 /** For each node the jobs whose outputs are its value, or are in it. */
 function producersOf(nodes: ShapeContext['nodes']): (id: string) => readonly string[] {
   const known = new Map<string, readonly string[]>();
-  const inResult = ({ result }: ScopeIr): readonly string[] =>
-    result === undefined
+  const inValue = (value: Expression | undefined): readonly string[] =>
+    value === undefined
       ? []
-      : refsOf(result).flatMap(({ target }) => (target.kind === 'node' ? producers(target.id) : []));
+      : refsOf(value).flatMap(({ target }) => (target.kind === 'node' ? producers(target.id) : []));
   const producers = (id: string): readonly string[] => {
     const before = known.get(id);
     if (before !== undefined) return before;
     const node = nodes.get(id)?.node;
+    const inside = node === undefined ? [] : innerScopes(node).flatMap(({ scope }) => inValue(scope.result));
     const found =
-      node === undefined || node.kind === 'job' ? [id] : innerScopes(node).flatMap(({ scope }) => inResult(scope));
+      node === undefined || node.kind === 'job'
+        ? [id]
+        : node.kind === 'loop'
+          ? [...inside, ...inValue(node.start)]
+          : inside;
     known.set(id, found);
     return found;
   };
@@ -134,14 +140,13 @@ function timesIn(expression: Expression, nodes: ShapeContext['nodes']): readonly
   const seen = new Set<string>();
   for (let ref = open.pop(); ref !== undefined; ref = open.pop()) {
     const { target, path } = ref;
-    if (target.kind === 'item') {
-      // An item is a part of the list that the map goes over.
-      const map = nodes.get(target.map)?.node;
-      if (map?.kind === 'map' && !seen.has(map.id)) open.push(...refsOf(map.items));
-      seen.add(target.map);
+    if (target.kind === 'item' || target.kind === 'state') {
+      const key = `${target.kind} ${target.map}`;
+      if (!seen.has(key)) open.push(...partOf(target.kind, nodes.get(target.map)?.node));
+      seen.add(key);
       continue;
     }
-    if (target.kind === 'index') continue;
+    if (target.kind === 'index' || target.kind === 'failure') continue;
     const id = target.kind === 'node' ? target.id : inputId;
     const before = paths.get(id);
     if (before === undefined) paths.set(id, [path]);
@@ -151,6 +156,15 @@ function timesIn(expression: Expression, nodes: ShapeContext['nodes']): readonly
     id,
     Math.max(...all.map((path) => all.filter((other) => overlap(path, other)).length)),
   ]);
+}
+
+/** What an item is a part of, the list that a map or loop goes over; or what the state of a loop is made from. */
+function partOf(kind: 'item' | 'state', around: NodeIr | undefined): readonly RefExpression[] {
+  if (around?.kind === 'map') return refsOf(around.items);
+  if (around?.kind !== 'loop') return [];
+  const { rounds, start, body } = around;
+  if (kind === 'state') return [...refsOf(start), ...(body.result ? refsOf(body.result) : [])];
+  return rounds.kind === 'list' ? refsOf(rounds.items) : [];
 }
 
 /** Whether one path leads through what the other leads to. */

@@ -4,7 +4,7 @@
  * (lib/payload-layout.ts) without anybody noticing but the function that gets it in the end.
  */
 import type { Expression, RefTarget } from '../ir/expressions.ts';
-import type { PipelineIr } from '../ir/nodes.ts';
+import type { LoopIr, PipelineIr } from '../ir/nodes.ts';
 import { hasFunction } from '../ir/operations.ts';
 import { type ShapeContext, shapeOf } from '../ir/shapes.ts';
 import type { Keep } from '../payload-layout.ts';
@@ -42,8 +42,13 @@ export function keepsOf(pipeline: PipelineIr, nodes: ShapeContext['nodes']): Kee
       // What a service is called with it takes as it is: nobody there would follow a pointer.
       const isHanded = place === 'input' && node.kind === 'job' && hasFunction(pipeline, node);
       if (isHanded) open.push(...handedUses(expression, shapes));
-      else open.push(...uses(expression, place === 'items' ? ['*'] : [], place !== 'items'));
+      else if (place === 'start') open.push(...uses(expression, [], false));
+      else if (place === 'items' || place === 'over') open.push(...uses(expression, ['*'], false));
+      else open.push(...uses(expression, [], true));
     }
+  // What a loop carries on is made in each round, whoever reads it.
+  for (const { node } of nodes.values())
+    if (node.kind === 'loop' && node.body.result) open.push(...uses(node.body.result, [], false));
   if (pipeline.output) open.push(...handedUses(pipeline.output.value, shapes));
   for (let use = open.pop(); use !== undefined; use = open.pop()) {
     const { target, path, computed } = use;
@@ -53,20 +58,29 @@ export function keepsOf(pipeline: PipelineIr, nodes: ShapeContext['nodes']): Kee
     if (target.kind === 'input') note(input, path, computed);
     if (target.kind === 'item') {
       const map = nodes.get(target.map)?.node;
-      if (map?.kind === 'map') open.push(...uses(map.items, ['*', ...path], computed));
+      const list = map?.kind === 'map' ? map.items : map?.kind === 'loop' ? listOf(map) : undefined;
+      if (list !== undefined) open.push(...uses(list, ['*', ...path], computed));
     }
+    const carries = nodes.get(target.kind === 'state' ? target.map : target.kind === 'node' ? target.id : '')?.node;
+    if (carries?.kind === 'loop')
+      for (const state of [carries.start, carries.body.result]) if (state) open.push(...uses(state, path, computed));
     const node = target.kind === 'node' ? nodes.get(target.id)?.node : undefined;
     if (node?.kind === 'job') {
       const tree = trees.get(node.id) ?? newTree();
       trees.set(node.id, tree);
       note(tree, path, computed);
-    } else if (node !== undefined) {
+    } else if (node !== undefined && node.kind !== 'loop') {
       const inner = node.kind === 'map' && path[0] === '*' ? path.slice(1) : node.kind === 'map' ? [] : path;
       for (const { scope } of innerScopes(node)) if (scope.result) open.push(...uses(scope.result, inner, computed));
     }
   }
   const jobs = [...trees].filter(([, tree]) => tree.computed || tree.fields.size > 0);
   return { input: keepOf(input), jobs: new Map(jobs.map(([id, tree]) => [id, keepOf(tree)])) };
+}
+
+/** The list that a loop goes over, if it does. */
+function listOf({ rounds }: LoopIr): Expression | undefined {
+  return rounds.kind === 'list' ? rounds.items : undefined;
 }
 
 const newTree = (): Tree => ({ computed: false, fields: new Map() });

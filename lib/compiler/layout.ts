@@ -6,17 +6,18 @@ import type { Skeleton } from './skeleton.ts';
 
 export interface Layout {
   isIn(part: Skeleton, id: string): boolean;
-  /** Those nodes of a part whose value somebody reads, from left to right. */
+  /** Those values of a part's nodes that somebody reads, from left to right. */
   readIn(part: Skeleton): readonly string[];
   nodesIn(part: Skeleton): readonly string[];
   /** The first node of a part. */
   firstOf(part: Skeleton): string;
 }
 
-export function layoutOf(skeleton: Skeleton, isRead: (id: string) => boolean): Layout {
+/** @param readOf the values of a node that somebody reads */
+export function layoutOf(skeleton: Skeleton, readOf: (id: string) => readonly string[]): Layout {
   const leaves: string[] = [];
   const place = new Map<string, number>();
-  /** How many nodes that somebody reads stand before each place, and which they are. */
+  /** How many values that somebody reads stand before each place, and which they are. */
   const readBefore: number[] = [0];
   const read: string[] = [];
   const begin = new Map<Skeleton, number>();
@@ -36,7 +37,7 @@ export function layoutOf(skeleton: Skeleton, isRead: (id: string) => boolean): L
     }
     place.set(part.id, leaves.length);
     leaves.push(part.id);
-    if (isRead(part.id)) read.push(part.id);
+    read.push(...readOf(part.id));
     readBefore.push(read.length);
   }
   const from = (part: Skeleton) => begin.get(part) ?? 0;

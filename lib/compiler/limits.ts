@@ -11,10 +11,10 @@
 import type { Diagnostic, SourcePosition } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import type { Expression } from '../ir/expressions.ts';
-import type { JobIr, NodeIr, ScopeIr } from '../ir/nodes.ts';
+import type { JobIr, LoopIr, MapIr, NodeIr, ScopeIr } from '../ir/nodes.ts';
 import type { ShapeContext } from '../ir/shapes.ts';
 import { innerScopes, nodeIndex, ownExpressions } from '../ir/walk.ts';
-import { boundsOf, itemsRange } from './bounds.ts';
+import { boundsOf, itemsRange, roundsRange } from './bounds.ts';
 import { envelopeBytes } from './inline-bytes.ts';
 import { keepsOf } from './keeps.ts';
 import { constantBytes, deployedBytes } from './sizes.ts';
@@ -75,18 +75,21 @@ function historyMistakes(compiled: Compiled, context: ShapeContext): readonly Di
   const most = Math.max(...boundsOf(compiled, 0).machines.map(({ events }) => events.max));
   if (most <= historyLimitEvents) return [];
   const [largest] = [...context.nodes.values()]
-    .flatMap(({ node }) => (node.kind === 'map' ? [{ node, items: itemsRange(context, node.items).max }] : []))
+    .flatMap(({ node }): readonly { readonly node: MapIr | LoopIr; readonly items: number }[] => {
+      if (node.kind === 'loop') return [{ node, items: roundsRange(context, node).max }];
+      return node.kind === 'map' ? [{ node, items: itemsRange(context, node.items).max }] : [];
+    })
     .filter(({ items }) => Number.isFinite(items))
     .sort((a, b) => b.items - a.items);
   const message = `a run may have ${most} events, and the history of an execution holds ${historyLimitEvents}`;
   if (largest === undefined) return [mistake(message, [pipeline.id], pipeline.source, 'split the pipeline in two')];
+  const { node, items } = largest;
+  const [found, hint] =
+    node.kind === 'map'
+      ? [`map "${node.id}" has up to ${items} items`, 'give its list a smaller .max(n), let one job do several items']
+      : [`loop "${node.id}" has up to ${items} rounds`, 'give it a smaller max, let one round do more'];
   return [
-    mistake(
-      `${message}: map "${largest.node.id}" has up to ${largest.items} items`,
-      [pipeline.id, largest.node.id],
-      largest.node.source,
-      'give its list a smaller .max(n), let one job do several items, or split the pipeline in two',
-    ),
+    mistake(`${message}: ${found}`, [pipeline.id, node.id], node.source, `${hint}, or split the pipeline in two`),
   ];
 }
 
@@ -105,18 +108,26 @@ function nodeMistakes(context: ShapeContext, scope: ScopeIr): readonly Diagnosti
       ),
       ...mapNotes(context, node),
       ...innerScopes(node).flatMap(({ part, scope: inner }) => [
-        ...(inner.result ? expressionMistakes(inner.result, at(part, resultOf[part](node.id))) : []),
+        ...(inner.result ? expressionMistakes(inner.result, at(part, resultOf(node.id, part))) : []),
         ...nodeMistakes(context, inner),
       ]),
     ];
   });
 }
 
-const resultOf = {
-  yes: (id: string) => `the result of "${id}" where it is true`,
-  no: (id: string) => `the result of "${id}" where it is not true`,
-  body: (id: string) => `the result of the items of "${id}"`,
-};
+/** A scope's result, as messages say it. */
+function resultOf(id: string, part: string): string {
+  switch (part) {
+    case 'body':
+      return `the result of the items of "${id}"`;
+    case 'yes':
+      return `the result of "${id}" where it is true`;
+    case 'no':
+      return `the result of "${id}" where it is not true`;
+    default:
+      return `the result of "${id}" (${part})`;
+  }
+}
 
 /** Where an expression stands, for messages and for who reads them. */
 interface Place {

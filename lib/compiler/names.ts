@@ -12,7 +12,7 @@ export function variableNames(): (id: string, depth: number) => string {
     given[depth] ??= new Map();
     const known = given[depth].get(id);
     if (known !== undefined) return known;
-    const whole = `${id.replaceAll(/[- ]/g, '_')}${depth === 0 ? '' : `_${depth}`}`;
+    const whole = `${id.replaceAll(/[^A-Za-z0-9_]/g, '_')}${depth === 0 ? '' : `_${depth}`}`;
     const wanted =
       whole.length <= longestVariable ? whole : `${whole.slice(0, longestVariable - 9)}_${shortHash(`${depth} ${id}`)}`;
     let name = reservedVariables.has(wanted) ? `${wanted}_` : wanted;
@@ -34,7 +34,7 @@ export function conditionState(id: string): string {
   return `${id}?`;
 }
 
-/** The state that ends a scope when its last job is skipped, or a side that has no jobs. */
+/** The state that ends a scope when its last job is skipped, or the last side of a branch has no jobs. */
 export function skipState(id: string): string {
   return `${id} skipped`;
 }
@@ -42,6 +42,31 @@ export function skipState(id: string): string {
 /** The state that ends a scope when its last approval was answered by nobody. */
 export function timedOutState(id: string): string {
   return `${id} timed out`;
+}
+
+/** The state that ends a scope when a side that has no jobs is taken, by its number. */
+export function emptyState(id: string, side: number): string {
+  return side === 0 ? `${id} empty` : `${id} empty ${side + 1}`;
+}
+
+/** The state that ends a scope when its last node, a branch, switch or map, is skipped as a whole. */
+export function passedState(id: string): string {
+  return `${id} is skipped`;
+}
+
+/** The state that ends a scope when its last job has failed and the pipeline goes on. */
+export function failedState(id: string): string {
+  return `${id} failed`;
+}
+
+/** The states of a guard beside the one that runs what is guarded. */
+export function guardState(id: string, what: 'has ended' | 'ends' | 'fails'): string {
+  return `${id} ${what}`;
+}
+
+/** The states of a loop beside the one that runs a round: its start, where it is seen whether it goes on, its ends. */
+export function loopState(id: string, what: 'starts' | 'goes on' | 'ends' | 'reaches its bound'): string {
+  return `${id} ${what}`;
 }
 
 /** The state that runs a child machine. No node is named so. */

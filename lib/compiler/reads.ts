@@ -3,7 +3,7 @@
  * synth, so variables and Parallel outputs carry nothing else.
  */
 import type { Kept } from '../gate-layout.ts';
-import type { Expression, RefExpression } from '../ir/expressions.ts';
+import type { Expression, RefExpression, RefTarget } from '../ir/expressions.ts';
 import type { NodeIr, PipelineIr, ScopeIr } from '../ir/nodes.ts';
 import { innerScopes, ownExpressions, placedNodes } from '../ir/walk.ts';
 import { access, text } from './jsonata.ts';
@@ -27,7 +27,29 @@ function addPath(reads: Reads, path: Path): Reads {
   return { whole: false, fields: new Map(reads.fields).set(key, addPath(reads.fields.get(key) ?? nothing, rest)) };
 }
 
-/** Reads of nodes inside an expression: node id and path. `ok` reads no field, only whether there is a value. */
+/** What a job has failed with is a value of its own beside its output. Ids of nodes have no dot. */
+export function failureOf(job: string): string {
+  return `${job}.failure`;
+}
+
+/** The node that a value is of. */
+export function ownerOf(value: string): string {
+  const dot = value.indexOf('.');
+  return dot < 0 ? value : value.slice(0, dot);
+}
+
+/** The values that a node leaves: its output, and of what may fail and go on what it has failed with. */
+export function valuesOf(node: NodeIr): readonly string[] {
+  const mayFail = node.kind === 'guard' || (node.kind === 'job' && node.tolerate !== undefined);
+  return mayFail ? [node.id, failureOf(node.id)] : [node.id];
+}
+
+function valueIdOf(target: RefTarget): string | undefined {
+  if (target.kind === 'node') return target.id;
+  return target.kind === 'failure' ? failureOf(target.id) : undefined;
+}
+
+/** Reads of values of nodes inside an expression, and the path. `ok` reads no field, only whether there is a value. */
 export function readsIn(expression: Expression): readonly { readonly id: string; readonly path: Path | undefined }[] {
   switch (expression.kind) {
     case 'literal':
@@ -40,8 +62,8 @@ export function readsIn(expression: Expression): readonly { readonly id: string;
       return expression.items.flatMap(readsIn);
     case 'call': {
       const [first, second] = expression.arguments;
-      if (expression.name === 'ok' && first?.kind === 'ref' && first.target.kind === 'node')
-        return [{ id: first.target.id, path: undefined }];
+      const asked = expression.name === 'ok' && first?.kind === 'ref' ? valueIdOf(first.target) : undefined;
+      if (asked !== undefined) return [{ id: asked, path: undefined }];
       if (expression.name === 'pluck' && first?.kind === 'ref' && second?.kind === 'literal')
         return nodeRead(first, ['*', String(second.value)]);
       return expression.arguments.flatMap(readsIn);
@@ -50,11 +72,12 @@ export function readsIn(expression: Expression): readonly { readonly id: string;
 }
 
 function nodeRead(ref: RefExpression, more: Path): readonly { readonly id: string; readonly path: Path }[] {
-  if (ref.target.kind !== 'node') return [];
-  return [{ id: ref.target.id, path: [...ref.path.map((key) => (typeof key === 'number' ? '*' : key)), ...more] }];
+  const id = valueIdOf(ref.target);
+  if (id === undefined) return [];
+  return [{ id, path: [...ref.path.map((key) => (typeof key === 'number' ? '*' : key)), ...more] }];
 }
 
-/** For each node whose output is read: what of it. Reads of a branch or map go on to the results inside. */
+/** For each value that is read: what of it. Reads of a branch or map go on to the results inside. */
 export function readsOf(pipeline: PipelineIr): ReadonlyMap<string, Reads> {
   const nodes = new Map(placedNodes(pipeline.body).map(({ node }) => [node.id, node]));
   const reads = new Map<string, Reads>();
@@ -69,14 +92,18 @@ export function readsOf(pipeline: PipelineIr): ReadonlyMap<string, Reads> {
         for (const read of readsIn(result))
           add(read.id, read.path === undefined ? undefined : [...read.path, ...inner]);
   };
-  for (const node of nodes.values())
+  for (const node of nodes.values()) {
     for (const { expression } of ownExpressions(node)) for (const { id, path } of readsIn(expression)) add(id, path);
+    // What a loop carries on is read by its next round, whoever reads the last one.
+    if (node.kind === 'loop' && node.body.result) for (const { id, path } of readsIn(node.body.result)) add(id, path);
+  }
   for (const { id, path } of pipeline.output ? readsIn(pipeline.output.value) : []) add(id, path);
   return reads;
 }
 
 /** Results of the scopes inside a node, and the path inside them that a read of the node comes to. */
 function resultReads(node: NodeIr, path: Path | undefined): readonly (readonly [Expression, Path])[] {
+  if (node.kind === 'loop') return [];
   const inner = node.kind === 'map' ? (path?.[0] === '*' ? path.slice(1) : []) : (path ?? []);
   return innerScopes(node).flatMap(({ scope }) => (scope.result ? [[scope.result, inner] as const] : []));
 }
@@ -99,12 +126,12 @@ export function itemReads(reads: Reads): Reads {
   return reads.whole ? reads : (reads.fields.get('*') ?? { whole: true, fields: new Map() });
 }
 
-/** Nodes of a scope whose value is read by the scope's own result. */
+/** Values of a scope's nodes that the scope's own result reads. */
 export function readByResult(scope: ScopeIr): ReadonlySet<string> {
   return new Set(scope.result ? readsIn(scope.result).map(({ id }) => id) : []);
 }
 
-/** Ids of the nodes whose value a node (or anything inside it) reads. */
+/** The values of nodes that a node (or anything inside it) reads. */
 export function readersTargets(node: NodeIr): ReadonlySet<string> {
   return new Set([
     ...ownExpressions(node).flatMap(({ expression }) => readsIn(expression).map(({ id }) => id)),
@@ -115,7 +142,7 @@ export function readersTargets(node: NodeIr): ReadonlySet<string> {
   ]);
 }
 
-/** Ids of the nodes that the pipeline's output reads. */
+/** Values of nodes that the pipeline's output reads. */
 export function readByOutput(pipeline: PipelineIr): ReadonlySet<string> {
   return new Set(pipeline.output ? readsIn(pipeline.output.value).map(({ id }) => id) : []);
 }

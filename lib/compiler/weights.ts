@@ -4,7 +4,7 @@ import type { Json } from '../ir/expressions.ts';
 import type { PipelineIr } from '../ir/nodes.ts';
 import type { ShapeContext } from '../ir/shapes.ts';
 import { nodeIndex, placedNodes } from '../ir/walk.ts';
-import { itemsRange } from './bounds.ts';
+import { itemsRange, roundsRange } from './bounds.ts';
 import type { Weight } from './shards.ts';
 import { deployedBytes } from './sizes.ts';
 
@@ -38,10 +38,15 @@ export function weighNodes(
       weight.events += events;
     }
   };
-  /** Items of a map beyond which there are none; each has two events of its own. */
+  /** Items of a map, or rounds of a loop, beyond which there are none; each has two events of its own. */
   const itemsOf = (id: string): number => {
     const node = context.nodes.get(id)?.node;
-    const most = node?.kind === 'map' ? itemsRange(context, node.items).max : 1;
+    const most =
+      node?.kind === 'map'
+        ? itemsRange(context, node.items).max
+        : node?.kind === 'loop'
+          ? roundsRange(context, node).max
+          : 1;
     return Number.isFinite(most) ? most : 1;
   };
   // Parallels are nested to a bounded depth, maps and branches as deep as their author wrote them.
@@ -52,13 +57,14 @@ export function weighNodes(
       const origin = origins[name];
       const node = origin === undefined || origin.role === 'fork' ? undefined : outermost.get(origin.node);
       const bytes = deployedBytes(JSON.stringify(own), pipeline.id) + Buffer.byteLength(name) + 4;
-      add(node, bytes, times * (eventsOf[String(own['Type'])] ?? 5));
+      const rounds = origin?.role === 'loop' || origin?.role === 'again' ? itemsOf(origin.node) : 1;
+      add(node, bytes, times * rounds * (eventsOf[String(own['Type'])] ?? 5));
       for (const branch of Array.isArray(Branches) ? (Branches as { readonly States: WeighedStates }[]) : []) {
         add(undefined, 40, 0);
         measure(branch.States, times);
       }
       if (ItemProcessor === undefined) continue;
-      const items = times * (origin?.role === 'map' ? itemsOf(origin.node) : 1);
+      const items = times * (origin?.role === 'map' || origin?.role === 'loop' ? itemsOf(origin.node) : 1);
       add(node, 0, 2 * items);
       measure((ItemProcessor as unknown as { readonly States: WeighedStates }).States, items);
     }
@@ -71,7 +77,12 @@ function withoutInside({ Branches, ItemProcessor, ...own }: WeighedStates[string
   return own;
 }
 
-/** For each node the one of the pipeline's own scope that it is in. */
+/** For each node the one of the pipeline's own scope that it is in, which may stand in a guard. */
 function outermostIn({ body }: PipelineIr): ReadonlyMap<string, string> {
-  return new Map(placedNodes(body).map(({ node, scope: [first] }) => [node.id, first?.node ?? node.id]));
+  return new Map(
+    placedNodes(body).map(({ node, scope }) => {
+      const first = scope.find(({ part }) => part !== 'guarded');
+      return [node.id, first?.node ?? node.id];
+    }),
+  );
 }

@@ -69,7 +69,11 @@ function describe(expression: Expression): string {
   if (!first) return expression.kind;
   const { target } = first;
   const base =
-    target.kind === 'node' ? target.id : target.kind === 'input' ? 'input' : `${target.kind} of ${target.map}`;
+    target.kind === 'node'
+      ? target.id
+      : target.kind === 'input'
+        ? 'input'
+        : `${target.kind} of ${'map' in target ? target.map : target.id}`;
   return [base, ...first.path].join('.');
 }
 

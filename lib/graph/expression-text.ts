@@ -40,10 +40,14 @@ function refText({ target, path }: RefExpression): string {
       return `input${steps}`;
     case 'node':
       return `${target.id}${steps}`;
+    case 'failure':
+      return `${target.id}.failure${steps}`;
     case 'item':
       return `item of ${target.map}${steps}`;
     case 'index':
       return `index of ${target.map}`;
+    case 'state':
+      return `state of ${target.map}${steps}`;
   }
 }
 
@@ -51,6 +55,8 @@ function callText({ name, arguments: given }: CallExpression): string {
   const operator = infix[name];
   if (operator !== undefined) return given.map(operandText).join(` ${operator} `);
   if (name === 'not') return `not ${given.map(operandText).join(' ')}`;
+  const [asked] = given;
+  if (name === 'ok' && asked?.kind === 'ref' && asked.target.kind === 'failure') return `${asked.target.id} failed`;
   if (name === 'ok') return `${given.map(expressionText).join(', ')} ran`;
   return `${name}(${given.map(expressionText).join(', ')})`;
 }

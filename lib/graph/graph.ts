@@ -1,13 +1,13 @@
 /**
- * The graph of a pipeline, for eyes: IR in, nodes and edges out. Branches and maps are groups that hold scopes of their
+ * The graph of a pipeline, for eyes: IR in, nodes and edges out. Branches, switches, maps and loops are groups that hold scopes of their
  * own. Every edge joins two nodes of the same scope: what the inside of a group reads from outside is an edge to the
  * group. Pure, and total: a pipeline with mistakes (cycles, unknown refs) has a picture too.
  */
-import type { Expression } from '../ir/expressions.ts';
-import { refsOf } from '../ir/expressions.ts';
-import type { NodeIr, PipelineIr, ScopeIr } from '../ir/nodes.ts';
+import { nodeOf } from '../ir/expressions.ts';
+import type { NodeIr, PipelineIr, RoundsIr, ScopeIr, WaitIr } from '../ir/nodes.ts';
 import { isLambda } from '../ir/operations.ts';
-import { ownExpressions } from '../ir/walk.ts';
+import { sidesOf } from '../ir/sides.ts';
+import { refsWithin } from '../ir/walk.ts';
 import { expressionText } from './expression-text.ts';
 import { reduceEdges } from './reduce.ts';
 
@@ -34,27 +34,70 @@ export interface GraphJob {
   readonly condition?: string;
 }
 
-/** A branch: one of the two sides runs. */
-export interface GraphBranch {
-  readonly kind: 'branch';
+/** Time that passes. `lasts` as text: `for 600 s`, `until input.at`. */
+export interface GraphWait {
+  readonly kind: 'wait';
   readonly id: string;
+  readonly lasts: string;
+  readonly condition?: string;
+}
+
+/** What is drawn as a box: it has nothing in it. */
+export type GraphBox = GraphJob | GraphWait;
+
+/** What holds scopes. `when`: its condition as text, where it may be skipped as a whole. */
+export interface GraphGroup {
+  readonly id: string;
+  readonly when?: string;
+}
+
+/** A branch: one of the two sides runs. */
+export interface GraphBranch extends GraphGroup {
+  readonly kind: 'branch';
   /** As text, for a label: `validate.rejected > 0`. */
   readonly condition: string;
   readonly yes: GraphScope;
   readonly no?: GraphScope;
 }
 
+/** A switch: the case of its value runs. */
+export interface GraphSwitch extends GraphGroup {
+  readonly kind: 'switch';
+  /** As text, for a label: `list.kind`. */
+  readonly value: string;
+  readonly cases: readonly { readonly side: string; readonly scope: GraphScope }[];
+}
+
 /** A map: its body runs once per item. `concurrency` 0 is without limit. */
-export interface GraphMap {
+export interface GraphMap extends GraphGroup {
   readonly kind: 'map';
-  readonly id: string;
   /** As text, for a label: `split.files`. */
   readonly items: string;
   readonly concurrency: number;
   readonly body: GraphScope;
 }
 
-export type GraphNode = GraphJob | GraphBranch | GraphMap;
+/** A loop: its body runs again and again. */
+export interface GraphLoop extends GraphGroup {
+  readonly kind: 'loop';
+  /** As text: `for each of list.files`, `while state.left > 0`. */
+  readonly rounds: string;
+  readonly max: number;
+  readonly body: GraphScope;
+}
+
+/** What is guarded, and what runs when it has failed, or however it has ended. */
+export interface GraphGuard extends GraphGroup {
+  readonly kind: 'guard';
+  readonly parts: readonly { readonly side: string; readonly scope: GraphScope }[];
+}
+
+export type GraphNode = GraphBox | GraphGuard | GraphBranch | GraphSwitch | GraphMap | GraphLoop;
+
+/** Whether a node is drawn as a box. */
+export function isBox(node: GraphNode): node is GraphBox {
+  return node.kind === 'job' || node.kind === 'wait';
+}
 
 /** A whole pipeline as a graph. Ids are unique over all scopes. */
 export interface PipelineGraph extends GraphScope {
@@ -72,17 +115,20 @@ export function nodesOf(scope: GraphScope): readonly GraphNode[] {
 }
 
 /** The scopes of a group with the side's name where it is one of several; none for a job. */
-export function scopesOf(node: GraphNode): readonly { readonly side?: 'yes' | 'no'; readonly scope: GraphScope }[] {
+export function scopesOf(node: GraphNode): readonly { readonly side?: string; readonly scope: GraphScope }[] {
   switch (node.kind) {
     case 'job':
+    case 'wait':
       return [];
     case 'map':
+    case 'loop':
       return [{ scope: node.body }];
     case 'branch':
-      return [
-        { side: 'yes', scope: node.yes },
-        ...(node.no === undefined ? [] : [{ side: 'no' as const, scope: node.no }]),
-      ];
+      return [{ side: 'yes', scope: node.yes }, ...(node.no === undefined ? [] : [{ side: 'no', scope: node.no }])];
+    case 'switch':
+      return node.cases;
+    case 'guard':
+      return node.parts;
   }
 }
 
@@ -100,11 +146,49 @@ function drawNode(pipeline: PipelineIr, node: NodeIr): GraphNode {
     case 'branch': {
       const { id, no } = node;
       const sides = { yes: scopeOf(pipeline, node.yes), ...(no === undefined ? {} : { no: scopeOf(pipeline, no) }) };
-      return { kind: 'branch', id, condition: expressionText(node.condition), ...sides };
+      return { kind: 'branch', id, ...whenOf(node), condition: expressionText(node.condition), ...sides };
+    }
+    case 'switch': {
+      const cases = sidesOf(node).flatMap(({ part, scope }) =>
+        scope === undefined ? [] : [{ side: part.replace(/^is /, ''), scope: scopeOf(pipeline, scope) }],
+      );
+      return { kind: 'switch', id: node.id, ...whenOf(node), value: expressionText(node.value), cases };
+    }
+    case 'loop': {
+      const { id, max } = node;
+      return {
+        kind: 'loop',
+        id,
+        ...whenOf(node),
+        rounds: roundsText(node.rounds),
+        max,
+        body: scopeOf(pipeline, node.body),
+      };
+    }
+    case 'guard': {
+      const { on, scope } = node.handler;
+      const side = on === 'failure' ? 'on failure' : 'finally';
+      const parts = [
+        { side: 'jobs', scope: scopeOf(pipeline, node.body) },
+        { side, scope: scopeOf(pipeline, scope) },
+      ];
+      return { kind: 'guard', id: node.id, ...whenOf(node), parts };
+    }
+    case 'wait': {
+      const { id, when } = node;
+      const condition = when === undefined ? {} : { condition: expressionText(when) };
+      return { kind: 'wait', id, lasts: waitText(node.lasts), ...condition };
     }
     case 'map': {
       const { id, concurrency } = node;
-      return { kind: 'map', id, items: expressionText(node.items), concurrency, body: scopeOf(pipeline, node.body) };
+      return {
+        kind: 'map',
+        id,
+        ...whenOf(node),
+        items: expressionText(node.items),
+        concurrency,
+        body: scopeOf(pipeline, node.body),
+      };
     }
   }
 }
@@ -112,6 +196,26 @@ function drawNode(pipeline: PipelineIr, node: NodeIr): GraphNode {
 function iconOf({ operations }: PipelineIr, id: string): { readonly icon?: string } {
   const operation = operations[id];
   return operation === undefined || isLambda(operation) ? {} : { icon: operation.icon };
+}
+
+function roundsText(rounds: RoundsIr): string {
+  switch (rounds.kind) {
+    case 'list':
+      return `for each of ${expressionText(rounds.items)}`;
+    case 'range':
+      return `for ${expressionText(rounds.from)} to ${expressionText(rounds.to)}`;
+    case 'while':
+    case 'until':
+      return `${rounds.kind} ${expressionText(rounds.condition)}`;
+  }
+}
+
+function waitText(lasts: WaitIr['lasts']): string {
+  return lasts.kind === 'for' ? `for ${expressionText(lasts.seconds)} s` : `until ${expressionText(lasts.time)}`;
+}
+
+function whenOf({ when }: NodeIr): { readonly when?: string } {
+  return when === undefined ? {} : { when: expressionText(when) };
 }
 
 function scopeOf(pipeline: PipelineIr, scope: ScopeIr): GraphScope {
@@ -129,23 +233,5 @@ function scopeOf(pipeline: PipelineIr, scope: ScopeIr): GraphScope {
 
 /** Ids of all nodes that a node reads, by itself or anywhere inside it. */
 function readBy(node: NodeIr): readonly string[] {
-  switch (node.kind) {
-    case 'job':
-      return [...namesIn(node.input), ...namesIn(node.when)];
-    case 'branch':
-      return [...namesIn(node.condition), ...readInside(node.yes), ...readInside(node.no)];
-    case 'map':
-      return [...namesIn(node.items), ...readInside(node.body)];
-    case 'approval':
-      return ownExpressions(node).flatMap(({ expression }) => namesIn(expression));
-  }
-}
-
-function readInside(scope: ScopeIr | undefined): readonly string[] {
-  return scope === undefined ? [] : [...scope.nodes.flatMap(readBy), ...namesIn(scope.result)];
-}
-
-function namesIn(expression: Expression | undefined): readonly string[] {
-  if (expression === undefined) return [];
-  return refsOf(expression).flatMap(({ target }) => (target.kind === 'node' ? [target.id] : []));
+  return refsWithin(node).flatMap(({ target }) => nodeOf(target) ?? []);
 }

@@ -5,7 +5,10 @@
  * graphs cannot hold an edge that ends at a group, which is what ours do.) Pure and deterministic.
  */
 import { Graph, layout } from '@dagrejs/dagre';
-import type { GraphBranch, GraphEdge, GraphMap, GraphNode, GraphScope } from './graph.ts';
+import { type GraphBox, type GraphEdge, type GraphNode, type GraphScope, scopesOf } from './graph.ts';
+
+/** What a frame is drawn around. */
+export type GroupNode = Exclude<GraphNode, GraphBox>;
 
 export interface Point {
   readonly x: number;
@@ -18,16 +21,16 @@ export interface Box extends Point {
   readonly height: number;
 }
 
-/** A job's box. */
+/** The box of a job or wait. */
 export interface PlacedJob extends Box {
-  readonly node: Extract<GraphNode, { kind: 'job' }>;
+  readonly node: GraphBox;
 }
 
-/** The frame around a branch, a side of one, or a map's body; outer frames come before inner ones. */
+/** The frame around a branch or switch, a side of one, or a map's body; outer frames come before inner ones. */
 export interface PlacedGroup extends Box {
-  readonly node: GraphBranch | GraphMap;
-  /** Set on the frame of one side of a branch. */
-  readonly side?: 'yes' | 'no';
+  readonly node: GroupNode;
+  /** Set on the frame of one side of a branch or switch. */
+  readonly side?: string;
   /** True for a frame that has nothing in it. */
   readonly empty: boolean;
   /** How many frames are around it. */
@@ -51,9 +54,9 @@ export interface LayoutOptions {
   /** Top to bottom, or left to right. @default 'TB' */
   readonly direction?: 'TB' | 'LR';
   /** The size of a job's box. @default by the length of its id, 112 to 232 wide, 44 high */
-  readonly jobSize?: (job: Extract<GraphNode, { kind: 'job' }>) => { readonly width: number; readonly height: number };
+  readonly jobSize?: (job: GraphBox) => { readonly width: number; readonly height: number };
   /** The text on a frame; frames are wide enough for about 44 letters of it. @default the group's id, or the side */
-  readonly frameTitle?: (node: GraphBranch | GraphMap, side?: 'yes' | 'no') => string;
+  readonly frameTitle?: (node: GroupNode, side?: string) => string;
 }
 
 /** Beyond so many nodes dagre's best ranks (network simplex) cost more time than they save room. */
@@ -109,17 +112,21 @@ function layoutScope(scope: GraphScope, options: Required<LayoutOptions>, depth:
 
 function layoutNode(node: GraphNode, options: Required<LayoutOptions>, depth: number): GraphLayout {
   switch (node.kind) {
-    case 'job': {
+    case 'job':
+    case 'wait': {
       const { width, height } = options.jobSize(node);
       return { ...nothing, width, height, jobs: [{ x: 0, y: 0, width, height, node }] };
     }
     case 'map':
+    case 'loop':
       return framed(node, [layoutScope(node.body, options, depth + 1)], depth, options.frameTitle);
-    case 'branch': {
+    case 'branch':
+    case 'switch':
+    case 'guard': {
       const title = options.frameTitle;
-      const side = (scope: GraphScope, name: 'yes' | 'no') =>
-        framed(node, [layoutScope(scope, options, depth + 2)], depth + 1, title, name);
-      const sides = [side(node.yes, 'yes'), ...(node.no === undefined ? [] : [side(node.no, 'no')])];
+      const sides = scopesOf(node).map(({ side, scope }) =>
+        framed(node, [layoutScope(scope, options, depth + 2)], depth + 1, title, side),
+      );
       return framed(node, sides, depth, title);
     }
   }
@@ -127,11 +134,11 @@ function layoutNode(node: GraphNode, options: Required<LayoutOptions>, depth: nu
 
 /** Puts a frame with a title around parts that stand side by side. */
 function framed(
-  node: GraphBranch | GraphMap,
+  node: GroupNode,
   parts: readonly GraphLayout[],
   depth: number,
   titleOf: Required<LayoutOptions>['frameTitle'],
-  side?: 'yes' | 'no',
+  side?: string,
 ): GraphLayout {
   const filled = parts.filter(({ width, height }) => width > 0 && height > 0);
   const empty = filled.length === 0;

@@ -4,7 +4,7 @@
  *
  * @see https://mermaid.js.org/syntax/flowchart.html
  */
-import type { GraphEdge, GraphNode, GraphScope, PipelineGraph } from './graph.ts';
+import type { GraphBox, GraphEdge, GraphNode, GraphScope, PipelineGraph } from './graph.ts';
 import { nodesOf, scopesOf } from './graph.ts';
 
 export type NodeStatus =
@@ -41,7 +41,8 @@ const statusLooks: { readonly [status in NodeStatus]: { readonly sign: string; r
 /**
  * The graph as a Mermaid flowchart, ending in a newline.
  *
- * A job is a box, an approval a slanted one, a conditional job or approval a hexagon, a branch or map a subgraph. A solid arrow carries data, a dotted one is
+ * A job is a box, an approval a slanted one, a conditional job or approval a hexagon, a wait a rounded box, a branch,
+ * switch, map or loop a subgraph. A solid arrow carries data, a dotted one is
  * order only (`after`).
  */
 export function toMermaid(graph: PipelineGraph, options: MermaidOptions = {}): string {
@@ -87,18 +88,40 @@ function nodeLines(node: GraphNode, writing: Writing, depth: number): readonly s
       const [open, close] = node.condition !== undefined ? ['{{', '}}'] : isApproval ? ['[/', '/]'] : ['[', ']'];
       return [`${indent}${name}${open}${label}${close}`];
     }
+    case 'wait':
+      return [`${indent}${name}(["${escapeLabel(`${node.id}: ${node.lasts}`)}${suffix}"])`];
     case 'map':
-      return subgraph(name, `${escapeLabel(`${node.id}: each of ${node.items}`)}${suffix}`, indent, [
+    case 'loop':
+      return subgraph(name, `${escapeLabel(groupTitle(node))}${suffix}`, indent, [
         ...bodyLines(node.body, `${name}_none`, writing, depth + 1),
       ]);
     case 'branch':
-      return subgraph(name, `${escapeLabel(`${node.id}: if ${node.condition}`)}${suffix}`, indent, [
-        ...scopesOf(node).flatMap(({ side, scope }) => {
-          const sideName = `${name}_${side ?? ''}`;
+    case 'switch':
+    case 'guard':
+      return subgraph(name, `${escapeLabel(groupTitle(node))}${suffix}`, indent, [
+        ...scopesOf(node).flatMap(({ side = '', scope }, index) => {
+          const sideName = `${name}_${node.kind === 'branch' ? side : `case${index + 1}`}`;
           const body = bodyLines(scope, `${sideName}_none`, writing, depth + 2);
-          return subgraph(sideName, side ?? '', `${indent}    `, body);
+          return subgraph(sideName, node.kind === 'branch' ? side : escapeLabel(side), `${indent}    `, body);
         }),
       ]);
+  }
+}
+
+/** What a group does, in a few words. */
+export function groupTitle(node: Exclude<GraphNode, GraphBox>): string {
+  const only = node.when === undefined ? '' : ` (runs if ${node.when})`;
+  switch (node.kind) {
+    case 'map':
+      return `${node.id}: each of ${node.items}${only}`;
+    case 'branch':
+      return `${node.id}: if ${node.condition}${only}`;
+    case 'switch':
+      return `${node.id}: by ${node.value}${only}`;
+    case 'loop':
+      return `${node.id}: ${node.rounds}${only}`;
+    case 'guard':
+      return `${node.id}${only}`;
   }
 }
 
@@ -118,7 +141,7 @@ function edgeText({ from, to, kind }: GraphEdge, names: ReadonlyMap<string, stri
 
 /** Words of Mermaid's own, and the suffixes that this file gives to groups. */
 const reserved =
-  /^(end|graph|flowchart|subgraph|style|linkstyle|classdef|class|click|href|call|default|direction|interpolate|acctitle|accdescr|v|x|o)$|(_yes|_no|_none)$/i;
+  /^(end|graph|flowchart|subgraph|style|linkstyle|classdef|class|click|href|call|default|direction|interpolate|acctitle|accdescr|v|x|o)$|(_yes|_no|_none|_case\d+)$/i;
 
 /** A plain word per node: its id where that is one already, otherwise made from it, with a number where two would meet. */
 function mermaidIds(nodes: readonly GraphNode[]): ReadonlyMap<string, string> {

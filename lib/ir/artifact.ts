@@ -38,11 +38,30 @@ export interface PipelineArtifact {
   readonly fingerprints?: { readonly [job: string]: Fingerprint };
 }
 
-/** What a state of the machine is for. Only `job` and `map` states appear in session records. */
+/**
+ * What a state of the machine is for. `start`, `again` and `bound` are the states of a loop beside the one that runs its
+ * rounds; `ends` and `rethrow` are those of a guard beside the one that runs what is guarded. States of gates, forks, conditions and the like do not appear in session records.
+ */
 export interface StateOrigin {
   /** The node that the state serves; for a fork the first node it forks to. */
   readonly node: string;
-  readonly role: 'job' | 'map' | 'condition' | 'skip' | 'fork' | 'shard' | 'gate' | 'output';
+  readonly role:
+    | 'job'
+    | 'map'
+    | 'loop'
+    | 'start'
+    | 'again'
+    | 'bound'
+    | 'wait'
+    | 'guard'
+    | 'ends'
+    | 'rethrow'
+    | 'condition'
+    | 'skip'
+    | 'fork'
+    | 'shard'
+    | 'gate'
+    | 'output';
   readonly source: SourcePosition;
   /** For jobs: the operation; absent where the job is an approval. */
   readonly operation?: string;

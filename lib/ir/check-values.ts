@@ -1,45 +1,35 @@
 /** The check of values: does every expression fit the place it is put in, and is it there when it is needed? */
 import type { Diagnostic, SourcePosition } from '../errors.ts';
 import { isSecretName } from '../secret-layout.ts';
-import { type CallExpression, type Expression, refsOf, secretsOf } from './expressions.ts';
+import { type CallExpression, type Expression, nodeOf, type RefTarget, refsOf, secretsOf } from './expressions.ts';
 import { misfits } from './fit.ts';
 import { mistake, type Path } from './mistake.ts';
 import type { JsonSchema, NodeIr, PipelineIr } from './nodes.ts';
 import { hasFunction } from './operations.ts';
 import { fieldShape, itemShape, type Shape, type ShapeContext, shapeOf } from './shapes.ts';
+import { factsAround, withSkips } from './skips.ts';
 import { nearest } from './spelling.ts';
-import { ownExpressions, type PlacedNode, refsWithin, type ScopeStep } from './walk.ts';
-
-/** Conditions known to be true inside a scope: those of the first sides around it. */
-function factsAround(nodes: ReadonlyMap<string, PlacedNode>, scope: readonly ScopeStep[]): readonly Expression[] {
-  return scope.flatMap((step): readonly Expression[] => {
-    const node = nodes.get(step.node)?.node;
-    if (node?.kind !== 'branch') return [];
-    return step.part === 'yes' ? [node.condition] : [{ kind: 'call', name: 'not', arguments: [node.condition] }];
-  });
-}
+import { nodeIndex, ownExpressions, refsWithin } from './walk.ts';
 
 /**
  * Checks every expression against the schema of the place it is put in, in a pipeline without cycles. Dangling names
  * are reported elsewhere; what they touch is left out here.
  */
-export function checkValues(pipeline: PipelineIr, nodes: ReadonlyMap<string, PlacedNode>): readonly Diagnostic[] {
+export function checkValues(written: PipelineIr): readonly Diagnostic[] {
+  const pipeline = withSkips(written);
+  const nodes = nodeIndex(pipeline);
   const resolvable = (expressions: readonly Expression[]) =>
     expressions.every((expression) =>
-      refsOf(expression).every(
-        ({ target }) => target.kind === 'input' || nodes.has(target.kind === 'node' ? target.id : target.map),
-      ),
+      refsOf(expression).every(({ target }) => target.kind === 'input' || nodes.has(nodeOf(target) ?? mapOf(target))),
     );
   const inNodes = [...nodes.values()].flatMap(({ node, scope }) => {
     const around: ShapeContext = { pipeline, nodes, known: factsAround(nodes, scope) };
-    const expressions = ownExpressions(node);
+    // What a loop carries on stands inside of it.
+    const next = node.kind === 'loop' && node.body.result ? [{ place: 'next', expression: node.body.result }] : [];
     if (!resolvable(refsWithin(node))) return [];
-    return expressions.flatMap(({ place, expression }) => {
+    return [...ownExpressions(node), ...next].flatMap(({ place, expression }) => {
       const path = [pipeline.id, node.id, place];
-      const context =
-        (node.kind === 'job' || node.kind === 'approval') && node.when && place !== 'when'
-          ? { ...around, known: [...around.known, node.when] }
-          : around;
+      const context = node.when && place !== 'when' ? { ...around, known: [...around.known, node.when] } : around;
       const wanted = wantedAt(pipeline, node, place);
       return [
         ...misplacedSecrets(expression, isForFunction(pipeline, node, place), path, node.source),
@@ -50,24 +40,57 @@ export function checkValues(pipeline: PipelineIr, nodes: ReadonlyMap<string, Pla
     });
   });
   const { output } = pipeline;
-  if (!output || !resolvable([output.value])) return inNodes;
+  const value = output && writtenOutput(nodes, output.value);
+  if (!value || !resolvable([value])) return inNodes;
   const context: ShapeContext = { pipeline, nodes, known: [] };
   const path = [pipeline.id, 'output'];
   return [
     ...inNodes,
-    ...misplacedSecrets(output.value, false, path, pipeline.source),
-    ...unknownFields(context, output.value, path, pipeline.source),
-    ...checkFit(context, output.value, output.schema, path, pipeline.source),
-    ...checkArguments(context, output.value, path, pipeline.source),
+    ...misplacedSecrets(value, false, path, pipeline.source),
+    ...unknownFields(context, value, path, pipeline.source),
+    ...checkFit(context, value, output.schema, path, pipeline.source),
+    ...checkArguments(context, value, path, pipeline.source),
   ];
 }
 
+/** The output of a pipeline as its author has written it: what is guarded gives it to the guard around it. */
+function writtenOutput(nodes: ShapeContext['nodes'], value: Expression): Expression {
+  const id = value.kind === 'ref' && value.path.length === 0 ? nodeOf(value.target) : undefined;
+  const node = id === undefined ? undefined : nodes.get(id)?.node;
+  return node?.kind === 'guard' && node.body.result ? writtenOutput(nodes, node.body.result) : value;
+}
+
+function mapOf(target: RefTarget): string {
+  return 'map' in target ? target.map : '';
+}
+
+const ofRounds: { readonly [place: string]: JsonSchema } = {
+  from: { type: 'integer' },
+  to: { type: 'integer' },
+  while: { type: 'boolean' },
+  until: { type: 'boolean' },
+};
+
 function wantedAt(pipeline: PipelineIr, node: NodeIr, place: string): JsonSchema {
-  if (place === 'items') return { type: 'array' };
-  if (place === 'when' || place === 'condition') return { type: 'boolean' };
-  if (place === 'message') return { type: 'string' };
-  if (place === 'who') return { type: 'array', items: { type: 'string' } };
-  return node.kind === 'job' ? (pipeline.operations[node.operation]?.input ?? {}) : {};
+  if (place === 'when') return { type: 'boolean' };
+  switch (node.kind) {
+    case 'job':
+      return pipeline.operations[node.operation]?.input ?? {};
+    case 'branch':
+      return { type: 'boolean' };
+    case 'switch':
+      return { type: 'string' };
+    case 'map':
+      return { type: 'array' };
+    case 'loop':
+      return { start: node.state, next: node.state, over: { type: 'array' }, ...ofRounds }[place] ?? {};
+    case 'guard':
+      return {};
+    case 'approval':
+      return place === 'who' ? { type: 'array', items: { type: 'string' } } : { type: 'string' };
+    case 'wait':
+      return place === 'for' ? { type: 'integer' } : { type: 'string' };
+  }
 }
 
 function checkFit(
@@ -164,8 +187,16 @@ function placeOf(expression: Expression): string {
   const [ref] = refsOf(expression);
   if (!ref) return '';
   const { target } = ref;
-  if (target.kind === 'input') return ' in the input of the pipeline';
-  return target.kind === 'node' ? ` in the output of "${target.id}"` : ` in the ${target.kind} of "${target.map}"`;
+  switch (target.kind) {
+    case 'input':
+      return ' in the input of the pipeline';
+    case 'node':
+      return ` in the output of "${target.id}"`;
+    case 'failure':
+      return ` in the failure of "${target.id}"`;
+    default:
+      return ` in the ${target.kind} of "${target.map}"`;
+  }
 }
 
 function pluckedShape(context: ShapeContext, { arguments: given }: CallExpression): Shape {
@@ -174,7 +205,10 @@ function pluckedShape(context: ShapeContext, { arguments: given }: CallExpressio
   return fieldShape(itemShape(shapeOf(context, list)), String(key.value));
 }
 
-/** Values inside functions: only `orElse`, `eq`, `ne` and `ok` take one that may be absent. */
+/**
+ * Values inside functions: only `orElse`, `eq`, `ne` and `ok` take one that may be absent. What is last in an `and` is
+ * of interest only where the others are true.
+ */
 function checkArguments(
   context: ShapeContext,
   expression: Expression,
@@ -193,22 +227,18 @@ function checkArguments(
     case 'object':
       return Object.values(expression.fields).flatMap((field) => checkArguments(context, field, path, source));
     case 'call': {
-      const tolerant = (index: number) =>
-        ['eq', 'ne', 'ok', 'get'].includes(expression.name) || (expression.name === 'orElse' && index === 0);
+      const tolerant = ['eq', 'ne', 'ok', 'get', 'orElse'].includes(expression.name);
+      const name = expression.name === 'text' ? 'tpl`…`' : `${expression.name}(…)`;
       return [
         ...absentPlucked(context, expression, path, source),
-        ...expression.arguments.flatMap((argument, index) => [
-          ...(tolerant(index)
-            ? []
-            : absentIn(
-                context,
-                argument,
-                path,
-                source,
-                expression.name === 'text' ? 'tpl`…`' : `${expression.name}(…)`,
-              )),
-          ...checkArguments(context, argument, path, source),
-        ]),
+        ...expression.arguments.flatMap((argument, index) => {
+          const before = expression.name === 'and' ? expression.arguments.slice(0, index) : [];
+          const here = before.length === 0 ? context : { ...context, known: [...context.known, ...before] };
+          return [
+            ...(tolerant ? [] : absentIn(here, argument, path, source, name)),
+            ...checkArguments(here, argument, path, source),
+          ];
+        }),
       ];
     }
   }

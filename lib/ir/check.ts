@@ -5,13 +5,23 @@
 import type { Diagnostic, SourcePosition } from '../errors.ts';
 import { checkApprovals } from './check-approvals.ts';
 import { checkFirings } from './check-firings.ts';
+import { checkCases, checkEnds, checkLoop, checkWait } from './check-structures.ts';
 import { checkValues } from './check-values.ts';
 import { cyclesOf } from './cycles.ts';
-import { refsOf } from './expressions.ts';
-import { mistake, type Path } from './mistake.ts';
-import type { NodeIr, OperationIr, PipelineIr, RetryIr, ScopeIr, TaskOperationIr } from './nodes.ts';
+import { nodeOf, type RefTarget, refsOf } from './expressions.ts';
+import { mistake, type Path, unknownName } from './mistake.ts';
+import type {
+  ApprovalIr,
+  JobIr,
+  MapIr,
+  NodeIr,
+  OperationIr,
+  PipelineIr,
+  RetryIr,
+  ScopeIr,
+  TaskOperationIr,
+} from './nodes.ts';
 import { isLambda } from './operations.ts';
-import { nearest } from './spelling.ts';
 import {
   dependenciesOf,
   innerScopes,
@@ -65,11 +75,12 @@ export function checkPipeline(pipeline: PipelineIr): readonly Diagnostic[] {
     ...checkMode(pipeline),
     ...placed.flatMap(({ node }) => checkPolicy(pipeline, node)),
     ...placed.flatMap((place) => checkOrder(pipeline, nodes, place)),
+    ...placed.flatMap((place) => checkEnds(pipeline, nodes, place)),
     ...placed.flatMap((place) => checkRefs(pipeline, nodes, place)),
     ...checkOutput(pipeline, nodes),
     ...cycles,
     // Shapes follow refs from node to node: in a cycle there is no end.
-    ...(cycles.length > 0 ? [] : checkValues(pipeline, nodes)),
+    ...(cycles.length > 0 ? [] : checkValues(pipeline)),
   ];
 }
 
@@ -264,61 +275,66 @@ function checkTask(operation: TaskOperationIr, at: Path): readonly Diagnostic[] 
 }
 
 function checkPolicy(pipeline: PipelineIr, node: NodeIr): readonly Diagnostic[] {
-  if (node.kind === 'map') {
-    const fits = Number.isInteger(node.concurrency) && node.concurrency >= 0 && node.concurrency <= 10_000;
-    return fits
+  switch (node.kind) {
+    case 'job':
+      return checkJob(pipeline, node);
+    case 'map':
+      return checkConcurrency(pipeline, node);
+    case 'switch':
+      return checkCases(pipeline, node);
+    case 'loop':
+      return checkLoop(pipeline, node);
+    case 'wait':
+      return checkWait(pipeline, node);
+    case 'approval':
+      return checkOwnTimeout(pipeline, node);
+    case 'branch':
+    case 'guard':
+      return [];
+  }
+}
+
+function checkOwnTimeout({ id }: PipelineIr, node: JobIr | ApprovalIr): readonly Diagnostic[] {
+  const what = `the timeout of ${node.kind} "${node.id}"`;
+  return checkTimeout(node.timeoutSeconds, 1, 31_536_000, what, [id, node.id, 'timeout'], node.source);
+}
+
+function checkConcurrency({ id }: PipelineIr, node: MapIr): readonly Diagnostic[] {
+  if (Number.isInteger(node.concurrency) && node.concurrency >= 0 && node.concurrency <= 10_000) return [];
+  return [
+    mistake(
+      'BS1111',
+      `the concurrency of map "${node.id}" is ${node.concurrency}`,
+      [id, node.id, 'concurrency'],
+      node.source,
+      'give a whole number from 1, or leave it out for no limit',
+    ),
+  ];
+}
+
+function checkJob(pipeline: PipelineIr, node: JobIr): readonly Diagnostic[] {
+  const at = [pipeline.id, node.id];
+  const named = node.tolerate ?? ['States.ALL'];
+  return [
+    ...checkOwnTimeout(pipeline, node),
+    ...checkRetry(node.retry, [...at, 'retry'], node.source),
+    ...(named.length > 0 && named.every((name) => name.length > 0 && name.length <= 256)
       ? []
       : [
           mistake(
             'BS1111',
-            `the concurrency of map "${node.id}" is ${node.concurrency}`,
-            [pipeline.id, node.id, 'concurrency'],
+            `${node.id}.tolerate is empty or holds an empty name`,
+            [...at, 'tolerate'],
             node.source,
-            'give a whole number from 1, or leave it out for no limit',
+            'name at least one error, give true for all of them, or leave tolerate out',
           ),
-        ];
-  }
-  if (node.kind === 'branch') return [];
-  const at = [pipeline.id, node.id];
-  const timeout = checkTimeout(
-    node.timeoutSeconds,
-    1,
-    31_536_000,
-    `the timeout of ${node.kind} "${node.id}"`,
-    [...at, 'timeout'],
-    node.source,
-  );
-  if (node.kind === 'approval') return timeout;
-  return [
-    ...timeout,
-    ...checkRetry(node.retry, [...at, 'retry'], node.source),
+        ]),
     ...(pipeline.operations[node.operation]
       ? []
       : [
           unknownName('operation', node.operation, Object.keys(pipeline.operations), [...at, 'operation'], node.source),
         ]),
   ];
-}
-
-function unknownName(
-  what: string,
-  name: string,
-  names: readonly string[],
-  path: Path,
-  source: SourcePosition,
-): Diagnostic {
-  const close = nearest(name, names);
-  const known =
-    names.length === 0
-      ? 'there is none here'
-      : `there are ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''}`;
-  return mistake(
-    'BS1105',
-    `there is no ${what} "${name}"`,
-    path,
-    source,
-    close === undefined ? known : `did you mean "${close}"?`,
-  );
 }
 
 function within(outer: readonly ScopeStep[], inner: readonly ScopeStep[]): boolean {
@@ -352,9 +368,12 @@ function checkRefs(
   nodes: ReadonlyMap<string, PlacedNode>,
   { node, scope }: PlacedNode,
 ): readonly Diagnostic[] {
-  const own = ownExpressions(node).flatMap(({ place, expression }) =>
-    refsOf(expression).map((ref) => ({ place, ref, scope })),
-  );
+  const own = ownExpressions(node).flatMap(({ place, expression }) => {
+    // The condition of a loop looks at its state.
+    const isOfState = node.kind === 'loop' && (place === 'while' || place === 'until');
+    const where = isOfState ? [...scope, { node: node.id, part: 'body' }] : scope;
+    return refsOf(expression).map((ref) => ({ place, ref, scope: ref.target.kind === 'state' ? where : scope }));
+  });
   const results = innerScopes(node).flatMap(({ part, scope: inner }) =>
     (inner.result ? refsOf(inner.result) : []).map((ref) => ({
       place: 'result',
@@ -369,31 +388,44 @@ function checkRefs(
 
 function checkTarget(
   nodes: ReadonlyMap<string, PlacedNode>,
-  target: ReturnType<typeof refsOf>[number]['target'],
+  target: RefTarget,
   where: readonly ScopeStep[],
   path: Path,
   reader: string,
   source: SourcePosition,
 ): readonly Diagnostic[] {
   if (target.kind === 'input') return [];
-  const id = target.kind === 'node' ? target.id : target.map;
+  const node = nodeOf(target);
+  const id = 'map' in target ? target.map : target.id;
   const other = nodes.get(id);
-  if (!other) return [unknownName(target.kind === 'node' ? 'job' : 'map', id, [...nodes.keys()], path, source)];
+  if (!other) return [unknownName(node === undefined ? 'map or loop' : 'job', id, [...nodes.keys()], path, source)];
   const visible =
-    target.kind === 'node'
-      ? within(other.scope, where)
-      : where.some((step) => step.node === id && step.part === 'body');
+    node === undefined ? where.some((step) => step.node === id && step.part === 'body') : within(other.scope, where);
   if (visible) return [];
   const around = other.scope.at(-1)?.node ?? id;
-  const what = target.kind === 'node' ? `the output of "${id}"` : `the ${target.kind} of map "${id}"`;
+  if (other.scope.at(-1)?.part === 'guarded')
+    return [
+      mistake(
+        'BS1106',
+        `${reader} runs when the jobs of the pipeline have ended, and sees no output of theirs, such as that of "${id}"`,
+        path,
+        source,
+        'use the input of the pipeline and how it has ended, or write the job among the others, behind one that tolerates failures',
+      ),
+    ];
+  const what = { node: `the output of "${id}"`, failure: `the failure of "${id}"` };
+  const used =
+    target.kind === 'node' || target.kind === 'failure'
+      ? what[target.kind]
+      : `the ${target.kind} of ${other.node.kind} "${id}"`;
   const hint =
-    target.kind === 'node'
-      ? `return the job from the body of "${around}" and use the output of "${around}" instead`
-      : `use it inside the body of "${id}" only`;
+    node === undefined
+      ? `use it inside the body of "${id}" only`
+      : `return the job from the body of "${around}" and use the output of "${around}" instead`;
   return [
     mistake(
       'BS1106',
-      `${reader} uses ${what} outside the ${nodes.get(around)?.node.kind ?? 'scope'} that made it (${placeOf(other.node.source)})`,
+      `${reader} uses ${used} outside the ${nodes.get(around)?.node.kind ?? 'scope'} that made it (${placeOf(other.node.source)})`,
       path,
       source,
       hint,

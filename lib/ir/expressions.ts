@@ -9,12 +9,16 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 export type RefTarget =
   /** The pipeline's input. */
   | { readonly kind: 'input' }
-  /** The output of a job, branch or map. */
+  /** The output of a job, branch, switch or map. */
   | { readonly kind: 'node'; readonly id: string }
-  /** The current item of a map, inside its body. */
+  /** What a job failed with that tolerates it: `{ name, cause }`; absent unless it has failed. */
+  | { readonly kind: 'failure'; readonly id: string }
+  /** The current item of a map or loop, inside its body. */
   | { readonly kind: 'item'; readonly map: string }
-  /** The current index (from 0) of a map, inside its body. */
-  | { readonly kind: 'index'; readonly map: string };
+  /** The current index (from 0) of a map or loop, inside its body. */
+  | { readonly kind: 'index'; readonly map: string }
+  /** The state of a loop, inside its body and in its condition. */
+  | { readonly kind: 'state'; readonly map: string };
 
 export interface LiteralExpression {
   readonly kind: 'literal';
@@ -49,9 +53,10 @@ export type Expression = LiteralExpression | RefExpression | CallExpression | Ob
  * `text`: scalars, joined as text (what `tpl` makes); `orElse`: a value that may be absent, and the one to take then;
  * `pluck`: a list of objects and a literal field name; `sum`: a list of numbers; `count`: a list;
  * `get`: a value and a literal field name or index; `add subtract multiply`: two numbers; `ok`: a ref to a node, true
- * when its output is there: a job that ran, a branch whose side taken gave something, every map.
+ * when its output is there: a job or map that ran and has not failed, a branch whose side taken gave something; or to a
+ * job's failure, true when it has failed.
  *
- * Absent: the output of a skipped job, a field or item that is not there, an item of a map's list whose body gave
+ * Absent: the output of a skipped node or of a failed one, a field or item that is not there, an item of a map's list whose body gave
  * nothing. An object leaves out a field that is absent, `eq` is false of it and `ne` true.
  */
 export type ExpressionFunction =
@@ -74,6 +79,11 @@ export type ExpressionFunction =
   | 'subtract'
   | 'multiply'
   | 'ok';
+
+/** The node that has to have ended before a target is known, if any. */
+export function nodeOf(target: RefTarget): string | undefined {
+  return target.kind === 'node' || target.kind === 'failure' ? target.id : undefined;
+}
 
 /** Every secret inside an expression: its name, and where it is; `computed` when it is an argument of a function. */
 export function secretsOf(

@@ -51,8 +51,11 @@ export function fingerprintsOf(pipeline: PipelineIr, options: FingerprintOptions
         return ['input', defaultsOf(pipeline.input as Json, path)];
       case 'node':
         return ['node', known.get(target.id) ?? ''];
+      case 'failure':
+        return ['failure', known.get(target.id) ?? ''];
       case 'item':
       case 'index':
+      case 'state':
         return [target.kind, maps.indexOf(target.map)];
     }
   };
@@ -76,7 +79,9 @@ export function fingerprintsOf(pipeline: PipelineIr, options: FingerprintOptions
   const visit = (node: NodeIr, around: Around): void => {
     const after = node.after.map((id) => known.get(id) ?? '').sort();
     const written = ownExpressions(node).map(({ place, expression }) => [place, expression] as const);
-    const { shapes, targets } = expressionsOf(written, around);
+    // The condition of a loop looks at what its body gives.
+    const here = node.kind === 'loop' ? { ...around, maps: [...around.maps, node.id] } : around;
+    const { shapes, targets } = expressionsOf(written, here);
     if (node.kind === 'job') {
       const operation = pipeline.operations[node.operation];
       const code = options.code.get(node.operation) ?? '';
@@ -96,7 +101,7 @@ export function fingerprintsOf(pipeline: PipelineIr, options: FingerprintOptions
     }
     const condition = hash([node.kind, shapes, targets, after, around.hash]);
     const sides = innerScopes(node).map(({ part, scope }): Json => {
-      const maps = node.kind === 'map' ? [...around.maps, node.id] : around.maps;
+      const maps = node.kind === 'map' || node.kind === 'loop' ? [...around.maps, node.id] : around.maps;
       const inside: Around = { hash: hash([condition, part]), maps };
       visitScope(scope, inside);
       const result = expressionsOf(scope.result ? [['result', scope.result]] : [], inside);

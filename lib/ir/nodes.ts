@@ -194,27 +194,34 @@ export interface ScopeIr {
 }
 
 /** A node of the graph. Ids are unique in the whole pipeline: they become state names. */
-export type NodeIr = JobIr | BranchIr | MapIr | ApprovalIr;
+export type NodeIr = JobIr | BranchIr | SwitchIr | MapIr | LoopIr | WaitIr | GuardIr | ApprovalIr;
 
 interface NodeBase {
   readonly id: string;
   readonly source: SourcePosition;
   /** Ids of nodes of the same scope that must have ended first, beyond what refs say. */
   readonly after: readonly string[];
+  /** How nodes of `after` must have ended, by id; the node is skipped where one has not. @default in any way */
+  readonly requires?: { readonly [node: string]: RequiredEnd };
+  /** Runs only if this is true; otherwise the node is skipped and its output absent. */
+  readonly when?: Expression;
 }
 
-/** One operation with its input, condition and policy. */
+/** `success`: it ran and has not failed; `failure`: it has failed, which it tolerates. */
+export type RequiredEnd = 'success' | 'failure';
+
+/** One operation with its input and policy. */
 export interface JobIr extends NodeBase {
   readonly kind: 'job';
   readonly operation: string;
   readonly input: Expression;
-  /** Runs only if this is true; otherwise the job is skipped and its output absent. */
-  readonly when?: Expression;
   readonly retry?: RetryIr;
   /** @default the operation's */
   readonly reuse?: 'never';
   /** One attempt, seconds. */
   readonly timeoutSeconds?: number;
+  /** Names of errors after which the pipeline goes on, with the job's output absent. @default none */
+  readonly tolerate?: readonly string[];
 }
 
 /** One of two scopes, by a condition. Its output is that of the side taken; absent when the side taken has none. */
@@ -223,6 +230,57 @@ export interface BranchIr extends NodeBase {
   readonly condition: Expression;
   readonly yes: ScopeIr;
   readonly no?: ScopeIr;
+}
+
+/** One of several scopes, by a text. Its output is that of the case taken; absent when that gives nothing or there is none. */
+export interface SwitchIr extends NodeBase {
+  readonly kind: 'switch';
+  readonly value: Expression;
+  readonly cases: readonly { readonly is: string; readonly scope: ScopeIr }[];
+  /** When the text is none of the cases. @default nothing runs */
+  readonly otherwise?: ScopeIr;
+}
+
+/**
+ * A scope that runs again and again, one round after the other, with a state that is carried on: its output is the last
+ * one. The result of the body is the state of the next round.
+ */
+export interface LoopIr extends NodeBase {
+  readonly kind: 'loop';
+  readonly state: JsonSchema;
+  readonly start: Expression;
+  readonly rounds: RoundsIr;
+  /** Rounds at most; one more fails the loop. */
+  readonly max: number;
+  readonly body: ScopeIr;
+}
+
+/** A round for each item of a list or whole number of a range; or while a condition on the state holds, or until it does. */
+export type RoundsIr =
+  | { readonly kind: 'list'; readonly items: Expression }
+  /** Both ends included. */
+  | { readonly kind: 'range'; readonly from: Expression; readonly to: Expression }
+  /** Looked at before each round. */
+  | { readonly kind: 'while'; readonly condition: Expression }
+  /** Looked at after each round: there is one at least. */
+  | { readonly kind: 'until'; readonly condition: Expression };
+
+/** Time that passes: so many seconds, or until a time (ISO 8601 with an offset). Its output is an empty object. */
+export interface WaitIr extends NodeBase {
+  readonly kind: 'wait';
+  readonly lasts:
+    | { readonly kind: 'for'; readonly seconds: Expression }
+    | { readonly kind: 'until'; readonly time: Expression };
+}
+
+/**
+ * A scope whose end is seen to. When it fails another one runs, or one runs however it has ended; then what has failed
+ * fails on, with the same error. Its output is that of the body.
+ */
+export interface GuardIr extends NodeBase {
+  readonly kind: 'guard';
+  readonly body: ScopeIr;
+  readonly handler: { readonly on: 'failure' | 'end'; readonly scope: ScopeIr };
 }
 
 /** A scope per item of a list; its output is the list of the scope's results, in the list's order; null for one that is absent. */
@@ -243,8 +301,6 @@ export interface ApprovalIr extends NodeBase {
   readonly who?: Expression;
   /** What the person fills in: the schema of an object. */
   readonly form: JsonSchema;
-  /** Is asked only if this is true; otherwise the output is absent. */
-  readonly when?: Expression;
   /** How long an answer is waited for. */
   readonly timeoutSeconds: number;
   /** What happens then: the job fails, or an answer is taken in place of a person's. */

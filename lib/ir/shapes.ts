@@ -4,7 +4,8 @@
  */
 import type { Expression, Json, RefExpression } from './expressions.ts';
 import { approvalWays } from '../approval-layout.ts';
-import type { ApprovalIr, BranchIr, JsonSchema, NodeIr, PipelineIr } from './nodes.ts';
+import type { ApprovalIr, BranchIr, JsonSchema, NodeIr, PipelineIr, SwitchIr } from './nodes.ts';
+import { sidesOf } from './sides.ts';
 import type { PlacedNode } from './walk.ts';
 
 /** A schema, and whether the value may be missing altogether. The empty schema says nothing. */
@@ -118,37 +119,68 @@ function unite(schemas: readonly JsonSchema[]): JsonSchema {
   return { anyOf: schemas };
 }
 
-/** The facts, and those inside an `and`. */
-function factsIn(context: ShapeContext): readonly Expression[] {
-  return context.known.flatMap((fact) =>
-    fact.kind === 'call' && fact.name === 'and' ? factsIn({ ...context, known: fact.arguments }) : [fact],
-  );
+/** A condition as those that must all hold. */
+export function conjuncts(condition: Expression): readonly Expression[] {
+  return condition.kind === 'call' && condition.name === 'and' ? condition.arguments.flatMap(conjuncts) : [condition];
 }
 
 /** Whether a condition is known to be true. */
-function holds(context: ShapeContext, condition: Expression): boolean {
-  const text = JSON.stringify(condition);
-  return factsIn(context).some((fact) => JSON.stringify(fact) === text);
+function holds({ known }: ShapeContext, condition: Expression): boolean {
+  const facts = known.flatMap(conjuncts);
+  if (facts.length === 0) return false;
+  return conjuncts(condition).every((one) => {
+    const text = JSON.stringify(one);
+    return facts.some((fact) => JSON.stringify(fact) === text);
+  });
 }
 
-/** Whether it is known that a node has run and given something. */
-function hasRun(context: ShapeContext, id: string): boolean {
-  return factsIn(context).some((fact) => {
-    if (fact.kind !== 'call' || fact.name !== 'ok') return false;
-    const [ref] = fact.arguments;
-    return ref?.kind === 'ref' && ref.target.kind === 'node' && ref.target.id === id;
+/** The condition that a node has run and given something. */
+export function gaveSomething(id: string): Expression {
+  return { kind: 'call', name: 'ok', arguments: [{ kind: 'ref', target: { kind: 'node', id }, path: [] }] };
+}
+
+/** The condition that a node has failed, and the pipeline has gone on. */
+export function hasFailed(id: string): Expression {
+  return { kind: 'call', name: 'ok', arguments: [{ kind: 'ref', target: { kind: 'failure', id }, path: [] }] };
+}
+
+/** Why a node's output may be absent though something inside would give it: it may be skipped, or fail. */
+function whyWithout(context: ShapeContext, node: NodeIr): string | undefined {
+  if (node.when !== undefined && !holds(context, node.when)) return skippedBecause(node.id, node.when);
+  if (node.kind === 'job' && node.tolerate !== undefined) return `"${node.id}" may fail, and the pipeline goes on`;
+  return undefined;
+}
+
+function skippedBecause(id: string, when: Expression): string {
+  const needed = conjuncts(when).map((one) => {
+    const [ref] = one.kind === 'call' && one.name === 'ok' ? one.arguments : [];
+    return ref?.kind === 'ref' && ref.target.kind === 'node' ? ref.target.id : undefined;
   });
+  const [first] = needed;
+  return first === undefined || needed.includes(undefined)
+    ? `"${id}" is skipped when its condition is false`
+    : `"${id}" is skipped when "${first}" gives nothing`;
 }
 
 /** The shape of a node's whole output. */
 function nodeShape(context: ShapeContext, node: NodeIr): Shape {
+  const shape = givenShape(context, node);
+  const because = whyWithout(context, node);
+  if (because === undefined && !shape.absent) return shape;
+  if (holds(context, gaveSomething(node.id))) return { schema: shape.schema, absent: false };
+  return because === undefined ? shape : { schema: shape.schema, absent: true, because, asNull: true };
+}
+
+/** The shape of what a node gives when it runs. */
+function givenShape(context: ShapeContext, node: NodeIr): Shape {
   switch (node.kind) {
     case 'job':
-      return unlessSkipped(context, node, context.pipeline.operations[node.operation]?.output ?? {});
+      return { schema: context.pipeline.operations[node.operation]?.output ?? {}, absent: false };
     case 'approval':
-      return unlessSkipped(context, node, answerSchema(context, node));
+      return { schema: answerSchema(context, node), absent: false };
     case 'branch':
-      return branchShape(context, node);
+    case 'switch':
+      return sidesShape(context, node);
     case 'map': {
       const item: Shape = node.body.result
         ? shapeOf(context, node.body.result)
@@ -156,16 +188,13 @@ function nodeShape(context: ShapeContext, node: NodeIr): Shape {
       const gaps = item.absent ? { [gapsKeyword]: item.because ?? `the body of "${node.id}" may give nothing` } : {};
       return { schema: { type: 'array', items: item.schema, ...gaps }, absent: false };
     }
+    case 'loop':
+      return { schema: node.state, absent: false };
+    case 'guard':
+      return node.body.result ? shapeOf(context, node.body.result) : { schema: {}, absent: false };
+    case 'wait':
+      return { schema: { type: 'object', properties: {}, additionalProperties: false }, absent: false };
   }
-}
-
-function unlessSkipped(
-  context: ShapeContext,
-  { id, when }: { readonly id: string; readonly when?: Expression },
-  schema: JsonSchema,
-): Shape {
-  if (!when || hasRun(context, id) || holds(context, when)) return { schema, absent: false };
-  return { schema, absent: true, because: `"${id}" is skipped when its condition is false`, asNull: true };
 }
 
 /** The schema of an approval's output. What the person has filled in is there when it was approved. */
@@ -189,22 +218,37 @@ function answerSchema(context: ShapeContext, { id, form, onReject }: ApprovalIr)
   };
 }
 
-function branchShape(context: ShapeContext, node: BranchIr): Shape {
-  const denied: Expression = { kind: 'call', name: 'not', arguments: [node.condition] };
-  const shapeOfSide = (result: Expression | undefined, condition: Expression, side: string): Shape =>
-    result
-      ? shapeOf({ ...context, known: [...context.known, condition] }, result)
-      : { schema: {}, absent: true, because: `"${node.id}" gives nothing on its ${side} side`, asNull: true };
-  const yes = shapeOfSide(node.yes.result, node.condition, 'first');
-  const no = shapeOfSide(node.no?.result, denied, 'other');
-  const ran = hasRun(context, node.id);
-  const taken = holds(context, node.condition) ? yes : holds(context, denied) ? no : undefined;
-  if (taken) return ran ? { schema: taken.schema, absent: false } : taken;
-  const giving = [...(node.yes.result ? [yes] : []), ...(node.no?.result ? [no] : [])];
-  const schema = unite(giving.map((shape) => shape.schema));
-  const absent = [yes, no].find((shape) => shape.absent);
-  if (!absent || ran) return { schema, absent: false };
-  return { ...absent, schema, asNull: true };
+/** What the sides of a branch or switch give; of one that is known to be taken, what that gives. */
+function sidesShape(context: ShapeContext, node: BranchIr | SwitchIr): Shape {
+  const sides = sidesOf(node).map(({ scope, fact, told }) => ({
+    fact,
+    gives: scope?.result !== undefined,
+    shape: scope?.result
+      ? shapeOf({ ...context, known: [...context.known, fact] }, scope.result)
+      : ({
+          schema: {},
+          absent: true,
+          because: `"${node.id}" gives nothing on ${told}`,
+          asNull: true,
+        } satisfies Shape as Shape),
+  }));
+  const taken = sides.find(({ fact }) => holds(context, fact));
+  if (taken) return taken.shape;
+  const schema = unite(sides.filter(({ gives }) => gives).map(({ shape }) => shape.schema));
+  const absent = sides.find(({ shape }) => shape.absent)?.shape;
+  return absent === undefined ? { schema, absent: false } : { ...absent, schema, asNull: true };
+}
+
+const failureSchema: JsonSchema = {
+  type: 'object',
+  properties: { name: { type: 'string' }, cause: { type: 'string' } },
+  required: ['name', 'cause'],
+  additionalProperties: false,
+};
+
+function failureShape(context: ShapeContext, id: string): Shape {
+  if (holds(context, hasFailed(id))) return { schema: failureSchema, absent: false };
+  return { schema: failureSchema, absent: true, because: `"${id}" need not fail`, asNull: true };
 }
 
 function refShape(context: ShapeContext, { target, path }: RefExpression): Shape {
@@ -218,13 +262,24 @@ function targetShape(context: ShapeContext, target: RefExpression['target']): Sh
     case 'index':
       return { schema: { type: 'integer' }, absent: false };
     case 'item': {
-      const map = context.nodes.get(target.map)?.node;
-      return map?.kind === 'map' ? itemShape(shapeOf(context, map.items)) : anything;
+      const around = context.nodes.get(target.map)?.node;
+      if (around?.kind === 'map') return itemShape(shapeOf(context, around.items));
+      if (around?.kind !== 'loop') return anything;
+      const { rounds } = around;
+      return rounds.kind === 'list'
+        ? itemShape(shapeOf(context, rounds.items))
+        : { schema: { type: 'integer' }, absent: false };
+    }
+    case 'state': {
+      const loop = context.nodes.get(target.map)?.node;
+      return loop?.kind === 'loop' ? { schema: loop.state, absent: false } : anything;
     }
     case 'node': {
       const placed = context.nodes.get(target.id);
       return placed ? nodeShape(context, placed.node) : anything;
     }
+    case 'failure':
+      return failureShape(context, target.id);
   }
 }
 
@@ -310,7 +365,8 @@ function callShape(
     case 'orElse': {
       if (!first || !second) return anything;
       const fallback = shapeOf(context, second);
-      return { ...fallback, schema: unite([shapeOf(context, first).schema, fallback.schema]) };
+      const schema = unite([shapeOf(context, first).schema, fallback.schema]);
+      return eitherIsThere(context, first, second, fallback) ? { schema, absent: false } : { ...fallback, schema };
     }
     case 'get':
       return first && second?.kind === 'literal'
@@ -335,6 +391,17 @@ function callShape(
     case 'ok':
       return { schema: { type: 'boolean' }, absent: false };
   }
+}
+
+/** Whether one of two values is known to be there: the other one always, or each under a condition of which one holds. */
+function eitherIsThere(context: ShapeContext, first: Expression, second: Expression, fallback: Shape): boolean {
+  if (!fallback.absent) return true;
+  const isThere = (one: Expression, known: readonly Expression[]) => !shapeOf({ ...context, known }, one).absent;
+  return context.known.flatMap(conjuncts).some((fact) => {
+    if (fact.kind !== 'call' || fact.name !== 'or') return false;
+    const others = context.known.flatMap(conjuncts).filter((other) => other !== fact);
+    return fact.arguments.every((one) => [first, second].some((value) => isThere(value, [...others, one])));
+  });
 }
 
 function isWhole(schema: JsonSchema): boolean {

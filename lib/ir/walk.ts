@@ -1,11 +1,13 @@
 /** Walking the pipeline: every node with the scopes around it, and who depends on whom. */
-import { type Expression, type RefExpression, refsOf } from './expressions.ts';
-import type { NodeIr, PipelineIr, ScopeIr } from './nodes.ts';
+import { type Expression, nodeOf, type RefExpression, refsOf } from './expressions.ts';
+import type { NodeIr, PipelineIr, RoundsIr, ScopeIr, WaitIr } from './nodes.ts';
+import { sidesOf } from './sides.ts';
 
-/** A side of a branch or the body of a map, as a step from the outside in. */
+/** A side of a branch or switch, or the body of a map or loop, as a step from the outside in. */
 export interface ScopeStep {
   readonly node: string;
-  readonly part: 'yes' | 'no' | 'body';
+  /** `body` of a map or loop, else the side's (`sides.ts`). */
+  readonly part: string;
 }
 
 /** A node where it stands. */
@@ -16,15 +18,23 @@ export interface PlacedNode {
 }
 
 /** The scopes inside a node. */
-export function innerScopes(node: NodeIr): readonly { readonly part: ScopeStep['part']; readonly scope: ScopeIr }[] {
+export function innerScopes(node: NodeIr): readonly { readonly part: string; readonly scope: ScopeIr }[] {
   switch (node.kind) {
     case 'job':
     case 'approval':
+    case 'wait':
       return [];
     case 'branch':
-      return [{ part: 'yes' as const, scope: node.yes }, ...(node.no ? [{ part: 'no' as const, scope: node.no }] : [])];
+    case 'switch':
+      return sidesOf(node).flatMap(({ part, scope }) => (scope === undefined ? [] : [{ part, scope }]));
     case 'map':
-      return [{ part: 'body' as const, scope: node.body }];
+    case 'loop':
+      return [{ part: 'body', scope: node.body }];
+    case 'guard':
+      return [
+        { part: 'guarded', scope: node.body },
+        { part: node.handler.on, scope: node.handler.scope },
+      ];
   }
 }
 
@@ -38,23 +48,50 @@ export function placedNodes(scope: ScopeIr, at: readonly ScopeStep[] = []): read
 
 /** The expressions that a node itself evaluates, by the name of their place. */
 export function ownExpressions(node: NodeIr): readonly { readonly place: string; readonly expression: Expression }[] {
+  const when = node.when === undefined ? [] : [{ place: 'when', expression: node.when }];
   switch (node.kind) {
     case 'job':
-      return [
-        ...(node.when ? [{ place: 'when', expression: node.when }] : []),
-        { place: 'input', expression: node.input },
-      ];
+      return [...when, { place: 'input', expression: node.input }];
     case 'branch':
-      return [{ place: 'condition', expression: node.condition }];
+      return [...when, { place: 'condition', expression: node.condition }];
+    case 'switch':
+      return [...when, { place: 'value', expression: node.value }];
     case 'map':
-      return [{ place: 'items', expression: node.items }];
+      return [...when, { place: 'items', expression: node.items }];
+    case 'loop':
+      return [...when, { place: 'start', expression: node.start }, ...roundsExpressions(node.rounds)];
+    case 'wait':
+      return [...when, waitExpression(node.lasts)];
+    case 'guard':
+      return when;
     case 'approval':
       return [
-        ...(node.when ? [{ place: 'when', expression: node.when }] : []),
+        ...when,
         { place: 'message', expression: node.message },
         ...(node.who ? [{ place: 'who', expression: node.who }] : []),
       ];
   }
+}
+
+function roundsExpressions(rounds: RoundsIr): readonly { readonly place: string; readonly expression: Expression }[] {
+  switch (rounds.kind) {
+    case 'list':
+      return [{ place: 'over', expression: rounds.items }];
+    case 'range':
+      return [
+        { place: 'from', expression: rounds.from },
+        { place: 'to', expression: rounds.to },
+      ];
+    case 'while':
+    case 'until':
+      return [{ place: rounds.kind, expression: rounds.condition }];
+  }
+}
+
+function waitExpression(lasts: WaitIr['lasts']): { readonly place: string; readonly expression: Expression } {
+  return lasts.kind === 'for'
+    ? { place: 'for', expression: lasts.seconds }
+    : { place: 'until', expression: lasts.time };
 }
 
 /** Every ref of a node, of the nodes inside it, and of its scopes' results. */
@@ -76,7 +113,7 @@ export function dependenciesOf(scope: ScopeIr): ReadonlyMap<string, ReadonlySet<
   const ids = new Set(scope.nodes.map((node) => node.id));
   return new Map(
     scope.nodes.map((node) => {
-      const named = refsWithin(node).flatMap(({ target }) => (target.kind === 'node' ? [target.id] : []));
+      const named = refsWithin(node).flatMap(({ target }) => nodeOf(target) ?? []);
       return [
         node.id,
         new Set([...named, ...node.after].filter((id) => ids.has(id) && (id !== node.id || node.after.includes(id)))),

@@ -12,7 +12,7 @@ interface Times {
 /**
  * Paths of the jobs on the critical path, maps included.
  *
- * Backwards from what ended last: before each node stands the one it waited for longest. In a branch the side that ran
+ * Backwards from what ended last: before each node stands the one it waited for longest. In a branch or switch the side that ran
  * counts, in a map the iteration that ended last.
  */
 export function criticalPath(scope: GraphScope, jobs: readonly JobView[], now: number): ReadonlySet<string> {
@@ -49,10 +49,14 @@ function inside(node: GraphNode, prefix: string, times: Times): readonly string[
   const path = prefix + node.id;
   switch (node.kind) {
     case 'job':
+    case 'wait':
       return [path];
     case 'branch':
+    case 'switch':
+    case 'guard':
       return scopesOf(node).flatMap(({ scope }) => walk(scope, prefix, times));
-    case 'map': {
+    case 'map':
+    case 'loop': {
       const prefixes = iterationPrefixes(path, times);
       const ends = prefixes.map((each) => ({ each, end: endOfScope(node.body, each, times) ?? -Infinity }));
       const last = ends.reduce((a, b) => (b.end > a.end ? b : a), { each: '', end: -Infinity });
@@ -76,7 +80,7 @@ function latest(nodes: readonly GraphNode[], prefix: string, times: Times): Grap
 
 /** When a node ended, or now while it runs; `undefined` when it has not begun. */
 function endOf(node: GraphNode, prefix: string, times: Times): number | undefined {
-  if (node.kind === 'branch') {
+  if (node.kind === 'branch' || node.kind === 'switch' || node.kind === 'guard') {
     const ends = scopesOf(node).flatMap(({ scope }) => endOfScope(scope, prefix, times) ?? []);
     return ends.length === 0 ? undefined : Math.max(...ends);
   }

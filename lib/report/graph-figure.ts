@@ -1,8 +1,9 @@
-/** The graph as SVG: a box per job with sign, name and state, frames for branches and maps. Each box links to details. */
-import type { GraphBranch, GraphJob, GraphMap, GraphScope } from '../graph/graph.ts';
-import { nodesOf } from '../graph/graph.ts';
-import type { GraphLayout, PlacedEdge, PlacedGroup, PlacedJob } from '../graph/layout.ts';
+/** The graph as SVG: a box per job with sign, name and state, frames for branches, switches and maps. Each box links to details. */
+import type { GraphBox, GraphScope } from '../graph/graph.ts';
+import { nodesOf, scopesOf } from '../graph/graph.ts';
+import type { GraphLayout, GroupNode, PlacedEdge, PlacedGroup, PlacedJob } from '../graph/layout.ts';
 import { layoutGraph } from '../graph/layout.ts';
+import { groupTitle } from '../graph/mermaid.ts';
 import type { JobStatus } from '../sessions/status.ts';
 import type { JobView } from '../sessions/view.ts';
 import { countText, durationText } from './format.ts';
@@ -43,11 +44,11 @@ export function graphSection(model: ReportModel): Html {
 function bestLayout(model: ReportModel): GraphLayout {
   const { graph } = model;
   const options = {
-    jobSize: (job: GraphJob) => {
+    jobSize: (job: GraphBox) => {
       const letters = Math.max(job.id.length * 8, stateOf(job, model).length * 6.6);
       return { width: Math.round(Math.min(260, Math.max(112, 48 + letters))), height: 44 };
     },
-    frameTitle: (node: GraphBranch | GraphMap, side?: 'yes' | 'no') => frameLabel(node, side, model),
+    frameTitle: (node: GroupNode, side?: string) => frameLabel(node, side, model),
   };
   const down = layoutGraph(graph, { ...options, direction: 'TB' });
   if (nodesOf(graph).length > tryBoth) return down;
@@ -55,7 +56,7 @@ function bestLayout(model: ReportModel): GraphLayout {
   return across.width <= pageWidth / smallest && across.height <= down.height ? across : down;
 }
 
-function stateOf(job: GraphJob, model: ReportModel): string {
+function stateOf(job: GraphBox, model: ReportModel): string {
   const views = model.byNode.get(job.id) ?? [];
   return views.length > 1 ? iterationsText(views) : stateText(views[0], model);
 }
@@ -63,7 +64,7 @@ function stateOf(job: GraphJob, model: ReportModel): string {
 function box({ x, y, width, node }: PlacedJob, model: ReportModel): Html {
   const views = model.byNode.get(node.id) ?? [];
   const status = worstStatus(views.map((view) => view.status)) ?? 'pending';
-  const icon = node.icon === undefined ? '' : `${node.icon} `;
+  const icon = node.kind === 'job' && node.icon !== undefined ? `${node.icon} ` : '';
   const name = `${icon}${shorten(node.id, (width - 44) / 8 - icon.length)}`;
   const state = stateOf(node, model);
   const said = [name.endsWith(node.id) ? '' : node.id, node.condition === undefined ? '' : `runs if ${node.condition}`];
@@ -113,25 +114,20 @@ function frame({ x, y, width, height, node, side, empty, depth }: PlacedGroup, m
   return html`<g class="f d${depth % 2}${side !== undefined && ' side'} ${status}" transform="translate(${x} ${y})">${shown !== label && html`<title>${label}</title>`}<rect width="${width}" height="${height}" rx="10"/>${link}${note}</g>`;
 }
 
-function frameStatus(
-  node: GraphBranch | GraphMap,
-  side: 'yes' | 'no' | undefined,
-  model: ReportModel,
-): JobStatus | undefined {
+function frameStatus(node: GroupNode, side: string | undefined, model: ReportModel): JobStatus | undefined {
   return side === undefined ? groupStatus(node, model) : sideStatus(sideScope(node, side), model);
 }
 
-function frameLabel(node: GraphBranch | GraphMap, side: 'yes' | 'no' | undefined, model: ReportModel): string {
+function frameLabel(node: GroupNode, side: string | undefined, model: ReportModel): string {
   return side === undefined ? groupLabel(node, model) : sideLabel(side, jobsOf(sideScope(node, side), model));
 }
 
-function sideScope(node: GraphBranch | GraphMap, side: 'yes' | 'no'): GraphScope | undefined {
-  if (node.kind === 'map') return node.body;
-  return side === 'yes' ? node.yes : node.no;
+function sideScope(node: GroupNode, side: string): GraphScope | undefined {
+  return scopesOf(node).find((one) => one.side === side)?.scope;
 }
 
-function groupStatus(node: GraphBranch | GraphMap, model: ReportModel): JobStatus | undefined {
-  if (node.kind === 'map') return model.byNode.get(node.id)?.[0]?.status;
+function groupStatus(node: GroupNode, model: ReportModel): JobStatus | undefined {
+  if (node.kind === 'map' || node.kind === 'loop') return model.byNode.get(node.id)?.[0]?.status;
   return sideStatus({ nodes: [node], edges: [] }, model);
 }
 
@@ -143,16 +139,15 @@ function jobsOf(scope: GraphScope | undefined, model: ReportModel): readonly Job
   return scope === undefined ? [] : nodesOf(scope).flatMap(({ id }) => model.byNode.get(id) ?? []);
 }
 
-function groupLabel(node: GraphBranch | GraphMap, model: ReportModel): string {
-  if (node.kind === 'branch') return `${node.id}: if ${node.condition}`;
-  const map = model.byNode.get(node.id)?.[0];
-  const counts = map?.iterations;
-  if (counts === undefined) return `${node.id}: each of ${node.items}`;
+function groupLabel(node: GroupNode, model: ReportModel): string {
+  const counts = model.byNode.get(node.id)?.[0]?.iterations;
+  if (counts === undefined) return groupTitle(node);
+  if (node.kind === 'loop') return `${node.id}: ${countText(counts.completed, 'round')}`;
   return `${node.id}: ${counts.completed} of ${counts.total} done${counts.failed === 0 ? '' : ` · ${counts.failed} failed`}`;
 }
 
 /** Taken is a side of which something began, or of which some jobs were passed by and others not. */
-function sideLabel(side: 'yes' | 'no', jobs: readonly JobView[]): string {
+function sideLabel(side: string, jobs: readonly JobView[]): string {
   const skipped = jobs.filter(({ status }) => status === 'skipped').length;
   if (jobs.length > 0 && skipped === jobs.length) return `${side} · not taken`;
   // What only waits, or was cancelled before it began, stands behind a condition that nobody looked at.

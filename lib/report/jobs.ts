@@ -1,6 +1,6 @@
 /** The jobs: a table of all of them (the graph in words), and each one's details: values, error, attempts, log. */
 import type { PipelineGraph } from '../graph/graph.ts';
-import { nodesOf } from '../graph/graph.ts';
+import { isBox, nodesOf } from '../graph/graph.ts';
 import type { Json } from '../ir/expressions.ts';
 import type { AttemptView, FailureView, JobView } from '../sessions/view.ts';
 import { explainFailure } from './failure.ts';
@@ -31,7 +31,7 @@ function tableRow(row: JobRow, model: ReportModel): Html {
   const more =
     hidden !== undefined &&
     html`<tr class="it more"><td colspan="6">${countText(hidden, 'more job')} of the iterations of ${view.job.slice(0, view.job.indexOf('['))} not shown; failed ones come first</td></tr>`;
-  return html`<tr${row.iteration && html` class="it"`}><th scope="row"><a href="#${row.anchor}">${breakable(view.job)}</a></th><td>${badge(view.status, statusWord(model, view.status))}${iterationsText(row)}</td><td class="num opt">${view.attempts.length === 0 ? '–' : view.attempts.length}</td><td class="num opt">${began}</td><td class="num">${took}</td><td class="opt">${view.operation ?? (view.kind === 'map' ? 'map' : 'approval')}</td></tr>${more}`;
+  return html`<tr${row.iteration && html` class="it"`}><th scope="row"><a href="#${row.anchor}">${breakable(view.job)}</a></th><td>${badge(view.status, statusWord(model, view.status))}${iterationsText(row)}</td><td class="num opt">${view.attempts.length === 0 ? '–' : view.attempts.length}</td><td class="num opt">${began}</td><td class="num">${took}</td><td class="opt">${view.operation ?? (view.kind === 'job' ? 'approval' : view.kind)}</td></tr>${more}`;
 }
 
 /** A path that may break behind its slashes on a narrow page. */
@@ -56,9 +56,10 @@ export function detailsSection(model: ReportModel): Html {
 
 function conditionsOf(graph: PipelineGraph): ReadonlyMap<string, string> {
   return new Map(
-    nodesOf(graph).flatMap((node) =>
-      node.kind === 'job' && node.condition !== undefined ? [[node.id, node.condition]] : [],
-    ),
+    nodesOf(graph).flatMap((node) => {
+      const condition = isBox(node) ? node.condition : node.when;
+      return condition === undefined ? [] : [[node.id, condition]];
+    }),
   );
 }
 

@@ -49,7 +49,7 @@ function ganttRow(row: JobRow, axis: Axis): Html {
     return rect(`b ${attempt.status}`, attempt.startedAt, end, axis);
   });
   const whole =
-    attempts.length === 0 && rect(`b ${view.kind === 'map' ? 'map ' : ''}${view.status}`, startedAt, until, axis);
+    attempts.length === 0 && rect(`b ${view.kind === 'job' ? '' : 'map '}${view.status}`, startedAt, until, axis);
   const first = attempts[0]?.startedAt;
   const last = attempts.at(-1)?.endedAt;
   const waited =

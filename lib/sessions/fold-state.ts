@@ -48,6 +48,10 @@ export interface FoldState {
   readonly waiting: Map<number, HistoryEvent[]>;
   readonly jobs: Map<string, Recorded<JobFacts>>;
   readonly maps: Map<string, Recorded<MapFacts>>;
+  /** Events that entered a state that runs a round of a loop, by `placeKey` of the state, ascending. */
+  readonly rounds: Map<string, number[]>;
+  /** The jobs whose failure has brought Parallels down, by the state's name. */
+  readonly causes: Map<string, string>;
   /** The state last entered in each region, by `placeKey`. */
   readonly current: Map<string, { readonly state: StateShape; readonly eventId: number }>;
   /** Failed Parallels and Maps by `placeKey` of their state, failed iterations by that of their body. */

@@ -24,6 +24,8 @@ export function emptyFold(artifact: PipelineArtifact): FoldState {
     waiting: new Map(),
     jobs: new Map(),
     maps: new Map(),
+    rounds: new Map(),
+    causes: new Map(),
     current: new Map(),
     closures: new Map(),
     execution: [],
@@ -127,8 +129,11 @@ function place(state: FoldState, event: HistoryEvent, before: Position | undefin
     const to = inState(from, shape);
     const key = placeKey(shape.region.id, to.iterations, shape.region.maps.length);
     if ((state.current.get(key)?.eventId ?? 0) < event.id) state.current.set(key, { state: shape, eventId: event.id });
-    record(state, event, to);
-    return to;
+    if (machine.rounds.has(shape.name)) noteRound(state, shape.name, to.iterations, event.id);
+    // What a guard fails on with is the failure of the job that it has caught.
+    const { role, node = '' } = state.artifact.states[shape.name] ?? {};
+    const cause = role === 'rethrow' ? state.causes.get(node) : undefined;
+    return record(state, event, cause === undefined ? to : { ...to, cause });
   }
   if ('stateExitedEventDetails' in event) {
     const shape = machine.states.get(event.stateExitedEventDetails.name);
@@ -205,14 +210,34 @@ function record(state: FoldState, event: HistoryEvent, at: Position): Position {
   const node = at.state === undefined ? undefined : machine.nodeOfState.get(at.state.name);
   if (at.state === undefined || node === undefined || at.iterations.length < at.region.maps.length) return at;
   const path = pathOf(machine, at.iterations, node);
-  const recorded: Map<string, Recorded<unknown>> = at.state.type === 'Map' ? state.maps : state.jobs;
+  const isOfRounds = machine.rounds.has(machine.stateOfNode.get(node)?.name ?? '');
+  const recorded: Map<string, Recorded<unknown>> = at.state.type === 'Map' || isOfRounds ? state.maps : state.jobs;
   const entry = recorded.get(path) ?? { state: at.state, events: [], facts: undefined, settled: undefined };
   recorded.set(path, entry);
   insertById(entry.events, event);
   entry.facts = undefined;
   entry.settled = undefined;
-  const failed = /(Failed|TimedOut)$/.test(event.type) && !event.type.startsWith('MapIteration');
+  const failed =
+    (/(Failed|TimedOut)$/.test(event.type) && !event.type.startsWith('MapIteration')) ||
+    event.type === 'FailStateEntered';
   return failed && at.cause === undefined && event.type !== 'MapStateFailed' ? { ...at, cause: path } : at;
+}
+
+/** A loop's Map is entered anew for each round and has one item: which round it is says how often that has happened. */
+function noteRound(state: FoldState, name: string, iterations: readonly Iteration[], eventId: number): void {
+  const key = placeKey(name, iterations, iterations.length);
+  const entered = state.rounds.get(key) ?? [];
+  state.rounds.set(key, entered);
+  let at = entered.length;
+  while (at > 0 && (entered[at - 1] ?? 0) > eventId) at -= 1;
+  entered.splice(at, 0, eventId);
+}
+
+function roundOf(state: FoldState, name: string, iterations: readonly Iteration[], eventId: number): number {
+  const entered = state.rounds.get(placeKey(name, iterations, iterations.length)) ?? [];
+  let at = entered.length;
+  while (at > 0 && (entered[at - 1] ?? 0) > eventId) at -= 1;
+  return Math.max(0, at - 1);
 }
 
 function iterate(
@@ -226,7 +251,8 @@ function iterate(
   if (shape === undefined || body === undefined) return from;
   const to = inState(from, shape);
   record(state, event, to);
-  const iterations = [...to.iterations, { map: at.name, index: at.index }];
+  const index = state.machine.rounds.has(at.name) ? roundOf(state, at.name, to.iterations, event.id) : at.index;
+  const iterations = [...to.iterations, { map: at.name, index }];
   if (event.type === 'MapIterationFailed') close(state, placeKey(body.id, iterations, iterations.length), event);
   const cause = event.type === 'MapIterationFailed' ? from.cause : undefined;
   return { iterations, region: body, closed: true, ...(cause === undefined ? {} : { cause }) };
@@ -242,5 +268,6 @@ function end(state: FoldState, event: HistoryEvent, from: Position, type: 'Map' 
   const failed = event.type.endsWith('Failed');
   if (failed) close(state, placeKey(shape.name, to.iterations, to.iterations.length), event);
   const cause = failed ? from.cause : undefined;
+  if (cause !== undefined) state.causes.set(shape.name, cause);
   return { ...to, closed: !event.type.endsWith('Started'), ...(cause === undefined ? {} : { cause }) };
 }

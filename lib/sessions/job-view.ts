@@ -1,4 +1,4 @@
-/** One job's events, in order of their ids, turned into what is known of the job. */
+/** One job's or wait's events, in order of their ids, turned into what is known of the job. */
 import type { HistoryEvent } from '../asl/history.ts';
 import { jobErrors } from '../errors.ts';
 import type { GatedInput, GateWork } from '../gate-layout.ts';
@@ -200,7 +200,7 @@ export function jobFacts(state: StateShape, events: readonly HistoryEvent[]): Jo
       }
     } else if (event.type === 'EvaluationFailed') {
       fail('failed', evaluationFailure(event.evaluationFailedEventDetails), event.timestamp);
-    } else if (event.type === 'TaskStateExited') {
+    } else if (event.type === 'TaskStateExited' || event.type === 'WaitStateExited') {
       // Left after a failure means that the pipeline caught it and went on: the job stays failed.
       status = error === undefined ? 'completed' : attempts.at(-1)?.status === 'timeout' ? 'timeout' : 'failed';
       endedAt = event.timestamp;

@@ -35,13 +35,18 @@ export interface MachineMap {
   readonly states: ReadonlyMap<string, StateShape>;
   /** The region of each Map state's body. */
   readonly bodies: ReadonlyMap<string, Region>;
-  /** Which node each job or map state serves. */
+  /** States that run a round of a loop. */
+  readonly rounds: ReadonlySet<string>;
+  /** Which node each state serves that stands in session records. */
   readonly nodeOfState: ReadonlyMap<string, string>;
-  /** The state that stands for each node in its region: the job's or map's own. */
+  /** The state that stands for each node in its region: the node's own. */
   readonly stateOfNode: ReadonlyMap<string, StateShape>;
   /** True when an execution that is in `from` can still come to `to`; both of one region. */
   reaches(from: StateShape, to: StateShape): boolean;
 }
+
+const besideRounds: ReadonlySet<string> = new Set(['start', 'again', 'bound']);
+const recordedRoles: ReadonlySet<string> = new Set(['job', 'map', 'loop', 'wait', ...besideRounds]);
 
 type JsonObject = { readonly [key: string]: Json };
 
@@ -116,13 +121,15 @@ export function mapMachine(artifact: PipelineArtifact): MachineMap {
   };
   read(artifact.definition, top);
 
+  const rounds = new Set<string>();
   const nodeOfState = new Map<string, string>();
   const stateOfNode = new Map<string, StateShape>();
   for (const [name, origin] of Object.entries(artifact.states)) {
     const shape = states.get(name);
-    if (shape === undefined || (origin.role !== 'job' && origin.role !== 'map')) continue;
+    if (shape === undefined || !recordedRoles.has(origin.role)) continue;
     nodeOfState.set(name, origin.node);
-    stateOfNode.set(origin.node, shape);
+    if (origin.role === 'loop') rounds.add(name);
+    if (!besideRounds.has(origin.role)) stateOfNode.set(origin.node, shape);
   }
 
   const reachable = new Map<string, ReadonlySet<string>>();
@@ -142,7 +149,15 @@ export function mapMachine(artifact: PipelineArtifact): MachineMap {
     return found;
   };
 
-  return { top, states, bodies, nodeOfState, stateOfNode, reaches: (from, to) => reachableFrom(from).has(to.name) };
+  return {
+    top,
+    states,
+    bodies,
+    rounds,
+    nodeOfState,
+    stateOfNode,
+    reaches: (from, to) => reachableFrom(from).has(to.name),
+  };
 }
 
 /** True when the state's Retry lets it try again after this error; `failures` holds the state's failures so far, this one included. */

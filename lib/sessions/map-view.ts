@@ -1,4 +1,4 @@
-/** One map's events, in order of their ids, turned into what is known of it. */
+/** One map's or loop's events, in order of their ids, turned into what is known of it. */
 import type { HistoryEvent } from '../asl/history.ts';
 import { type StateShape, retriesAfter } from './machine-map.ts';
 import type { JobStatus } from './status.ts';
@@ -82,5 +82,54 @@ export function mapFacts(state: StateShape, events: readonly HistoryEvent[]): Ma
     startedAt: events[0]?.timestamp ?? 0,
     ...(endedAt === undefined ? {} : { endedAt }),
     lastEventId: events.at(-1)?.id ?? 0,
+  };
+}
+
+/**
+ * @param events The loop's events by ascending id, of all of its states; at least one.
+ * @param isLeft whether its scope has gone on to another state
+ */
+export function loopFacts(events: readonly HistoryEvent[], isLeft: boolean): MapFacts {
+  let rounds = 0;
+  let completed = 0;
+  let status: 'running' | 'failed' = 'running';
+  let error: FailureView | undefined;
+  for (const event of events) {
+    switch (event.type) {
+      case 'MapStateEntered':
+        rounds += 1;
+        break;
+      case 'MapStateStarted':
+      case 'MapIterationStarted':
+        // A redrive goes on with the round that failed.
+        status = 'running';
+        error = undefined;
+        break;
+      case 'MapIterationSucceeded':
+        completed += 1;
+        break;
+      case 'MapStateFailed':
+      case 'FailStateEntered':
+        status = 'failed';
+        break;
+      case 'EvaluationFailed': {
+        const { error: name = '', cause = '' } = event.evaluationFailedEventDetails;
+        status = 'failed';
+        error = { name, cause };
+      }
+    }
+  }
+  const last = events.at(-1);
+  const isOver = isLeft || status === 'failed';
+  return {
+    status: status === 'failed' ? 'failed' : isLeft ? 'completed' : 'running',
+    total: rounds,
+    begun: Array.from({ length: rounds }, (_, index) => index),
+    completed,
+    failed: status === 'failed' && rounds > completed ? 1 : 0,
+    ...(error === undefined ? {} : { error }),
+    startedAt: events[0]?.timestamp ?? 0,
+    ...(isOver && last !== undefined ? { endedAt: last.timestamp } : {}),
+    lastEventId: last?.id ?? 0,
   };
 }

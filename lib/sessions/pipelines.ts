@@ -5,6 +5,7 @@ import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import type { ScopeIr } from '../ir/nodes.ts';
 import { policyOf } from '../ir/policy.ts';
+import { innerScopes } from '../ir/walk.ts';
 import { isSafeId, objectKeys } from '../storage-layout.ts';
 import type { StoreDeps } from './deps.ts';
 import type { PipelineItem } from './items.ts';
@@ -18,8 +19,8 @@ function jobsOutsideMaps(scope: ScopeIr): number {
   let count = 0;
   for (const node of scope.nodes) {
     if (node.kind === 'job' || node.kind === 'approval') count += 1;
-    if (node.kind === 'branch')
-      count += jobsOutsideMaps(node.yes) + (node.no === undefined ? 0 : jobsOutsideMaps(node.no));
+    if (node.kind !== 'map' && node.kind !== 'loop')
+      for (const { scope: side } of innerScopes(node)) count += jobsOutsideMaps(side);
   }
   return count;
 }

@@ -145,6 +145,17 @@ export function planJobs(given: JobsToPlan): PlannedJobs {
       plans.push({ job: node.id, action: isBlocked ? 'blocked' : 'run', reason });
       return defined({ changes: `${node.id} is asked again`, from, lacks: isBlocked ? node.id : undefined });
     }
+    if (node.kind === 'loop') {
+      // Through what is carried on every job of a round may depend on every job of the rounds before.
+      const isBlocked = lacks !== undefined;
+      const reason = isBlocked
+        ? `${lacks} before it has no result, and gets none`
+        : `it is in loop ${node.id}, whose rounds build on each other`;
+      for (const { node: inside } of placedNodes(node.body))
+        if (inside.kind === 'job' || inside.kind === 'approval')
+          plans.push({ job: inside.id, action: isBlocked ? 'blocked' : 'run', reason });
+      return defined({ changes: `${node.id} runs anew`, from, lacks: isBlocked ? node.id : undefined });
+    }
     const own: Standing = defined({ changes, from, lacks });
     const inner = innerScopes(node).flatMap(({ part, scope }) =>
       visit(scope, { before, maps: part === 'body' ? [...maps, node.id] : maps }),

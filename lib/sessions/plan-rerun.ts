@@ -113,7 +113,7 @@ export async function prepareRerun(deps: RerunDeps, request: RerunRequest): Prom
   const [execution, pipeline] = await Promise.all([describe(deps, item), pipelineFor(deps, item, request)]);
   if (execution?.status === 'RUNNING') requireRedriven(item, execution, request.road);
   const turn = await turnOf(deps, item, pipeline);
-  const beyondRedrive = beyond(item, request);
+  const beyondRedrive = beyond(item, request) ?? (await handledFailure(deps, item, execution));
   const { road, reason } = chooseRoad({ item, execution, pipeline, turn, beyondRedrive, wanted: request.road });
   if (road === 'new-execution' && pipeline === undefined) {
     throw new BunsuiError('PipelineError', 'BS3003', `pipeline "${item.pipeline_id}" is not deployed any more`, {
@@ -185,6 +185,19 @@ function beyond({ status }: SessionItem, { from, only, skip, input }: RerunReque
     return 'a redrive runs what has not completed, and jobs were chosen';
   if (input !== undefined) return 'its input is another one now';
   return status === 'completed' ? 'it has completed' : undefined;
+}
+
+/** Why a redrive would not go on where it has failed: Step Functions has caught the failure, and goes on behind it. */
+async function handledFailure(
+  deps: RerunDeps,
+  item: SessionItem,
+  execution: DescribeExecutionOutput | undefined,
+): Promise<string | undefined> {
+  if (execution?.status !== 'FAILED' || execution.redriveStatus !== 'REDRIVABLE') return undefined;
+  const { pipeline } = await readArtifact(deps, item.pipeline_id, item.pipeline_version);
+  return pipeline.body.nodes.some(({ kind }) => kind === 'guard')
+    ? 'its failure was handled by onFailure or finally, and a redrive would go on after them'
+    : undefined;
 }
 
 /**

@@ -3,14 +3,14 @@ import { childError } from '../asl/child-error.ts';
 import { isPauseError, type SourcePosition } from '../errors.ts';
 import { filledInput } from '../gate-layout.ts';
 import type { Json } from '../ir/expressions.ts';
-import type { ApprovalIr, JobIr, MapIr, NodeIr, ScopeIr } from '../ir/nodes.ts';
-import { placedNodes } from '../ir/walk.ts';
+import type { ApprovalIr, JobIr, LoopIr, MapIr, NodeIr, ScopeIr, WaitIr } from '../ir/nodes.ts';
+import { innerScopes, placedNodes } from '../ir/walk.ts';
 import { reservedInputKey } from '../storage-layout.ts';
 import { type Closure, type FoldState, type Iteration, pathOf, placeKey } from './fold-state.ts';
 import { approvalFacts, approvalFailure } from './approval-view.ts';
 import { type JobFacts, jobFacts, parseJson } from './job-view.ts';
 import type { StateShape } from './machine-map.ts';
-import { mapFacts } from './map-view.ts';
+import { loopFacts, mapFacts } from './map-view.ts';
 import { type JobStatus, type SessionStatus, isTerminal } from './status.ts';
 import type { AttemptView, FailureView, JobView, SessionFailureView, SessionView } from './view.ts';
 
@@ -111,19 +111,18 @@ function walk(
   into: JobView[],
 ): void {
   for (const node of scope.nodes) {
-    if (node.kind === 'branch') {
-      walk(state, execution, node.yes, iterations, into);
-      if (node.no !== undefined) walk(state, execution, node.no, iterations, into);
+    if (node.kind === 'branch' || node.kind === 'switch' || node.kind === 'guard') {
+      for (const { scope: side } of innerScopes(node)) walk(state, execution, side, iterations, into);
       continue;
     }
     const path = pathOf(state.machine, iterations, node.id);
     into.push(
-      node.kind === 'map'
+      node.kind === 'map' || node.kind === 'loop'
         ? mapView(state, execution, node, path, iterations)
         : jobView(state, execution, node, path, iterations),
     );
     const map = state.machine.stateOfNode.get(node.id);
-    if (node.kind !== 'map' || map === undefined) continue;
+    if ((node.kind !== 'map' && node.kind !== 'loop') || map === undefined) continue;
     for (const index of state.maps.get(path)?.facts?.begun ?? []) {
       walk(state, execution, node.body, [...iterations, { map: map.name, index }], into);
     }
@@ -135,15 +134,17 @@ type Seen = Omit<JobView, 'job' | 'kind' | 'node' | 'operation' | 'isApproval' |
 function jobView(
   state: FoldState,
   execution: Ending,
-  node: JobIr | ApprovalIr,
+  node: JobIr | ApprovalIr | WaitIr,
   path: string,
   iterations: readonly Iteration[],
 ): JobView {
   const { id, source } = node;
   const fingerprint = state.artifact.fingerprints?.[id]?.all;
   const known = fingerprint === undefined ? {} : { fingerprint };
-  const does = node.kind === 'job' ? { operation: node.operation } : { isApproval: true as const };
-  const base = { job: path, kind: 'job', node: id, ...does, source, ...known } as const;
+  const kind = node.kind === 'wait' ? ('wait' as const) : ('job' as const);
+  const does =
+    node.kind === 'job' ? { operation: node.operation } : node.kind === 'approval' ? { isApproval: true as const } : {};
+  const base = { job: path, kind, node: id, ...does, source, ...known } as const;
   const recorded = state.jobs.get(path);
   if (recorded === undefined) return { ...base, ...unreached(state, execution, node, iterations) };
   if (recorded.settled !== undefined) return recorded.settled;
@@ -166,11 +167,13 @@ function jobView(
   return { ...base, ...facts, status: 'cancelled', endedAt: over, attempts };
 }
 
-const factsOf = (node: JobIr | ApprovalIr, facts: JobFacts): JobFacts =>
+const factsOf = (node: JobIr | ApprovalIr | WaitIr, facts: JobFacts): JobFacts =>
   node.kind === 'approval' ? approvalFacts(node, facts) : facts;
 
-const isAsked = (node: JobIr | ApprovalIr, { status, attempts }: Pick<JobFacts, 'status' | 'attempts'>): boolean =>
-  node.kind === 'approval' && status === 'running' && attempts.length > 0;
+const isAsked = (
+  node: JobIr | ApprovalIr | WaitIr,
+  { status, attempts }: Pick<JobFacts, 'status' | 'attempts'>,
+): boolean => node.kind === 'approval' && status === 'running' && attempts.length > 0;
 
 function cut(attempt: AttemptView, endedAt: number): AttemptView {
   return attempt.status === 'running' ? { ...attempt, status: 'cancelled', endedAt } : attempt;
@@ -193,14 +196,17 @@ function cutBefore(
 function mapView(
   state: FoldState,
   execution: Ending,
-  node: MapIr,
+  node: MapIr | LoopIr,
   path: string,
   iterations: readonly Iteration[],
 ): JobView {
-  const base = { job: path, kind: 'map', node: node.id, source: node.source } as const;
+  const base = { job: path, kind: node.kind, node: node.id, source: node.source } as const;
   const recorded = state.maps.get(path);
   if (recorded === undefined) return { ...base, ...unreached(state, execution, node, iterations) };
-  recorded.facts ??= mapFacts(recorded.state, recorded.events);
+  recorded.facts =
+    node.kind === 'loop'
+      ? loopFacts(recorded.events, isLeft(state, recorded.state, node, iterations))
+      : (recorded.facts ?? mapFacts(recorded.state, recorded.events));
   const { total, completed, failed, error, startedAt, endedAt, status, lastEventId } = recorded.facts;
   const open = status === 'running' || status === 'retrying';
   const over = open ? overSince(state, execution, recorded.state, iterations, lastEventId) : undefined;
@@ -214,6 +220,12 @@ function mapView(
     ...(end === undefined ? {} : { endedAt: end }),
     ...(total === undefined ? {} : { iterations: { total, completed, failed } }),
   };
+}
+
+/** Whether the scope of a loop has gone on to a state that is none of the loop's. */
+function isLeft(state: FoldState, { region }: StateShape, loop: LoopIr, iterations: readonly Iteration[]): boolean {
+  const current = state.current.get(placeKey(region.id, iterations, region.maps.length));
+  return current !== undefined && state.machine.nodeOfState.get(current.state.name) !== loop.id;
 }
 
 /** When what lies around the state ended by failure after the given event and was not redriven, or the execution ended. */
@@ -253,7 +265,7 @@ function firstClosure(
   return first;
 }
 
-/** A job or map that has not begun: still to come, passed by, or never to come. */
+/** A job, map, loop or wait that has not begun: still to come, passed by, or never to come. */
 function unreached(state: FoldState, execution: Ending, node: NodeIr, iterations: readonly Iteration[]): Seen {
   return { status: unreachedStatus(state, execution, node, iterations), attempts: [] };
 }

@@ -31,16 +31,16 @@ export interface AttemptView {
   readonly eventId: number;
 }
 
-/** A job of the session, or a map (which has iterations in place of an operation and attempts). */
+/** A job of the session; a map or loop (which has iterations in place of an operation and attempts); or a wait. */
 export interface JobView {
   /** Path within the session: `load`, `convert[17]/one`. */
   readonly job: string;
-  readonly kind: 'job' | 'map';
+  readonly kind: 'job' | 'map' | 'loop' | 'wait';
   /** Id of the node in the pipeline: the last part of the path. */
   readonly node: string;
   /** True where the job is an approval: it waits for a person. */
   readonly isApproval?: true;
-  /** The operation's id; absent for maps and approvals. */
+  /** The operation's id; of jobs that have one. */
   readonly operation?: string;
   readonly status: JobStatus;
   readonly attempts: readonly AttemptView[];
@@ -53,7 +53,10 @@ export interface JobView {
   readonly source: SourcePosition;
   /** For jobs: what its result depends on (`ir/fingerprints.ts`), where it is known. */
   readonly fingerprint?: string;
-  /** For maps that have begun: how many items there are, and how many iterations have succeeded and failed. */
+  /**
+   * For maps that have begun: how many items there are, and how many iterations have succeeded and failed. For loops as
+   * many items as rounds have begun.
+   */
   readonly iterations?: { readonly total: number; readonly completed: number; readonly failed: number };
 }
 

@@ -1,4 +1,4 @@
-import { add, gt, lambda, pipeline, pluck, sum } from 'bunsui';
+import { type After, add, gt, lambda, pipeline, pluck, sum } from 'bunsui';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
@@ -138,7 +138,7 @@ function pipelineOfOne(tape: readonly number[]) {
   let ids = 0;
   return pipeline('one', { input: z.object({}) }, (p) => {
     const fill = (q: Pick<typeof p, 'job' | 'map'>, count: number, depth: number) => {
-      const before: NonNullable<NonNullable<Parameters<typeof q.map>[3]>['after']>[number][] = [];
+      const before: After[] = [];
       for (let index = 0; index < count; index += 1) {
         const after = before.filter(() => draw(3) === 0);
         const id = `n${ids++}`;

@@ -14,6 +14,7 @@ import {
 } from '../../lib/compiler/limits.ts';
 import type { Expression } from '../../lib/ir/expressions.ts';
 import type { PipelineIr } from '../../lib/ir/nodes.ts';
+import { innerScopes } from '../../lib/ir/walk.ts';
 
 /** Just under and just over each limit: what is refused says the number and the place, what is accepted runs. */
 const number = z.object({ n: z.int() });
@@ -181,8 +182,8 @@ function withResult(part: (typeof results)[number][0], result: Expression): { re
       );
   });
   const [node] = ir.body.nodes;
-  if (node === undefined || node.kind === 'job' || node.kind === 'approval') throw new Error('no scope');
-  const scope = node.kind === 'map' ? node.body : { yes: node.yes, no: node.no, body: undefined }[part];
+  if (node === undefined) throw new Error('no node');
+  const scope = innerScopes(node).find((one) => one.part === part)?.scope;
   return { ir: { ...ir, body: { nodes: [{ ...node, [part]: { nodes: scope?.nodes ?? [], result } }] } } };
 }
 

@@ -4,7 +4,7 @@
  * nothing of states, variables or JSONata.
  */
 import type { Expression, Json, RefExpression } from '../../lib/ir/expressions.ts';
-import type { NodeIr, PipelineIr, ScopeIr } from '../../lib/ir/nodes.ts';
+import type { JsonSchema, NodeIr, PipelineIr, ScopeIr } from '../../lib/ir/nodes.ts';
 
 export const absent = Symbol('absent');
 /** A list may have gaps: iterations of a map that gave nothing. They are absent where they are read. */
@@ -46,10 +46,17 @@ export interface World {
   readonly endOf: (job: string) => number;
   /** Whether the graph was compiled without barriers, so that every job starts as early as it can. */
   readonly exact: boolean;
+  /** Whether a Choice stands in front of a node. */
+  readonly isConditional: (node: string) => boolean;
 }
+
+/** How a node has ended. */
+type End = 'ran' | 'skipped' | 'failed';
 
 interface Around {
   readonly values: ReadonlyMap<string, Value>;
+  readonly statuses: ReadonlyMap<string, End>;
+  readonly states: ReadonlyMap<string, Value>;
   readonly items: ReadonlyMap<string, Value>;
   readonly indexes: ReadonlyMap<string, number>;
   readonly path: string;
@@ -69,10 +76,37 @@ function scopeRefs(scope: ScopeIr): readonly RefExpression[] {
 }
 
 function nodeRefs(node: NodeIr): readonly RefExpression[] {
-  if (node.kind === 'approval') throw new Error('approvals are not generated');
-  if (node.kind === 'job') return [...refs(node.input), ...(node.when ? refs(node.when) : [])];
-  if (node.kind === 'map') return [...refs(node.items), ...scopeRefs(node.body)];
-  return [...refs(node.condition), ...scopeRefs(node.yes), ...(node.no ? scopeRefs(node.no) : [])];
+  const when = node.when ? refs(node.when) : [];
+  switch (node.kind) {
+    case 'job':
+      return [...refs(node.input), ...when];
+    case 'map':
+      return [...refs(node.items), ...when, ...scopeRefs(node.body)];
+    case 'branch':
+      return [...refs(node.condition), ...when, ...scopeRefs(node.yes), ...(node.no ? scopeRefs(node.no) : [])];
+    case 'switch':
+      return [
+        ...refs(node.value),
+        ...when,
+        ...node.cases.flatMap(({ scope }) => scopeRefs(scope)),
+        ...(node.otherwise ? scopeRefs(node.otherwise) : []),
+      ];
+    case 'approval':
+      throw new Error('approvals are not generated');
+    case 'guard':
+      return [...when, ...scopeRefs(node.body), ...scopeRefs(node.handler.scope)];
+    case 'wait':
+    case 'loop':
+      return [
+        ...ownExpressions(node).flatMap(refs),
+        ...when,
+        ...(node.kind === 'loop' ? [...roundRefs(node), ...scopeRefs(node.body)] : []),
+      ];
+  }
+}
+
+function roundRefs({ rounds }: NodeIr & { kind: 'loop' }): readonly RefExpression[] {
+  return 'condition' in rounds ? refs(rounds.condition) : [];
 }
 
 /** Runs a pipeline in the mind. */
@@ -104,11 +138,19 @@ export function meaningOf(pipeline: PipelineIr, world: World): Meaning {
   function target(around: Around, { target: { kind, ...of } }: RefExpression): Value {
     if (kind === 'input') return world.input;
     if (kind === 'node' && 'id' in of) return known(around.values, of.id);
+    if (kind === 'failure' && 'id' in of)
+      return known(around.statuses, of.id) === 'failed' ? { name: 'RangeError', cause: 'a cause' } : absent;
     if (!('map' in of)) throw new Error('a ref without a target');
+    if (kind === 'state') return known(around.states, of.map);
     return kind === 'item' ? known(around.items, of.map) : known(around.indexes, of.map);
   }
 
   function evaluateCall(around: Around, name: string, given: readonly Expression[]): Value {
+    const [first, second] = given;
+    if (name === 'orElse' && first && second) {
+      const value = evaluate(around, first);
+      return value === absent ? evaluate(around, second) : value;
+    }
     const values = given.map((argument) => evaluate(around, argument));
     const [a = absent, b = absent] = values;
     const number = (index: number) => Number(there(values[index] ?? absent));
@@ -138,8 +180,6 @@ export function meaningOf(pipeline: PipelineIr, world: World): Meaning {
         return there(a) === false;
       case 'text':
         return values.map((value) => String(there(value))).join('');
-      case 'orElse':
-        return a === absent ? b : a;
       case 'pluck':
         return list().map((item) => there(inside(item, String(b))));
       case 'sum':
@@ -165,7 +205,8 @@ export function meaningOf(pipeline: PipelineIr, world: World): Meaning {
   /** Runs a scope. Returns when all of it has ended, and what it gives. */
   function runScope(scope: ScopeIr, outer: Around, readyMs: number): { readonly endMs: number; readonly value: Value } {
     const values = new Map(outer.values);
-    const around = { ...outer, values };
+    const statuses = new Map(outer.statuses);
+    const around = { ...outer, values, statuses };
     const ends = new Map<string, number>();
     const waiting = new Map(scope.nodes.map((node) => [node.id, node]));
     const names = new Set(waiting.keys());
@@ -173,13 +214,14 @@ export function meaningOf(pipeline: PipelineIr, world: World): Meaning {
       const before = waiting.size;
       for (const node of waiting.values()) {
         const needs = [
-          ...nodeRefs(node).flatMap(({ target: to }) => (to.kind === 'node' ? [to.id] : [])),
+          ...nodeRefs(node).flatMap(({ target: to }) => ('id' in to ? [to.id] : [])),
           ...node.after,
         ].filter((id) => names.has(id) && id !== node.id);
         if (needs.some((id) => !ends.has(id))) continue;
         const ready = Math.max(readyMs, ...needs.map((id) => ends.get(id) ?? 0));
-        const { endMs, value } = runNode(node, around, ready);
+        const { endMs, value, end } = runNode(node, around, ready);
         ends.set(node.id, endMs);
+        statuses.set(node.id, end);
         values.set(node.id, value);
         waiting.delete(node.id);
       }
@@ -191,40 +233,73 @@ export function meaningOf(pipeline: PipelineIr, world: World): Meaning {
     };
   }
 
-  function runNode(node: NodeIr, around: Around, readyMs: number): { readonly endMs: number; readonly value: Value } {
+  interface Ended {
+    readonly endMs: number;
+    readonly value: Value;
+    readonly end: End;
+  }
+
+  function runNode(node: NodeIr, around: Around, readyMs: number): Ended {
+    if (world.isConditional(node.id)) counts.conditions++;
+    const skipped: Ended = { endMs: readyMs, value: absent, end: 'skipped' };
+    const asked = Object.entries(node.requires ?? {});
+    const met = asked.every(([id, end]) => known(around.statuses, id) === (end === 'success' ? 'ran' : 'failed'));
+    const own = met ? needed(() => evaluateOwn(node, around)) : undefined;
+    if (own === undefined) {
+      counts.skipped++;
+      return skipped;
+    }
+    return runWith(node, own.values, around, readyMs);
+  }
+
+  /** What a node evaluates before it runs. Nothing when its condition is false. */
+  function evaluateOwn(node: NodeIr, around: Around): { readonly values: readonly Value[] } | undefined {
+    const runs = node.when === undefined || evaluate(around, node.when) === true;
+    const values = ownExpressions(node).map((expression, index) => {
+      const value = evaluate(around, expression);
+      if (node.kind === 'job') fieldsThere(expression, value, pipeline.operations[node.operation]?.input ?? {});
+      else if (node.kind === 'loop' && index === 0) fieldsThere(expression, value, node.state);
+      else there(value);
+      return value;
+    });
+    return runs ? { values } : undefined;
+  }
+
+  function runWith(node: NodeIr, values: readonly Value[], around: Around, readyMs: number): Ended {
+    const [value = absent, ...more] = values;
+    const runSide = (scope: ScopeIr | undefined): Ended => {
+      if (scope === undefined || scope.nodes.length === 0) counts.emptySides++;
+      return scope
+        ? { ...runScope(scope, around, readyMs), end: 'ran' }
+        : { endMs: readyMs, value: absent, end: 'ran' };
+    };
     switch (node.kind) {
       case 'job': {
-        if (node.when) {
-          counts.conditions++;
-          if (evaluate(around, node.when) !== true) {
-            counts.skipped++;
-            return { endMs: readyMs, value: absent };
-          }
-        }
         const job = `${around.path}${node.id}`;
-        const input = plain(evaluate(around, node.input));
+        const input = plain(value);
         starts.push({ job, atMs: readyMs, exact: around.exact });
         for (let attempt = 1; ; attempt++) {
           attempts.push({ job, attempt, input });
           try {
-            return { value: world.operation(node.operation, input, attempt), endMs: world.endOf(job) };
+            return { value: world.operation(node.operation, input, attempt), endMs: world.endOf(job), end: 'ran' };
           } catch {
-            if (attempt > (node.retry?.max ?? 0)) throw new Error(`${job} fails`);
+            if (attempt <= (node.retry?.max ?? 0)) continue;
+            if (node.tolerate === undefined) throw new Error(`${job} fails`);
+            return { value: absent, endMs: world.endOf(job), end: 'failed' };
           }
         }
       }
       case 'approval':
         throw new Error('approvals are not generated');
-      case 'branch': {
+      case 'branch':
         counts.conditions++;
-        const side = evaluate(around, node.condition) === true ? node.yes : node.no;
-        if (side === undefined || side.nodes.length === 0) counts.emptySides++;
-        return side ? runScope(side, around, readyMs) : { endMs: readyMs, value: absent };
-      }
+        return runSide(value === true ? node.yes : node.no);
+      case 'switch':
+        counts.conditions++;
+        return runSide(node.cases.find(({ is }) => is === value)?.scope ?? node.otherwise);
       case 'map': {
         counts.maps++;
-        const items = there(evaluate(around, node.items)) as readonly Value[];
-        const results = items.map((item, index) =>
+        const results = (there(value) as readonly Value[]).map((item, index) =>
           runScope(
             node.body,
             {
@@ -239,13 +314,79 @@ export function meaningOf(pipeline: PipelineIr, world: World): Meaning {
         );
         return {
           endMs: Math.max(readyMs, ...results.map(({ endMs }) => endMs)),
-          value: results.map(({ value }) => value),
+          value: results.map((result) => result.value),
+          end: 'ran',
         };
       }
+      case 'loop':
+        return runLoop(node, value, more, around, readyMs);
+      case 'guard': {
+        const ran = runScope(node.body, around, readyMs);
+        if (node.handler.on === 'failure') return { ...ran, end: 'ran' };
+        // A Choice sees whether there was a failure, and a Pass ends what is guarded.
+        counts.conditions++;
+        counts.emptySides++;
+        const ended = { ...around, statuses: new Map(around.statuses).set(node.id, 'ran' as const) };
+        return { endMs: runScope(node.handler.scope, ended, ran.endMs).endMs, value: ran.value, end: 'ran' };
+      }
+      case 'wait':
+        return { endMs: readyMs + Number(value) * 1_000, value: {}, end: 'ran' };
     }
   }
 
-  const around: Around = { values: new Map(), items: new Map(), indexes: new Map(), path: '', exact: world.exact };
+  function runLoop(
+    node: NodeIr & { kind: 'loop' },
+    start: Value,
+    [first, last]: readonly Value[],
+    outer: Around,
+    readyMs: number,
+  ): Ended {
+    // Its start and its end, and a Pass for each round without jobs.
+    counts.emptySides += 2;
+    const { rounds } = node;
+    const condition = 'condition' in rounds ? rounds.condition : never;
+    let state = start;
+    let endMs = readyMs;
+    for (let index = 0; ; index += 1) {
+      const inRound: Around = {
+        ...outer,
+        states: new Map(outer.states).set(node.id, state),
+        indexes: new Map(outer.indexes).set(node.id, index),
+        path: `${outer.path}${node.id}[${index}]/`,
+      };
+      counts.conditions++;
+      const goesOn = {
+        list: () => index < (first as readonly Value[]).length,
+        range: () => Number(first) + index <= Number(last),
+        while: () => evaluate(inRound, condition) === true,
+        until: () => index === 0 || evaluate(inRound, condition) !== true,
+      }[rounds.kind]();
+      if (!goesOn) return { endMs, value: state, end: 'ran' };
+      if (index >= node.max) throw new Error(`${node.id} reaches its bound`);
+      counts.maps++;
+      if (node.body.nodes.length === 0) counts.emptySides++;
+      const items: Record<typeof rounds.kind, Value> = {
+        list: inside(first ?? absent, index),
+        range: Number(first) + index,
+        while: index,
+        until: index,
+      };
+      const item = items[rounds.kind];
+      const round = runScope(node.body, { ...inRound, items: new Map(outer.items).set(node.id, item) }, endMs);
+      state = there(round.value);
+      endMs = round.endMs;
+    }
+  }
+
+  const around: Around = {
+    states: new Map(),
+    statuses: new Map(),
+    values: new Map(),
+    items: new Map(),
+    indexes: new Map(),
+    path: '',
+    exact: world.exact,
+  };
   const values = new Map<string, Value>();
   const { output } = pipeline;
   // The pipeline's own output is the result of its body.
@@ -263,10 +404,72 @@ function known<T>(map: ReadonlyMap<string, T>, id: string): T {
   return value;
 }
 
-/** A legal pipeline never needs what is not there. */
+/** What a legal pipeline needs and is not there, some node was skipped for. */
+class Missing extends Error {}
+
 function there(value: Value): Exclude<Value, typeof absent> {
-  if (value === absent) throw new Error('an absent value is needed');
+  if (value === absent) throw new Missing('an absent value is needed');
   return value;
+}
+
+/** What is given, or nothing when something that it needs is not there. */
+function needed<T>(give: () => T): T | undefined {
+  try {
+    return give();
+  } catch (thrown) {
+    if (thrown instanceof Missing) return undefined;
+    throw thrown;
+  }
+}
+
+const never: Expression = { kind: 'literal', value: false };
+
+/** The expressions that decide what a node does, beside its condition and what is looked at in each round. */
+function ownExpressions(node: NodeIr): readonly Expression[] {
+  switch (node.kind) {
+    case 'job':
+      return [node.input];
+    case 'branch':
+      return [node.condition];
+    case 'switch':
+      return [node.value];
+    case 'map':
+      return [node.items];
+    case 'loop': {
+      const { rounds } = node;
+      if (rounds.kind === 'list') return [node.start, rounds.items];
+      return rounds.kind === 'range' ? [node.start, rounds.from, rounds.to] : [node.start];
+    }
+    case 'wait':
+      return [node.lasts.kind === 'for' ? node.lasts.seconds : node.lasts.time];
+    case 'guard':
+      return [];
+    case 'approval':
+      throw new Error('approvals are not generated');
+  }
+}
+
+/** Every field that a schema asks for. */
+function fieldsThere(expression: Expression, value: Value, schema: JsonSchema): void {
+  const {
+    required = [],
+    properties = {},
+    items,
+  } = schema as {
+    readonly required?: readonly string[];
+    readonly properties?: { readonly [name: string]: JsonSchema };
+    readonly items?: JsonSchema;
+  };
+  there(value);
+  if (expression.kind === 'array')
+    expression.items.forEach((item, index) => {
+      fieldsThere(item, inside(value, index), items ?? {});
+    });
+  if (expression.kind !== 'object') return;
+  for (const [name, field] of Object.entries(expression.fields)) {
+    const found = inside(value, name);
+    if (found !== absent || required.includes(name)) fieldsThere(field, found, properties[name] ?? {});
+  }
 }
 
 /** A value as JSON, in which a gap of a list is null. */

@@ -3,6 +3,7 @@
  * always the simplest decision, so that a shorter tape of smaller numbers is a smaller pipeline: fast-check shrinks it.
  */
 import {
+  type After,
   add,
   and,
   count,
@@ -79,6 +80,8 @@ const calcOptional = {
   records: list(record),
   grid: list(list(number)),
 };
+/** What loops carry on. */
+const carried = object({ i: number, n: number, xs: list(number) }, { t: text });
 const calcInput = object(calcRequired, calcOptional);
 const inputType = object(
   { n: number, xs: list(number), on: flag, pair, rows: list(item) },
@@ -277,6 +280,7 @@ export function programOf(tape: readonly number[]): Program {
   const choose = (limit: number): number => (tape[at++] ?? 0) % limit;
   const pick = <T>(options: readonly T[]): T | undefined => options[choose(Math.max(1, options.length))];
   const taken = new Set<string>();
+  const tolerant = new Set<string>();
   /** Plain names, and now and then one that is hard to carry through variables, states and paths. */
   const newId = (): string => {
     const plain = `j${named++}`;
@@ -284,6 +288,24 @@ export function programOf(tape: readonly number[]): Program {
     const id = odd ?? plain;
     taken.add(id);
     return id;
+  };
+
+  /** Whether what is being given may be a value of a node that may be skipped, as it is; and whether one was. */
+  const raw = { allowed: false, used: false };
+  const mayNeed = <T>(give: () => T): { readonly given: T; readonly needs: boolean } => {
+    const before = { ...raw };
+    Object.assign(raw, { allowed: true, used: false });
+    const given = give();
+    const needs = raw.used;
+    Object.assign(raw, before);
+    return { given, needs };
+  };
+  const without = <T>(give: () => T): T => {
+    const { allowed } = raw;
+    raw.allowed = false;
+    const given = give();
+    raw.allowed = allowed;
+    return given;
   };
 
   const isAbsent = (place: Place, { node }: Source) => node !== undefined && !place.ran.has(node);
@@ -301,7 +323,13 @@ export function programOf(tape: readonly number[]): Program {
     const { source, way } = chosen;
     const ref = follow(source.ref, way.keys);
     if (tolerant || !(way.absent || isAbsent(place, source))) return ref;
-    return orElse(ref, given(place, wanted, depth - 1) as never) as AnyRef;
+    const isNode = place.jobs.some(({ id }) => id === source.node);
+    if (!way.absent && isNode && raw.allowed && choose(3) === 1) {
+      raw.used = true;
+      return ref;
+    }
+    const otherwise = () => given(place, wanted, depth - 1) as never;
+    return orElse(ref, way.absent || !isNode ? without(otherwise) : otherwise()) as AnyRef;
   }
 
   /** A list to pluck from: its items are objects that all have the field. */
@@ -319,7 +347,8 @@ export function programOf(tape: readonly number[]): Program {
     if (!chosen) return undefined;
     const { source, way, field } = chosen;
     const ref = follow(source.ref, way.keys);
-    const whole = way.absent || isAbsent(place, source) ? orElse(ref, given(place, way.type, depth - 1) as never) : ref;
+    const otherwise = () => given(place, way.type, depth - 1) as never;
+    const whole = way.absent || isAbsent(place, source) ? orElse(ref, without(otherwise)) : ref;
     return pluck(whole as RefBase<readonly { readonly [name: string]: never }[]>, field) as AnyRef;
   }
 
@@ -335,7 +364,10 @@ export function programOf(tape: readonly number[]): Program {
     const { source, way } = chosen;
     const ref = follow(source.ref, way.keys);
     return way.absent || isAbsent(place, source)
-      ? (orElse(ref, given(place, way.type, depth - 1) as never) as AnyRef)
+      ? (orElse(
+          ref,
+          without(() => given(place, way.type, depth - 1) as never),
+        ) as AnyRef)
       : ref;
   }
 
@@ -411,7 +443,7 @@ export function programOf(tape: readonly number[]): Program {
             const some = choose(2) === 0 ? refTo(place, pair, depth) : undefined;
             if (some) return get(some, 'a' as never) as AnyRef;
             const numbers = plucked(place, number, depth);
-            return numbers && (orElse(get(numbers, choose(2) as never), numeric() as never) as AnyRef);
+            return numbers && (orElse(get(numbers, choose(2) as never), without(numeric) as never) as AnyRef);
           }
         }
       case 'text': {
@@ -441,7 +473,7 @@ export function programOf(tape: readonly number[]): Program {
         ) as AnyRef;
       case 1: {
         const job = pick(place.jobs);
-        if (job) return job.ok as AnyRef;
+        if (job) return (tolerant.has(job.id) && choose(2) === 1 ? job.failed : job.ok) as AnyRef;
         return eq(refTo(place, scalar, depth, true) ?? (0 as never), constant(scalar) as never) as AnyRef;
       }
       case 2:
@@ -466,12 +498,28 @@ export function programOf(tape: readonly number[]): Program {
     if (!job) return { ref: condition(place, 2), ran: place.ran };
     const ran = new Set([...place.ran, job.id]);
     if (choose(2) === 0) return { ref: job.ok as AnyRef, ran };
-    return { ref: and(job.ok, condition(place, 1) as RefBase<boolean>) as AnyRef, ran };
+    const more = without(() => condition(place, 1)) as RefBase<boolean>;
+    return { ref: and(job.ok, more) as AnyRef, ran };
   }
 
-  function orderOf(place: Place): (Job<unknown> | string)[] {
+  /** What must end before, and whether it must have ended in some way: then who waits may be skipped. */
+  function orderOf(place: Place): { readonly after?: readonly After[]; readonly demands: boolean } {
     const own = place.siblings.map((sibling) => place.ids.get(sibling) ?? '');
-    return Array.from({ length: choose(5) === 4 ? choose(3) : 0 }, () => pick(own) ?? '').filter((id) => id !== '');
+    const ids = Array.from({ length: choose(5) === 4 ? choose(3) : 0 }, () => pick(own) ?? '').filter(
+      (id) => id !== '',
+    );
+    if (ids.length === 0) return { demands: false };
+    const ends = [...new Set(ids)].map((job): After => {
+      const on = choose(4);
+      if (on === 3) return { job, on: tolerant.has(job) && choose(2) === 1 ? 'failure' : 'success' };
+      return on === 2 ? { job, on: 'done' } : job;
+    });
+    return { after: ends, demands: ends.some((end) => typeof end === 'object' && 'on' in end && end.on !== 'done') };
+  }
+
+  /** Now and then a condition for a structure as a whole. */
+  function gateOf(place: Place): { readonly when?: RefBase<boolean> } {
+    return choose(6) === 5 ? { when: condition(place, 1) as RefBase<boolean> } : {};
   }
 
   function addJob(place: Place, conditional: boolean): void {
@@ -479,18 +527,26 @@ export function programOf(tape: readonly number[]): Program {
     jobs++;
     const operation = (['calc', 'calc', 'calc', 'plain', 'rows'] as const)[choose(5)] ?? 'calc';
     const types = operationTypes[operation];
-    const after = orderOf(place);
-    const when = conditional ? conditionWithFacts(place) : undefined;
-    const inside = { ...place, ran: when?.ran ?? place.ran };
+    const { demands, ...order } = orderOf(place);
     const wanted = operation === 'calc' ? calcInput : types.input;
-    const input = structure(inside, wanted, 3) as { readonly [field: string]: Given };
-    const fails = operation === 'calc' && choose(8) === 7 ? choose(3) : 0;
-    const job = place.scope.job(id, operations[operation], (fails > 0 ? { ...input, fails } : input) as never, {
-      ...(after.length === 0 ? {} : { after }),
-      ...(when ? { when: when.ref } : {}),
-      ...(fails > 0 ? { retry: { max: fails, delay: 1, backoff: 1 } } : {}),
+    const { given: made, needs } = mayNeed(() => {
+      const when = conditional ? conditionWithFacts(place) : undefined;
+      const inside = { ...place, ran: when?.ran ?? place.ran };
+      return { when, input: structure(inside, wanted, 3) as { readonly [field: string]: Given } };
     });
-    ended(place, job, { ref: job.out as unknown as AnyRef, type: types.output, ...(conditional ? { node: id } : {}) });
+    const { when, input } = made;
+    const fails = operation === 'calc' && choose(8) === 7 ? choose(3) : 0;
+    const tolerates = fails > 0 && choose(2) === 1;
+    if (tolerates) tolerant.add(id);
+    const max = tolerates ? fails - choose(2) : fails;
+    const job = place.scope.job(id, operations[operation], (fails > 0 ? { ...input, fails } : input) as never, {
+      ...order,
+      ...(when ? { when: when.ref as RefBase<boolean> } : {}),
+      ...(max > 0 ? { retry: { max, delay: 1, backoff: 1 } } : {}),
+      ...(tolerates ? { tolerate: choose(2) === 1 ? ['RangeError'] : true } : {}),
+    });
+    const isSure = !conditional && !needs && !demands && !tolerates;
+    ended(place, job, { ref: job.out as unknown as AnyRef, type: types.output, ...(isSure ? {} : { node: id }) });
   }
 
   function ended(place: Place, job: Job<unknown>, source: Source | undefined): void {
@@ -501,7 +557,7 @@ export function programOf(tape: readonly number[]): Program {
     if (source) place.sources.push(source);
   }
 
-  /** The inside of a branch or map. Returns what it gives, if anything. */
+  /** The inside of a branch, map or loop. Returns what it gives, if anything. */
   function inner(place: Place, scope: Scope, more: readonly Source[], ran: ReadonlySet<string>, least: number) {
     const within: Place = {
       scope,
@@ -524,31 +580,39 @@ export function programOf(tape: readonly number[]): Program {
 
   function addBranch(place: Place): void {
     const id = newId();
-    const after = orderOf(place);
-    const { ref, ran } = conditionWithFacts(place);
+    const { demands, ...order } = orderOf(place);
+    const several = choose(4) === 3;
+    const { given: made, needs } = mayNeed(() => ({
+      when: gateOf(place),
+      ...(several ? { ref: given(place, text, 2) as AnyRef, ran: place.ran } : conditionWithFacts(place)),
+    }));
+    const { ref, ran, when } = made;
     const two = choose(3) !== 1;
     const sides: ReturnType<typeof inner>[] = [];
     const side = (known: ReadonlySet<string>) => (scope: Scope) => {
-      const made = inner(place, scope, [], known, 0);
-      sides.push(made);
-      return made.job as Job<never>;
+      const one = inner(place, scope, [], known, 0);
+      sides.push(one);
+      return one.job as Job<never>;
     };
-    const job = place.scope.branch(
-      id,
-      ref as RefBase<boolean>,
-      side(ran),
-      two ? side(place.ran) : undefined,
-      after.length === 0 ? {} : { after },
-    );
-    const [yes, no] = sides.map(({ source }) => source);
-    const type = yes && no ? join(yes.type, no.type) : (yes ?? no)?.type;
-    const gives = yes && no && [yes, no].every(({ node }) => node === undefined);
-    ended(place, job, type && { ref: job.out as unknown as AnyRef, type, ...(gives ? {} : { node: id }) });
+    const otherwise = two ? side(place.ran) : undefined;
+    const options = { ...order, ...when };
+    const cases = Object.fromEntries([words[choose(words.length)] ?? '', 'a'].map((word) => [word, side(ran)]));
+    const job: Job<unknown> = several
+      ? place.scope.switch(id, ref as RefBase<string>, cases, otherwise, options)
+      : place.scope.branch(id, ref as RefBase<boolean>, side(ran), otherwise, options);
+    const sources = sides.map(({ source }) => source).filter((source) => source !== undefined);
+    const type = sources
+      .slice(1)
+      .reduce<Type | undefined>((all, { type: one }) => all && join(all, one), sources[0]?.type);
+    const all = two && sources.length === sides.length && sources.every(({ node }) => node === undefined);
+    const isSure = all && !needs && !demands && when.when === undefined;
+    ended(place, job, type && { ref: job.out as unknown as AnyRef, type, ...(isSure ? {} : { node: id }) });
   }
 
   function addMap(place: Place): void {
     const id = newId();
-    const after = orderOf(place);
+    const { demands, ...order } = orderOf(place);
+    const { given: when, needs } = mayNeed(() => gateOf(place));
     const found = place.sources.flatMap((source) =>
       waysInto(source.type)
         .filter(({ type }) => type.kind === 'list')
@@ -579,10 +643,12 @@ export function programOf(tape: readonly number[]): Program {
         made.push(body);
         return body.job as Job<never>;
       },
-      { ...(after.length === 0 ? {} : { after }), ...(concurrency === 0 ? {} : { concurrency }) },
+      { ...order, ...when, ...(concurrency === 0 ? {} : { concurrency }) },
     );
     const given = made[0]?.source;
+    const isSure = !needs && !demands && when.when === undefined;
     ended(place, job, {
+      ...(isSure ? {} : { node: id }),
       ref: job.out as unknown as AnyRef,
       type: given
         ? { kind: 'list', of: given.type, ...(given.node === undefined ? {} : { gaps: true as const }) }
@@ -590,11 +656,55 @@ export function programOf(tape: readonly number[]): Program {
     });
   }
 
+  function addWait(place: Place): void {
+    const id = newId();
+    const { demands: _, ...order } = orderOf(place);
+    const { given: when } = mayNeed(() => gateOf(place));
+    const job = place.scope.wait(id, { for: choose(4), ...order, ...when });
+    ended(place, job, undefined);
+  }
+
+  /** A loop whose state counts its rounds, so that it ends. */
+  function addLoop(place: Place): void {
+    const id = newId();
+    const { demands, ...order } = orderOf(place);
+    const { given: made, needs } = mayNeed(() => ({
+      when: gateOf(place),
+      start: { ...(structure(place, carried, 2) as { readonly [field: string]: Given }), i: 0 },
+    }));
+    const { when, start } = made;
+    const rounds = choose(4);
+    const options = { state: schemaOf(carried), start: start as never, max: rounds + 1, ...order, ...when };
+    const body = (state: AnyRef, scope: Scope, round: { readonly item: AnyRef; readonly index: AnyRef }) => {
+      const more: Source[] = [
+        { ref: state, type: carried },
+        { ref: round.item, type: number },
+        { ref: round.index, type: number },
+      ];
+      const { within } = inner(place, scope, more, place.ran, 0);
+      const next = structure(within, carried, 2) as { readonly [field: string]: Given };
+      return { ...next, i: add(get(state, 'i' as never) as RefBase<number>, 1) } as never;
+    };
+    const counted = (state: AnyRef) => get(state, 'i' as never) as RefBase<number>;
+    const addTo = place.scope.loop as unknown as (id: string, options: object, body: object) => Job<unknown>;
+    const ways: readonly object[] = [
+      { over: Array.from({ length: rounds }, (_, index) => index * 2) },
+      { from: 2, to: rounds + 1 },
+      { while: (state: AnyRef) => lt(counted(state), rounds) },
+      { until: (state: AnyRef) => gte(counted(state), rounds) },
+    ];
+    const job = addTo(id, { ...options, ...ways[choose(4)] }, body);
+    const isSure = !needs && !demands && when.when === undefined;
+    ended(place, job, { ref: job.out as unknown as AnyRef, type: carried, ...(isSure ? {} : { node: id }) });
+  }
+
   function addNodes(place: Place, least: number): void {
     for (let made = 0; (made < least || choose(7) !== 0) && (made < least || budget > 0); made++) {
       budget--;
-      const kind = choose(10);
-      if (kind <= 2 || (place.depth >= 4 && kind > 5)) addJob(place, false);
+      const kind = choose(12);
+      if (kind === 10) addWait(place);
+      else if (kind === 11 && place.depth < 3) addLoop(place);
+      else if (kind <= 2 || (place.depth >= 4 && kind > 5)) addJob(place, false);
       else if (kind <= 5) addJob(place, true);
       else if (kind <= 7) addBranch(place);
       else addMap(place);
@@ -626,6 +736,17 @@ export function programOf(tape: readonly number[]): Program {
       };
       addNodes(place, 1);
       if (jobs === 0) addJob(place, false);
+      /** What is written into a handler: it sees the input, and how the pipeline has ended. */
+      const handler = (scope: Scope, more: readonly Source[], ended: readonly Job<unknown>[]) => {
+        const sources = [...more, { ref: input as unknown as AnyRef, type: inputType }];
+        addNodes({ scope, sources, jobs: [...ended], siblings: [], ids: new Map(), ran: new Set(), depth: 3 }, 1);
+      };
+      if (choose(6) === 5) p.onFailure((q) => handler(q, [], []));
+      if (choose(6) === 5)
+        p.finally((q, run) => {
+          tolerant.add('run');
+          handler(q, [], [{ id: 'run', ok: run.ok, failed: run.failed } as Job<unknown>]);
+        });
       const wanted = () =>
         [number, record, list(number), text, pair, list(item), item, list(list(number))][choose(8)] ?? number;
       const anything = (): Given => {

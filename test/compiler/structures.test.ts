@@ -13,6 +13,7 @@ import { virtualPorts } from '../../lib/testing/virtual-ports.ts';
 import { startExecution } from '../../lib/engine/run.ts';
 import type { Json } from '../../lib/ir/expressions.ts';
 import type { Keep } from '../../lib/payload-layout.ts';
+import { nodeIndex } from '../../lib/ir/walk.ts';
 import { draws } from '../fuzz.ts';
 import { movedValues } from './moved-values.ts';
 import { type Meaning, meaningOf } from './structures-meaning.ts';
@@ -60,6 +61,7 @@ function meant(program: Program, { attempts }: TestRun): Meaning {
     operation: operate,
     endOf: (job) => ends.get(job) ?? Number.NaN,
     exact: compiled(program).diagnostics.length === 0,
+    isConditional: (node) => nodeIndex(compiled(program).artifact.pipeline).get(node)?.node.when !== undefined,
   });
 }
 
@@ -150,7 +152,7 @@ describe('a pipeline of any structure', () => {
         expect(entered.filter((type) => type === 'MapStateEntered')).toHaveLength(maps);
         // A Choice cannot end a scope: a Pass does where the last job is skipped or the side taken is empty.
         expect(entered.filter((type) => type === 'PassStateEntered').length).toBeLessThanOrEqual(skipped + emptySides);
-        const others = /^(Task|Choice|Map|Pass|Parallel)StateEntered$/;
+        const others = /^(Task|Choice|Map|Pass|Parallel|Wait)StateEntered$/;
         expect(entered.filter((type) => !others.test(type))).toStrictEqual([]);
       }),
       { ...settings, numRuns: Math.ceil(numRuns / 3) },
@@ -344,17 +346,17 @@ describe('what generated pipelines have shown', () => {
   });
 
   it('a condition says nothing on the side where it is false', () => {
-    const recorded = pipeline('other-side', { input: n }, (p, input) => {
+    const recorded = pipeline('other-side', { input: n, output: z.object({ value: z.int() }) }, (p, input) => {
       const side = p.branch(
         'side',
         gt(input.n, 0),
         (q) => q.job('one', record, { n: 1 }),
         (q) => q.job('never', record, { n: 1 }, { when: gt(input.n, 0) }),
       );
-      p.job('reader', record, { n: side.out.n });
+      p.output({ value: side.out.n });
     });
     expect(recorded.diagnostics.map(({ code, message }) => [code, message])).toStrictEqual([
-      ['BS1107', 'reader.input: n may be absent: "never" is skipped when its condition is false'],
+      ['BS1107', 'output: value may be absent: "never" is skipped when its condition is false'],
     ]);
   });
 

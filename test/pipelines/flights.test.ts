@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { NodeIr } from '../../lib/ir/nodes.ts';
 import { lambdasOf } from '../../lib/ir/operations.ts';
+import { innerScopes } from '../../lib/ir/walk.ts';
 import { parseAirports } from '../../pipelines/flights/airports.ts';
 import { checkFlights, countReasons } from '../../pipelines/flights/checks.ts';
 import { enrichFlights } from '../../pipelines/flights/flights.ts';
@@ -184,8 +185,7 @@ describe('the pipeline', () => {
     const { rehearsalJobs } = await import('../../pipelines/flights/rehearsal.ts');
     const inside = (node: NodeIr): readonly string[] => {
       if (node.kind === 'job' || node.kind === 'approval') return [node.id];
-      const scopes = node.kind === 'map' ? [node.body] : [node.yes, ...(node.no ? [node.no] : [])];
-      return scopes.flatMap(({ nodes }) => nodes.flatMap(inside));
+      return innerScopes(node).flatMap(({ scope }) => scope.nodes.flatMap(inside));
     };
     expect([...rehearsalJobs].sort()).toStrictEqual(['none', ...pipeline.ir.body.nodes.flatMap(inside)].sort());
   });

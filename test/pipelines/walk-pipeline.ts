@@ -33,6 +33,7 @@ export async function walkPipeline(pipeline: PipelineIr, input: unknown, runJob:
       const side = evaluate(node.condition, values) === true ? node.yes : node.no;
       return side && resultOf(side, await walkScope(side, values, path));
     }
+    if (node.kind !== 'map') throw new Error(`this walk does not know ${node.kind}`);
     const items = evaluate(node.items, values) as readonly unknown[];
     const results: unknown[] = [];
     for (const [index, item] of items.entries()) {
@@ -59,7 +60,7 @@ function expressionsOf(node: NodeIr): readonly Expression[] {
   if (node.kind === 'job') return node.when ? [node.input, node.when] : [node.input];
   if (node.kind === 'approval') return node.when ? [node.message, node.when] : [node.message];
   if (node.kind === 'branch') return [node.condition, ...ofScope(node.yes), ...ofScope(node.no)];
-  return [node.items, ...ofScope(node.body)];
+  return node.kind === 'map' ? [node.items, ...ofScope(node.body)] : [];
 }
 
 function inOrder(nodes: readonly NodeIr[]): readonly NodeIr[] {
@@ -94,7 +95,7 @@ function evaluate(expression: Expression, values: Values): unknown {
           ? `node ${target.id}`
           : target.kind === 'input'
             ? 'input'
-            : `${target.kind} ${target.map}`;
+            : `${target.kind} ${'map' in target ? target.map : target.id}`;
       return path.reduce<unknown>(
         (value, key) => (value as Record<string | number, unknown> | undefined)?.[key],
         values.get(name),

@@ -201,6 +201,20 @@ describe('a plan of a rerun', () => {
     );
   });
 
+  it('is a new execution where the failure was handled: a redrive would go on behind it', async () => {
+    const guard = { kind: 'guard', id: 'run', source: artifact.pipeline.source, after: [] } as const;
+    const { body } = artifact.pipeline;
+    const handled = { ...guard, body, handler: { on: 'end', scope: { nodes: [] } } } as const;
+    const guarded = { ...artifact, pipeline: { ...artifact.pipeline, body: { nodes: [handled] } } };
+    await registerPipeline(cloud.deps, { artifact: guarded, stateMachineArn: machineArn });
+    await failed();
+    const why = 'its failure was handled by onFailure or finally, and a redrive would go on after them';
+    expect(await planRerun(deps, { session })).toMatchObject({ road: 'new-execution', reason: why });
+    expect(await refusal(planRerun(deps, { session, road: 'redrive' }))).toBe(
+      `BS3008 session ${session} cannot be redriven: ${why}`,
+    );
+  });
+
   it.each([
     ['runs', async () => undefined, 'running'],
     ['has completed', () => ended(successHistory(), 'SUCCEEDED'), 'completed'],

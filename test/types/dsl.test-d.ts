@@ -3,6 +3,7 @@
  * everything else must not be.
  */
 import {
+  type Failure,
   add,
   and,
   count,
@@ -17,6 +18,7 @@ import {
   pipeline,
   pluck,
   type Ref,
+  type Scope,
   secret,
   sum,
   tpl,
@@ -113,7 +115,7 @@ export default pipeline(
     expectTypeOf(get(e.out.parts, 0).k).toEqualTypeOf<Ref<string>>();
     expectTypeOf(count(m.out)).toEqualTypeOf<Ref<number>>();
     expectTypeOf(e.out.maybe.deep).toEqualTypeOf<Ref<string | undefined>>();
-    expectTypeOf(lone.out.done).toEqualTypeOf<Ref<boolean | undefined>>();
+    expectTypeOf(lone.out.done).toEqualTypeOf<Ref<boolean>>();
     expectTypeOf(orElse(lone.out.done, false)).toEqualTypeOf<Ref<boolean>>();
 
     // @ts-expect-error a field that is not there
@@ -128,8 +130,77 @@ export default pipeline(
     p.job('n5', one, { k: e.out.note });
     // @ts-expect-error a field of something that may be null
     p.job('n16', one, { k: e.out.maybe.deep });
-    // @ts-expect-error the output of a branch with one side only
+    // Who needs the output of a branch is skipped where its side is not taken.
     p.job('n17', one, { k: 'k' }, { when: lone.out.done });
+    const kinds = p.switch(
+      'kinds',
+      e.out.kind,
+      { a: (q) => q.job('k1', one, { k: 'k' }), b: (q) => q.job('k2', transform, { src: e.out, rows: 1, note: '' }) },
+      (q) => {
+        q.job('k3', one, { k: 'k' });
+      },
+    );
+    expectTypeOf(get(kinds.out, 'done' as never)).not.toBeAny();
+    expectTypeOf(kinds).toEqualTypeOf<Job<{ done: boolean } | { key: string; rejected: number }>>();
+    expectTypeOf(e.failure.name).toEqualTypeOf<Ref<string>>();
+    p.job('k4', one, { k: e.failure.name }, { after: { job: e, on: 'failure' }, tolerate: ['OutOfStock'] });
+    p.job('k5', one, { k: 'k' }, { after: ['k4', { job: 'k4', on: 'done' }, t], tolerate: true });
+
+    p.onFailure((q, failure) => {
+      expectTypeOf(failure).toEqualTypeOf<Ref<Failure>>();
+      q.job('f1', one, { k: failure.name });
+      // @ts-expect-error only the pipeline itself has an output
+      q.output({});
+    });
+    p.finally((q, run) => {
+      expectTypeOf(run.ok).toEqualTypeOf<Ref<boolean>>();
+      q.job('f2', one, { k: run.failure.cause }, { when: run.failed });
+    });
+    const carried = z.object({ left: z.int(), key: z.string() });
+    const looped = p.loop(
+      'l1',
+      { state: carried, start: { left: e.out.rows, key: '' }, over: e.out.parts, max: 3 },
+      (s, q, r) => {
+        expectTypeOf(s.left).toEqualTypeOf<Ref<number>>();
+        expectTypeOf(r.item.k).toEqualTypeOf<Ref<string>>();
+        expectTypeOf(r.index).toEqualTypeOf<Ref<number>>();
+        q.job('l2', one, { k: r.item.k });
+        return { left: add(s.left, r.item.n), key: r.item.k };
+      },
+    );
+    expectTypeOf(looped.out.left).toEqualTypeOf<Ref<number>>();
+    p.loop('l3', { state: carried, start: { left: 1, key: '' }, while: (s) => gt(s.left, 0), max: 3 }, (s) => s);
+    p.wait('w1', { for: '10m', after: looped });
+    p.wait('w2', { until: e.out.key, when: t.ok });
+    // @ts-expect-error a loop without a bound
+    p.loop('n30', { state: carried, start: { left: 1, key: '' }, while: (s) => gt(s.left, 0) }, (s) => s);
+    // @ts-expect-error a state with a field missing
+    p.loop('n31', { state: carried, start: { left: 1 }, over: [1], max: 1 }, (s) => s);
+    // @ts-expect-error the next state has a field of another type
+    p.loop('n32', { state: carried, start: { left: 1, key: '' }, over: [1], max: 1 }, (s) => ({
+      left: s.key,
+      key: '',
+    }));
+    // @ts-expect-error a condition that is no condition
+    p.loop('n33', { state: carried, start: { left: 1, key: '' }, until: (s) => s.left, max: 1 }, (s) => s);
+    // @ts-expect-error text is no time that passes
+    p.wait('n34', { for: e.out.key });
+    // @ts-expect-error a number is no time
+    p.wait('n35', { until: e.out.rows });
+
+    p.switch('n18', e.out.kind, {
+      a: (q) => q.job('n19', one, { k: 'k' }),
+      // @ts-expect-error a case that the enum does not have
+      z: (q: Scope) => q.job('n20', one, { k: 'k' }),
+    });
+    // @ts-expect-error a switch over a number
+    p.switch('n21', e.out.rows, {});
+    // @ts-expect-error an end that there is not
+    p.job('n22', one, { k: 'k' }, { after: { job: e, on: 'finished' } });
+    // @ts-expect-error errors have names
+    p.job('n23', one, { k: 'k' }, { tolerate: false });
+    // @ts-expect-error what a job failed with has a name and a cause
+    p.job('n24', one, { k: e.failure.message });
     // @ts-expect-error a wrong type deep inside
     p.job('n6', transform, { src: { bucket: e.out.rows, key: 'k' }, rows: 1, note: '' });
     // @ts-expect-error a list of something else

@@ -90,7 +90,7 @@ export function readableLines(lines: readonly LogLine[]): readonly LogLine[] {
 
 /** Ids of all jobs and maps of a pipeline. */
 const nodesOf = ({ body }: PipelineIr) =>
-  placedNodes(body).flatMap(({ node }) => (node.kind === 'branch' ? [] : [node.id]));
+  placedNodes(body).flatMap(({ node }) => (['branch', 'switch', 'guard'].includes(node.kind) ? [] : [node.id]));
 
 export async function printLogs(context: CommandContext, name: string, options: LogsOptions): Promise<number> {
   const { out, err } = context.terminal;

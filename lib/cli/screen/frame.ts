@@ -83,7 +83,7 @@ export function progressOf(view: SessionView): number {
   const nodes = view.jobs.filter((job) => !isIteration(job));
   const parts = nodes.map((job) => {
     if (isDone(job)) return 1;
-    const { total = 0, completed = 0, failed = 0 } = job.iterations ?? {};
+    const { total = 0, completed = 0, failed = 0 } = (job.kind === 'map' && job.iterations) || {};
     return total > 0 ? (completed + failed) / total : 0;
   });
   return nodes.length === 0 ? 0 : parts.reduce((sum, part) => sum + part, 0) / nodes.length;
@@ -91,6 +91,7 @@ export function progressOf(view: SessionView): number {
 
 function detailOf(job: JobView, options: FrameOptions): string {
   const { unicode, palette } = options;
+  if (job.kind === 'loop' && job.iterations !== undefined) return `round ${job.iterations.total}`;
   if (job.iterations !== undefined && job.iterations.total > 0) {
     const { total, completed, failed } = job.iterations;
     const { done, left } = bar((completed + failed) / total, 16, unicode);

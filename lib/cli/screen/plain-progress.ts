@@ -14,7 +14,9 @@ export function plainWords(event: ProgressEvent): string {
   const word = event.type.slice(event.type.indexOf('.') + 1);
   switch (event.type) {
     case 'map.started':
-      return `started  ${event.items} item${event.items === 1 ? '' : 's'}`;
+    case 'loop.started':
+    case 'wait.started':
+      return event.items === undefined ? 'started' : `started  ${event.items} item${event.items === 1 ? '' : 's'}`;
     case 'job.started':
       return event.attempt > 1 ? `started  attempt ${event.attempt}` : 'started';
     case 'job.waiting':
