@@ -7,6 +7,7 @@ import { environment, progressKey, tables } from '../storage-layout.ts';
 import type { Envelope } from './envelope.ts';
 import { jobError } from './job-error.ts';
 import type { WrapperPorts } from './ports.ts';
+import { leakedSecret } from './secrets.ts';
 import { dynamodb, refusal, type SignedCall } from './signed-calls.ts';
 
 /** What of it a handler is given. */
@@ -16,7 +17,7 @@ export interface Progress {
    * generation is given it by `checkpointed`.
    *
    * @example await ctx.checkpoint({ page: 17 });
-   * @throws an error named `Bunsui.OutputTooLarge`, or `Bunsui.OutputInvalid` for what is no JSON
+   * @throws an error named `Bunsui.OutputTooLarge`, or `Bunsui.OutputInvalid` for what is no JSON or holds a secret
    */
   checkpoint(value: unknown): Promise<void>;
   /**
@@ -50,8 +51,17 @@ export function progressInMemory(job: string): Progress {
   };
 }
 
-/** Kept in the table of jobs that the environment names; in memory where it names none. */
-export function jobProgress(ports: WrapperPorts, call: SignedCall, envelope: Envelope): Progress {
+/**
+ * Kept in the table of jobs that the environment names; in memory where it names none.
+ *
+ * @param secretIn name of a secret of the job whose value is in a text
+ */
+export function jobProgress(
+  ports: WrapperPorts,
+  call: SignedCall,
+  envelope: Envelope,
+  secretIn: (text: string) => string | undefined,
+): Progress {
   const table = ports.environment[environment.jobHistoryTable];
   const { block, job, operation, attempt, execution } = envelope;
   if (table === undefined || table === '') return progressInMemory(job);
@@ -59,6 +69,9 @@ export function jobProgress(ports: WrapperPorts, call: SignedCall, envelope: Env
   const Key = { [partitionKey]: { S: block.session }, [sortKey]: { S: progressKey(job, block.generation) } };
   return {
     async checkpoint(value) {
+      const text = jsonOf(value, job);
+      const secret = secretIn(text);
+      if (secret !== undefined) throw leakedSecret(`the checkpoint of ${job}`, secret);
       const Item = {
         ...Key,
         record_type: { S: 'progress' },
@@ -67,7 +80,7 @@ export function jobProgress(ports: WrapperPorts, call: SignedCall, envelope: Env
         attempt: { N: String(attempt) },
         generation: { N: String(block.generation) },
         execution_arn: { S: execution },
-        value: { S: jsonOf(value, job) },
+        value: { S: text },
         kept_at: { S: new Date(ports.now()).toISOString() },
       };
       try {

@@ -145,6 +145,12 @@ function escaped(text: string): string {
   return text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }
 
+/** Of what would be recorded with a secret in it. */
+export function leakedSecret(what: string, name: string): Error {
+  const message = `${what} holds the value of the secret "${name}", and would be recorded with it; leave it out`;
+  return jobError(jobErrors.outputInvalid, message);
+}
+
 /** An error without secrets in what it says. */
 export function maskedError(error: Error, masker: Masker | undefined): Error {
   if (masker === undefined) return error;

@@ -27,7 +27,7 @@ import { asError, jobError } from './job-error.ts';
 import { payloads } from './payloads.ts';
 import { jobProgress, type Progress, progressInMemory } from './progress.ts';
 import { functionPorts, type WrapperPorts } from './ports.ts';
-import { maskedError, maskerOf, type Masker, maskOutput, readSecrets, withSecrets } from './secrets.ts';
+import { leakedSecret, maskedError, maskerOf, type Masker, maskOutput, readSecrets, withSecrets } from './secrets.ts';
 import { signedCalls } from './signed-calls.ts';
 import { checkOutput, checkValue, type Schema } from './values.ts';
 
@@ -101,11 +101,6 @@ async function runChecked(
     throw asError(thrown);
   }
   return checkOutput(contract.output, returned, contract.id);
-}
-
-function leakedSecret(operation: string, name: string): Error {
-  const message = `the output of ${operation} holds the value of the secret "${name}", and would be recorded with it; leave it out`;
-  return jobError(jobErrors.outputInvalid, message);
 }
 
 const consoleLog: JobLog = {
@@ -199,14 +194,15 @@ export function wrapHandler(contract: HandlerContract, run: Run, ports: WrapperP
       }
       const idempotencyKey = `${block.session}/${block.generation}/${job}`;
       const { session, generation } = block;
+      const progress = jobProgress(ports, call, envelope, (text) => masker?.found(text));
       const about = { session, job, attempt, operation, generation, idempotencyKey };
-      const context = { ...about, log, remainingTimeMs, signal, ...jobProgress(ports, call, envelope) };
+      const context = { ...about, log, remainingTimeMs, signal, ...progress };
       const secrets = await readSecrets(ports, call, envelope.secrets);
       masker = maskerOf(secrets);
       unmask = maskOutput(masker);
       const made = await runChecked(contract, run, withSecrets(input, envelope.secrets, secrets), context);
       const leaked = masker?.found(made.text);
-      if (leaked !== undefined) throw leakedSecret(operation, leaked);
+      if (leaked !== undefined) throw leakedSecret(`the output of ${operation}`, leaked);
       const output = await large.leave(envelope, made);
       if ((await store?.record(envelope, { output: output.text, inputHash })) === 'exists') {
         // Another run of this job completed first, or an answer was lost: what is recorded counts.

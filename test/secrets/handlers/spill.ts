@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { spill } from '../operations.ts';
 
-export const handler = spill.handler(({ secrets, give }, { log }) => {
+export const handler = spill.handler(async ({ secrets, give }, { log, checkpoint }) => {
   const values = Object.values(secrets);
   for (const [name, value] of Object.entries(secrets)) {
     log.info(`connecting with ${value}`, { name, header: `Bearer ${value}`, deep: { list: [value] } });
@@ -16,6 +16,8 @@ export const handler = spill.handler(({ secrets, give }, { log }) => {
       `\n${encodeURIComponent(value)} ${Buffer.from(value).toString('base64')}\n${JSON.stringify({ value })}\n`,
     );
   }
+  const kept = await Promise.allSettled(values.map((value) => checkpoint({ done: [value] })));
+  if (kept.some(({ status }) => status === 'fulfilled')) throw new Error('a secret was kept');
   if (give === 'throw') {
     const error = new Error(`401 for ${values.join(' and ')}`, { cause: values });
     error.name = `Denied ${values[0] ?? ''}`.slice(0, 60);
