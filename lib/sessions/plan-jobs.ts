@@ -157,6 +157,14 @@ export function planJobs(given: JobsToPlan): PlannedJobs {
       return defined({ changes: `${node.id} runs anew`, from, lacks: isBlocked ? node.id : undefined });
     }
     const own: Standing = defined({ changes, from, lacks });
+    if (node.kind === 'guard') {
+      // What sees to the end of a run sees to the end of each.
+      const ended = visit(node.body, { before, maps }).reduce(merged, own);
+      const reason = 'it runs at the end of every run that asks for it';
+      for (const { node: inside } of placedNodes(node.handler.scope))
+        if (inside.kind === 'job' || inside.kind === 'approval') plans.push({ job: inside.id, action: 'run', reason });
+      return ended;
+    }
     const inner = innerScopes(node).flatMap(({ part, scope }) =>
       visit(scope, { before, maps: part === 'body' ? [...maps, node.id] : maps }),
     );
