@@ -127,7 +127,12 @@ function uses(expression: Expression, path: Path, computed: boolean): readonly U
       return [{ target: expression.target, path: [...steps(expression.path), ...path], computed }];
     case 'object':
       return Object.entries(expression.fields).flatMap(([name, field]) =>
-        first === undefined ? uses(field, [], computed) : name === first ? uses(field, rest, computed) : [],
+        // An object among the items of a list is one item: all of its fields are in it.
+        first === undefined || first === '*'
+          ? uses(field, [], computed)
+          : name === first
+            ? uses(field, rest, computed)
+            : [],
       );
     case 'array':
       return expression.items.flatMap((item) => uses(item, rest.length === 0 && !computed ? ['*'] : rest, computed));

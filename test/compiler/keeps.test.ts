@@ -43,6 +43,11 @@ describe('of an output', () => {
     ['a part of each item may go', given((out) => pluck(out.list, 'data')), { list: { '*': { data: { '*': {} } } } }],
     ['a list that is counted stays, and its items may go', given((out) => count(out.list)), { list: { '*': {} } }],
     ['numbers that are added up stay', given((out) => sum(pluck(out.list, 'id'))), { list: { '*': { id: true } } }],
+    [
+      'what stands in an object of a list has a place of its own',
+      given((out) => orElse(get(out.list, 0) as never, [{ more: out.deep.more }] as never)),
+      { deep: { more: {} }, list: { '*': {} } },
+    ],
   ])('%s', (_, kept, expected) => {
     expect(kept).toStrictEqual(expected);
   });
