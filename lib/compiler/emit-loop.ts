@@ -20,7 +20,7 @@ export function emitLoop(emitter: Emitter, node: LoopIr, frame: Frame, exit: Exi
   const here = printScope(emitter, noOverrides, frame.known);
   const again = loopState(node.id, 'goes on');
   const starts = loopState(node.id, 'starts');
-  const bound = loopState(node.id, 'reaches its bound');
+  const bound = loopState(node.id, 'is at its bound');
   frame.states[starts] = {
     Type: 'Pass',
     Assign: { [state]: template(here, node.start), [index]: 0 },

@@ -65,7 +65,7 @@ export function guardState(id: string, what: 'has ended' | 'ends' | 'fails'): st
 }
 
 /** The states of a loop beside the one that runs a round: its start, where it is seen whether it goes on, its ends. */
-export function loopState(id: string, what: 'starts' | 'goes on' | 'ends' | 'reaches its bound'): string {
+export function loopState(id: string, what: 'starts' | 'goes on' | 'ends' | 'is at its bound'): string {
   return `${id} ${what}`;
 }
 

@@ -6,6 +6,7 @@ import { describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import { validateDefinition } from '../../lib/asl/validate.ts';
 import { compilePipeline } from '../../lib/compiler/compile.ts';
+import { loopState } from '../../lib/compiler/names.ts';
 import { virtualClock } from '../../lib/engine/clock.ts';
 import type { GateWork } from '../../lib/gate-layout.ts';
 import { gatesInMemory } from '../../lib/testing/gates.ts';
@@ -412,6 +413,13 @@ describe('the limits of a machine', () => {
       forks: 2,
       tooLong: [],
     });
+  });
+
+  it('are kept by the names of a loop whose id is as long as one may be', () => {
+    const names = (['starts', 'goes on', 'ends', 'is at its bound'] as const).map((what) =>
+      loopState('x'.repeat(64), what),
+    );
+    expect(names.filter((name) => name.length > 80)).toStrictEqual([]);
   });
 
   it('are told when a machine is too large', () => {
