@@ -99,8 +99,11 @@ export function cloudOn(tables: LocalTables): Cloud {
       return { events: part.map((event) => ({ ...event, timestamp: new Date(event.timestamp) })), ...next };
     }
     if (command instanceof DescribeStateMachineForExecutionCommand) {
-      const arn = (name: string) => `arn:aws:lambda:us-east-1:000000000000:function:flow-${name}`;
-      return { definition: JSON.stringify([arn('load'), arn('one'), arn('never'), arn('load')]) };
+      const call = (name: string) => ({
+        FunctionName: `arn:aws:lambda:us-east-1:000000000000:function:flow-${name}`,
+        Payload: { bunsui: '{% … %}', input: {} },
+      });
+      return { definition: JSON.stringify([call('load'), call('one'), call('never'), call('load')]) };
     }
     if (command instanceof ListStateMachinesCommand) {
       return { stateMachines: [{ stateMachineArn: machineArn, type: 'STANDARD' }] };
