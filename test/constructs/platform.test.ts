@@ -117,6 +117,7 @@ describe('the bucket', () => {
             { Id: 'logs', Prefix: 'logs/', ExpirationInDays: 7, Status: 'Enabled' },
             { Id: 'reports', Prefix: 'reports/', ExpirationInDays: 365, Status: 'Enabled' },
             { Id: 'payloads', Prefix: 'payloads/', ExpirationInDays: 365, Status: 'Enabled' },
+            { Id: 'reruns', Prefix: 'reruns/', ExpirationInDays: 365, Status: 'Enabled' },
             {
               Id: 'unfinished-uploads',
               AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 },

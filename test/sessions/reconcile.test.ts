@@ -281,8 +281,8 @@ describe('the reconciler', () => {
     const endedOnes: string[] = [];
     for (let run = 0; run < 9 && endedOnes.length < 3; run += 1) {
       let asked = 0;
-      // Time for the outbox, the turns, and one session or execution.
-      const { ended, complete } = await sweep(() => (asked++ < 3 ? minute : 0));
+      // Time for the outbox, approvals, the turns, and one session or execution.
+      const { ended, complete } = await sweep(() => (asked++ < 4 ? minute : 0));
       expect([ended.length <= 1, complete]).toStrictEqual([true, false]);
       endedOnes.push(...ended);
     }

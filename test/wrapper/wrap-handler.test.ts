@@ -21,7 +21,7 @@ describe('a call of a pipeline', () => {
     const handler = wrapHandler(
       { ...contract, input: z.object({ n: z.int(), day: z.string().default('mon') }) },
       (input: unknown, context: HandlerContext) => {
-        const { log: _, signal, remainingTimeMs, ...rest } = context;
+        const { log: _, signal, remainingTimeMs, checkpoint: __, checkpointed: ___, ...rest } = context;
         seen.push(input, rest, signal.aborted, remainingTimeMs());
         return { rows: 2, extra: 'dropped by the schema' };
       },
@@ -317,7 +317,7 @@ describe('a handler called directly', () => {
     );
     const seen = await runHandler(
       anything,
-      (_: unknown, { log, ...context }: HandlerContext) => {
+      (_: unknown, { log, checkpoint: __, checkpointed: ___, ...context }: HandlerContext) => {
         log.debug('d');
         log.info('i', { a: 1 });
         log.warn('w');
