@@ -102,7 +102,13 @@ export async function endSession(
       ContentType: 'text/html; charset=utf-8',
     }),
   );
+  const { gatesTable } = deps;
+  // Nobody hears of an answer any more: a redrive, or another execution, asks anew.
+  const forget = async () => {
+    if (artifact.approvals && gatesTable !== undefined) await forgetApprovals({ ...deps, gatesTable }, executionArn);
+  };
   if (isPause) {
+    await forget();
     const open = stillRunning({ artifact, view, checkpoints, logs, generation: item.generation, nowMs: deps.now() });
     const isNow = execution.error === pausedErrors.now || stored?.pausing?.now === true;
     return recordPaused(deps, session, open.length > 0 && !isNow, stored === undefined);
@@ -111,8 +117,7 @@ export async function endSession(
   const written = await record(deps, session, stored === undefined);
   if (written) onEnded(session, view);
   await tell(written);
-  const { gatesTable } = deps;
-  if (artifact.approvals && gatesTable !== undefined) await forgetApprovals({ ...deps, gatesTable }, executionArn);
+  await forget();
   const { overlap = 'allow' } = artifact.pipeline;
   if (overlap !== 'allow') await endTurn(deps, item.pipeline_id);
   return { session_id: item.session_id, status: view.status, outcome: written ? 'ended' : 'exists' };
