@@ -28,7 +28,7 @@ export function planLines(plan: RerunPlan, output: Output): readonly string[] {
     job.job,
     actionText(job),
     job.expected_ms === undefined ? '' : duration(job.expected_ms),
-    usdText(job.cost_usd),
+    job.cost_usd === 0 ? '' : usdText(job.cost_usd),
     harmlessLine(job.reason),
   ]);
   const paint = (cell: string, row: number) => paints[plan.jobs[row]?.action ?? 'run'](cell);

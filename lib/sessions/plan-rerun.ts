@@ -131,7 +131,7 @@ export async function prepareRerun(deps: RerunDeps, request: RerunRequest): Prom
     road === 'redrive' && then !== undefined
       ? { plans: redriven(artifact, then.view), reuse: [], input: {} }
       : await planned(deps, { item, artifact, records, then, before: await inputOf(deps, item, execution), request });
-  const { jobs, expected_ms, cost_usd } = estimateRerun(artifact.pipeline, plans, records.attempts);
+  const { jobs, expected_ms, cost_usd } = estimateRerun(artifact.pipeline, plans, records.attempts, road);
   const of = (...actions: readonly JobPlan['action'][]) =>
     jobs.filter(({ action }) => actions.includes(action)).map(({ job }) => job);
   const { session_id, created_at, pipeline_id } = item;

@@ -5,6 +5,7 @@ import { dependenciesOf, innerScopes, inOrder } from '../ir/walk.ts';
 import { price } from '../prices.ts';
 import type { AttemptItem } from './items.ts';
 import type { JobPlan } from './plan-jobs.ts';
+import type { RerunRoad } from './rerun-road.ts';
 
 export interface JobEstimate extends JobPlan {
   /** Of one run of it, milliseconds; absent where it has never completed, or does not run. */
@@ -24,11 +25,15 @@ const nodeOf = (path: string) => path.split('/').at(-1) ?? '';
 const msPerSecond = 1_000;
 const mibPerGib = 1_024;
 
-/** @param attempts of the session, of all its generations */
+/**
+ * @param attempts of the session, of all its generations
+ * @param road on which what is kept costs nothing (a redrive), or a transition and a call
+ */
 export function estimateRerun(
   pipeline: PipelineIr,
   plans: readonly JobPlan[],
   attempts: readonly AttemptItem[],
+  road: RerunRoad,
 ): RerunEstimate {
   // A result that was reused took no time.
   const ran = attempts.filter((one) => one.job_status === 'completed' && one.reused_from === undefined);
@@ -42,7 +47,8 @@ export function estimateRerun(
     const runs = plan.action === 'run' ? Math.max(0, paths - (plan.reused_iterations ?? 0)) : 0;
     const operation = pipeline.operations[operations.get(plan.job) ?? ''];
     const gib = (operation !== undefined && isLambda(operation) ? operation.memoryMiB : 0) / mibPerGib;
-    const calls = plan.action === 'blocked' ? 0 : paths;
+    const isKept = plan.action === 'reuse' || plan.action === 'skip';
+    const calls = plan.action === 'blocked' || (road === 'redrive' && isKept) ? 0 : paths;
     const cost_usd =
       calls * (price.transition + price.lambdaRequest) +
       runs * gib * ((mean ?? 0) / msPerSecond) * price.lambdaGbSecond;

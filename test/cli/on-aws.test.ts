@@ -108,8 +108,14 @@ describe('a session on a platform', () => {
     const followed = await there.bunsui(['session', 'watch', session, ...on]);
     const said = [
       expect.stringMatching(/^session ID of shop [0-9a-f]{12}, by redrive: its execution can be redriven/),
-      '  runs   price, recount',
-      '  keeps  count, hold',
+      '',
+      'JOB      PLAN   EXPECTED          COST  WHY',
+      'count    reuse                          has completed',
+      'hold     reuse                          has completed',
+      'price    run              0.000025 USD  has not completed',
+      'recount  run              0.000025 USD  has not completed',
+      '',
+      "expected: 0.000050 USD, by what its jobs took before and AWS's list prices",
     ];
     expect([plan.code, fixed(plan.out, session)]).toStrictEqual([0, [...said, '']]);
     expect(JSON.parse(planJson.out)).toMatchObject({ type: 'rerun.plan', road: 'redrive', keeps: ['count', 'hold'] });
