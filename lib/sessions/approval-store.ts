@@ -196,9 +196,15 @@ export async function forgetAsking(deps: ApprovalStoreDeps, asked: AskedApproval
   );
 }
 
-/** Clears away what an execution that has ended does not wait for any more. */
-export async function forgetApprovals(deps: ApprovalStoreDeps, executionArn: string): Promise<void> {
-  for (const asked of await listAsking(deps, executionArn)) await forgetAsking(deps, asked);
+/**
+ * Clears away what an execution that has ended does not wait for any more.
+ *
+ * @param redrive how often it had been redriven then: what is asked since is left
+ */
+export async function forgetApprovals(deps: ApprovalStoreDeps, executionArn: string, redrive: number): Promise<void> {
+  for (const asked of await listAsking(deps, executionArn)) {
+    if (asked.redrive <= redrive) await forgetAsking(deps, asked);
+  }
 }
 
 /** The token, for who sends an answer; `undefined` when it is asked anew by now, or no more. */

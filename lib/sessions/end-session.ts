@@ -105,7 +105,8 @@ export async function endSession(
   const { gatesTable } = deps;
   // Nobody hears of an answer any more: a redrive, or another execution, asks anew.
   const forget = async () => {
-    if (artifact.approvals && gatesTable !== undefined) await forgetApprovals({ ...deps, gatesTable }, executionArn);
+    if (artifact.approvals && gatesTable !== undefined)
+      await forgetApprovals({ ...deps, gatesTable }, executionArn, execution.redriveCount);
   };
   if (isPause) {
     await forget();

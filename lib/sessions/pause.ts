@@ -126,10 +126,11 @@ export interface Stopped {
 /** Paths of jobs whose functions may still run: no checkpoint, no last line in the log, and time left. */
 export function stillRunning({ artifact, view, checkpoints, logs, generation, nowMs }: Stopped): readonly string[] {
   const done = new Set(checkpoints.filter((item) => item.generation === generation).map(({ job_id }) => job_id));
-  return view.jobs.flatMap(({ job, operation, attempts }) => {
+  return view.jobs.flatMap(({ job, operation, isApproval, attempts }) => {
     const last = attempts.at(-1);
     const isCut = last?.status === 'running' || (last?.status === 'cancelled' && last.error === undefined);
-    if (last === undefined || !isCut || done.has(job)) return [];
+    // An approval has no function: what waits for a person is asked anew.
+    if (last === undefined || !isCut || isApproval || done.has(job)) return [];
     const lines = logs[job]?.lines ?? [];
     const isOver = lines.some(
       ({ message, timestamp }) =>

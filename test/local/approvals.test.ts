@@ -6,10 +6,11 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { BunsuiError } from '../../lib/errors.ts';
 import { answerApproval } from '../../lib/sessions/answer-approval.ts';
-import { answersOf, claimAnswer, readAsking } from '../../lib/sessions/approval-store.ts';
+import { answersOf, claimAnswer, forgetApprovals, readAsking } from '../../lib/sessions/approval-store.ts';
 import { foldHistory } from '../../lib/sessions/fold.ts';
 import { readHistory } from '../../lib/sessions/history.ts';
 import { listApprovals } from '../../lib/sessions/list-approvals.ts';
+import { pauseSession } from '../../lib/sessions/pause.ts';
 import { readArtifact } from '../../lib/sessions/pipelines.ts';
 import { rerunSession } from '../../lib/sessions/rerun.ts';
 import { getSession, listJobRecords } from '../../lib/sessions/store.ts';
@@ -210,6 +211,20 @@ describe('an answer that was taken', () => {
     await world.deps.sfn.send(new RedriveExecutionCommand({ executionArn: arn }));
     await world.untilAsked(arn, 'signoff', first);
     expect(await listApprovals(world.deps)).toMatchObject([{ session_id: session }]);
+    expect(await refusal(answerApproval(world.deps, answerTo(session, {})))).toBe('no refusal');
+  });
+
+  it('cannot be given while its session is paused, and is asked for anew when that goes on', async () => {
+    const { session, arn } = await world.asks(shipping, { n: 3 });
+    const first = await world.untilAsked(arn, 'signoff');
+    await pauseSession(world.deps, { session, by: { kind: 'manual', user: 'ann' } });
+    expect(await world.end(arn)).toMatchObject({ status: 'paused', outcome: 'paused' });
+    expect(await listApprovals(world.deps)).toStrictEqual([]);
+    expect(await refusal(answerApproval(world.deps, answerTo(session, {})))).toMatch(/^BS3014 .* does not wait/);
+    await world.deps.sfn.send(new RedriveExecutionCommand({ executionArn: arn }));
+    await world.untilAsked(arn, 'signoff', first);
+    // The end of before, told of once more.
+    await forgetApprovals(world.deps, arn, 0);
     expect(await refusal(answerApproval(world.deps, answerTo(session, {})))).toBe('no refusal');
   });
 
