@@ -6,7 +6,7 @@ import { misfits } from './fit.ts';
 import { mistake, type Path } from './mistake.ts';
 import type { JsonSchema, NodeIr, PipelineIr } from './nodes.ts';
 import { hasFunction } from './operations.ts';
-import { fieldShape, itemShape, type Shape, type ShapeContext, shapeOf } from './shapes.ts';
+import { fieldShape, itemShape, knownWithout, type Shape, type ShapeContext, shapeOf } from './shapes.ts';
 import { factsAround, withSkips } from './skips.ts';
 import { nearest } from './spelling.ts';
 import { nodeIndex, ownExpressions, refsWithin } from './walk.ts';
@@ -207,7 +207,7 @@ function pluckedShape(context: ShapeContext, { arguments: given }: CallExpressio
 
 /**
  * Values inside functions: only `orElse`, `eq`, `ne` and `ok` take one that may be absent. What is last in an `and` is
- * of interest only where the others are true.
+ * of interest only where the others are true, what is last in an `orElse` only where the first is not there.
  */
 function checkArguments(
   context: ShapeContext,
@@ -232,7 +232,7 @@ function checkArguments(
       return [
         ...absentPlucked(context, expression, path, source),
         ...expression.arguments.flatMap((argument, index) => {
-          const before = expression.name === 'and' ? expression.arguments.slice(0, index) : [];
+          const before = knownBefore(context, expression, index);
           const here = before.length === 0 ? context : { ...context, known: [...context.known, ...before] };
           return [
             ...(tolerant ? [] : absentIn(here, argument, path, source, name)),
@@ -242,6 +242,13 @@ function checkArguments(
       ];
     }
   }
+}
+
+/** What is known where an argument is looked at: what stands before it in an `and`, that the first of `orElse` is not there. */
+function knownBefore(context: ShapeContext, call: CallExpression, index: number): readonly Expression[] {
+  const [first] = call.arguments;
+  if (call.name === 'and') return call.arguments.slice(0, index);
+  return call.name === 'orElse' && index === 1 && first ? knownWithout(context, first) : [];
 }
 
 /** A list cannot hold what is absent: a field to pluck is one that every item has. */

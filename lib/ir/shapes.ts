@@ -404,6 +404,20 @@ function eitherIsThere(context: ShapeContext, first: Expression, second: Express
   });
 }
 
+/** What more is known where a value is not there: of conditions of which one holds, none under which it would be there. */
+export function knownWithout(context: ShapeContext, value: Expression): readonly Expression[] {
+  if (!shapeOf(context, value).absent) return [];
+  const facts = context.known.flatMap(conjuncts);
+  return facts.flatMap((fact) => {
+    if (fact.kind !== 'call' || fact.name !== 'or') return [];
+    const others = facts.filter((other) => other !== fact);
+    const left = fact.arguments.filter((one) => shapeOf({ ...context, known: [...others, one] }, value).absent);
+    // Where none is left nobody comes by, and whatever is said there is true.
+    if (left.length === 0) return fact.arguments;
+    return left.length === 1 ? left : [];
+  });
+}
+
 function isWhole(schema: JsonSchema): boolean {
   return alternatives(schema).every((alternative) => alternative['type'] === 'integer');
 }

@@ -93,7 +93,7 @@ function withWhen(context: ShapeContext, node: NodeIr): NodeIr {
   }
   for (const { place, expression } of ownExpressions(node)) {
     if (place === 'when') continue;
-    const wanted = node.kind === 'job' ? context.pipeline.operations[node.operation]?.input : undefined;
+    const wanted = schemaAt(context.pipeline, node, place);
     // One after the other: what the first needs is known to the second.
     for (const need of needsOf(here(), expression, wanted)) conditions.push(need);
   }
@@ -101,6 +101,12 @@ function withWhen(context: ShapeContext, node: NodeIr): NodeIr {
   const [only] = all;
   if (only === undefined) return node;
   return { ...node, when: all.length === 1 ? only : { kind: 'call', name: 'and', arguments: all } };
+}
+
+/** The schema of what is given to a node whose fields may be optional. */
+function schemaAt({ operations }: PipelineIr, node: NodeIr, place: string): JsonSchema | undefined {
+  if (node.kind === 'job') return operations[node.operation]?.input;
+  return node.kind === 'loop' && place === 'start' ? node.state : undefined;
 }
 
 /** Conditions of which all hold when a node has run and not failed; none where it cannot be otherwise. */
@@ -128,24 +134,28 @@ function needsOf(context: ShapeContext, expression: Expression, wanted?: JsonSch
       const schemas = (properties ?? {}) as { readonly [key: string]: JsonSchema };
       const isRequired = (key: string) => Array.isArray(required) && required.includes(key);
       return Object.entries(expression.fields).flatMap(([key, field]) =>
-        !isRequired(key) && isDirect(field) ? [] : needsOf(context, field, schemas[key]),
+        !isRequired(key) && isAsItIs(field) ? [] : needsOf(context, field, schemas[key]),
       );
     }
     case 'call':
-      return callNeeds(context, expression);
+      return callNeeds(context, expression, wanted);
   }
 }
 
-function callNeeds(context: ShapeContext, { name, arguments: given }: Expression & { kind: 'call' }): Known {
+function callNeeds(
+  context: ShapeContext,
+  { name, arguments: given }: Expression & { kind: 'call' },
+  wanted?: JsonSchema,
+): Known {
   const [first, second] = given;
   switch (name) {
     case 'ok':
       return [];
     case 'eq':
     case 'ne':
-      return given.filter((value) => !isDirect(value)).flatMap((value) => needsOf(context, value));
+      return given.filter((value) => !isAsItIs(value)).flatMap((value) => needsOf(context, value));
     case 'orElse':
-      return first && second ? eitherNeeds(context, first, second) : [];
+      return first && second ? eitherNeeds(context, first, second, wanted) : [];
     case 'and':
       return given.flatMap((value, index) =>
         needsOf({ ...context, known: [...context.known, ...given.slice(0, index)] }, value),
@@ -156,8 +166,8 @@ function callNeeds(context: ShapeContext, { name, arguments: given }: Expression
 }
 
 /** Of `orElse`: nothing, or what the second value needs, or one of both. */
-function eitherNeeds(context: ShapeContext, first: Expression, second: Expression): Known {
-  const needs = needsOf(context, second);
+function eitherNeeds(context: ShapeContext, first: Expression, second: Expression, wanted?: JsonSchema): Known {
+  const needs = needsOf(context, second, wanted);
   if (needs.length === 0 || !isDirect(first)) return needs;
   const others = needsOf(context, first);
   const isSure = others.length > 0 && !shapeOf({ ...context, known: [...context.known, ...others] }, first).absent;
@@ -175,6 +185,14 @@ function isDirect(expression: Expression): boolean {
   if (expression.kind !== 'call') return false;
   const [from] = expression.arguments;
   return (expression.name === 'get' || expression.name === 'orElse') && from !== undefined && isDirect(from);
+}
+
+/** Nothing is made of what is absent, in what stands in for it neither. */
+function isAsItIs(expression: Expression): boolean {
+  if (expression.kind !== 'call') return expression.kind === 'ref' || expression.kind === 'literal';
+  const [from, otherwise] = expression.arguments;
+  if (from === undefined || !isAsItIs(from)) return false;
+  return expression.name === 'get' || (expression.name === 'orElse' && otherwise !== undefined && isAsItIs(otherwise));
 }
 
 function nodeNeeds(context: ShapeContext, { target }: RefExpression): Known {

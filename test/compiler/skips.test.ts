@@ -5,10 +5,13 @@
 import { readFileSync } from 'node:fs';
 import {
   type After,
+  add,
   and,
   eq,
   type Job,
   lambda,
+  lt,
+  ne,
   not,
   orElse,
   pipeline,
@@ -169,6 +172,60 @@ describe('what is skipped', () => {
       ran: ['a', 'list[0]/each', 'whole[0]/inside'],
     });
     expect(await ran(made as never, { n: 2 })).toStrictEqual({ output: { ran: [false, false, true, false] }, ran: [] });
+  });
+
+  it('is a loop whose start needs it, and not one that may start without it', async () => {
+    const state = z.object({ n: z.int(), more: z.int().optional() });
+    const made = pipeline('starts', { input: n, output: told }, (p, given) => {
+      const a = p.job('a', number, { n: given.n }, { when: eq(given.n, 1) });
+      const rounds = { state, over: [1], max: 1 };
+      const needs = p.loop('needs', { ...rounds, start: { n: a.out.n } }, (s) => ({ n: s.n }));
+      const sums = p.loop('sums', { ...rounds, start: { n: 1, more: add(a.out.n, 1) } }, (s) => ({ n: s.n }));
+      const may = p.loop('may', { ...rounds, start: { n: 1, more: a.out.n } }, (s) => ({ n: s.n }));
+      p.output({ ran: [needs.ok, sums.ok, may.ok] });
+    });
+    expect(made.diagnostics).toStrictEqual([]);
+    expect((await ran(made as never, { n: 1 })).output).toStrictEqual({ ran: [true, true, true] });
+    expect((await ran(made as never, { n: 2 })).output).toStrictEqual({ ran: [false, false, true] });
+  });
+
+  it('is who reads neither of two values, where the second is made of others', async () => {
+    const both = lambda('both', {
+      entry: './both.ts',
+      input: z.object({ n: z.int(), more: z.int().optional() }),
+      output,
+    });
+    const made = pipeline('neither', { input: n, output: told }, (p, given) => {
+      const a = p.job('a', number, { n: 1 }, { when: eq(given.n, 1) });
+      const b = p.job('b', number, { n: 2 }, { when: lt(given.n, 3) });
+      const first = p.job('first', number, { n: orElse(a.out.n, add(b.out.n, 5)) });
+      const more = p.job('more', both, { n: 0, more: orElse(a.out.n, add(b.out.n, 5)) });
+      const same = p.job('same', both, { n: 0, more: orElse(a.out.n, add(a.out.n, 5)) });
+      const asked = p.job('asked', number, { n: 3 }, { when: ne(orElse(a.out.n, add(b.out.n, 5)), 0) });
+      p.output({ ran: [first.ok, more.ok, same.ok, asked.ok] });
+    });
+    expect(made.diagnostics).toStrictEqual([]);
+    const run = async (given: number) => {
+      const inputs: unknown[] = [];
+      const note = (one: { n: number; more?: number }) => {
+        inputs.push(one);
+        return { n: one.n };
+      };
+      const { output: value } = await runPipeline(made, {
+        input: { n: given },
+        operations: { number: note, both: note },
+      });
+      return { ...(value as object), inputs: inputs.map((one) => JSON.stringify(one)).sort() };
+    };
+    expect(await run(1)).toStrictEqual({
+      ran: [true, true, true, true],
+      inputs: ['{"n":0,"more":1}', '{"n":0,"more":1}', '{"n":1}', '{"n":1}', '{"n":2}', '{"n":3}'],
+    });
+    expect(await run(2)).toStrictEqual({
+      ran: [true, true, false, true],
+      inputs: ['{"n":0,"more":7}', '{"n":2}', '{"n":3}', '{"n":7}'],
+    });
+    expect(await run(3)).toStrictEqual({ ran: [false, false, false, false], inputs: [] });
   });
 
   it('is never asked of what is sure: no state is added', () => {

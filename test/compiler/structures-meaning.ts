@@ -255,10 +255,11 @@ export function meaningOf(pipeline: PipelineIr, world: World): Meaning {
   /** What a node evaluates before it runs. Nothing when its condition is false. */
   function evaluateOwn(node: NodeIr, around: Around): { readonly values: readonly Value[] } | undefined {
     const runs = node.when === undefined || evaluate(around, node.when) === true;
+    const read = (expression: Expression) => evaluate(around, expression);
     const values = ownExpressions(node).map((expression, index) => {
       const value = evaluate(around, expression);
-      if (node.kind === 'job') fieldsThere(expression, value, pipeline.operations[node.operation]?.input ?? {});
-      else if (node.kind === 'loop' && index === 0) fieldsThere(expression, value, node.state);
+      if (node.kind === 'job') fieldsThere(expression, value, pipeline.operations[node.operation]?.input ?? {}, read);
+      else if (node.kind === 'loop' && index === 0) fieldsThere(expression, value, node.state, read);
       else there(value);
       return value;
     });
@@ -285,6 +286,8 @@ export function meaningOf(pipeline: PipelineIr, world: World): Meaning {
           } catch {
             if (attempt <= (node.retry?.max ?? 0)) continue;
             if (node.tolerate === undefined) throw new Error(`${job} fails`);
+            // Where nothing comes after it, a Pass ends what goes on.
+            counts.emptySides++;
             return { value: absent, endMs: world.endOf(job), end: 'failed' };
           }
         }
@@ -450,7 +453,12 @@ function ownExpressions(node: NodeIr): readonly Expression[] {
 }
 
 /** Every field that a schema asks for. */
-function fieldsThere(expression: Expression, value: Value, schema: JsonSchema): void {
+function fieldsThere(
+  expression: Expression,
+  value: Value,
+  schema: JsonSchema,
+  read: (expression: Expression) => Value,
+): void {
   const {
     required = [],
     properties = {},
@@ -463,12 +471,17 @@ function fieldsThere(expression: Expression, value: Value, schema: JsonSchema): 
   there(value);
   if (expression.kind === 'array')
     expression.items.forEach((item, index) => {
-      fieldsThere(item, inside(value, index), items ?? {});
+      fieldsThere(item, inside(value, index), items ?? {}, read);
     });
+  if (expression.kind === 'call' && expression.name === 'orElse') {
+    const [first, second] = expression.arguments;
+    const taken = first && read(first) !== absent ? first : second;
+    if (taken) fieldsThere(taken, value, schema, read);
+  }
   if (expression.kind !== 'object') return;
   for (const [name, field] of Object.entries(expression.fields)) {
     const found = inside(value, name);
-    if (found !== absent || required.includes(name)) fieldsThere(field, found, properties[name] ?? {});
+    if (found !== absent || required.includes(name)) fieldsThere(field, found, properties[name] ?? {}, read);
   }
 }
 
