@@ -16,6 +16,8 @@ export default defineConfig({
     setupFiles: ['test/setup.ts'],
     // These need LocalStack: `npm run test:localstack`.
     exclude: ['**/*.integ.test.ts'],
+    // By itself vitest leaves a core free, of two.
+    maxWorkers: '100%',
     testTimeout: 60_000,
     hookTimeout: 60_000,
     coverage: { include: ['lib/**/*.ts', 'lambdas/**/*.ts'], reporter: ['text-summary', 'json-summary'] },

@@ -272,7 +272,7 @@ describe('schedules and triggers', () => {
         code: 'BS1118',
         message: 'notify: no event is named',
         at: 'daily.notify.0.on',
-        hint: 'name some of started, succeeded, failed, cancelled, retrying, deadline',
+        hint: 'name some of started, succeeded, failed, cancelled, retrying, deadline, approval',
       },
       {
         code: 'BS1118',
@@ -284,7 +284,7 @@ describe('schedules and triggers', () => {
         code: 'BS1118',
         message: 'notify: there is no event "faild"',
         at: 'daily.notify.1.on',
-        hint: 'did you mean "failed"? There are started, succeeded, failed, cancelled, retrying, deadline',
+        hint: 'did you mean "failed"? There are started, succeeded, failed, cancelled, retrying, deadline, approval',
       },
       {
         code: 'BS1118',

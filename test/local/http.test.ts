@@ -1,5 +1,5 @@
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { ListStateMachinesCommand, ListMapRunsCommand, SFNClient } from '@aws-sdk/client-sfn';
+import { ListStateMachinesCommand, ListTagsForResourceCommand, SFNClient } from '@aws-sdk/client-sfn';
 import { LambdaClient, ListLayersCommand } from '@aws-sdk/client-lambda';
 import { CloudWatchLogsClient, PutLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { DynamoDBClient, TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb';
@@ -141,7 +141,7 @@ describe('the endpoint', () => {
     await client.send('s3', 'PUT', '/bucket-one');
     const other = await client.json('kinesis', 'Kinesis_20131202.PutRecord', {});
     expect([
-      await refusal(new SFNClient(config).send(new ListMapRunsCommand({ executionArn: 'arn' }))),
+      await refusal(new SFNClient(config).send(new ListTagsForResourceCommand({ resourceArn: 'arn' }))),
       await refusal(new LambdaClient(config).send(new ListLayersCommand({}))),
       await refusal(
         new CloudWatchLogsClient(config).send(
@@ -171,7 +171,7 @@ describe('the endpoint', () => {
       'unsupported Logs call: Logs_20140328.PutLogEvents',
       'unsupported S3 call: PutObject x-amz-tagging',
       'unsupported SNS call: ListSubscriptions',
-      'unsupported Step Functions call: AWSStepFunctions.ListMapRuns',
+      'unsupported Step Functions call: AWSStepFunctions.ListTagsForResource',
       'unsupported service: kinesis',
     ]);
   });
