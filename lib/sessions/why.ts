@@ -51,7 +51,7 @@ export function whyJob(request: WhyRequest): Why | undefined {
   return {
     job,
     status: seen.status,
-    reasons: [...reuse, ...statusReasons(request, seen, before), ...decision],
+    reasons: [...(from === undefined ? statusReasons(request, seen, before) : reuse), ...decision],
     before,
   };
 }

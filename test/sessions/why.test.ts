@@ -65,8 +65,6 @@ describe('why a job is as it is', () => {
     const plan = [{ job: 'load', action: 'reuse', reason: 'its result is valid' }] as const;
     expect(reasons(success, 'load', { plan, reused: new Map([['load', 1]]) })).toStrictEqual([
       'it did not run: it gave its result of generation 1',
-      'it completed at its first try',
-      'it began with the session: nothing comes before it',
       'the rerun decided: reuse, its result is valid',
     ]);
   });
