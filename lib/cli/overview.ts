@@ -8,14 +8,14 @@ const groups: readonly (readonly [title: string, lines: readonly Line[]])[] = [
     'Run',
     [
       ['run FILE', 'run a pipeline on this machine'],
-      ['session start|rerun|pause|resume|cancel', 'deployed ones; again; stop; go on'],
+      ['session start|rerun|pause|resume|cancel', 'start, again, stop, go on'],
       ['approve SESSION JOB', 'answer what waits for a person'],
     ],
   ],
   [
     'Look',
     [
-      ['session list|show|watch|wait|tag|delete', 'sessions; one with its jobs; live'],
+      ['session list|show|watch|wait|tag|delete', 'sessions, one with jobs, live'],
       ['approvals list', 'what waits for a person'],
       ['logs SESSION', 'what its handlers wrote'],
       ['durations PIPELINE', 'how long its jobs took, for "durations"'],

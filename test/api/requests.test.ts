@@ -249,6 +249,7 @@ describe('roles', () => {
       'viewer rerunSession no',
       'viewer deleteSession no',
       'operator deleteSession no',
+      'viewer answerApproval no',
     ]);
   });
 
@@ -262,6 +263,7 @@ describe('roles', () => {
       'resumeSession operator',
       'rerunSession operator',
       'deleteSession admin',
+      'answerApproval operator',
     ]);
   });
 

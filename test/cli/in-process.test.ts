@@ -186,7 +186,11 @@ it('mistakes of every kind end with their code', async () => {
       'error[BS2002]: there is no file "gone.ts"',
     ],
     [0, 'flowchart LR', ''],
-    [0, '{', ''],
+    [
+      0,
+      '{',
+      'info[BS1113]: nothing says how many items map "prices" has, and the history of an execution holds 25000 events',
+    ],
     [5, '', 'error[BS3002]: no session has the id "nothing-like-it"'],
     [5, '', 'error[BS3006]: this session has no job "prise"'],
     [0, '', 'job "recount" wrote nothing'],
