@@ -174,7 +174,7 @@ function numbers(seed: number): () => number {
 describe.each(['skip', 'queue', 'cancel-running'] as const satisfies readonly OverlapPolicy[])(
   'random arrivals, ends and crashes under %s',
   (policy) => {
-    it('never run two at once, keep their order, and leave nobody waiting', { timeout: 120_000 }, async () => {
+    it('never run two at once, keep their order, and leave nobody waiting', { timeout: 600_000 }, async () => {
       await world.deploy({ overlap: policy });
       const random = numbers(7);
       const order: string[] = [];
