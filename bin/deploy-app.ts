@@ -94,6 +94,10 @@ async function synthesise({ deployment, outdir, withPlatform, emptyStacks }: Dep
       where.grantData(operation, id);
       for (const [name, value] of Object.entries(variables)) operation.addEnvironment(name, value);
     }
+    for (const { taskRole, defaultContainer } of Object.values(pipeline.containers)) {
+      where.grantData(taskRole, id);
+      for (const [name, value] of Object.entries(variables)) defaultContainer?.addEnvironment(name, value);
+    }
   }
   app.synth();
 }

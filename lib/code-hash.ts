@@ -192,7 +192,7 @@ function placeOf(dependency: string, from: string): string | undefined {
 }
 
 /** What of bunsui makes contracts, and does nothing beside that. */
-const contractMakers = ['aws', 'batch', 'eks', 'emr', 'glue', 'http', 'lambda', 'lambdaArn', 'sagemaker'];
+const contractMakers = ['aws', 'batch', 'ecs', 'eks', 'emr', 'glue', 'http', 'lambda', 'lambdaArn', 'sagemaker'];
 const makesContracts = new RegExp(`\\b(?:${contractMakers.join('|')})\\b`);
 
 /** A declaration at the top of a file, as esbuild prints it, whose value is made by one of them or by zod. */

@@ -40,6 +40,7 @@ export {
 } from './dsl/functions.ts';
 export {
   type About,
+  type ContainerParts,
   type Contract,
   type HandlerParts,
   type JobFacts,
@@ -51,6 +52,7 @@ export {
   type TaskParts,
 } from './dsl/operations/kind.ts';
 export { type AwsContract, aws } from './dsl/operations/aws.ts';
+export { type EcsContract, ecs } from './dsl/operations/ecs.ts';
 export { type HttpContract, http } from './dsl/operations/http.ts';
 export { type LambdaContract, type LambdaOperation, lambda, type OperationHandler } from './dsl/operations/lambda.ts';
 export { type LambdaArnContract, lambdaArn } from './dsl/operations/lambda-arn.ts';
@@ -87,6 +89,8 @@ export type { Expression, ExpressionFunction, Json } from './ir/expressions.ts';
 export type {
   ApprovalIr,
   BranchIr,
+  ContainerIr,
+  ContainerOperationIr,
   GuardIr,
   JobIr,
   JsonSchema,

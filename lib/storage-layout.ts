@@ -329,3 +329,44 @@ export function sessionOfExecution(executionArn: string, startedAt: string): Exe
     generation: 1,
   };
 }
+
+/** What a container's own variables are called: where its input and output lie, and whom it works for. */
+export const containerVariables = {
+  job: 'BUNSUI_JOB',
+  operation: 'BUNSUI_OPERATION',
+  execution: 'BUNSUI_EXECUTION',
+  startedAt: 'BUNSUI_STARTED_AT',
+  /** Empty where the execution was started without a session. */
+  session: 'BUNSUI_SESSION',
+  attempt: 'BUNSUI_ATTEMPT',
+  bucket: 'BUNSUI_BUCKET',
+  inputKey: 'BUNSUI_INPUT_KEY',
+  outputKey: 'BUNSUI_OUTPUT_KEY',
+  logs: 'BUNSUI_LOG_GROUP',
+} as const;
+
+/** The container of a task that does the job's work. */
+export const containerName = 'main';
+
+/** Where inputs and outputs of a pipeline's containers lie in the bucket. */
+export function containerPrefix(pipeline: string): string {
+  return `containers/${pipeline}/`;
+}
+
+/** The stream of a container's log, by the id of its task. */
+export function containerStream(task: string): string {
+  return `${containerStreamPrefix}/${containerName}/${task}`;
+}
+export const containerStreamPrefix = 'task';
+
+/** Environment variable of a function that runs a program in a container's place: a `ContainerCommand` as JSON. */
+export const commandVariable = 'BUNSUI_CONTAINER_COMMAND';
+
+export interface ContainerCommand {
+  readonly operation: string;
+  /** The program and its arguments. */
+  readonly words: readonly string[];
+  /** Absolute: where it runs. */
+  readonly folder: string;
+  readonly environment: Readonly<Record<string, string>>;
+}

@@ -144,26 +144,10 @@ export async function runPipeline(pipeline: Pipeline, options: TestOptions): Pro
 function withFunctions(ir: PipelineIr): PipelineIr {
   const operations = Object.entries(ir.operations).map(([id, operation]): [string, OperationIr] => {
     if (isLambda(operation)) return [id, operation];
-    const {
-      description: _,
-      task: __,
-      statements: ___,
-      icon: ____,
-      standIn: _____,
-      timeoutSeconds = 900,
-      ...rest
-    } = operation;
-    return [
-      id,
-      {
-        ...rest,
-        kind: 'lambda',
-        entry: id,
-        timeoutSeconds: Math.min(timeoutSeconds, 900),
-        memoryMiB: 128,
-        environment: {},
-      },
-    ];
+    const { source, input, output, retry, timeoutSeconds = 900 } = operation;
+    const seconds = Math.min(timeoutSeconds, 900);
+    const same = { id, source, input, output, ...(retry === undefined ? {} : { retry }) };
+    return [id, { ...same, kind: 'lambda', entry: id, timeoutSeconds: seconds, memoryMiB: 128, environment: {} }];
   });
   return { ...ir, operations: Object.fromEntries(operations) };
 }

@@ -3,7 +3,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import type { Diagnostic } from '../errors.ts';
 import type { OperationIr, PipelineIr } from '../ir/nodes.ts';
-import { isLambda } from '../ir/operations.ts';
+import { isContainer, isLambda } from '../ir/operations.ts';
 import { nearName } from './suggest.ts';
 
 const sourceFile = /\.[cm]?[jt]sx?$/;
@@ -41,6 +41,7 @@ function hintFor(path: string, { source }: OperationIr): string {
 /** Files that an operation names, by what they are. */
 function filesOf(operation: OperationIr): readonly (readonly [what: string, file: string])[] {
   if (isLambda(operation)) return [['entry', operation.entry]];
+  if (isContainer(operation)) return [];
   return operation.standIn === undefined ? [] : [['local', operation.standIn]];
 }
 

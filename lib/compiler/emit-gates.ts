@@ -3,8 +3,8 @@
  * it, which keep its value and open gates; and the work that a job's function does instead of such states.
  */
 import type { Json } from '../ir/expressions.ts';
-import type { JobIr, NodeIr } from '../ir/nodes.ts';
-import { hasFunction } from '../ir/operations.ts';
+import type { JobIr, NodeIr, PipelineIr } from '../ir/nodes.ts';
+import { hasFunction, isContainer } from '../ir/operations.ts';
 import type { ScopeGates } from './behind-gates.ts';
 import {
   type Around,
@@ -19,7 +19,7 @@ import { handedOn, leaving } from './emit-exits.ts';
 import { readsFor, valueAt } from './emit-values.ts';
 import { type Gate, keepFields, openingFields, readFields, valueKey, waitFields } from './gates.ts';
 import { literal, quoted, text } from './jsonata.ts';
-import { conditionState, gateState, loopState } from './names.ts';
+import { conditionState, gateState, givenState, loopState } from './names.ts';
 import { failureOf, keptOf } from './reads.ts';
 
 /** A state before a node: it waits at a gate, or fetches a value from behind one. */
@@ -36,18 +36,20 @@ function statesBefore(node: NodeIr, gates: ScopeGates): readonly Waiting[] {
   ];
 }
 
-function ownFirstState(node: NodeIr): string {
-  return node.when ? conditionState(node.id) : entryState(node);
+function ownFirstState(pipeline: PipelineIr, node: NodeIr): string {
+  return node.when ? conditionState(node.id) : entryState(pipeline, node);
 }
 
 /** Name of the state with which a node begins when it runs. */
-export function entryState(node: NodeIr): string {
-  return node.kind === 'loop' ? loopState(node.id, 'starts') : node.id;
+export function entryState({ operations }: PipelineIr, node: NodeIr): string {
+  if (node.kind === 'loop') return loopState(node.id, 'starts');
+  const operation = node.kind === 'job' ? operations[node.operation] : undefined;
+  return operation !== undefined && isContainer(operation) ? givenState(node.id) : node.id;
 }
 
 /** Name of the state with which a node begins, with its gates. */
-export function firstState(node: NodeIr, gates: ScopeGates): string {
-  return statesBefore(node, gates)[0]?.name ?? ownFirstState(node);
+export function firstState(pipeline: PipelineIr, node: NodeIr, gates: ScopeGates): string {
+  return statesBefore(node, gates)[0]?.name ?? ownFirstState(pipeline, node);
 }
 
 const nothingLearned = (): void => {};
@@ -64,7 +66,7 @@ export function emitBefore(emitter: Emitter, node: NodeIr, frame: Frame, { gates
   const seen = (gates.fetched.get(node.id) ?? []).map((from) => [from, home.get(from)] as const);
   const pointed = (gates.pointed.get(node.id) ?? []).filter((from) => !behind.has(from));
   for (const [index, waiting] of before.entries()) {
-    const on = { next: before[index + 1]?.name ?? ownFirstState(node), output: handedOn(frame) };
+    const on = { next: before[index + 1]?.name ?? ownFirstState(emitter.pipeline, node), output: handedOn(frame) };
     if ('gate' in waiting) frame.states[waiting.name] = waitFields(waiting.gate, place, on);
     else {
       const to = variable(`${waiting.from}-for-${node.id}`, frame.depth);

@@ -6,7 +6,7 @@ import { jobErrors } from '../errors.ts';
 import { functionPlaceholder } from '../ir/artifact.ts';
 import { type Expression, type Json, type RefExpression, secretsOf } from '../ir/expressions.ts';
 import type { JobIr, LambdaOperationIr, NodeIr } from '../ir/nodes.ts';
-import { isLambda, lambdaFaults } from '../ir/operations.ts';
+import { isContainer, isLambda, lambdaFaults } from '../ir/operations.ts';
 import { maxInlineBytes } from '../payload-layout.ts';
 import {
   type Around,
@@ -18,6 +18,7 @@ import {
   type State,
 } from './emit-context.ts';
 import { assignNothing, endedWith, handedOn, leaving, nothingFrom, skipTo } from './emit-exits.ts';
+import { emitContainer } from './emit-container.ts';
 import { entryState, gateWork } from './emit-gates.ts';
 import { retriers } from './emit-retry.ts';
 import { taskState } from './emit-task.ts';
@@ -37,13 +38,16 @@ export interface JobAround extends Around {
 export function emitJob(emitter: Emitter, node: JobIr, frame: Frame, exit: Exit, around: JobAround): void {
   const operation = emitter.pipeline.operations[node.operation];
   if (!operation) return;
-  noteOrigin(emitter, node.id, 'job', node, operation.id);
-  const state = isLambda(operation)
-    ? functionState(emitter, node, operation, frame, exit, around)
-    : taskState(emitter, node, operation, frame, exit);
-  frame.states[node.id] = node.tolerate
-    ? { ...state, Catch: [catcher(emitter, node, node.tolerate, frame, exit, around.opened)] }
-    : state;
+  const { tolerate } = node;
+  const caught = tolerate ? { Catch: [catcher(emitter, node, tolerate, frame, exit, around.opened)] } : {};
+  if (isContainer(operation)) emitContainer(emitter, node, operation, frame, exit, caught);
+  else {
+    noteOrigin(emitter, node.id, 'job', node, operation.id);
+    const state = isLambda(operation)
+      ? functionState(emitter, node, operation, frame, exit, around)
+      : taskState(emitter, node, operation, frame, exit);
+    frame.states[node.id] = { ...state, ...caught };
+  }
   for (const value of valuesOf(node))
     if (emitter.reads.has(value)) emitter.home.set(value, `$${emitter.variable(value, frame.depth)}`);
 }
@@ -157,7 +161,10 @@ export function emitCondition(
   frame.states[name] = {
     Type: 'Choice',
     Choices: [
-      { Condition: quoted(print(printScope(emitter, noOverrides, frame.known), when)), Next: entryState(node) },
+      {
+        Condition: quoted(print(printScope(emitter, noOverrides, frame.known), when)),
+        Next: entryState(emitter.pipeline, node),
+      },
     ],
     ...assign,
     Default: next,

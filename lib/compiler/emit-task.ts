@@ -44,7 +44,7 @@ export function taskState(
 type Assigned = { readonly [variable: string]: Json };
 
 /** What a state assigns, where the answer is checked first: before the job's own value, or by itself where nobody reads that. */
-function withChecks(
+export function withChecks(
   emitter: Emitter,
   id: string,
   frame: Frame,

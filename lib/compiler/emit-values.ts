@@ -16,7 +16,7 @@ export const taskResult = '$states.result';
 
 /** Whether it is, or lies in, what the state itself was answered, or is written there: that is there. */
 function isAnswer(raw: string): boolean {
-  return /^\$states\.result(?:\.|$)|^\{/.test(raw);
+  return /^(?:\$parse\()?\$states\.result(?:[.)]|$)|^\{/.test(raw);
 }
 
 function base({ home }: Emitter, overrides: Overrides, target: RefTarget): string {

@@ -10,7 +10,7 @@
  */
 import type { PipelineArtifact, StateOrigin } from '../ir/artifact.ts';
 import type { Json } from '../ir/expressions.ts';
-import type { NodeIr } from '../ir/nodes.ts';
+import type { NodeIr, PipelineIr } from '../ir/nodes.ts';
 import { hasFunction } from '../ir/operations.ts';
 import { gatesOf } from './behind-gates.ts';
 import {
@@ -63,6 +63,7 @@ export interface Emitted {
 
 /** A scope that is being emitted. */
 interface Scope extends Around {
+  readonly pipeline: PipelineIr;
   readonly nodes: ReadonlyMap<string, NodeIr>;
   readonly layout: Layout;
   /** Parts that are machines of their own, with their numbers. */
@@ -127,7 +128,7 @@ function emitScope(emitter: Emitter, which: ScopeToEmit, frame: Frame, exit: Exi
     return node === undefined ? [] : valuesOf(node).filter((value) => emitter.reads.has(value));
   });
   const inside: Scope = {
-    ...{ nodes, gates, place, layout, entries: new Map(), readers: readersIn(nodes), readOutside },
+    ...{ pipeline, nodes, gates, place, layout, entries: new Map(), readers: readersIn(nodes), readOutside },
     shards: new Map(shards.map((part, index) => [part, index + 1])),
   };
   meetInForks(emitter, inside, skeleton);
@@ -175,7 +176,7 @@ function insideEntryOf(scope: Scope, part: Skeleton): string {
         ? entryOf(scope, first)
         : node === undefined
           ? ''
-          : firstState(node, scope.gates);
+          : firstState(scope.pipeline, node, scope.gates);
   scope.entries.set(part, name);
   return name;
 }

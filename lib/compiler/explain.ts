@@ -6,7 +6,7 @@ import type { SourcePosition } from '../errors.ts';
 import type { PipelineArtifact, StateOrigin } from '../ir/artifact.ts';
 import { type Expression, nodeOf } from '../ir/expressions.ts';
 import type { NodeIr, PipelineIr, ScopeIr } from '../ir/nodes.ts';
-import { isLambda } from '../ir/operations.ts';
+import { isContainer, isLambda } from '../ir/operations.ts';
 import { transitiveReduction } from '../ir/reduction.ts';
 import { dependenciesOf, innerScopes, refsWithin } from '../ir/walk.ts';
 import { boundsOf, type MachineBounds, type Range } from './bounds.ts';
@@ -122,6 +122,7 @@ export function explainPipeline(artifact: Explained): Explanation {
 function callOf({ operations }: PipelineIr, id: string): { readonly calls?: string } {
   const operation = operations[id];
   if (operation === undefined || isLambda(operation)) return {};
+  if (isContainer(operation)) return { calls: 'ecs:runTask.sync' };
   return { calls: operation.task.resource.replace('arn:aws:states:::', '').replace('aws-sdk:', '') };
 }
 

@@ -258,7 +258,8 @@ export function template(scope: PrintScope, expression: Expression, at: readonly
 }
 
 function literalTemplate(value: Json): Json {
-  if (typeof value === 'string') return value.includes('{%') || value.includes('%}') ? quoted(text(value)) : value;
+  // What looks like an expression or a placeholder of ours is written so that it does not.
+  if (typeof value === 'string') return /\{%|%\}|^\$\{[a-z]+:/.test(value) ? quoted(text(value)) : value;
   if (Array.isArray(value)) return value.map(literalTemplate);
   if (typeof value === 'object' && value !== null)
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, literalTemplate(inner)]));

@@ -34,6 +34,16 @@ export function conditionState(id: string): string {
   return `${id}?`;
 }
 
+/** The state that brings a container its input. */
+export function givenState(id: string): string {
+  return `${id} input`;
+}
+
+/** The state that takes a container's output. */
+export function takenState(id: string): string {
+  return `${id} output`;
+}
+
 /** The state that ends a scope when its last job is skipped, or the last side of a branch has no jobs. */
 export function skipState(id: string): string {
   return `${id} skipped`;

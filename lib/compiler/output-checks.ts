@@ -67,7 +67,7 @@ function fits(value: string, schema: JsonSchema, depth: number): string | undefi
       return allOf([
         `$type(${value}) = "number"`,
         ...(type === 'integer' ? [`$floor(${value}) = ${value}`] : []),
-        ...bounds(schema, value, 'minimum', 'maximum'),
+        ...bounds(withoutSafety(schema), value, 'minimum', 'maximum'),
         ...(typeof schema['exclusiveMinimum'] === 'number' ? [`${value} > ${schema['exclusiveMinimum']}`] : []),
         ...(typeof schema['exclusiveMaximum'] === 'number' ? [`${value} < ${schema['exclusiveMaximum']}`] : []),
       ]);
@@ -101,6 +101,15 @@ function isOne(value: string, allowed: readonly Json[]): string | undefined {
   return `(${allowed.map((one) => `${value} = ${literal(one)}`).join(' or ')})`;
 }
 
+/** Without the bounds of the numbers that JavaScript counts with, which zod writes into every integer. */
+function withoutSafety({ minimum, maximum, ...rest }: JsonSchema): JsonSchema {
+  return {
+    ...rest,
+    ...(minimum === undefined || minimum === Number.MIN_SAFE_INTEGER ? {} : { minimum }),
+    ...(maximum === undefined || maximum === Number.MAX_SAFE_INTEGER ? {} : { maximum }),
+  };
+}
+
 function bounds(schema: JsonSchema, measured: string, low: string, high: string): readonly string[] {
   return [
     ...(typeof schema[low] === 'number' ? [`${measured} >= ${schema[low]}`] : []),
@@ -119,7 +128,7 @@ function wanted(schema: JsonSchema): string {
     const fields = listOf(required).join(', ');
     return `is not an object${fields === '' ? '' : ` with ${fields}`}`;
   }
-  const { $schema: _, description: __, title: ___, ...rest } = schema;
+  const { $schema: _, description: __, title: ___, ...rest } = withoutSafety(schema);
   const said = JSON.stringify(rest);
   return `is not ${typeof type === 'string' && Object.keys(rest).length === 1 ? `of type ${type}` : said.length > 200 ? `what its schema says` : said}`;
 }

@@ -91,3 +91,16 @@ export function acknowledgeLogPolicy(role: IConstruct): void {
     reason: 'API Gateway accepts only a role that may write the logs of every API of the account',
   });
 }
+
+/** Says why a container's variables stand in its task definition, and why a cluster has no Container Insights. */
+export function acknowledgeContainer(scope: IConstruct): void {
+  Validations.of(scope).acknowledge({
+    id: 'AwsSolutions-ECS2',
+    reason:
+      "variables that a contract names are settings, and stand in the pipeline's file too: a secret is no place for them",
+  });
+  Validations.of(scope).acknowledge({
+    id: 'AwsSolutions-ECS4',
+    reason: 'every task belongs to a job, whose duration, log and end are on record with its session',
+  });
+}

@@ -13,8 +13,8 @@ import { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import type { Construct } from 'constructs';
 import { BunsuiError, type SourcePosition } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
-import type { OperationIr } from '../ir/nodes.ts';
-import { isLambda } from '../ir/operations.ts';
+import type { ContainerOperationIr, OperationIr } from '../ir/nodes.ts';
+import { isContainer, isLambda } from '../ir/operations.ts';
 import { deploymentMark } from '../storage-layout.ts';
 
 /**
@@ -37,8 +37,20 @@ export function portableArtifact(artifact: PipelineArtifact, folder: string): Pi
 /** Files of the author's, relative too. */
 function portableOperation(operation: OperationIr, folder: string): OperationIr {
   if (isLambda(operation)) return { ...operation, entry: relative(folder, operation.entry) };
+  if (isContainer(operation)) return portableContainer(operation, folder);
   const { standIn, ...rest } = operation;
   return standIn === undefined ? rest : { ...rest, standIn: relative(folder, standIn) };
+}
+
+function portableContainer(operation: ContainerOperationIr, folder: string): ContainerOperationIr {
+  const { container, command, ...rest } = operation;
+  const { image } = container;
+  const built = 'folder' in image ? { folder: relative(folder, image.folder) } : image;
+  return {
+    ...rest,
+    container: { ...container, image: built },
+    ...(command === undefined ? {} : { command: { ...command, folder: relative(folder, command.folder) } }),
+  };
 }
 
 function isPosition(value: unknown): value is SourcePosition {

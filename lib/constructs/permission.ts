@@ -35,11 +35,13 @@ export function executionsArnOf(scope: IConstruct, prefix: string): string {
   });
 }
 
-/** Reading the logs of a platform's functions, known by the tag on their log groups. */
+/** Reading the logs of a platform's functions and containers, known by the tag on their log groups. */
 export function logsPermission(scope: IConstruct, tagValue: string): Permission {
   return {
     actions: ['logs:FilterLogEvents'],
-    resources: [Stack.of(scope).formatArn({ service: 'logs', resource: 'log-group:/aws/lambda/*' })],
+    resources: ['lambda', 'ecs'].map((of) =>
+      Stack.of(scope).formatArn({ service: 'logs', resource: `log-group:/aws/${of}/*` }),
+    ),
     conditions: { StringEquals: { [`aws:ResourceTag/${platformTag}`]: tagValue } },
     wildcard: 'taggedLogs',
   };

@@ -14,10 +14,12 @@ import {
 import { Construct } from 'constructs';
 import { definitionLimitBytes } from '../compiler/limits.ts';
 import { BunsuiError } from '../errors.ts';
-import type { PipelineArtifact } from '../ir/artifact.ts';
+import { type ContainerPart, containerPlaceholder, type PipelineArtifact } from '../ir/artifact.ts';
+import type { Json } from '../ir/expressions.ts';
 import { tasksOf } from '../ir/operations.ts';
 import { childMachineName, longestFunctionArn } from '../storage-layout.ts';
-import { acknowledgeResources, acknowledgeWildcards } from './acknowledgements.ts';
+import { acknowledgeKeyActions, acknowledgeResources, acknowledgeWildcards } from './acknowledgements.ts';
+import type { DeployedContainer } from './container-operation.ts';
 import { approvalItems, gateItems } from './gate-permissions.ts';
 import { artifactAsset, assemblyFile, markOf } from './deployed-artifact.ts';
 import { type PlacedDefinition, placeFunctions } from './place-functions.ts';
@@ -39,6 +41,7 @@ export function pipelineMachine(
   platform: IPlatform,
   artifact: PipelineArtifact,
   functions: { readonly [operation: string]: LambdaFunction },
+  containers: { readonly [operation: string]: DeployedContainer } = {},
 ): PipelineMachine {
   const { id } = artifact.pipeline;
   const keys = Object.fromEntries(Object.keys(functions).map((operation) => [operation, `\${${keyOf(operation)}}`]));
@@ -46,23 +49,34 @@ export function pipelineMachine(
     keyOf(operation),
     currentVersion.functionArn,
   ]);
+  const named = partsOf(containers);
+  const parts = new Map(named.map(({ placeholder, text }) => [placeholder, text]));
   const common: Substitutions = {
     ...(usesGatesTable(artifact) ? { gates: platform.gatesTable.tableName } : {}),
     ...Object.fromEntries(versions),
+    ...Object.fromEntries(named.map(({ key, value }) => [key, value])),
   };
   // Bookkeeping knows by this name whose execution it is that somebody started in the console.
   const stateMachineName = `${platform.prefix}-${id}`;
   const children = (artifact.shards ?? []).map((_, index) => childMachineName(`${platform.prefix}-`, id, index + 1));
-  const named = childPatterns(platform, artifact);
-  const statements = [...gateStatements(scope, platform, artifact), ...childStatements(scope, named)];
+  const childNames = childPatterns(platform, artifact);
+  const statements = [
+    ...gateStatements(scope, platform, artifact),
+    ...childStatements(scope, childNames),
+    ...Object.values(containers).flatMap((one) => one.statements),
+  ];
   const role = machineRole(
     scope,
-    [stateMachineName, ...named],
+    [stateMachineName, ...childNames],
     Object.values(functions),
     statements,
     serviceStatements(artifact.pipeline),
   );
-  if (usesGatesTable(artifact)) platform.encryptionKey?.grantEncryptDecrypt(role);
+  const usesKey = usesGatesTable(artifact) || Object.keys(containers).length > 0;
+  if (usesKey && platform.encryptionKey !== undefined) {
+    platform.encryptionKey.grantEncryptDecrypt(role);
+    acknowledgeKeyActions(role);
+  }
 
   /** One machine with its published version. Substitutions that the text has no place for are left out. */
   const machineOf = (
@@ -74,7 +88,7 @@ export function pipelineMachine(
   ) => {
     const machine = (number: number) => `\${machine${number}}`;
     const placed = placeFunctions(definition, keys, {
-      ...{ gatesTable: '${gates}', machine },
+      ...{ gatesTable: '${gates}', machine, parts },
       ...(comment === undefined ? {} : { comment }),
     });
     requireRoom(artifact, placed, keys);
@@ -105,6 +119,21 @@ export function pipelineMachine(
   const root = { artifact: mark, ...common, ...Object.fromEntries(started) };
   const { stateMachine, version } = machineOf(scope, stateMachineName, artifact.definition, root, '${artifact}');
   return { stateMachine, version, alias: liveAlias(scope, version) };
+}
+
+/** The parts of containers: what stands in the definition, and what is put in its place while it is deployed. */
+function partsOf(containers: { readonly [operation: string]: DeployedContainer }) {
+  return Object.entries(containers).flatMap(([operation, { parts }]) =>
+    Object.entries(parts).flatMap(([part, value]) => {
+      const key = `${keyOf(operation)}_${part}`;
+      const placeholder = containerPlaceholder(operation, part as ContainerPart);
+      const listed = Array.isArray(value);
+      const values = (listed ? value : [value]) as readonly string[];
+      const keys = values.map((_, index) => (listed ? `${key}${index}` : key));
+      const text: Json = listed ? keys.map((one) => `\${${one}}`) : `\${${key}}`;
+      return values.map((one, index) => ({ key: keys[index] ?? '', value: one, placeholder, text }));
+    }),
+  );
 }
 
 /** What is put into a definition while it is deployed, by name. */
@@ -263,7 +292,7 @@ function machineRole(
   }
   for (const statement of statements) {
     role.addToPolicy(statement);
-    const wild = statement.resources.filter((resource) => resource.endsWith(':*'));
+    const wild = statement.resources.filter((resource) => /[:/]\*$/.test(resource));
     if (wild.length > 0) acknowledgeWildcards(role, 'executions', wild);
   }
   for (const { statement, reason } of services) {

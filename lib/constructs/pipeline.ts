@@ -4,6 +4,7 @@
  */
 import { Annotations, ArnFormat, Duration, Size, Stack } from 'aws-cdk-lib';
 import type { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
+import type { FargateTaskDefinition } from 'aws-cdk-lib/aws-ecs';
 import type { CfnRule } from 'aws-cdk-lib/aws-events';
 import type { IGrantable } from 'aws-cdk-lib/aws-iam';
 import { Grant, ManagedPolicy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
@@ -15,13 +16,14 @@ import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import { secretsOf } from '../ir/expressions.ts';
 import type { LambdaOperationIr, PipelineIr } from '../ir/nodes.ts';
-import { lambdasOf } from '../ir/operations.ts';
+import { containersOf, lambdasOf } from '../ir/operations.ts';
 import { placedNodes } from '../ir/walk.ts';
 import { environment, payloadPrefix } from '../storage-layout.ts';
 import { acknowledgeWildcards } from './acknowledgements.ts';
 import type { PipelineDefinition } from './artifact-of.ts';
 import { artifactOf, diagnosticLine, fingerprinted } from './artifact-of.ts';
 import { operationCode } from './bundle-operation.ts';
+import { containerOperation, ContainerPlace } from './container-operation.ts';
 import { gateItems } from './gate-permissions.ts';
 import { functionName } from './function-name.ts';
 import { LoggedFunction } from './logged-function.ts';
@@ -63,6 +65,8 @@ export class Pipeline extends Construct {
   readonly stateMachineAlias: CfnStateMachineAlias;
   /** The functions, by operation. */
   readonly operations: { readonly [operation: string]: LambdaFunction };
+  /** The task definitions of operations that are containers: grant their `taskRole` what they use. */
+  readonly containers: { readonly [operation: string]: FargateTaskDefinition };
   /** The schedules, by their ids in the pipeline. */
   readonly schedules: { readonly [schedule: string]: CfnSchedule };
   /** The rules of the triggers, by their ids in the pipeline. */
@@ -79,9 +83,20 @@ export class Pipeline extends Construct {
     requireChannels(pipeline, platform);
     const shared = this.newSharedPolicy(platform);
     this.operations = byId(lambdasOf(pipeline), (operation) => this.newOperation(operation, shared, props));
+    const { vpc, vpcSubnets, securityGroups } = props;
+    const network =
+      vpc === undefined
+        ? platform.network
+        : { vpc, ...(vpcSubnets && { vpcSubnets }), ...(securityGroups && { securityGroups }) };
+    const containers = containersOf(pipeline);
+    const place = containers.length === 0 ? undefined : new ContainerPlace(this, network);
+    const deployed = byId(containers, (operation) =>
+      containerOperation(this, place as ContainerPlace, platform, pipeline, operation),
+    );
+    this.containers = Object.fromEntries(Object.entries(deployed).map(([id, one]) => [id, one.taskDefinition]));
     // Commands that need no code (`cdk ls`) look at none.
     if (Stack.of(this).bundlingRequired) this.artifact = fingerprinted(compiled);
-    const { stateMachine, version, alias } = pipelineMachine(this, platform, this.artifact, this.operations);
+    const { stateMachine, version, alias } = pipelineMachine(this, platform, this.artifact, this.operations, deployed);
     this.stateMachine = stateMachine;
     this.stateMachineVersion = version;
     this.stateMachineAlias = alias;

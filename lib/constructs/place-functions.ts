@@ -1,6 +1,7 @@
 /** Puts functions and the table of gates into a definition, where the compiler has left placeholders. */
 import { gatesTablePlaceholder } from '../gate-layout.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
+import type { Json } from '../ir/expressions.ts';
 
 /** A definition as text, with all that is filled in. */
 export interface PlacedDefinition {
@@ -32,9 +33,11 @@ export function placeFunctions(
     readonly gatesTable?: string;
     /** What stands for a child machine, by its number. */
     readonly machine?: (number: number) => string;
+    /** What stands in the states of containers, by placeholder. */
+    readonly parts?: ReadonlyMap<string, Json>;
   } = {},
 ): PlacedDefinition {
-  const { comment = '', gatesTable, machine } = options;
+  const { comment = '', gatesTable, machine, parts = new Map() } = options;
   const { Comment: own, ...rest } = definition;
   const called: string[] = [];
   // Within a text of the author's the quotation marks would be escaped: what this finds are fields.
@@ -45,9 +48,17 @@ export function placeFunctions(
     called.push(id);
     return JSON.stringify(name);
   });
+  // The compiler writes what an author wrote in another way, where it looks like a placeholder.
+  const part = /"\\u0024\{operation:[^":}]*:[a-zA-Z]+\}"/g;
+  const withParts = placed.replaceAll(part, (found) => {
+    const value = parts.get(JSON.parse(found));
+    return value === undefined ? found : JSON.stringify(value);
+  });
   const table = `"TableName":${inert(gatesTablePlaceholder)}`;
   const withTable =
-    gatesTable === undefined ? placed : placed.replaceAll(table, () => `"TableName":${JSON.stringify(gatesTable)}`);
+    gatesTable === undefined
+      ? withParts
+      : withParts.replaceAll(table, () => `"TableName":${JSON.stringify(gatesTable)}`);
   const child = /(?<="StateMachineArn":)"\\u0024\{machine:(\d+)\}"/g;
   const whole =
     machine === undefined

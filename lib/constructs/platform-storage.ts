@@ -84,6 +84,8 @@ export function platformBucket(
       { id: 'reports', prefix: 'reports/', expiration: reports },
       { id: 'payloads', prefix: 'payloads/', expiration: payloads },
       { id: 'reruns', prefix: 'reruns/', expiration: reports },
+      // Inputs and outputs of containers: of use as long as the session can be redriven.
+      { id: 'containers', prefix: 'containers/', expiration: Duration.days(30) },
       { id: 'unfinished-uploads', abortIncompleteMultipartUploadAfter: Duration.days(7) },
     ],
   });

@@ -58,6 +58,14 @@ function lowered(
     const { entry, memoryMiB, environment, defaultTimeoutSeconds } = made.handler;
     return { ...base, kind: 'lambda', entry, timeoutSeconds: seconds ?? defaultTimeoutSeconds, memoryMiB, environment };
   }
+  if ('container' in made) {
+    const { container, command } = made;
+    return {
+      ...{ ...base, kind: definition.kind, icon: definition.icon, container },
+      ...(seconds === undefined ? {} : { timeoutSeconds: seconds }),
+      ...(command === undefined ? {} : { command }),
+    };
+  }
   const { resource, result = [], transient = [], statements, standIn } = made.task;
   return {
     ...base,

@@ -41,12 +41,15 @@ export interface PipelineArtifact {
 /**
  * What a state of the machine is for. `start`, `again` and `bound` are the states of a loop beside the one that runs its
  * rounds; `ends` and `rethrow` are those of a guard beside the one that runs what is guarded. States of gates, forks, conditions and the like do not appear in session records.
+ * `given` and `taken` belong to the job of a container, which they bring its input and take its output from.
  */
 export interface StateOrigin {
   /** The node that the state serves; for a fork the first node it forks to. */
   readonly node: string;
   readonly role:
     | 'job'
+    | 'given'
+    | 'taken'
     | 'map'
     | 'loop'
     | 'start'
@@ -70,6 +73,15 @@ export interface StateOrigin {
 /** The placeholder of an operation's function in a definition. */
 export function functionPlaceholder(operation: string): string {
   return `\${operation:${operation}}`;
+}
+
+/** What a deployment puts into the states of a container, by its operation. */
+export const containerParts = ['bucket', 'cluster', 'task', 'subnets', 'securityGroups', 'publicIp', 'logs'] as const;
+export type ContainerPart = (typeof containerParts)[number];
+
+/** The placeholder of such a part. */
+export function containerPlaceholder(operation: string, part: ContainerPart): string {
+  return `\${operation:${operation}:${part}}`;
 }
 
 /** The placeholder of a child machine in a definition. */

@@ -12,6 +12,7 @@ import { nodeOf, type RefTarget, refsOf } from './expressions.ts';
 import { mistake, type Path, unknownName } from './mistake.ts';
 import type {
   ApprovalIr,
+  ContainerOperationIr,
   JobIr,
   MapIr,
   NodeIr,
@@ -21,7 +22,7 @@ import type {
   ScopeIr,
   TaskOperationIr,
 } from './nodes.ts';
-import { isLambda } from './operations.ts';
+import { isContainer, isLambda } from './operations.ts';
 import {
   dependenciesOf,
   innerScopes,
@@ -212,6 +213,7 @@ function checkRetry(retry: RetryIr | undefined, path: Path, source: SourcePositi
 
 function checkOperation(operation: OperationIr): readonly Diagnostic[] {
   const at = ['operations', operation.id];
+  if (isContainer(operation)) return checkContainer(operation, at);
   if (!isLambda(operation)) return checkTask(operation, at);
   const memoryFits =
     Number.isInteger(operation.memoryMiB) && operation.memoryMiB >= 128 && operation.memoryMiB <= 10_240;
@@ -236,6 +238,51 @@ function checkOperation(operation: OperationIr): readonly Diagnostic[] {
             'give whole MiB from 128 to 10240',
           ),
         ]),
+  ];
+}
+
+/** Pairs of CPU and memory that Fargate has: CPU → MiB, at least, at most, in steps. @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html */
+const fargateSizes: ReadonlyMap<number, readonly [least: number, most: number, step: number]> = new Map([
+  [256, [512, 2_048, 512]],
+  [512, [1_024, 4_096, 1_024]],
+  [1_024, [2_048, 8_192, 1_024]],
+  [2_048, [4_096, 16_384, 1_024]],
+  [4_096, [8_192, 30_720, 1_024]],
+  [8_192, [16_384, 61_440, 4_096]],
+  [16_384, [32_768, 122_880, 8_192]],
+]);
+
+/** What Fargate would refuse. */
+function checkContainer(operation: ContainerOperationIr, at: Path): readonly Diagnostic[] {
+  const { id, source, timeoutSeconds, container } = operation;
+  const { cpu, memoryMiB } = container;
+  const sizes = fargateSizes.get(cpu);
+  const [least, most, step] = sizes ?? [0, 0, 1];
+  const fits = memoryMiB >= least && memoryMiB <= most && (memoryMiB - least) % step === 0;
+  return [
+    ...checkTimeout(timeoutSeconds, 1, 99_999_999, `the timeout of operation "${id}"`, [...at, 'timeout'], source),
+    ...checkRetry(operation.retry, [...at, 'retry'], source),
+    ...(sizes === undefined
+      ? [
+          mistake(
+            'BS1140',
+            `the CPU of operation "${id}" is ${cpu}`,
+            [...at, 'cpu'],
+            source,
+            `Fargate has ${[...fargateSizes.keys()].join(', ')}, where 1024 is one CPU`,
+          ),
+        ]
+      : fits
+        ? []
+        : [
+            mistake(
+              'BS1140',
+              `the memory of operation "${id}" is ${memoryMiB} MiB`,
+              [...at, 'memory'],
+              source,
+              `with ${cpu} of CPU Fargate has ${least} to ${most} MiB in steps of ${step}`,
+            ),
+          ]),
   ];
 }
 

@@ -9,7 +9,7 @@
 import type { PipelineArtifact } from './artifact.ts';
 import type { Expression, Json, RefExpression } from './expressions.ts';
 import type { NodeIr, OperationIr, PipelineIr, ScopeIr } from './nodes.ts';
-import { isLambda } from './operations.ts';
+import { isContainer, isLambda } from './operations.ts';
 import { innerScopes, inOrder, ownExpressions } from './walk.ts';
 
 /** Raised when a fingerprint comes to stand for something else than before. */
@@ -138,6 +138,19 @@ function contractOf(operation: OperationIr): Json {
   const { id, kind, input, output } = operation;
   const common = { id, kind, input: input as Json, output: output as Json };
   if (isLambda(operation)) return { ...common, environment: operation.environment };
+  if (isContainer(operation)) {
+    const {
+      cluster: _,
+      network: __,
+      cpu: ___,
+      memoryMiB: ____,
+      storageGiB: _____,
+      image,
+      ...container
+    } = operation.container;
+    // Where it is built from its folder, the code says what is in it.
+    return { ...common, container, ...('address' in image ? { image: image.address } : {}) };
+  }
   const { resource, arguments: given, result } = operation.task;
   return { ...common, resource, given: given as unknown as Json, result };
 }

@@ -108,7 +108,7 @@ export interface NotifyIr {
 }
 
 /** An operation: the smallest unit that computes, typed in and out. */
-export type OperationIr = LambdaOperationIr | TaskOperationIr;
+export type OperationIr = LambdaOperationIr | TaskOperationIr | ContainerOperationIr;
 
 interface OperationBase {
   readonly id: string;
@@ -147,6 +147,41 @@ export interface TaskOperationIr extends OperationBase {
   readonly timeoutSeconds?: number;
   /** Absolute path of a file that exports `handler`: on a laptop it is called with the task's arguments, and answers as the service would. */
   readonly standIn?: string;
+}
+
+/** A container that runs on Fargate from start to end. Its input and its output are objects in the platform's bucket. */
+export interface ContainerOperationIr extends OperationBase {
+  /** Name of the kind (`ecs`, or a plugin's). */
+  readonly kind: string;
+  readonly icon: string;
+  readonly container: ContainerIr;
+  /** One attempt, seconds, unless the job says otherwise. @default as long as the container runs */
+  readonly timeoutSeconds?: number;
+  /** What runs in its place on a laptop: a program with its arguments, in a folder. */
+  readonly command?: { readonly words: readonly string[]; readonly folder: string };
+}
+
+/** What a container is, and where it runs. */
+export interface ContainerIr {
+  /** An image by its address, or the folder of a Dockerfile (absolute). */
+  readonly image: { readonly address: string } | { readonly folder: string };
+  /** 1,024 is one CPU. */
+  readonly cpu: number;
+  readonly memoryMiB: number;
+  readonly architecture: 'ARM64' | 'X86_64';
+  /** @default what the image says */
+  readonly command?: readonly string[];
+  readonly environment: { readonly [name: string]: string };
+  /** GiB of its own disk, 21 to 200. @default 20 */
+  readonly storageGiB?: number;
+  /** ARN of a cluster. @default one of the pipeline's own */
+  readonly cluster?: string;
+  /** Ids. @default where the pipeline's functions stand */
+  readonly network?: {
+    readonly subnets: readonly string[];
+    readonly securityGroups: readonly string[];
+    readonly publicIp: boolean;
+  };
 }
 
 /** A Task state, as far as the operation decides it. */

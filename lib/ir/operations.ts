@@ -1,10 +1,33 @@
 /** Operations by what there is to do for them, whatever their kind. */
 import type { Expression, RefTarget } from './expressions.ts';
-import type { JobIr, LambdaOperationIr, OperationIr, PipelineIr, TaskOperationIr } from './nodes.ts';
+import type {
+  ContainerOperationIr,
+  JobIr,
+  LambdaOperationIr,
+  OperationIr,
+  PipelineIr,
+  TaskOperationIr,
+} from './nodes.ts';
 
 /** Whether the author's own code runs in a function of ours, which checks, records and opens gates. */
 export function isLambda(operation: OperationIr): operation is LambdaOperationIr {
   return 'entry' in operation;
+}
+
+/** Whether it is a container that runs on Fargate. */
+export function isContainer(operation: OperationIr): operation is ContainerOperationIr {
+  return 'container' in operation;
+}
+
+/** The operations that are containers. */
+export function containersOf({ operations }: Pick<PipelineIr, 'operations'>): readonly ContainerOperationIr[] {
+  return Object.values(operations).filter(isContainer);
+}
+
+/** Whether a container leaves an output: where its schema asks for nothing, none is looked for. */
+export function leavesOutput({ output }: OperationIr): boolean {
+  const { type, properties = {} } = output;
+  return type !== 'object' || Object.keys(properties as object).length > 0;
 }
 
 /** The operations whose handlers are bundled and deployed as functions. */
@@ -14,7 +37,7 @@ export function lambdasOf({ operations }: Pick<PipelineIr, 'operations'>): reado
 
 /** The operations that the state machine calls by itself. */
 export function tasksOf({ operations }: Pick<PipelineIr, 'operations'>): readonly TaskOperationIr[] {
-  return Object.values(operations).filter((operation): operation is TaskOperationIr => !isLambda(operation));
+  return Object.values(operations).filter((operation): operation is TaskOperationIr => 'task' in operation);
 }
 
 /** Whether a job has a function of ours: it records the job's output and works at gates. Other jobs have states for that. */

@@ -2,15 +2,30 @@
  * Brings a compiled pipeline onto the local runtime: functions bundled and registered, the state machine created or
  * updated. Through the endpoint's own API, so it is the same whether this process runs the runtime or not.
  */
+import { fileURLToPath } from 'node:url';
 import { handlerExport } from '../handler-bundle.ts';
-import { functionPlaceholder, machinePlaceholder, type PipelineArtifact } from '../ir/artifact.ts';
+import {
+  type ContainerPart,
+  containerPlaceholder,
+  functionPlaceholder,
+  machinePlaceholder,
+  type PipelineArtifact,
+} from '../ir/artifact.ts';
 import type { Json } from '../ir/expressions.ts';
 import { BunsuiError } from '../errors.ts';
 import { withFingerprints } from '../ir/fingerprints.ts';
 import type { PipelineIr } from '../ir/nodes.ts';
-import { lambdasOf, tasksOf } from '../ir/operations.ts';
+import { containersOf, lambdasOf, tasksOf } from '../ir/operations.ts';
 import { gatesTablePlaceholder } from '../gate-layout.ts';
-import { childMachineName, environment, gatesTableName, payloadPrefix, platformNames } from '../storage-layout.ts';
+import {
+  childMachineName,
+  commandVariable,
+  type ContainerCommand,
+  environment,
+  gatesTableName,
+  payloadPrefix,
+  platformNames,
+} from '../storage-layout.ts';
 import { bundleHandlers } from './bundle.ts';
 import { localClient, type JsonResult, type LocalClient } from './client.ts';
 import type { Runtime } from './runtime.ts';
@@ -31,7 +46,7 @@ export interface DeployedHere {
  */
 export async function deployLocally(runtime: Runtime, artifact: PipelineArtifact): Promise<DeployedHere> {
   const { pipeline } = artifact;
-  const functions = [...lambdasOf(pipeline), ...standInsOf(pipeline)];
+  const functions = [...lambdasOf(pipeline), ...standInsOf(pipeline), ...commandsOf(pipeline)];
   const users = new Map<string, readonly string[]>();
   for (const { id, entry } of functions) users.set(entry, [...(users.get(entry) ?? []), id]);
   const bundles = await bundleHandlers(runtime.stateDir, [...users.keys()], users);
@@ -49,8 +64,9 @@ export async function deployLocally(runtime: Runtime, artifact: PipelineArtifact
   );
   const arnOf = ({ id }: { readonly id: string }) => functionArn(runtime, pipeline.id, id);
   const arns = lambdasOf(pipeline).map((one) => [functionPlaceholder(one.id), arnOf(one)] as const);
-  const standIns = new Map(standInsOf(pipeline).map((one) => [one.id, arnOf(one)]));
-  const placed = new Map<string, string>([...arns, [gatesTablePlaceholder, gatesTableName()]]);
+  const standIns = new Map([...standInsOf(pipeline), ...commandsOf(pipeline)].map((one) => [one.id, arnOf(one)]));
+  const containers = containersOf(pipeline).flatMap(({ id }) => localContainer(runtime, id));
+  const placed = new Map<string, Json>([...arns, ...containers, [gatesTablePlaceholder, gatesTableName()]]);
   for (const [index, shard] of (artifact.shards ?? []).entries()) {
     const name = childMachineName('', pipeline.id, index + 1);
     const definition = JSON.stringify(withPlaced(withStandIns(shard, artifact.states, standIns), placed));
@@ -71,6 +87,40 @@ function standInsOf(pipeline: PipelineIr) {
     const seconds = Math.min(timeoutSeconds, longestCallSeconds);
     return [{ id, entry: standIn, timeoutSeconds: seconds, memoryMiB: 1_024, environment: {} }];
   });
+}
+
+/** Functions that run programs in the place of containers, which may take as long as containers may. */
+function commandsOf(pipeline: PipelineIr) {
+  return containersOf(pipeline).flatMap(({ id, command, container, timeoutSeconds = longestRunSeconds }) => {
+    if (command === undefined) return [];
+    const told: ContainerCommand = { operation: id, ...command, environment: container.environment };
+    const environment = { [commandVariable]: JSON.stringify(told) };
+    return [{ id, entry: commandEntry, timeoutSeconds, memoryMiB: container.memoryMiB, environment }];
+  });
+}
+
+/** The function that runs a program in a container's place. */
+const commandEntry = fileURLToPath(
+  new URL(`../wrapper/container-command.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
+);
+
+/** A day: a program that hangs is to end once. */
+const longestRunSeconds = 86_400;
+
+/** What stands in the states of a container here. */
+function localContainer(runtime: Runtime, id: string): readonly (readonly [string, Json])[] {
+  const arn = (resource: string) => `arn:aws:ecs:${runtime.region}:${runtime.accountId}:${resource}`;
+  const { bucket } = platformNames({ account: runtime.accountId, region: runtime.region });
+  const parts: { readonly [part in ContainerPart]: Json } = {
+    bucket,
+    cluster: arn('cluster/local'),
+    task: arn(`task-definition/${id}:1`),
+    subnets: [],
+    securityGroups: [],
+    publicIp: 'DISABLED',
+    logs: '',
+  };
+  return Object.entries(parts).map(([part, value]) => [containerPlaceholder(id, part as ContainerPart), value]);
 }
 
 /** As long as Lambda lets a function work. */
@@ -100,7 +150,7 @@ function functionArn(runtime: Runtime, pipeline: string, operation: string): str
 }
 
 // A placeholder is always a whole string, so nothing that an author wrote is taken for one by a part of it.
-function withPlaced(value: Json, placed: ReadonlyMap<string, string>): Json {
+function withPlaced(value: Json, placed: ReadonlyMap<string, Json>): Json {
   if (typeof value === 'string') return placed.get(value) ?? value;
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map((item: Json) => withPlaced(item, placed));

@@ -142,7 +142,7 @@ function readFunction(name: string, input: JsonInput): FunctionConfig {
   const handler = requiredString(input, 'handler');
   if (!/^[A-Za-z_$][\w$]{0,127}$/.test(handler)) throw refusal('handler', handler, 'the name of an export');
   const timeoutSeconds = optionalNumber(input, 'timeoutSeconds') ?? 3;
-  if (!(timeoutSeconds >= 1 && timeoutSeconds <= 900)) throw refusal('timeoutSeconds', timeoutSeconds, '1 to 900');
+  if (!(timeoutSeconds >= 1 && timeoutSeconds <= 86_400)) throw refusal('timeoutSeconds', timeoutSeconds, '1 to 86400');
   const memoryMiB = optionalNumber(input, 'memoryMiB') ?? 128;
   if (!(Number.isInteger(memoryMiB) && memoryMiB >= 128 && memoryMiB <= 10_240)) {
     throw refusal('memoryMiB', memoryMiB, 'an integer from 128 to 10240');

@@ -203,6 +203,7 @@ async function startServices(
     place,
     log,
     dynamodb: dynamodb.call,
+    objects,
     tokens,
     activities,
     children: () => ({ machines, executions }),

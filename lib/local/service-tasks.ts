@@ -4,7 +4,7 @@
  *
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
  */
-import type { Json, TaskOutcome } from '../engine/ports.ts';
+import type { Json, MapObjects, TaskOutcome } from '../engine/ports.ts';
 import { AwsFault } from './aws-fault.ts';
 import { type TaskTokens, taskOutput } from './task-tokens.ts';
 
@@ -51,6 +51,27 @@ export async function sdkDynamodb(call: CallDynamodb, action: string, given: Jso
 export async function optimisedDynamodb(call: CallDynamodb, action: string, given: Json): Promise<TaskOutcome> {
   const operation = action.charAt(0).toUpperCase() + action.slice(1);
   return answered('DynamoDB', () => call(operation, given));
+}
+
+/** `aws-sdk:s3:putObject` and `getObject`, with the fields that containers' inputs and outputs need. */
+export async function sdkS3(objects: MapObjects, action: string, given: Json): Promise<TaskOutcome> {
+  return answered('S3', async () => {
+    const { Bucket: bucket, Key: key, Body: body, ContentType: type = 'application/json', ...others } = given as Fields;
+    const unknown = Object.keys(others);
+    if (typeof bucket !== 'string' || typeof key !== 'string' || type !== 'application/json' || unknown.length > 0)
+      throw new AwsFault(
+        'InvalidRequestException',
+        `Bucket, Key, Body and ContentType are served here, not ${unknown.join(', ') || 'other types of them'}`,
+      );
+    if (action === 'putObject') {
+      // As Step Functions does: a structure is written as JSON.
+      await objects.write(bucket, key, JSON.stringify(body));
+      return {};
+    }
+    const text = await objects.read(bucket, key);
+    if (text === undefined) throw new AwsFault('NoSuchKeyException', `The specified key does not exist: ${key}`, 404);
+    return { Body: text, ContentLength: Buffer.byteLength(text) };
+  });
 }
 
 /** `aws-sdk:sfn:sendTaskSuccess`. */

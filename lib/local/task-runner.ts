@@ -2,7 +2,7 @@
  * Runs the tasks of state machines: a table by resource, each entry calling a service of this runtime in the process,
  * without a way over HTTP, and answering as Step Functions' integration does.
  */
-import type { Json, TaskOutcome, TaskProgress, TaskRequest, TaskRunner } from '../engine/ports.ts';
+import type { Json, MapObjects, TaskOutcome, TaskProgress, TaskRequest, TaskRunner } from '../engine/ports.ts';
 import type { Activities } from './activities.ts';
 import { AwsFault } from './aws-fault.ts';
 import { type ChildParts, runChildExecution } from './child-executions.ts';
@@ -10,7 +10,7 @@ import type { FunctionConfig, FunctionErrorReport } from './function-process.ts'
 import type { FunctionPool } from './function-pool.ts';
 import { type LambdaPlace, referredFunction } from './lambda.ts';
 import type { RuntimeLog } from './runtime-log.ts';
-import { type CallDynamodb, optimisedDynamodb, sdkDynamodb, sdkSendTaskSuccess } from './service-tasks.ts';
+import { type CallDynamodb, optimisedDynamodb, sdkDynamodb, sdkS3, sdkSendTaskSuccess } from './service-tasks.ts';
 import type { TaskTokens } from './task-tokens.ts';
 
 /** Step Functions cuts a cause at 32,768 characters; a cause that is JSON is of use only while it is whole. */
@@ -20,6 +20,7 @@ const maxTraceLines = 40;
 /** What tasks reach. */
 interface Reach {
   readonly dynamodb: CallDynamodb;
+  readonly objects: MapObjects;
   readonly tokens: TaskTokens;
   readonly activities: Activities;
   readonly pool: FunctionPool;
@@ -47,6 +48,10 @@ const integrations: readonly { readonly resource: RegExp; readonly run: Integrat
     run: ({ dynamodb }, task) => optimisedDynamodb(dynamodb, actionOf(task), task.arguments),
   },
   {
+    resource: /^arn:aws:states:::aws-sdk:s3:(putObject|getObject)$/,
+    run: ({ objects }, task) => sdkS3(objects, actionOf(task), task.arguments),
+  },
+  {
     resource: /^arn:aws:states:::aws-sdk:sfn:sendTaskSuccess$/,
     run: ({ tokens }, task) => sdkSendTaskSuccess(tokens, task.arguments),
   },
@@ -62,7 +67,7 @@ export function localTaskRunner(reach: Reach): TaskRunner {
   const call = (task: TaskRequest, signal: AbortSignal, progress: TaskProgress): Promise<TaskOutcome> => {
     const integration = integrations.find(({ resource }) => resource.test(task.resource));
     if (integration !== undefined) return integration.run(reach, task, signal, progress);
-    const cause = `The resource ${task.resource} of state ${task.stateName} is not served by the local runtime. Let "local" of its operation name a file that takes its place here.`;
+    const cause = `The resource ${task.resource} of state ${task.stateName} is not served by the local runtime. Let "local" of its operation name ${task.resource.includes(':ecs:') ? 'a program' : 'a file'} that takes its place here.`;
     return Promise.resolve(refused(reach.log, task, 'States.TaskFailed', cause));
   };
   return {

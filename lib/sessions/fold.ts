@@ -212,7 +212,11 @@ function record(state: FoldState, event: HistoryEvent, at: Position): Position {
   const path = pathOf(machine, at.iterations, node);
   const isOfRounds = machine.rounds.has(machine.stateOfNode.get(node)?.name ?? '');
   const recorded: Map<string, Recorded<unknown>> = at.state.type === 'Map' || isOfRounds ? state.maps : state.jobs;
-  const entry = recorded.get(path) ?? { state: at.state, events: [], facts: undefined, settled: undefined };
+  // Of a container's job the one that runs it stands for all of its states.
+  const { role } = state.artifact.states[at.state.name] ?? {};
+  const isBeside = role === 'given' || role === 'taken';
+  const own = isBeside ? (machine.stateOfNode.get(node) ?? at.state) : at.state;
+  const entry = recorded.get(path) ?? { state: own, events: [], facts: undefined, settled: undefined };
   recorded.set(path, entry);
   insertById(entry.events, event);
   entry.facts = undefined;

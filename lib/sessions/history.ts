@@ -11,6 +11,7 @@ import {
 import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
 import type { Json } from '../ir/expressions.ts';
 import { reservedInputKey } from '../storage-layout.ts';
+import { type RanContainer, ranContainers } from './container-view.ts';
 import { parseJson } from './job-view.ts';
 import { wholeHistory } from './splice-histories.ts';
 
@@ -115,6 +116,17 @@ export function fromSdk(event: SdkHistoryEvent): HistoryEvent {
  * functions of others log elsewhere, and nothing of a session. A deployment with fewer child machines removes the others: what those called is not known any more.
  */
 export async function functionsOf(sfn: Sfn, executionArn: string): Promise<readonly string[]> {
+  return (await loggedBy(sfn, executionArn)).functions;
+}
+
+/** What has written a session's log: functions of ours by their names, and containers that have run. */
+export interface Logged {
+  readonly functions: readonly string[];
+  readonly containers: readonly RanContainer[];
+}
+
+/** @see functionsOf */
+export async function loggedBy(sfn: Sfn, executionArn: string): Promise<Logged> {
   const found = await sfn.send(new DescribeStateMachineForExecutionCommand({ executionArn }));
   const { definition = '' } = found;
   const children = [...definition.matchAll(/"StateMachineArn":\s*"(arn:[^"]{1,300})"/g)].map((match) => match[1] ?? '');
@@ -128,15 +140,19 @@ export async function functionsOf(sfn: Sfn, executionArn: string): Promise<reado
     }
   }
   const called = definitions.flatMap((text) => functionsCalled(parseJson(text)));
-  return [...new Set(called)];
+  const hasContainers = definitions.some((text) => text.includes(':ecs:runTask.sync'));
+  const containers = hasContainers ? ranContainers(await readHistory(sfn, executionArn)) : [];
+  return { functions: [...new Set(called)], containers };
 }
 
 /** Functions that states of a machine call with the envelope of a job. A version or alias may follow the name. */
 function functionsCalled(part: Json | undefined): readonly string[] {
   if (typeof part !== 'object' || part === null) return [];
-  const { FunctionName: name, Payload: payload } = part as { readonly [field: string]: Json };
+  const { FunctionName: name, Payload: payload, Resource: resource } = part as { readonly [field: string]: Json };
   const isOurs = typeof payload === 'object' && payload !== null && reservedInputKey in payload;
-  const found = isOurs && typeof name === 'string' ? /:function:([A-Za-z0-9_-]{1,64})/.exec(name)?.[1] : undefined;
+  // On a laptop a function runs the program that is there in a container's place: the state calls it by its ARN.
+  const arn = isOurs ? name : resource;
+  const found = typeof arn === 'string' ? /:function:([A-Za-z0-9_-]{1,64})/.exec(arn)?.[1] : undefined;
   return found === undefined ? Object.values(part).flatMap(functionsCalled) : [found];
 }
 

@@ -3,7 +3,7 @@ import type { HistoryEvent } from '../asl/history.ts';
 import { jobErrors } from '../errors.ts';
 import type { GatedInput, GateWork } from '../gate-layout.ts';
 import type { Json } from '../ir/expressions.ts';
-import { reservedInputKey } from '../storage-layout.ts';
+import { containerVariables, reservedInputKey } from '../storage-layout.ts';
 import { askedBy, isAsking } from './approval-view.ts';
 import { type StateShape, retriesAfter } from './machine-map.ts';
 import type { AttemptStatus, JobStatus } from './status.ts';
@@ -36,7 +36,7 @@ export function parseJson(text: string | undefined): Json | undefined {
   }
 }
 
-function field(value: Json | undefined, name: string): Json | undefined {
+export function field(value: Json | undefined, name: string): Json | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   return Object.hasOwn(value, name) ? (value as { readonly [key: string]: Json })[name] : undefined;
 }
@@ -63,8 +63,24 @@ function sentTo(parameters: string): Pick<JobFacts, 'input' | 'fetched'> {
 export function jobScheduledBy(event: HistoryEvent): string | undefined {
   if (event.type !== 'TaskScheduled') return undefined;
   const called = parseJson(event.taskScheduledEventDetails.parameters);
-  const job = askedBy(called)?.job ?? field(field(field(called, 'Payload'), reservedInputKey), 'job');
+  const job =
+    askedBy(called)?.job ??
+    field(field(field(called, 'Payload'), reservedInputKey), 'job') ??
+    containerVariable(called, containerVariables.job);
   return typeof job === 'string' ? job : undefined;
+}
+
+/** A variable of the container that a task is to run. */
+export function containerVariable(given: Json | undefined, name: string): Json | undefined {
+  const [overrides] = listOf(field(field(given, 'Overrides'), 'ContainerOverrides'));
+  return field(
+    listOf(field(overrides, 'Environment')).find((one) => field(one, 'Name') === name),
+    'Value',
+  );
+}
+
+function listOf(value: Json | undefined): readonly Json[] {
+  return Array.isArray(value) ? (value as readonly Json[]) : [];
 }
 
 function outputOf({ result }: StateShape, text: string, resourceType?: string): Json | undefined {

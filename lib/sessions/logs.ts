@@ -9,9 +9,10 @@ import { ExecutionDoesNotExist } from '@aws-sdk/client-sfn';
 import { BunsuiError } from '../errors.ts';
 import { jobKeyPart, objectKeys } from '../storage-layout.ts';
 import type { LogDeps } from './deps.ts';
-import { functionsOf } from './history.ts';
+import type { RanContainer } from './container-view.ts';
+import { type Logged, loggedBy } from './history.ts';
 import type { SessionItem } from './items.ts';
-import { logReader, parseLogLine } from './log-lines.ts';
+import { logReader, parseLogLine, type RawLogEvent } from './log-lines.ts';
 import type { JobLog, LogLine } from './report-data.ts';
 import { isTerminal } from './status.ts';
 
@@ -30,16 +31,23 @@ type ArchivedSession = Pick<SessionItem, 'session_id' | 'created_at'>;
 /** Calls `visit` with every line of the session that the functions' log groups hold, oldest first in each function. */
 async function visitLive(
   logs: Pick<CloudWatchLogsClient, 'send'>,
-  functions: readonly string[],
+  { functions, containers }: Logged,
   session: ArchivedSession,
   visit: (line: LogLine) => void,
 ): Promise<void> {
-  for (const name of functions) {
-    const read = logReader(session.session_id);
+  const sources = [
+    ...functions.map((name) => ({ logGroupName: `/aws/lambda/${name}`, read: logReader(session.session_id) })),
+    ...containers.map((one) => ({
+      logGroupName: one.logGroup,
+      logStreamNames: [one.logStream],
+      read: (event: RawLogEvent) => [containerLine(session.session_id, one, event)],
+    })),
+  ];
+  for (const { read, ...group } of sources) {
     let nextToken: string | undefined;
     do {
       const command = new FilterLogEventsCommand({
-        logGroupName: `/aws/lambda/${name}`,
+        ...group,
         startTime: Date.parse(session.created_at) - slackMs,
         ...(nextToken === undefined ? {} : { nextToken }),
       });
@@ -54,6 +62,13 @@ async function visitLive(
       ({ nextToken } = page);
     } while (nextToken !== undefined);
   }
+}
+
+/** What a container has printed, as a line of the session's log: all of a stream belongs to one attempt. */
+function containerLine(session: string, { job, operation, attempt }: RanContainer, event: RawLogEvent): LogLine {
+  const timestamp = new Date(event.timestamp).toISOString();
+  const of = { session_id: session, job_id: job, operation_id: operation, attempt };
+  return { timestamp, level: 'INFO', message: event.message.replace(/\n$/, ''), ...of };
 }
 
 interface Gathered {
@@ -132,8 +147,7 @@ export async function archiveLogs(
 ): Promise<{ readonly [jobPath: string]: JobLog }> {
   const jobs = new Map<string, Gathered>();
   const budget = { bytes: options.maxBytes ?? maxSessionLogBytes };
-  const functions = await functionsOf(deps.sfn, executionArn);
-  await visitLive(deps.logs, functions, session, (line) => gather(jobs, line, budget));
+  await visitLive(deps.logs, await loggedBy(deps.sfn, executionArn), session, (line) => gather(jobs, line, budget));
   for (const [job, gathered] of jobs) {
     const { operation } = gathered;
     const at = { createdAt: session.created_at, session: session.session_id, job, operation };
@@ -231,12 +245,12 @@ async function readLive(
   if (session.execution_arn === undefined) return [];
   const lines: LogLine[] = [];
   let bytes = 0;
-  const functions = await functionsOf(deps.sfn, session.execution_arn).catch((thrown: unknown) => {
+  const logged = await loggedBy(deps.sfn, session.execution_arn).catch((thrown: unknown): Logged => {
     // The record names the execution before it is there.
-    if (thrown instanceof ExecutionDoesNotExist) return [];
+    if (thrown instanceof ExecutionDoesNotExist) return { functions: [], containers: [] };
     throw thrown;
   });
-  await visitLive(deps.logs, functions, session, (line) => {
+  await visitLive(deps.logs, logged, session, (line) => {
     if (!wanted(line)) return;
     bytes += JSON.stringify(line).length;
     requireBytes(bytes, options);

@@ -4,7 +4,6 @@
  */
 import type { Json } from '../ir/expressions.ts';
 import { machinePlaceholder, type PipelineArtifact } from '../ir/artifact.ts';
-import { isLambda } from '../ir/operations.ts';
 
 export interface RetryRule {
   readonly errors: readonly string[];
@@ -41,12 +40,14 @@ export interface MachineMap {
   readonly nodeOfState: ReadonlyMap<string, string>;
   /** The state that stands for each node in its region: the node's own. */
   readonly stateOfNode: ReadonlyMap<string, StateShape>;
+  /** Jobs of containers whose output a state of its own takes. */
+  readonly leaves: ReadonlySet<string>;
   /** True when an execution that is in `from` can still come to `to`; both of one region. */
   reaches(from: StateShape, to: StateShape): boolean;
 }
 
-const besideRounds: ReadonlySet<string> = new Set(['start', 'again', 'bound']);
-const recordedRoles: ReadonlySet<string> = new Set(['job', 'map', 'loop', 'wait', ...besideRounds]);
+const besides: ReadonlySet<string> = new Set(['start', 'again', 'bound', 'given', 'taken']);
+const recordedRoles: ReadonlySet<string> = new Set(['job', 'map', 'loop', 'wait', ...besides]);
 
 type JsonObject = { readonly [key: string]: Json };
 
@@ -73,7 +74,7 @@ function successors(state: JsonObject): readonly string[] {
 
 function resultOf({ states, pipeline }: PipelineArtifact, name: string): { readonly result?: readonly string[] } {
   const operation = pipeline.operations[states[name]?.operation ?? ''];
-  return operation === undefined || isLambda(operation) ? {} : { result: operation.task.result };
+  return operation !== undefined && 'task' in operation ? { result: operation.task.result } : {};
 }
 
 /** AWS tries 3 times more where a retrier does not say how often. */
@@ -124,12 +125,14 @@ export function mapMachine(artifact: PipelineArtifact): MachineMap {
   const rounds = new Set<string>();
   const nodeOfState = new Map<string, string>();
   const stateOfNode = new Map<string, StateShape>();
+  const leaves = new Set<string>();
   for (const [name, origin] of Object.entries(artifact.states)) {
     const shape = states.get(name);
     if (shape === undefined || !recordedRoles.has(origin.role)) continue;
     nodeOfState.set(name, origin.node);
     if (origin.role === 'loop') rounds.add(name);
-    if (!besideRounds.has(origin.role)) stateOfNode.set(origin.node, shape);
+    if (origin.role === 'taken') leaves.add(origin.node);
+    if (!besides.has(origin.role)) stateOfNode.set(origin.node, shape);
   }
 
   const reachable = new Map<string, ReadonlySet<string>>();
@@ -156,6 +159,7 @@ export function mapMachine(artifact: PipelineArtifact): MachineMap {
     rounds,
     nodeOfState,
     stateOfNode,
+    leaves,
     reaches: (from, to) => reachableFrom(from).has(to.name),
   };
 }

@@ -1,13 +1,15 @@
 /** Puts a session together from what the fold knows: every job of the pipeline, reached or not, in the order written. */
 import { childError } from '../asl/child-error.ts';
+import type { HistoryEvent } from '../asl/history.ts';
 import { isPauseError, type SourcePosition } from '../errors.ts';
 import { filledInput } from '../gate-layout.ts';
 import type { Json } from '../ir/expressions.ts';
 import type { ApprovalIr, JobIr, LoopIr, MapIr, NodeIr, ScopeIr, WaitIr } from '../ir/nodes.ts';
 import { innerScopes, placedNodes } from '../ir/walk.ts';
 import { reservedInputKey } from '../storage-layout.ts';
-import { type Closure, type FoldState, type Iteration, pathOf, placeKey } from './fold-state.ts';
+import { type Closure, type FoldState, type Iteration, pathOf, placeKey, type Recorded } from './fold-state.ts';
 import { approvalFacts, approvalFailure } from './approval-view.ts';
+import { containerFacts } from './container-view.ts';
 import { type JobFacts, jobFacts, parseJson } from './job-view.ts';
 import type { StateShape } from './machine-map.ts';
 import { loopFacts, mapFacts } from './map-view.ts';
@@ -148,7 +150,7 @@ function jobView(
   const recorded = state.jobs.get(path);
   if (recorded === undefined) return { ...base, ...unreached(state, execution, node, iterations) };
   if (recorded.settled !== undefined) return recorded.settled;
-  recorded.facts ??= factsOf(node, jobFacts(recorded.state, recorded.events));
+  recorded.facts ??= factsOf(node, stateFacts(state, recorded));
   const { delivered, lastEventId, fetched: _, attempts: own, ...rest } = recorded.facts;
   const facts = { ...rest, attempts: own.map((attempt) => cutBefore(state, recorded.state, iterations, attempt)) };
   if (facts.status !== 'running' && facts.status !== 'retrying') {
@@ -191,6 +193,20 @@ function cutBefore(
   const first = firstClosure(state, shape, iterations, attempt.eventId);
   const over = first !== undefined && first.eventId < (end?.id ?? Infinity) ? first : end;
   return over === undefined ? attempt : { ...attempt, endedAt: over.timestamp };
+}
+
+/** What a job's events tell; those of a container are in up to three states. */
+function stateFacts(state: FoldState, { state: own, events }: Recorded<JobFacts>): JobFacts {
+  const { machine } = state;
+  const stateOf = ({ id }: HistoryEvent) => state.positions.get(id)?.state ?? own;
+  if (events.every((event) => stateOf(event) === own) && !machine.leaves.has(machine.nodeOfState.get(own.name) ?? '')) {
+    return jobFacts(own, events);
+  }
+  const parts = Map.groupBy(events, stateOf);
+  const roleOf = (shape: StateShape) => state.artifact.states[shape.name]?.role;
+  const part = (role: 'given' | 'taken') => [...parts].find(([shape]) => roleOf(shape) === role);
+  const leaves = machine.leaves.has(machine.nodeOfState.get(own.name) ?? '');
+  return containerFacts({ own: [own, parts.get(own) ?? []], given: part('given'), taken: part('taken'), leaves });
 }
 
 function mapView(

@@ -193,9 +193,13 @@ describe('the functions of a platform', () => {
         ],
       }),
     ];
-    const readLogs = statement('logs:FilterLogEvents', arnOf('logs', 'log-group:/aws/lambda/*'), {
-      Condition: { StringEquals: { 'aws:ResourceTag/bunsui:platform': platform.tagValue } },
-    });
+    const readLogs = statement(
+      'logs:FilterLogEvents',
+      [arnOf('logs', 'log-group:/aws/lambda/*'), arnOf('logs', 'log-group:/aws/ecs/*')],
+      {
+        Condition: { StringEquals: { 'aws:ResourceTag/bunsui:platform': platform.tagValue } },
+      },
+    );
     const turns = [
       sessions('GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'),
       publish,

@@ -208,9 +208,13 @@ describe('a platform that is deployed elsewhere', () => {
         ['states:DescribeStateMachine', 'states:ListStateMachineVersions'],
         arnOf('states', 'stateMachine:bunsui-*'),
       ),
-      statement('logs:FilterLogEvents', arnOf('logs', 'log-group:/aws/lambda/*'), {
-        Condition: { StringEquals: { 'aws:ResourceTag/bunsui:platform': ref('tag-value') } },
-      }),
+      statement(
+        'logs:FilterLogEvents',
+        [arnOf('logs', 'log-group:/aws/lambda/*'), arnOf('logs', 'log-group:/aws/ecs/*')],
+        {
+          Condition: { StringEquals: { 'aws:ResourceTag/bunsui:platform': ref('tag-value') } },
+        },
+      ),
     ]);
   });
 });

@@ -118,6 +118,7 @@ describe('the bucket', () => {
             { Id: 'reports', Prefix: 'reports/', ExpirationInDays: 365, Status: 'Enabled' },
             { Id: 'payloads', Prefix: 'payloads/', ExpirationInDays: 365, Status: 'Enabled' },
             { Id: 'reruns', Prefix: 'reruns/', ExpirationInDays: 365, Status: 'Enabled' },
+            { Id: 'containers', Prefix: 'containers/', ExpirationInDays: 30, Status: 'Enabled' },
             {
               Id: 'unfinished-uploads',
               AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 },
@@ -225,9 +226,13 @@ describe('grants', () => {
     statement('s3:ListBucket', arn('PlatformBucket')),
     executions(['states:DescribeExecution', 'states:GetExecutionHistory', 'states:DescribeStateMachineForExecution']),
     machines(['states:DescribeStateMachine', 'states:ListStateMachineVersions']),
-    statement('logs:FilterLogEvents', arnOf('logs', 'log-group:/aws/lambda/*'), {
-      Condition: { StringEquals: { 'aws:ResourceTag/bunsui:platform': expect.stringMatching(/^Test-Platform-/) } },
-    }),
+    statement(
+      'logs:FilterLogEvents',
+      [arnOf('logs', 'log-group:/aws/lambda/*'), arnOf('logs', 'log-group:/aws/ecs/*')],
+      {
+        Condition: { StringEquals: { 'aws:ResourceTag/bunsui:platform': expect.stringMatching(/^Test-Platform-/) } },
+      },
+    ),
     parameters,
   ];
 

@@ -46,6 +46,15 @@ describe('the page about kinds of operations', () => {
     expect(asked).toStrictEqual([{ date: '2026-01-31' }, { currency: 'eur' }]);
   });
 
+  it('shows a container that type-checks and runs', async () => {
+    const code = blockWith("pipeline('retrain'");
+    expect(typeCheck(code).errors).toStrictEqual([]);
+    const { default: retrain } = await moduleOf<{ readonly default: Pipeline }>(code);
+    const train = ({ month }: { readonly month: string }) => ({ model: `model-${month}`, auc: 0.9 });
+    const run = await runPipeline(retrain, { input: { month: '2026-01' }, operations: { train } });
+    expect([run.status, run.output]).toStrictEqual(['SUCCEEDED', { model: 'model-2026-01' }]);
+  });
+
   it('shows a kind of its own that type-checks, and becomes a Task', async () => {
     const code = blockWith("kind: 'shout'");
     expect(typeCheck(code).errors).toStrictEqual([]);

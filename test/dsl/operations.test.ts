@@ -2,6 +2,7 @@
 import {
   aws,
   batch,
+  ecs,
   eks,
   emr,
   glue,
@@ -11,6 +12,7 @@ import {
   operationOf,
   pipeline,
   sagemaker,
+  secret,
   tpl,
 } from 'bunsui';
 import { createHash } from 'node:crypto';
@@ -332,5 +334,27 @@ describe('what a service answers', () => {
   it('fails where it is nothing', async () => {
     await expect(check(null)).rejects.toThrow('the output of op is not an object');
     await expect(check(undefined)).rejects.toThrow('the output of op is not an object');
+  });
+});
+
+describe('a container', () => {
+  const common = { input: word, output: answer, image: 'example.com/x:1' };
+  it('has a pair of CPU and memory that Fargate has, and one image', () => {
+    expect(mistakesOf(ecs('c', { ...common, cpu: 1_024, memory: 2_048 }))).toStrictEqual([]);
+    expect(mistakesOf(ecs('c', { ...common, cpu: 300 }))).toMatchObject([
+      { code: 'BS1140', path: ['operations', 'c', 'cpu'] },
+    ]);
+    expect(mistakesOf(ecs('c', { ...common, cpu: 1_024, memory: 512 }))).toMatchObject([
+      { code: 'BS1140', path: ['operations', 'c', 'memory'] },
+    ]);
+    expect(mistakesOf(ecs('c', { ...common, asset: './x' }))).toMatchObject([{ path: ['operations', 'c', 'image'] }]);
+    expect(mistakesOf(ecs('c', { ...common, environment: { AWS_REGION: 'x' } }))).toMatchObject([{ code: 'BS1140' }]);
+  });
+
+  it('is given no secret: its input lies in S3', () => {
+    const given = pipeline('p', { input: word }, (p) => {
+      p.job('only', ecs('c', common), { word: secret('warehouse/token') });
+    });
+    expect(given.diagnostics).toMatchObject([{ code: 'BS1130', path: ['p', 'only', 'input', 'word'] }]);
   });
 });

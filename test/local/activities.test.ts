@@ -41,6 +41,7 @@ describe('activities', () => {
       tokens,
       activities,
       dynamodb: unused,
+      objects: unused,
       pool: unused,
       place: unused,
       log: unused,

@@ -1,5 +1,5 @@
 /** What the types of contracts of services promise. Checked by the type-checker alone. */
-import { aws, emr, glue, http, lambdaArn, pipeline, tpl } from 'bunsui';
+import { aws, ecs, emr, glue, http, lambdaArn, pipeline, tpl } from 'bunsui';
 import * as z from 'zod';
 
 const input = z.object({ key: z.string(), rows: z.int() });
@@ -39,6 +39,13 @@ aws('get', {
   request: (given, { unique }) => [given.rows, unique],
 });
 
+const image = 'example.com/x:1';
+const train = ecs('train', { image, input, output, local: ['train', '--fast'] });
+// @ts-expect-error a size is a number
+ecs('train', { image, input, output, memory: '2 GB' });
+// @ts-expect-error a program is a list of words
+ecs('train', { image, input, output, local: 'train --fast' });
+
 const request = () => ({ JobName: 'x' });
 glue('job', { input, output, request, resources });
 // @ts-expect-error Glue has no such job
@@ -62,6 +69,9 @@ http('call', { input, output, endpoint: 'https://a.example', method: 'FETCH', co
 http('call', { input, output, endpoint: 'https://a.example', method: 'GET', connection, path: (given) => given.rows });
 
 pipeline('p', { input }, (p, given) => {
+  p.job('zero', train, { key: given.key, rows: 1 });
+  // @ts-expect-error the container wants its rows
+  p.job('none', train, { key: given.key });
   const one = p.job('one', get, { key: given.key, rows: 1 });
   p.job('two', score, { key: one.out.Value, rows: given.rows });
   // @ts-expect-error a number where text is wanted

@@ -4,7 +4,7 @@
  * of an operation goes into the pipeline as data, so that compiler, constructs, engine and reports know no kinds.
  */
 import type { SourcePosition } from '../../errors.ts';
-import type { StatementIr } from '../../ir/nodes.ts';
+import type { ContainerIr, StatementIr } from '../../ir/nodes.ts';
 import { callSite } from '../call-site.ts';
 import type { Duration } from '../durations.ts';
 import type { In, Ref, RefBase } from '../refs.ts';
@@ -110,6 +110,13 @@ export interface TaskParts {
   readonly standIn?: string;
 }
 
+/** A container that runs on Fargate from start to end. */
+export interface ContainerParts {
+  readonly container: ContainerIr;
+  /** What runs in its place on a laptop. @default nothing: a job of it fails there */
+  readonly command?: { readonly words: readonly string[]; readonly folder: string };
+}
+
 /** A kind of operations. */
 export interface OperationKind {
   readonly interface: number;
@@ -125,7 +132,10 @@ export interface OperationKind {
    */
   readonly settings?: Schema;
   /** What an operation with such settings becomes. They have been checked. */
-  lower(settings: never, about: About): { readonly handler: HandlerParts } | { readonly task: TaskParts };
+  lower(
+    settings: never,
+    about: About,
+  ): { readonly handler: HandlerParts } | { readonly task: TaskParts } | ContainerParts;
 }
 
 /** An operation of a kind: what the function returns that authors of pipelines call. */
