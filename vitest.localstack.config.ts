@@ -7,10 +7,11 @@ export default defineConfig({
   test: {
     include: ['test/localstack/*.integ.test.ts'],
     globalSetup: 'test/localstack/global-setup.ts',
-    testTimeout: 60_000,
-    hookTimeout: 240_000,
+    // Longer than any wait (test/eventually.ts), which says what it waits for.
+    testTimeout: 400_000,
+    hookTimeout: 600_000,
     // The first JSONata expression starts a JVM.
-    expect: { poll: { timeout: 20_000 } },
+    expect: { poll: { timeout: 180_000 } },
     // All files at once: most of the time each waits.
     maxWorkers: 4,
   },

@@ -28,7 +28,7 @@ const folder = join(home, 'ministack');
 const python = join(folder, 'venv/bin/python');
 const stampFile = join(folder, 'stamp.json');
 const requirements = join(sources, 'ministack-requirements.txt');
-const patienceMs = 30_000;
+const patienceMs = 120_000;
 
 /** Installs it unless the same pins have been installed with the same Python. */
 async function install(environment: Environment): Promise<void> {

@@ -29,7 +29,7 @@ export interface Run {
 }
 
 const module = 'localstack.runtime.main';
-const healthPatienceMs = 60_000;
+const healthPatienceMs = 180_000;
 
 /** Environment variables for clients of a run: the AWS CLI, CDK, the SDK. The credentials mean nothing. */
 export function clientEnvironment(run: Run): Record<string, string> {

@@ -7,6 +7,7 @@ import { DescribeExecutionCommand, SFNClient, StartExecutionCommand } from '@aws
 import { describe, expect, it } from 'vitest';
 import { compilePipeline } from '../../lib/compiler/compile.ts';
 import type { PipelineArtifact } from '../../lib/ir/artifact.ts';
+import { eventually } from '../eventually.ts';
 import { rows } from '../fixtures/pipelines.ts';
 import { clientConfig, freshName, type Target } from './target.ts';
 
@@ -76,11 +77,9 @@ async function filledIn({ pipeline, input }: (typeof rows)[number]): Promise<unk
   return 'value' in checked ? checked.value : input;
 }
 
-async function waitForEnd(sfn: SFNClient, executionArn: string) {
-  // Less and less often: an endpoint that is slow to answer has better things to do.
-  for (let pauseMs = 25; ; pauseMs = Math.min(250, pauseMs * 1.5)) {
-    const described = await sfn.send(new DescribeExecutionCommand({ executionArn }));
-    if (described.status !== 'RUNNING') return described;
-    await new Promise((wake) => setTimeout(wake, pauseMs));
-  }
-}
+const waitForEnd = (sfn: SFNClient, executionArn: string) =>
+  eventually(
+    `the end of ${executionArn}`,
+    () => sfn.send(new DescribeExecutionCommand({ executionArn })),
+    ({ status }) => status !== 'RUNNING',
+  );

@@ -13,6 +13,7 @@ import {
   StartMessageMoveTaskCommand,
 } from '@aws-sdk/client-sqs';
 import { describe, expect, it } from 'vitest';
+import { eventually } from '../eventually.ts';
 import { clientConfig, freshName, refusal, type Target } from './target.ts';
 
 /** The host of a queue's address need not be there: the endpoint is. */
@@ -109,11 +110,11 @@ export function sqsContract(target: () => Target): void {
       expect(dead?.Body).toBe('m');
       const SourceArn = arnOf(`${name}-dead`);
       await sqs.send(new StartMessageMoveTaskCommand({ SourceArn, DestinationArn: arnOf(name) }));
-      await expect
-        .poll(async () => (await sqs.send(new ListMessageMoveTasksCommand({ SourceArn }))).Results?.[0]?.Status, {
-          timeout: 20_000,
-        })
-        .toBe('COMPLETED');
+      await eventually(
+        'the messages to be moved',
+        async () => (await sqs.send(new ListMessageMoveTasksCommand({ SourceArn }))).Results?.[0],
+        (task) => task?.Status === 'COMPLETED',
+      );
       expect(await bodies(sqs, QueueUrl)).toStrictEqual(['m']);
       expect(await bodies(sqs, DeadUrl)).toStrictEqual([]);
     });

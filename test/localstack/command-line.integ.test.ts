@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { clientEnvironment } from '../../localstack/server.ts';
 import { bunsui, type Ran } from '../cli/command-line.ts';
+import { eventually } from '../eventually.ts';
 import { bootstrapOnce, requireNothingLeftOut } from './harness.ts';
 import { installBunsui, runScript, scriptOf } from './workflow.ts';
 
@@ -143,7 +144,11 @@ describe('a pipeline', () => {
   it('is cancelled', async () => {
     const { held, heldIn } = morning;
     const { session } = last(held) as Line & { readonly session: string };
-    await expect.poll(() => existsSync(join(heldIn, 'began.txt')), { timeout: 30_000, interval: 100 }).toBe(true);
+    await eventually(
+      'the job to begin',
+      () => existsSync(join(heldIn, 'began.txt')),
+      (began) => began,
+    );
     const cancelled = await typed('session', 'cancel', session, '--reason', 'enough', '--json', ...on);
     // LocalStack lets the function that runs come to its end.
     writeFileSync(join(heldIn, 'go'), '');
@@ -198,7 +203,7 @@ describe('a pipeline', () => {
     expect([deployed.code, JSON.parse(ended).changed]).toStrictEqual([0, ['bunsuicli-shop']]);
     const wrong = await run({ STAGE: 'nightly' });
     expect([wrong.code, wrong.printed.includes('has no stage "nightly"')]).toStrictEqual([2, true]);
-  }, 200_000);
+  });
 
   it('goes with its platform, and with what the bucket holds', async () => {
     const destroyed = await typed('stack', 'destroy', 'bunsuicli', '--yes', ...at);

@@ -17,14 +17,14 @@ import type { SessionItem } from '../../lib/sessions/items.ts';
 import { platformNames, tables } from '../../lib/storage-layout.ts';
 import { clientEnvironment } from '../../localstack/server.ts';
 import { bunsui } from '../cli/command-line.ts';
-import { clientConfig } from '../contract/target.ts';
 import { bucketName } from './firings-app/pipelines.ts';
+import { eventually } from '../eventually.ts';
 import { refusedByPolicy } from './granted.ts';
 import { cdkApp } from './harness.ts';
-import { localstackTarget } from './target.ts';
+import { localstackTarget, patientConfig } from './target.ts';
 
 const target = localstackTarget();
-const config = clientConfig(target);
+const config = patientConfig();
 const db = DynamoDBDocumentClient.from(new DynamoDBClient(config));
 const s3 = new S3Client({ ...config, forcePathStyle: true });
 const events = new EventBridgeClient(config);
@@ -63,8 +63,11 @@ async function sessionsOf(pipeline: string): Promise<readonly SessionItem[]> {
 async function sessionFor(what: string, pipeline = 'collect'): Promise<SessionItem | undefined> {
   const found = async () =>
     (await sessionsOf(pipeline)).find(({ input }) => (JSON.parse(input) as { readonly what: string }).what === what);
-  await expect.poll(async () => (await found())?.status, { timeout: 50_000, interval: 300 }).toBe('completed');
-  return found();
+  return eventually(
+    `the session of ${pipeline} for ${what} to be completed`,
+    found,
+    (item) => item?.status === 'completed',
+  );
 }
 
 describe('a trigger', () => {
@@ -201,9 +204,11 @@ describe('a deployment while a session runs', () => {
       );
     await app.synth({ code: 'second' });
     await start('running', true);
-    await expect
-      .poll(async () => (await sessionsOf('collect')).find(({ input }) => input.includes('running'))?.status)
-      .toBe('running');
+    await eventually(
+      'the session to run',
+      async () => (await sessionsOf('collect')).find(({ input }) => input.includes('running')),
+      (item) => item?.status === 'running',
+    );
     await app.deploy();
     // Its second job is still to come.
     await s3.send(new PutObjectCommand({ Bucket: names.bucket, Key: 'data/firings/go', Body: 'go' }));

@@ -15,15 +15,16 @@ import type { StartedSession } from '../../lib/sessions/start-session.ts';
 import { isTerminal } from '../../lib/sessions/status.ts';
 import { getSession, listJobRecords } from '../../lib/sessions/store.ts';
 import { objectKeys, platformNames, sessionOfExecution } from '../../lib/storage-layout.ts';
-import { clientConfig, refusal } from '../contract/target.ts';
+import { refusal } from '../contract/target.ts';
 import { expectedFlights, expectedSummary } from '../pipelines/flights-oracle.ts';
+import { eventually } from '../eventually.ts';
 import { refusedByPolicy } from './granted.ts';
 import { cdkApp } from './harness.ts';
-import { localstackTarget } from './target.ts';
+import { localstackTarget, patientConfig } from './target.ts';
 
 const target = localstackTarget();
 const { region, accountId } = target;
-const config = clientConfig(target);
+const config = patientConfig();
 const lambda = new LambdaClient(config);
 const dynamodb = new DynamoDBClient(config);
 const deps: Pick<EndDeps, 'db' | 'sfn' | 's3' | 'logs' | 'names'> = {
@@ -112,11 +113,11 @@ async function startByHand() {
 
 /** The session when it has ended, which nobody tells it but the rule of its pipeline. */
 async function ended(session: string): Promise<SessionItem> {
-  const found = () => getSession(deps, session);
-  await expect
-    .poll(async () => isTerminal((await found())?.status ?? 'created'), { timeout: 50_000, interval: 500 })
-    .toBe(true);
-  const item = await found();
+  const item = await eventually(
+    `the end of session ${session}`,
+    () => getSession(deps, session),
+    (found) => isTerminal(found?.status ?? 'created'),
+  );
   if (item === undefined) throw new Error('no session');
   return item;
 }

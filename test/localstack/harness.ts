@@ -5,9 +5,10 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { inject, vi } from 'vitest';
+import { inject } from 'vitest';
 import { clientEnvironment } from '../../localstack/server.ts';
 import { allowedTypes } from './allowed-types.ts';
+import { eventually } from '../eventually.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const command = join(root, 'node_modules/aws-cdk/bin/cdk');
@@ -76,8 +77,11 @@ export async function bootstrapOnce(bootstrap: () => Promise<void>): Promise<voi
     await writeFile(join(place, 'done'), '');
     return;
   }
-  // Vitest's own polling is for tests, and this runs before them.
-  await vi.waitUntil(() => existsSync(join(place, 'done')), { timeout: 120_000, interval: 100 });
+  await eventually(
+    'the bootstrap of another file of tests',
+    () => existsSync(join(place, 'done')),
+    (done) => done,
+  );
 }
 
 interface Ended {

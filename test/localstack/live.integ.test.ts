@@ -1,4 +1,5 @@
 /** The books of running sessions: what the live feed tells, whom it adopts, and what is found when no event comes. */
+import { isDeepStrictEqual } from 'node:util';
 import { CloudFormationClient, DescribeStackResourcesCommand } from '@aws-sdk/client-cloudformation';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import {
@@ -16,15 +17,15 @@ import type { StoreDeps } from '../../lib/sessions/deps.ts';
 import type { StartedSession } from '../../lib/sessions/start-session.ts';
 import { getSession, listJobRecords } from '../../lib/sessions/store.ts';
 import { platformNames, sessionOfExecution } from '../../lib/storage-layout.ts';
-import { clientConfig } from '../contract/target.ts';
+import { eventually } from '../eventually.ts';
 import { refusedByPolicy } from './granted.ts';
 import { cdkApp } from './harness.ts';
 import { quantile, watchLag } from './live-lag.ts';
-import { localstackTarget } from './target.ts';
+import { localstackTarget, patientConfig } from './target.ts';
 
 const target = localstackTarget();
 const { region, accountId } = target;
-const config = clientConfig(target);
+const config = patientConfig();
 const lambda = new LambdaClient(config);
 const sfn = new SFNClient(config);
 const events = new EventBridgeClient(config);
@@ -75,8 +76,20 @@ async function stateOf(session: string) {
 }
 
 async function come(session: string, status: string): Promise<void> {
-  await expect.poll(async () => (await getSession(deps, session))?.status, { timeout: 45_000 }).toBe(status);
+  await eventually(
+    `session ${session} to be ${status}`,
+    () => getSession(deps, session),
+    (found) => found?.status === status,
+  );
 }
+
+/** Waits until the first job has ended and the second one runs. */
+const halfDone = (session: string) =>
+  eventually(
+    `session ${session} to be half done`,
+    () => stateOf(session),
+    (state) => isDeepStrictEqual(state, half),
+  );
 
 const half = { status: 'running', jobs: '1 of 2', attempts: ['first 1 completed', 'second 1 running'] };
 const whole = { status: 'completed', jobs: '2 of 2', attempts: ['first 1 completed', 'second 1 completed'] };
@@ -84,7 +97,7 @@ const whole = { status: 'completed', jobs: '2 of 2', attempts: ['first 1 complet
 describe('the books of a deployed platform', () => {
   it.concurrent('tell how far a session is while it runs, and each attempt once when it has ended', async () => {
     const { session_id: session } = await start({ seconds: 8 });
-    await expect.poll(() => stateOf(session), { timeout: 30_000 }).toStrictEqual(half);
+    await halfDone(session);
     await come(session, 'completed');
     expect(await stateOf(session)).toStrictEqual(whole);
   });
@@ -94,7 +107,7 @@ describe('the books of a deployed platform', () => {
       new StartExecutionCommand({ stateMachineArn, input: '{"seconds":8,"fail":false}' }),
     );
     const { session } = sessionOfExecution(executionArn, startDate.toISOString());
-    await expect.poll(() => stateOf(session), { timeout: 30_000 }).toStrictEqual(half);
+    await halfDone(session);
     expect((await getSession(deps, session))?.trigger).toStrictEqual({
       kind: 'manual',
       detail: 'started without bunsui',
@@ -129,9 +142,11 @@ describe('the books of a deployed platform', () => {
     await events.send(new RemoveTargetsCommand({ Rule, Ids: Targets.map(({ Id = '' }) => Id) }));
     try {
       const { session_id: session, execution_arn: executionArn } = await start({ seconds: 0, fail: true });
-      await expect
-        .poll(async () => (await sfn.send(new DescribeExecutionCommand({ executionArn }))).status, { timeout: 30_000 })
-        .toBe('FAILED');
+      await eventually(
+        `execution ${executionArn} to fail`,
+        async () => (await sfn.send(new DescribeExecutionCommand({ executionArn }))).status,
+        (status) => status === 'FAILED',
+      );
       expect((await getSession(deps, session))?.status).toBe('running');
       expect(await call('Reconcile', { graceSeconds: 0 })).toMatchObject({ ended: [session], problems: 0 });
       expect(await getSession(deps, session)).toMatchObject({ status: 'failed', completed_jobs: 1, failed_jobs: 1 });

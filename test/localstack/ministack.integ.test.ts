@@ -23,6 +23,7 @@ import { registerPipeline } from '../../lib/sessions/pipelines.ts';
 import { environment, platformNames, tables } from '../../lib/storage-layout.ts';
 import { type MiniStack, startMiniStack } from '../../localstack/ministack.ts';
 import bell from '../cli/bell/bell.ts';
+import { eventually } from '../eventually.ts';
 
 const region = 'us-east-1';
 const accountId = '000000000000';
@@ -33,12 +34,12 @@ let stack: MiniStack;
 
 beforeAll(async () => {
   [stack] = await Promise.all([startMiniStack(process.env), buildLambdas(folder)]);
-}, 240_000);
+});
 afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
   // Asked to end, it ends all that it has started.
   expect(await stack?.end()).toStrictEqual([]);
-}, 60_000);
+});
 
 function zipOf(files: { readonly [name: string]: string | Uint8Array }): Uint8Array {
   const place = mkdtempSync(join(folder, 'code-'));
@@ -51,7 +52,7 @@ function zipOf(files: { readonly [name: string]: string | Uint8Array }): Uint8Ar
   return readFileSync(zip);
 }
 
-it('starts a session at its time', { timeout: 90_000 }, async () => {
+it('starts a session at its time', async () => {
   const config = { endpoint: stack.endpoint, region, credentials: { accessKeyId: accountId, secretAccessKey: 'test' } };
   const dynamodb = new DynamoDBClient(config);
   const [lambda, sfn, scheduler] = [new LambdaClient(config), new SFNClient(config), new SchedulerClient(config)];
@@ -142,7 +143,8 @@ it('starts a session at its time', { timeout: 90_000 }, async () => {
   expect((await listSessions(deps, { pipeline: 'bell', limit: 10 })).sessions).toStrictEqual([]);
 
   const started = async () => (await listSessions(deps, { pipeline: 'bell', limit: 10 })).sessions;
-  await expect.poll(started, { timeout: 60_000, interval: 500 }).toMatchObject([
+  const sessions = await eventually('a session that runs', started, ([first]) => first?.status === 'running');
+  expect(sessions).toMatchObject([
     {
       pipeline_id: 'bell',
       pipeline_version: artifact.version,
@@ -150,8 +152,7 @@ it('starts a session at its time', { timeout: 90_000 }, async () => {
       trigger: { kind: 'schedule', detail: `nightly ${due}.000Z` },
     },
   ]);
-  const [session] = await started();
-  const { input = '{}' } = await sfn.send(new DescribeExecutionCommand({ executionArn: session?.execution_arn }));
+  const { input = '{}' } = await sfn.send(new DescribeExecutionCommand({ executionArn: sessions[0]?.execution_arn }));
   // The day before, in New York.
   expect(JSON.parse(input).what).toMatch(/^\d{4}-\d\d-\d\d$/);
 });

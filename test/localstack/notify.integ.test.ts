@@ -6,15 +6,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Notice } from '../../lib/sessions/notice.ts';
 import type { StartedSession } from '../../lib/sessions/start-session.ts';
 import { bunsui } from '../cli/command-line.ts';
-import { clientConfig } from '../contract/target.ts';
 import { type Received, type Receiver, startReceiver } from '../notify/receiver.ts';
+import { eventually } from '../eventually.ts';
 import { refusedByPolicy } from './granted.ts';
 import { cdkApp } from './harness.ts';
-import { localstackTarget } from './target.ts';
+import { localstackTarget, patientConfig } from './target.ts';
 
 const target = localstackTarget();
 const app = cdkApp('test/localstack/notify-app/app.ts');
-const lambda = new LambdaClient(clientConfig(target));
+const lambda = new LambdaClient(patientConfig());
 
 /** Sessions that fail, one after the other, after a first one. */
 const failures = 6;
@@ -38,7 +38,7 @@ beforeAll(async () => {
   gone = await receiver(() => (goneNow ? { status: 410, body: 'moved away' } : 200));
   silent = await receiver(() => 'hang');
   asked = await receiver((index) => (index === 0 ? { status: 503, headers: { 'retry-after': '7' } } : 200));
-  const secrets = new SecretsManagerClient(clientConfig(target));
+  const secrets = new SecretsManagerClient(patientConfig());
   for (const [Name, SecretString] of [
     ['notifytest/slack', `${slack.url}/services/canary-2f7d`],
     ['notifytest/next', 'the next secret'],
@@ -71,6 +71,14 @@ async function start(reason: string): Promise<string> {
 const noticesOf = ({ received }: Receiver) => received.map(({ body }) => JSON.parse(body) as Notice);
 const failedOf = (one: Receiver) => noticesOf(one).filter(({ event }) => event === 'failed');
 
+/** Waits until a receiver has had so many requests. */
+const requested = (one: Receiver, count: number) =>
+  eventually(
+    `request ${count} at ${one.url}`,
+    () => one.received.length,
+    (length) => length >= count,
+  );
+
 function percentile95(times: readonly number[]): number {
   return times.toSorted((a, b) => a - b)[Math.ceil(times.length * 0.95) - 1] ?? Number.NaN;
 }
@@ -95,22 +103,24 @@ describe('a session that fails', () => {
   beforeAll(async () => {
     // The first one starts what is cold.
     sessions.push(await start('row 1 has no key'));
-    await slack.until(1);
-    await silent.until(1);
+    await requested(slack, 1);
+    await requested(silent, 1);
     for (let index = 1; index <= failures; index += 1) {
       sessions.push(await start(`row ${index} has no key`));
-      await slack.until(1 + index);
+      await requested(slack, 1 + index);
     }
-    while (new Set(failedOf(audit).map(({ session_id }) => session_id)).size <= failures) {
-      await audit.until(audit.received.length + 1);
-    }
+    await eventually(
+      'notices of all sessions',
+      () => new Set(failedOf(audit).map(({ session_id }) => session_id)).size,
+      (count) => count > failures,
+    );
     for (const notice of failedOf(audit)) failedAt.set(notice.session_id, Date.parse(notice.at));
     const arrived = slack.received.map(({ body, atMs }) => {
       const session = sessions.find((id) => body.includes(id)) ?? '';
       return atMs - (failedAt.get(session) ?? Number.NaN);
     });
     slackTimes = arrived.slice(1);
-  }, 240_000);
+  });
 
   it('is told to Slack in full once, with all that people ask for, and then in one line each', () => {
     const [first, ...others] = slack.received.map(({ body }) => body);
@@ -158,7 +168,7 @@ describe('a session that fails', () => {
   it('is not told to a channel that hears of nothing; a good end is, because its pipeline says so', async () => {
     expect(asked.received).toStrictEqual([]);
     const session = await start('');
-    await asked.until(2);
+    await requested(asked, 2);
     const [first, second] = asked.received;
     expect(noticesOf(asked).map(({ event, session_id }) => [event, session_id])).toStrictEqual([
       ['succeeded', session],
@@ -170,19 +180,15 @@ describe('a session that fails', () => {
   });
 
   it('lies among the dead letters of a channel that refuses it, with the reason, until it is sent again', async () => {
-    await expect
-      .poll(
-        async () => {
-          const { out } = await command('list', '--json');
-          const lines = out
-            .trimEnd()
-            .split('\n')
-            .map((line) => JSON.parse(line));
-          return lines.find(({ channel }) => channel === 'gone')?.dead;
-        },
-        { timeout: 30_000 },
-      )
-      .toBe(1 + failures);
+    const deadOfGone = async () => {
+      const { out } = await command('list', '--json');
+      const lines = out
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      return lines.find(({ channel }) => channel === 'gone')?.dead as number | undefined;
+    };
+    await eventually(`${1 + failures} dead letters`, deadOfGone, (dead) => dead === 1 + failures);
     const dead = await command('dead', 'gone', '--json');
     const letters = dead.out
       .trimEnd()
@@ -195,7 +201,7 @@ describe('a session that fails', () => {
     const before = gone.received.length;
     const redriven = await command('redrive', 'gone');
     expect([redriven.code, redriven.err]).toStrictEqual([0, '']);
-    await gone.until(before + sessions.length);
+    await requested(gone, before + sessions.length);
     expect(
       new Set(
         noticesOf(gone)
@@ -203,12 +209,14 @@ describe('a session that fails', () => {
           .map(({ session_id }) => session_id),
       ),
     ).toStrictEqual(new Set(sessions));
-  }, 60_000);
+  });
 
   it('is given up by a receiver that never answers', async () => {
-    await expect
-      .poll(async () => (await command('dead', 'silent', '--json')).out, { timeout: 40_000, interval: 1_000 })
-      .toContain('"reason":"TimeoutError: no answer within 8000 ms"');
+    await eventually(
+      'the dead letter of the receiver that never answers',
+      async () => (await command('dead', 'silent', '--json')).out,
+      (out) => out.includes('"reason":"TimeoutError: no answer within 8000 ms"'),
+    );
   });
 
   it('can be rehearsed by a command', async () => {

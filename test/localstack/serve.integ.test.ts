@@ -7,6 +7,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { runPlaces } from '../../localstack/places.ts';
 import { familyOf, listProcesses } from '../../localstack/processes.ts';
 import type { Run } from '../../localstack/server.ts';
+import { eventually } from '../eventually.ts';
 
 it('LocalStack ends with all its processes and files when the tests that want it are killed', async () => {
   const serve = fileURLToPath(new URL('../../localstack/serve.ts', import.meta.url));
@@ -24,7 +25,7 @@ it('LocalStack ends with all its processes and files when the tests that want it
     const all = await listProcesses();
     return family.filter(({ pid, command }) => all.some((one) => one.pid === pid && one.command === command));
   };
-  await expect.poll(left, { timeout: 30_000, interval: 250 }).toStrictEqual([]);
+  await eventually('its processes to end', left, ({ length }) => length === 0);
   const files = () => [runPlaces(run.name).folder, run.temporary].filter(existsSync);
-  await expect.poll(files, { timeout: 10_000, interval: 250 }).toStrictEqual([]);
+  await eventually('its files to go', files, ({ length }) => length === 0);
 });

@@ -1,7 +1,7 @@
 /** LocalStack as a target of the contract suites. */
 import { inject } from 'vitest';
 import { clientEnvironment } from '../../localstack/server.ts';
-import type { Target } from '../contract/target.ts';
+import { clientConfig, type Target } from '../contract/target.ts';
 
 /** The account that LocalStack takes callers for. */
 const accountId = '000000000000';
@@ -19,3 +19,6 @@ export function localstackTarget(): Target {
     credentials: { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY },
   };
 }
+
+/** What clients are made with that ask for no refusal: LocalStack closes connections that clients have kept. */
+export const patientConfig = () => ({ ...clientConfig(localstackTarget()), maxAttempts: 4 });
