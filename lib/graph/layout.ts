@@ -91,7 +91,6 @@ function layoutScope(scope: GraphScope, options: Required<LayoutOptions>, depth:
   const edges = scope.edges.filter(({ from, to }) => names.has(from) && names.has(to));
   for (const { from, to } of edges) plane.setEdge(nameOf(from), nameOf(to), {});
   layout(plane);
-  const size = plane.graph() as { readonly width?: number; readonly height?: number };
   const placed = parts.map((part, index) => {
     const { x, y } = plane.node(`n${index}`) as Point;
     return shift(part, x - part.width / 2, y - part.height / 2);
@@ -100,14 +99,25 @@ function layoutScope(scope: GraphScope, options: Required<LayoutOptions>, depth:
     const { points } = plane.edge(nameOf(edge.from), nameOf(edge.to)) as { readonly points: readonly Point[] };
     return { ...edge, points: points.map(({ x, y }) => ({ x: round(x), y: round(y) })) };
   });
-  const finite = (value: number | undefined) => (value !== undefined && Number.isFinite(value) ? round(value) : 0);
-  return {
-    width: finite(size.width),
-    height: finite(size.height),
+  return onOnePlane({
     jobs: placed.flatMap(({ jobs }) => jobs),
     groups: placed.flatMap(({ groups }) => groups),
     edges: [...lines, ...placed.flatMap(({ edges: inner }) => inner)],
-  };
+  });
+}
+
+/** Moves everything to the top left corner, and measures it: dagre leaves a box of a wide rank beyond its own edge. */
+function onOnePlane(parts: Omit<GraphLayout, 'width' | 'height'>): GraphLayout {
+  const boxes = [...parts.jobs, ...parts.groups];
+  const points = parts.edges.flatMap((edge) => edge.points);
+  if (boxes.length === 0) return { ...parts, width: 0, height: 0 };
+  const least = (of: 'x' | 'y') => [...boxes, ...points].reduce((lowest, at) => Math.min(lowest, at[of]), Infinity);
+  const [left, top] = [least('x'), least('y')];
+  const right = boxes.reduce((most, { x, width }) => Math.max(most, x + width), 0);
+  const bottom = boxes.reduce((most, { y, height }) => Math.max(most, y + height), 0);
+  const width = points.reduce((most, { x }) => Math.max(most, x), right) - left;
+  const height = points.reduce((most, { y }) => Math.max(most, y), bottom) - top;
+  return { ...shift({ ...parts, width, height }, -left, -top), width: round(width), height: round(height) };
 }
 
 function layoutNode(node: GraphNode, options: Required<LayoutOptions>, depth: number): GraphLayout {
