@@ -6,7 +6,7 @@ import type { Definition, ItemProcessor, Json, MapState, Scope, State } from '..
 import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
 import { type Payload, payloadOfText } from '../asl/json.ts';
 import { BunsuiError } from '../errors.ts';
-import type { ChildExecution, MapRun } from './map-run-state.ts';
+import type { ChildExecution, ItemCounts, MapRun } from './map-run-state.ts';
 
 /** What an execution is called and what it runs; the same for a start and every resume. */
 export interface ExecutionIdentity {
@@ -182,6 +182,8 @@ export interface Execution {
   left: Thread | undefined;
   input: Payload | undefined;
   outcome: Outcome;
+  /** What has become of the items of map runs that have ended, by their ARNs. */
+  readonly endedRuns: Map<string, ItemCounts>;
   /** Bytes of all variables of all threads. */
   variableBytes: number;
   /** What the record at hand was made of, so that the fold need not parse its text. */
@@ -200,6 +202,7 @@ export function newExecution(identity: ExecutionIdentity): Execution {
     left: undefined,
     input: undefined,
     outcome: { status: 'RUNNING' },
+    endedRuns: new Map(),
     variableBytes: 0,
     made: undefined,
   };

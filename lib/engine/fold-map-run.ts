@@ -12,7 +12,7 @@ import {
 } from './execution.ts';
 import { addThread, itemsOf, newFan, removeThread } from './fold-threads.ts';
 import { resultOfRun } from './map-results.ts';
-import type { ChildExecution, ExportedResults, MapRun, RunChanges } from './map-run-state.ts';
+import type { ChildExecution, ExportedResults, ItemCounts, MapRun, RunChanges } from './map-run-state.ts';
 
 /**
  * Child executions of a run at once at most.
@@ -134,11 +134,18 @@ export function endWriting(thread: Thread, exported: ExportedResults): void {
   thread.phase = { kind: 'children', fan };
 }
 
-export function endRun(thread: Thread, status: 'SUCCEEDED' | 'FAILED', atMs: number): void {
+export function endRun(execution: Execution, thread: Thread, status: 'SUCCEEDED' | 'FAILED', atMs: number): void {
   const run = runOf(thread);
   if (run === undefined) throw damagedJournal(`${thread.id} has no map run that ends`);
   run.status = status;
   run.stoppedAtMs = atMs;
+  if (thread.phase.kind === 'children') execution.endedRuns.set(run.arn, countsOf(thread.phase.fan, run));
+}
+
+function countsOf({ executions }: Fan, { items: total }: MapRun): ItemCounts {
+  const having = (wanted: ChildExecution['status']) =>
+    executions.reduce((sum, child) => (child?.status === wanted ? sum + child.items : sum), 0);
+  return { total, succeeded: having('SUCCEEDED'), failed: having('FAILED'), aborted: having('ABORTED') };
 }
 
 /** What a Parallel or Map whose children have ended gives. */

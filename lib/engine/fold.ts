@@ -309,14 +309,14 @@ function applyEvent(execution: Execution, thread: Thread, event: HistoryEvent): 
       thread.lastEventId = event.id;
       break;
     case 'MapRunSucceeded':
-      endRun(thread, 'SUCCEEDED', event.timestamp);
+      endRun(execution, thread, 'SUCCEEDED', event.timestamp);
       thread.lastEventId = event.id;
       break;
     case 'MapRunRedriven':
       redriveRun(thread, event.id, event.mapRunRedrivenEventDetails.redriveCount, event.timestamp);
       break;
     case 'MapRunFailed':
-      endRun(thread, 'FAILED', event.timestamp);
+      endRun(execution, thread, 'FAILED', event.timestamp);
       if (thread.phase.kind === 'children') thread.brokenDown = { fan: thread.phase.fan, children: [] };
       failAt(thread, event.id, failureOf(event.mapRunFailedEventDetails));
       break;

@@ -59,6 +59,14 @@ export type ResultFile = {
 /** Files of what has succeeded, or why nothing could be exported. */
 export type ExportedResults = { readonly succeeded: readonly ResultFile[] } | { readonly cause: string };
 
+/** Items of a run that has ended, by what has become of them. */
+export interface ItemCounts {
+  readonly total: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly aborted: number;
+}
+
 /** A child execution of a map run: what its context object and its history need. */
 export interface ChildExecution {
   readonly executionArn: string;

@@ -22,7 +22,7 @@ import {
   type Thread,
 } from './execution.ts';
 import { applyRecord } from './fold.ts';
-import type { RunChanges } from './map-run-state.ts';
+import type { ItemCounts, RunChanges } from './map-run-state.ts';
 import { ceasedToWork, type EnginePorts, type JournalRecord } from './ports.ts';
 import { isRunnable, step } from './step.ts';
 import { recordTaskStarted, startsAnew } from './task.ts';
@@ -45,6 +45,8 @@ export interface ExecutionHandle {
   readonly done: Promise<Outcome>;
   /** Aborts the execution; resolves when that is durable. Does nothing to one that has ended. */
   stop(error?: string, cause?: string): Promise<void>;
+  /** Items of a map run that has ended; undefined when none of that ARN has, in this execution. */
+  itemCounts(mapRunArn: string): ItemCounts | undefined;
   /** Changes the settings of a map run. @returns whether there is one of that ARN under way */
   changeMapRun(arn: string, changes: RunChanges): Promise<boolean>;
   /** Aborts a child execution of a map run. @returns whether one of that ARN was running */
@@ -318,6 +320,7 @@ function drive(
       arrive({ kind: 'stop', ...(error === undefined ? {} : { error }), ...(cause === undefined ? {} : { cause }) });
       await done;
     },
+    itemCounts: (arn) => execution.endedRuns.get(arn),
     changeMapRun: (arn, changes) => ask((done) => arrive({ kind: 'runChanged', arn, changes, done })),
     stopChild: (executionArn, error, cause) => {
       const failure = { ...(error === undefined ? {} : { error }), ...(cause === undefined ? {} : { cause }) };

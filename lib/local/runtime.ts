@@ -207,6 +207,7 @@ async function startServices(
     tokens,
     activities,
     children: () => ({ machines, executions }),
+    mapRuns: async (executionArn, mapRunArn) => (await executions.driven(executionArn))?.itemCounts(mapRunArn),
   });
   const executionLogs = openExecutionLogs(logs, machines, log);
   const express = expressExecutions({ machines, clock: systemClock(), tasks, objects, logs: executionLogs });

@@ -4,7 +4,8 @@
  *
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
  */
-import type { Json, MapObjects, TaskOutcome } from '../engine/ports.ts';
+import type { ItemCounts } from '../engine/map-run-state.ts';
+import type { Json, MapObjects, TaskOutcome, TaskRequest } from '../engine/ports.ts';
 import { AwsFault } from './aws-fault.ts';
 import { type TaskTokens, taskOutput } from './task-tokens.ts';
 
@@ -82,6 +83,28 @@ export async function sdkSendTaskSuccess(tokens: TaskTokens, given: Json): Promi
       throw new AwsFault('ValidationException', 'TaskToken and Output must be given as text');
     tokens.end(token, { ok: true, output: taskOutput(output) });
     return {};
+  });
+}
+
+/** Items of a map run by what has become of them; undefined when the execution has started none of that ARN. */
+export type MapRunCounts = (executionArn: string, mapRunArn: string) => Promise<ItemCounts | undefined>;
+
+/** `aws-sdk:sfn:describeMapRun`, as far as it counts items: of a run of the very execution that asks. */
+export async function sdkDescribeMapRun(
+  countsOf: MapRunCounts,
+  { executionArn, arguments: given }: Pick<TaskRequest, 'executionArn' | 'arguments'>,
+): Promise<TaskOutcome> {
+  return answered('Sfn', async () => {
+    const { MapRunArn: arn, ...others } = given as Fields;
+    if (typeof arn !== 'string' || Object.keys(others).length > 0)
+      throw new AwsFault('ValidationException', 'MapRunArn must be given as text, and nothing else');
+    const counts = await countsOf(executionArn, arn);
+    if (counts === undefined) throw new AwsFault('ResourceNotFoundException', `Resource not found: '${arn}'`);
+    const { total, succeeded, failed, aborted } = counts;
+    return {
+      MapRunArn: arn,
+      ItemCounts: { Total: total, Succeeded: succeeded, Failed: failed, Aborted: aborted, TimedOut: 0 },
+    };
   });
 }
 

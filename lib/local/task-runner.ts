@@ -10,7 +10,15 @@ import type { FunctionConfig, FunctionErrorReport } from './function-process.ts'
 import type { FunctionPool } from './function-pool.ts';
 import { type LambdaPlace, referredFunction } from './lambda.ts';
 import type { RuntimeLog } from './runtime-log.ts';
-import { type CallDynamodb, optimisedDynamodb, sdkDynamodb, sdkS3, sdkSendTaskSuccess } from './service-tasks.ts';
+import {
+  type CallDynamodb,
+  optimisedDynamodb,
+  sdkDynamodb,
+  type MapRunCounts,
+  sdkDescribeMapRun,
+  sdkS3,
+  sdkSendTaskSuccess,
+} from './service-tasks.ts';
 import type { TaskTokens } from './task-tokens.ts';
 
 /** Step Functions cuts a cause at 32,768 characters; a cause that is JSON is of use only while it is whole. */
@@ -28,6 +36,8 @@ interface Reach {
   readonly log: RuntimeLog;
   /** Asked for when a task needs them: the executions' own tasks are run here. */
   readonly children: () => ChildParts;
+  /** The counts of a map run that an execution driven here has started. */
+  readonly mapRuns: MapRunCounts;
 }
 
 type Integration = (
@@ -54,6 +64,10 @@ const integrations: readonly { readonly resource: RegExp; readonly run: Integrat
   {
     resource: /^arn:aws:states:::aws-sdk:sfn:sendTaskSuccess$/,
     run: ({ tokens }, task) => sdkSendTaskSuccess(tokens, task.arguments),
+  },
+  {
+    resource: /^arn:aws:states:::aws-sdk:sfn:describeMapRun$/,
+    run: ({ mapRuns }, task) => sdkDescribeMapRun(mapRuns, task),
   },
   {
     resource: /^arn:aws:states:::states:startExecution\.sync:2$/,

@@ -46,6 +46,7 @@ describe('activities', () => {
       place: unused,
       log: unused,
       children: unused,
+      mapRuns: unused,
     });
     const task = {
       executionArn: 'e',
