@@ -38,6 +38,14 @@ export {
   sum,
   tpl,
 } from './dsl/functions.ts';
+export type {
+  Batch,
+  MapS3Policy,
+  ObjectsSource,
+  RecordsSource,
+  S3Object,
+  Totals,
+} from './dsl/map-s3.ts';
 export {
   type About,
   type ContainerParts,
@@ -65,6 +73,7 @@ export {
   type Job,
   type JobOptions,
   type LoopOptions,
+  type MapS3Body,
   type OrderOptions,
   type Pipeline,
   type PipelineOptions,
@@ -97,9 +106,11 @@ export type {
   LambdaOperationIr,
   LoopIr,
   MapIr,
+  MapS3Ir,
   NodeIr,
   OperationIr,
   PipelineIr,
+  ReaderIr,
   RequiredEnd,
   RetryIr,
   RoundsIr,

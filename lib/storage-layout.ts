@@ -353,6 +353,11 @@ export function containerPrefix(pipeline: string): string {
   return `containers/${pipeline}/`;
 }
 
+/** Where results of a pipeline's maps over S3 lie in the bucket, by execution and node. */
+export function mapResultsPrefix(pipeline: string): string {
+  return `maps/${pipeline}/`;
+}
+
 /** The stream of a container's log, by the id of its task. */
 export function containerStream(task: string): string {
   return `${containerStreamPrefix}/${containerName}/${task}`;

@@ -5,6 +5,7 @@
 import { compilePipeline } from './compiler/compile.ts';
 import type { Pipeline } from './dsl/pipeline.ts';
 import { virtualClock } from './engine/clock.ts';
+import type { TaskOutcome, TaskRequest } from './engine/ports.ts';
 import { startExecution } from './engine/run.ts';
 import { BunsuiError } from './errors.ts';
 import type { Json } from './ir/expressions.ts';
@@ -17,6 +18,7 @@ import { checkedMachines, runChild } from './testing/child-machines.ts';
 import type { Keep } from './payload-layout.ts';
 import { runApproval, type TestApprover } from './testing/approvals.ts';
 import { type GatesInMemory, gatesInMemory } from './testing/gates.ts';
+import { objectsInMemory } from './testing/objects.ts';
 import { type PayloadsInMemory, payloadsInMemory } from './testing/payloads.ts';
 import { virtualPorts } from './testing/virtual-ports.ts';
 import { runHandler } from './wrapper/wrap-handler.ts';
@@ -60,6 +62,8 @@ export interface TestRun {
   readonly elapsedMs: number;
   /** Every try of every job, by the time it ended. */
   readonly attempts: readonly TestAttempt[];
+  /** The objects as the run leaves them, with the results of maps over S3: texts by their places. Absent where there are none. */
+  readonly objects?: { readonly [place: string]: string };
 }
 
 /** What `runPipeline` is given. */
@@ -69,6 +73,11 @@ export interface TestOptions {
   readonly operations: { readonly [operation: string]: TestOperation };
   /** A function for each approval, by its id, in place of the people who answer. */
   readonly approvals?: { readonly [approval: string]: TestApprover };
+  /**
+   * What maps over S3 read: texts by `s3://bucket/key`, of the platform's bucket by their keys alone.
+   * @default nothing
+   */
+  readonly objects?: { readonly [place: string]: string };
   /** When the run starts. @default 2026-01-01T00:00:00Z */
   readonly startAt?: Date;
   /** Uniform in [0, 1), for jitter. @default always one half */
@@ -110,24 +119,30 @@ export async function runPipeline(pipeline: Pipeline, options: TestOptions): Pro
   const payloads = payloadsInMemory();
   const { keep = true, inline = Number.POSITIVE_INFINITY } = compiled.artifact.input ?? {};
   const machine = `arn:aws:states:us-east-1:000000000000:stateMachine:${pipeline.id}`;
+  const objects = objectsInMemory(options.objects ?? {});
+  const handles = new Map<string, ReturnType<typeof startExecution>>();
   const ports: Parameters<typeof startExecution>[0] = {
     ...virtualPorts(clock, options.random),
+    objects,
     tasks: {
       run: (task, signal) =>
         runApproval(pipeline, options.approvals ?? {}, clock, task) ??
         gates.run(task, signal) ??
-        runChild(ports, machines.children, task, signal) ??
+        runChild(ports, machines.children, task, signal, (child, arn) => handles.set(arn, child)) ??
+        describeMapRun(handles, task) ??
         runOperation(pipeline, options.operations, clock, startMs, attempts, { gates, payloads }, task.arguments),
     },
   };
+  const executionArn = machine.replace(':stateMachine:', ':execution:').concat(':test');
   const handle = startExecution(ports, {
-    executionArn: machine.replace(':stateMachine:', ':execution:').concat(':test'),
+    executionArn,
     name: 'test',
     stateMachineArn: machine,
     stateMachineName: pipeline.id,
     definition: machines.root,
     input: JSON.stringify(await payloads.begin(input as Json, keep, inline)),
   });
+  handles.set(executionArn, handle);
   const { status, output, ...ended } = await handle.done;
   const { error, cause } = childError(ended);
   return {
@@ -137,7 +152,19 @@ export async function runPipeline(pipeline: Pipeline, options: TestOptions): Pro
     ...(cause === undefined ? {} : { cause }),
     elapsedMs: clock.now() - startMs,
     attempts,
+    ...(objects.texts.size === 0 ? {} : { objects: Object.fromEntries(objects.texts) }),
   };
+}
+
+/** The totals of a map over S3. @returns undefined when the task asks for something else */
+function describeMapRun(
+  handles: ReadonlyMap<string, ReturnType<typeof startExecution>>,
+  { resource, executionArn, arguments: given }: TaskRequest,
+): Promise<TaskOutcome> | undefined {
+  if (resource !== 'arn:aws:states:::aws-sdk:sfn:describeMapRun') return undefined;
+  const { MapRunArn: arn } = given as { readonly MapRunArn: string };
+  const { total = 0, succeeded = 0 } = handles.get(executionArn)?.itemCounts(arn) ?? {};
+  return Promise.resolve({ ok: true, output: { MapRunArn: arn, ItemCounts: { Total: total, Succeeded: succeeded } } });
 }
 
 /** Every operation as one that has a function: in a test that is what stands in its place. */

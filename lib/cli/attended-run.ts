@@ -17,6 +17,7 @@ import { commandLine, hintWith } from './places.ts';
 import type { LocalTarget } from './platform-target.ts';
 import type { Progress } from './screen/progress.ts';
 import { wholeToShow } from './whole-values.ts';
+import { withRecordRows } from './record-rows.ts';
 
 export interface AttendedOptions {
   readonly target: LocalTarget;
@@ -112,11 +113,14 @@ export async function attendToEnd(
   const { err } = context.terminal;
   run.attendance = attendance;
   run.session = session;
-  const { view: seen, item } = await attend(attendance, session, artifact, progress);
+  const { view: folded, item } = await attend(attendance, session, artifact, progress);
   const isPaused = item?.status === 'paused';
   const isRecorded = item === undefined || isPaused || isTerminal(item.status);
   progress.stop();
   const of = { pipeline_id: session.pipeline, session_id: session.session, created_at: session.createdAt };
+  const seen = await onAnyPlatform(attendance, (platform) =>
+    withRecordRows(() => platform.clients(), artifact, folded, session.executionArn),
+  );
   const view = await onAnyPlatform(attendance, (platform) => wholeToShow(() => platform.clients(), of, seen, options));
   const logs = await failureLogs(view, session, async (one) => {
     const { readSessionLogs } = await import('../sessions/logs.ts');

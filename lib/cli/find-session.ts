@@ -11,6 +11,7 @@ import { isUnusedFolder, type LocalPlatform } from './local-platform.ts';
 import { type EventsNow, openPlatform, type Platform } from './platform.ts';
 import type { LocalTarget, PlatformTarget } from './platform-target.ts';
 import type { CommandContext } from './context.ts';
+import { withRecordRows } from './record-rows.ts';
 
 /**
  * Opens the platform for reading.
@@ -137,7 +138,9 @@ async function viewOfRecords(platform: Platform, item: SessionItem, artifact: Pi
 export async function viewNow(platform: Platform, item: SessionItem, artifact: PipelineArtifact): Promise<SessionNow> {
   const page = await history(platform, item);
   const isKept = page.events.length > 0 || !isTerminal(item.status);
-  const view = isKept ? foldHistory(artifact, page.events) : await viewOfRecords(platform, item, artifact);
+  const view = isKept
+    ? await withRecordRows(() => platform.clients(), artifact, foldHistory(artifact, page.events), item.execution_arn)
+    : await viewOfRecords(platform, item, artifact);
   return { view, interrupted: !page.driven && view.endedAt === undefined, lastEventMs: newestMs(page, item) };
 }
 

@@ -46,9 +46,11 @@ function structureChanges(
   const events: ProgressEvent[] = [];
   const { job } = after;
   const at = { atMs: after.startedAt ?? nowMs, job };
-  // Of a map it is told when it knows its items.
-  if (kind === 'map' && before?.iterations === undefined && after.iterations !== undefined)
+  const isOverS3 = after.run !== undefined;
+  // Of a map it is told when it knows its items; one over S3 knows them at its end.
+  if (kind === 'map' && !isOverS3 && before?.iterations === undefined && after.iterations !== undefined)
     events.push({ ...at, type: 'map.started', items: after.iterations.total });
+  if (kind === 'map' && isOverS3 && before?.run === undefined) events.push({ ...at, type: 'map.started' });
   if (kind !== 'map' && before?.startedAt === undefined && after.startedAt !== undefined)
     events.push({ ...at, type: `${kind}.started` });
   if (before?.status === after.status) return events;

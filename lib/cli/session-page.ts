@@ -61,7 +61,9 @@ export function outcomeLines({ session, pipeline, view }: SessionFacts, options:
 
 /** The jobs that are to blame for a failure, the one the session names first. */
 function failedJobs(view: SessionView): readonly JobView[] {
-  const failed = view.jobs.filter((job) => job.kind === 'job' && (job.status === 'failed' || job.status === 'timeout'));
+  const failed = view.jobs.filter(
+    ({ kind, status }) => (kind === 'job' || kind === 'record') && (status === 'failed' || status === 'timeout'),
+  );
   return failed.toSorted((a, b) => Number(b.job === view.error?.job) - Number(a.job === view.error?.job));
 }
 
@@ -102,7 +104,7 @@ export function failureLines(
   const shown = jobs.slice(0, max);
   const rest = jobs.length - shown.length;
   const lines = shown.flatMap((job) => failedJobLines(job, logsOf(job.job), options));
-  if (rest > 0) lines.push(`  … and ${rest} more failed jobs`);
+  if (rest > 0) lines.push(`  … and ${rest} more that failed`);
   if (jobs.length > 0 || view.error === undefined) return lines;
   return [`  ${options.output.palette.red(failureLine(view.error))}`, ...place(view.error.source, options)];
 }

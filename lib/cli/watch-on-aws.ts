@@ -22,6 +22,7 @@ import { isoTime, jsonLine } from './json-lines.ts';
 import { commandLine, hintWith } from './places.ts';
 import type { AwsTarget } from './platform-target.ts';
 import { wholeToShow } from './whole-values.ts';
+import { withRecordRows } from './record-rows.ts';
 
 export interface WatchOptions {
   readonly target: AwsTarget;
@@ -128,7 +129,9 @@ async function followed(
   const recorded = await recordOf(platform, item.session_id);
   // What never ran, or ran too long ago, has no history.
   const isTold = seen.endedAt !== undefined || recorded === undefined;
-  const { view: known } = isTold ? { view: seen } : await viewNow(platform, recorded, artifact);
+  const { view: known } = isTold
+    ? { view: await withRecordRows(() => platform.clients(), artifact, seen, executionArn) }
+    : await viewNow(platform, recorded, artifact);
   const view = await wholeToShow(() => platform.clients(), item, known, options);
   progress.stop();
   const isRecorded = recorded === undefined || recorded.status === 'paused' || isTerminal(recorded.status);

@@ -181,6 +181,7 @@ function counterOf(
   const mapCount = (name: string, { ItemProcessor: body }: State, before: State | undefined): Count => {
     const node = nodes.get(states[name]?.node ?? '')?.node;
     const isGate = states[name]?.role === 'gate';
+    if (node?.kind === 'mapS3') return recordsCount(body, node.reader.limit ?? Number.POSITIVE_INFINITY);
     // Tokens of those who wait at the gate that the state before has opened.
     const said = isGate
       ? { min: 1, max: waiters.get(keyOf(before)) ?? 1 }
@@ -193,6 +194,13 @@ function counterOf(
     const one = body === undefined ? nothing : countOf(body);
     const all = repeated(items, { ...one, events: plus(one.events, exactly(2)) });
     return add({ ...nothing, transitions: exactly(1), gates: isGate ? exactly(1) : none, events: exactly(4) }, all);
+  };
+  /** Executions of a map over S3 have histories of their own; their transitions are counted all the same. */
+  const recordsCount = (body: Machine | undefined, most: number): Count => {
+    const items = { min: 0, max: Number.isFinite(most) ? most : unbounded };
+    const all = repeated(items, body === undefined ? nothing : countOf(body));
+    const elsewhere = plus(all.transitions, all.elsewhere);
+    return { ...all, transitions: exactly(1), elsewhere, events: exactly(6), retries: 0 };
   };
   const taskCount = (name: string, { Resource = '', Retry = [], Arguments: given }: State): Count => {
     // An open gate answers with a failure in place of a token: one event less.

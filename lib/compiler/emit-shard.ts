@@ -7,18 +7,36 @@ import { reservedInputKey } from '../storage-layout.ts';
 import type { Identity, State } from './emit-context.ts';
 import { access, quoted, text } from './jsonata.ts';
 
-const handed = `Execution.Input.${reservedInputKey}`;
+/** Where an execution finds what it was handed. */
+export interface Handed {
+  /** Its root's. */
+  readonly identity: Identity;
+  /** A value, as JSONata. */
+  value(name: string): string;
+  /** The pipeline's input, where that was handed by itself, as JSONata. */
+  readonly input: string;
+}
 
-/** Of a child machine: its root's, which it was handed. */
-export const handedIdentity: Identity = {
-  execution: `${handed}.root.execution`,
-  startedAt: `${handed}.root.startedAt`,
-  block: `${handed}.root.block`,
-};
+/** @param holder what has the reserved key, as steps of a path into the context */
+export function handedAt(holder: string): Handed {
+  const handed = `${holder}.${reservedInputKey}`;
+  return {
+    identity: {
+      execution: `${handed}.root.execution`,
+      startedAt: `${handed}.root.startedAt`,
+      block: `${handed}.root.block`,
+    },
+    value: (name) => access(`$states.context.${handed}.values`, [name]),
+    input: `$states.context.${handed}.input`,
+  };
+}
 
-/** Where a child machine finds a value that it was handed, as JSONata. */
-export function handedValue(name: string): string {
-  return access(`$states.context.${handed}.values`, [name]);
+/** Of a child machine. */
+export const handedToMachine = handedAt('Execution.Input');
+
+/** Whose execution it is, as an object for those that it starts: JSONata. */
+export function rootIdentity({ execution, startedAt, block }: Identity): string {
+  return `$states.context.{"execution": ${execution}, "startedAt": ${startedAt}, "block": ${block}}`;
 }
 
 /** Faults of the service itself. A child that has failed is not begun anew: its jobs have their own retries. */
@@ -27,12 +45,11 @@ const serviceErrors = ['StepFunctions.ThrottlingException', 'StepFunctions.SdkCl
 /** @param values names and JSONata of what is read inside */
 export function shardFields(
   number: number,
-  { execution, startedAt, block }: Identity,
+  identity: Identity,
   values: readonly (readonly [name: string, where: string])[],
 ): State {
-  const root = `$states.context.{"execution": ${execution}, "startedAt": ${startedAt}, "block": ${block}}`;
   const given = values.map(([name, where]) => `${text(name)}: ${where}`);
-  const own = `{"root": ${root}, "values": {${given.join(', ')}}}`;
+  const own = `{"root": ${rootIdentity(identity)}, "values": {${given.join(', ')}}}`;
   return {
     Type: 'Task',
     Resource: 'arn:aws:states:::states:startExecution.sync:2',

@@ -5,6 +5,7 @@
 import type { Expression, Json, RefTarget } from '../ir/expressions.ts';
 import { shapeOf } from '../ir/shapes.ts';
 import { type Emitter, noOverrides, type Overrides } from './emit-context.ts';
+import { inputId } from './inline-bytes.ts';
 import { access, type PrintScope, print, quoted } from './jsonata.ts';
 import { failureOf, ownerOf, projection, type Reads } from './reads.ts';
 
@@ -22,7 +23,8 @@ function isAnswer(raw: string): boolean {
 function base({ home }: Emitter, overrides: Overrides, target: RefTarget): string {
   switch (target.kind) {
     case 'input':
-      return '$states.context.Execution.Input';
+      // Executions of a map over S3 have an input of their own, and are handed what they read of the pipeline's.
+      return home.get(inputId) ?? '$states.context.Execution.Input';
     case 'node':
       return overrides.get(target.id) ?? home.get(target.id) ?? 'null';
     case 'failure': {
@@ -54,7 +56,7 @@ export function valueAt(emitter: Emitter, overrides: Overrides, id: string): str
   const raw = overrides.get(id);
   if (raw === undefined) return emitter.home.get(id) ?? 'null';
   const kind = emitter.nodes.get(id)?.node.kind;
-  return ownerOf(id) !== id || kind === 'map' || kind === 'guard'
+  return ownerOf(id) !== id || kind === 'map' || kind === 'mapS3' || kind === 'guard'
     ? raw
     : projected(emitter, raw, { kind: 'ref', target: { kind: 'node', id }, path: [] }, readsFor(emitter, id));
 }

@@ -35,11 +35,12 @@ import { emitBefore, emitSteps, firstState, stepsAfter } from './emit-gates.ts';
 import { emitCondition, emitJob } from './emit-job.ts';
 import { emitGuard } from './emit-guard.ts';
 import { emitLoop, emitWait } from './emit-loop.ts';
+import { emitMapS3, readFromOutside } from './emit-map-s3.ts';
 import { emitMap, emitSides } from './emit-structures.ts';
 import { printScope, valueAt } from './emit-values.ts';
 import { access, quoted, template, text } from './jsonata.ts';
 import { forkState, shardState } from './names.ts';
-import { handedIdentity, handedValue, shardFields } from './emit-shard.ts';
+import { handedToMachine, shardFields } from './emit-shard.ts';
 import type { GatePlace } from './gates.ts';
 import type { Groundwork } from './groundwork.ts';
 import { inputId } from './inline-bytes.ts';
@@ -133,6 +134,8 @@ function emitScope(emitter: Emitter, which: ScopeToEmit, frame: Frame, exit: Exi
   };
   meetInForks(emitter, inside, skeleton);
   for (const part of shards) meetInShard(emitter, inside, part);
+  // An execution is handed with its records what is read in it.
+  for (const node of scope.nodes) if (node.kind === 'mapS3') emitter.inline.meet([inputId, ...readFromOutside(node)]);
   emitPart(emitter, inside, skeleton, frame, exit);
   return entryOf(inside, skeleton);
 }
@@ -260,10 +263,10 @@ function emitShard(emitter: Emitter, scope: Scope, part: Skeleton, number: numbe
   const { home, variable } = emitter;
   const exports = livingOn(scope, part, part);
   const imports = readFromBefore(scope, part);
-  const inner: Frame = { ...frame, depth: 0, identity: handedIdentity, states: {} };
+  const inner: Frame = { ...frame, depth: 0, identity: handedToMachine.identity, states: {} };
   const outside = imports.map((id) => [id, home.get(id) ?? 'null'] as const);
-  for (const id of imports) home.set(id, handedValue(variable(id, 0)));
-  const there: Scope = { ...scope, place: placeIn(handedIdentity, scope.place.path) };
+  for (const id of imports) home.set(id, handedToMachine.value(variable(id, 0)));
+  const there: Scope = { ...scope, place: placeIn(handedToMachine.identity, scope.place.path) };
   emitInside(emitter, there, part, inner, exportsOf(emitter, exports));
   for (const [id, where] of outside) home.set(id, where);
   emitter.shards[number - 1] = {
@@ -375,6 +378,9 @@ function emitNode(emitter: Emitter, node: NodeIr, frame: Frame, exit: Exit, arou
       break;
     case 'map':
       emitMap(emitter, node, inside, leave);
+      break;
+    case 'mapS3':
+      emitMapS3(emitter, node, inside, leave);
       break;
     case 'loop':
       emitLoop(emitter, node, inside, leave);

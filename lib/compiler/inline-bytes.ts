@@ -78,7 +78,7 @@ export function inlineBytes(
   for (const { node } of nodes.values()) {
     const envelope = node.kind === 'job' ? envelopeBytes(pipeline, node, keeps.get(node.id)) : 0;
     for (const { place, expression } of ownExpressions(node)) meetIn(expression, place === 'input' ? envelope : 0);
-    if (node.kind === 'loop' && node.body.result) meetIn(node.body.result);
+    if ((node.kind === 'loop' || node.kind === 'mapS3') && node.body.result) meetIn(node.body.result);
   }
   if (pipeline.output) meetIn(pipeline.output.value);
   return () => {
@@ -124,9 +124,11 @@ function producersOf(nodes: ShapeContext['nodes']): (id: string) => readonly str
     const found =
       node === undefined || node.kind === 'job'
         ? [id]
-        : node.kind === 'loop'
-          ? [...inside, ...inValue(node.start)]
-          : inside;
+        : node.kind === 'mapS3'
+          ? []
+          : node.kind === 'loop'
+            ? [...inside, ...inValue(node.start)]
+            : inside;
     known.set(id, found);
     return found;
   };

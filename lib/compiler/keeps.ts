@@ -46,9 +46,10 @@ export function keepsOf(pipeline: PipelineIr, nodes: ShapeContext['nodes']): Kee
       else if (place === 'items' || place === 'over') open.push(...uses(expression, ['*'], false));
       else open.push(...uses(expression, [], true));
     }
-  // What a loop carries on is made in each round, whoever reads it.
+  // What a loop carries on is made in each round, whoever reads it; what a map over S3 gives is written as it is.
   for (const { node } of nodes.values())
-    if (node.kind === 'loop' && node.body.result) open.push(...uses(node.body.result, [], false));
+    if ((node.kind === 'loop' || node.kind === 'mapS3') && node.body.result)
+      open.push(...uses(node.body.result, [], false));
   if (pipeline.output) open.push(...handedUses(pipeline.output.value, shapes));
   for (let use = open.pop(); use !== undefined; use = open.pop()) {
     const { target, path, computed } = use;
@@ -69,7 +70,7 @@ export function keepsOf(pipeline: PipelineIr, nodes: ShapeContext['nodes']): Kee
       const tree = trees.get(node.id) ?? newTree();
       trees.set(node.id, tree);
       note(tree, path, computed);
-    } else if (node !== undefined && node.kind !== 'loop') {
+    } else if (node !== undefined && node.kind !== 'loop' && node.kind !== 'mapS3') {
       const inner = node.kind === 'map' && path[0] === '*' ? path.slice(1) : node.kind === 'map' ? [] : path;
       for (const { scope } of innerScopes(node)) if (scope.result) open.push(...uses(scope.result, inner, computed));
     }

@@ -79,6 +79,16 @@ export function loopState(id: string, what: 'starts' | 'goes on' | 'ends' | 'is 
   return `${id} ${what}`;
 }
 
+/** The first state of an execution for a batch of a map over S3. */
+export function batchState(id: string): string {
+  return `${id} batch`;
+}
+
+/** The state that asks for the totals of a map over S3. */
+export function totalsState(id: string): string {
+  return `${id} totals`;
+}
+
 /** The state that runs a child machine. No node is named so. */
 export function shardState(number: number): string {
   return `part ${number}`;

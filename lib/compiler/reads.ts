@@ -94,8 +94,9 @@ export function readsOf(pipeline: PipelineIr): ReadonlyMap<string, Reads> {
   };
   for (const node of nodes.values()) {
     for (const { expression } of ownExpressions(node)) for (const { id, path } of readsIn(expression)) add(id, path);
-    // What a loop carries on is read by its next round, whoever reads the last one.
-    if (node.kind === 'loop' && node.body.result) for (const { id, path } of readsIn(node.body.result)) add(id, path);
+    // What a loop carries on is read by its next round, whoever reads the last one; what a map over S3 gives lies there whole.
+    if ((node.kind === 'loop' || node.kind === 'mapS3') && node.body.result)
+      for (const { id, path } of readsIn(node.body.result)) add(id, path);
   }
   for (const { id, path } of pipeline.output ? readsIn(pipeline.output.value) : []) add(id, path);
   return reads;
@@ -103,7 +104,7 @@ export function readsOf(pipeline: PipelineIr): ReadonlyMap<string, Reads> {
 
 /** Results of the scopes inside a node, and the path inside them that a read of the node comes to. */
 function resultReads(node: NodeIr, path: Path | undefined): readonly (readonly [Expression, Path])[] {
-  if (node.kind === 'loop') return [];
+  if (node.kind === 'loop' || node.kind === 'mapS3') return [];
   const inner = node.kind === 'map' ? (path?.[0] === '*' ? path.slice(1) : []) : (path ?? []);
   return innerScopes(node).flatMap(({ scope }) => (scope.result ? [[scope.result, inner] as const] : []));
 }

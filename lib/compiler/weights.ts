@@ -46,7 +46,10 @@ export function weighNodes(
         ? itemsRange(context, node.items).max
         : node?.kind === 'loop'
           ? roundsRange(context, node).max
-          : 1;
+          : // Executions of their own have histories of their own.
+            node?.kind === 'mapS3'
+            ? 0
+            : 1;
     return Number.isFinite(most) ? most : 1;
   };
   // Parallels are nested to a bounded depth, maps and branches as deep as their author wrote them.

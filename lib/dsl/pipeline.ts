@@ -14,6 +14,15 @@ import { callSite } from './call-site.ts';
 import type { Duration } from './durations.ts';
 import type { FiringOptions } from './firings.ts';
 import { not } from './functions.ts';
+import {
+  type Batch,
+  mapS3Fields,
+  type MapS3Policy,
+  type ObjectsSource,
+  type RecordsSource,
+  type S3Object,
+  type Totals,
+} from './map-s3.ts';
 import type { Operation, Retry } from './operations/kind.ts';
 import { newRecording, type Recording, read, retryOf, schemaOf, secondsOf } from './recording.ts';
 import { recordFirings } from './record-firings.ts';
@@ -69,6 +78,10 @@ export interface JobOptions extends OrderOptions {
 // biome-ignore lint/suspicious/noConfusingVoidType: a side may return its job or nothing
 type Side<O> = (q: Scope) => Job<O> | void;
 type OutputOf<S> = S extends (q: Scope) => infer R ? (R extends Job<infer O> ? O : never) : never;
+
+/** What is done with a record, or a batch of them; `index` counts records from 0, and is that of the first of a batch. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a body may return its job or nothing
+export type MapS3Body<E> = (given: Ref<E>, q: Scope, index: Ref<number>) => Job<unknown> | void;
 
 /** Order and condition of an approval. */
 export type ApprovalOptions<F extends Schema> = ApprovalContract<F> & OrderOptions;
@@ -130,6 +143,40 @@ export interface Scope {
       readonly concurrency?: number;
     },
   ): Job<readonly O[]>;
+
+  /**
+   * Runs a body for each record of objects in S3, however many there are: for each object of a listing, each row of CSV,
+   * each item of JSON, each line of JSON Lines, each entry of an inventory's manifest; with `batch` for lists of them. Each
+   * runs in an execution of its own. The output says how many there were and where the results of the bodies lie.
+   * @example
+   * const done = p.mapS3('orders', { format: 'jsonl', key: input.key, item: z.object({ id: z.string() }) },
+   *   (orders, q) => q.job('load', loadOrders, { orders }), { batch: { items: 500 }, tolerate: { share: 0.01 } });
+   * p.job('tell', tell, { text: tpl`${done.out.failed} of ${done.out.total} failed` });
+   */
+  mapS3(
+    id: string,
+    source: ObjectsSource,
+    body: MapS3Body<S3Object>,
+    options?: OrderOptions & MapS3Policy & { readonly batch?: never },
+  ): Job<Totals>;
+  mapS3(
+    id: string,
+    source: ObjectsSource,
+    body: MapS3Body<readonly S3Object[]>,
+    options: OrderOptions & MapS3Policy & { readonly batch: Batch },
+  ): Job<Totals>;
+  mapS3<S extends Schema>(
+    id: string,
+    source: RecordsSource<S>,
+    body: MapS3Body<z.output<S>>,
+    options?: OrderOptions & MapS3Policy & { readonly batch?: never },
+  ): Job<Totals>;
+  mapS3<S extends Schema>(
+    id: string,
+    source: RecordsSource<S>,
+    body: MapS3Body<readonly z.output<S>[]>,
+    options: OrderOptions & MapS3Policy & { readonly batch: Batch },
+  ): Job<Totals>;
 
   /**
    * Waits until a person has answered. Who answered what, when and by which way is the output.
@@ -423,6 +470,23 @@ function recordScope(
         items: read(recording, items, [...path, 'items'], source),
         body: side(path, (q) => body(item, q, index)),
         concurrency: options.concurrency ?? 0,
+      });
+      return handle(recording, id);
+    },
+    mapS3(
+      id: string,
+      from: ObjectsSource | RecordsSource<Schema>,
+      body: MapS3Body<never>,
+      options: OrderOptions & MapS3Policy & { readonly batch?: Batch | undefined } = {},
+    ) {
+      const source = callSite();
+      const path = [...at, id];
+      const given = targetRef({ kind: 'item', map: id }, recording.owner);
+      const index = targetRef({ kind: 'index', map: id }, recording.owner);
+      nodes.push({
+        ...{ kind: 'mapS3', id, source, ...order(options, path, source) },
+        ...mapS3Fields(recording, from, options, path, source),
+        body: side(path, (q) => body(given, q, index)),
       });
       return handle(recording, id);
     },

@@ -4,7 +4,7 @@
  * group. Pure, and total: a pipeline with mistakes (cycles, unknown refs) has a picture too.
  */
 import { nodeOf } from '../ir/expressions.ts';
-import type { NodeIr, PipelineIr, RoundsIr, ScopeIr, WaitIr } from '../ir/nodes.ts';
+import type { MapS3Ir, NodeIr, PipelineIr, RecordFormat, RoundsIr, ScopeIr, WaitIr } from '../ir/nodes.ts';
 import { isLambda } from '../ir/operations.ts';
 import { sidesOf } from '../ir/sides.ts';
 import { refsWithin } from '../ir/walk.ts';
@@ -77,6 +77,14 @@ export interface GraphMap extends GraphGroup {
   readonly body: GraphScope;
 }
 
+/** A map over S3: its body runs once per record, or batch of them. `records` as text: `rows of input.key`. */
+export interface GraphMapS3 extends GraphGroup {
+  readonly kind: 'mapS3';
+  readonly records: string;
+  readonly concurrency: number;
+  readonly body: GraphScope;
+}
+
 /** A loop: its body runs again and again. */
 export interface GraphLoop extends GraphGroup {
   readonly kind: 'loop';
@@ -92,7 +100,7 @@ export interface GraphGuard extends GraphGroup {
   readonly parts: readonly { readonly side: string; readonly scope: GraphScope }[];
 }
 
-export type GraphNode = GraphBox | GraphGuard | GraphBranch | GraphSwitch | GraphMap | GraphLoop;
+export type GraphNode = GraphBox | GraphGuard | GraphBranch | GraphSwitch | GraphMap | GraphMapS3 | GraphLoop;
 
 /** Whether a node is drawn as a box. */
 export function isBox(node: GraphNode): node is GraphBox {
@@ -121,6 +129,7 @@ export function scopesOf(node: GraphNode): readonly { readonly side?: string; re
     case 'wait':
       return [];
     case 'map':
+    case 'mapS3':
     case 'loop':
       return [{ scope: node.body }];
     case 'branch':
@@ -179,6 +188,11 @@ function drawNode(pipeline: PipelineIr, node: NodeIr): GraphNode {
       const condition = when === undefined ? {} : { condition: expressionText(when) };
       return { kind: 'wait', id, lasts: waitText(node.lasts), ...condition };
     }
+    case 'mapS3': {
+      const { id, concurrency } = node;
+      const body = scopeOf(pipeline, node.body);
+      return { kind: 'mapS3', id, ...whenOf(node), records: recordsText(node), concurrency, body };
+    }
     case 'map': {
       const { id, concurrency } = node;
       return {
@@ -196,6 +210,19 @@ function drawNode(pipeline: PipelineIr, node: NodeIr): GraphNode {
 function iconOf({ operations }: PipelineIr, id: string): { readonly icon?: string } {
   const operation = operations[id];
   return operation === undefined || isLambda(operation) ? {} : { icon: operation.icon };
+}
+
+const recordNames: { readonly [format in RecordFormat]: string } = {
+  objects: 'object of',
+  csv: 'row of',
+  json: 'item of',
+  jsonl: 'line of',
+  manifest: 'entry of',
+};
+
+function recordsText({ reader: { format, at, by }, batch }: MapS3Ir): string {
+  const size = batch === undefined ? '' : batch.items === undefined ? 'batch of ' : `batch of ${batch.items}, `;
+  return `${size}${recordNames[format]} ${expressionText(at)}${by === 'prefix' ? '…' : ''}`;
 }
 
 function roundsText(rounds: RoundsIr): string {

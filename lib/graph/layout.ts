@@ -128,6 +128,7 @@ function layoutNode(node: GraphNode, options: Required<LayoutOptions>, depth: nu
       return { ...nothing, width, height, jobs: [{ x: 0, y: 0, width, height, node }] };
     }
     case 'map':
+    case 'mapS3':
     case 'loop':
       return framed(node, [layoutScope(node.body, options, depth + 1)], depth, options.frameTitle);
     case 'branch':

@@ -91,6 +91,7 @@ function nodeLines(node: GraphNode, writing: Writing, depth: number): readonly s
     case 'wait':
       return [`${indent}${name}(["${escapeLabel(`${node.id}: ${node.lasts}`)}${suffix}"])`];
     case 'map':
+    case 'mapS3':
     case 'loop':
       return subgraph(name, `${escapeLabel(groupTitle(node))}${suffix}`, indent, [
         ...bodyLines(node.body, `${name}_none`, writing, depth + 1),
@@ -114,6 +115,8 @@ export function groupTitle(node: Exclude<GraphNode, GraphBox>): string {
   switch (node.kind) {
     case 'map':
       return `${node.id}: each of ${node.items}${only}`;
+    case 'mapS3':
+      return `${node.id}: each ${node.records}${only}`;
     case 'branch':
       return `${node.id}: if ${node.condition}${only}`;
     case 'switch':

@@ -41,6 +41,7 @@ export interface PipelineArtifact {
 /**
  * What a state of the machine is for. `start`, `again` and `bound` are the states of a loop beside the one that runs its
  * rounds; `ends` and `rethrow` are those of a guard beside the one that runs what is guarded. States of gates, forks, conditions and the like do not appear in session records.
+ * `totals` asks what has become of a map over S3, `start` is also the first state of one of its batches.
  * `given` and `taken` belong to the job of a container, which they bring its input and take its output from.
  */
 export interface StateOrigin {
@@ -51,6 +52,7 @@ export interface StateOrigin {
     | 'given'
     | 'taken'
     | 'map'
+    | 'totals'
     | 'loop'
     | 'start'
     | 'again'
@@ -83,6 +85,9 @@ export type ContainerPart = (typeof containerParts)[number];
 export function containerPlaceholder(operation: string, part: ContainerPart): string {
   return `\${operation:${operation}:${part}}`;
 }
+
+/** The placeholder of the platform's bucket in a definition. */
+export const platformBucketPlaceholder = '${platform:bucket}';
 
 /** The placeholder of a child machine in a definition. */
 export function machinePlaceholder(number: number): string {

@@ -82,6 +82,8 @@ function wantedAt(pipeline: PipelineIr, node: NodeIr, place: string): JsonSchema
       return { type: 'string' };
     case 'map':
       return { type: 'array' };
+    case 'mapS3':
+      return { type: 'string' };
     case 'loop':
       return { start: node.state, next: node.state, over: { type: 'array' }, ...ofRounds }[place] ?? {};
     case 'guard':

@@ -5,6 +5,7 @@
 import type { Diagnostic, SourcePosition } from '../errors.ts';
 import { checkApprovals } from './check-approvals.ts';
 import { checkFirings } from './check-firings.ts';
+import { checkMapS3, checkMapS3Place } from './check-map-s3.ts';
 import { checkCases, checkEnds, checkLoop, checkWait } from './check-structures.ts';
 import { checkValues } from './check-values.ts';
 import { cyclesOf } from './cycles.ts';
@@ -75,6 +76,7 @@ export function checkPipeline(pipeline: PipelineIr): readonly Diagnostic[] {
     ...checkApprovals(pipeline, placed),
     ...checkMode(pipeline),
     ...placed.flatMap(({ node }) => checkPolicy(pipeline, node)),
+    ...placed.flatMap((place) => checkMapS3Place(pipeline, place)),
     ...placed.flatMap((place) => checkOrder(pipeline, nodes, place)),
     ...placed.flatMap((place) => checkEnds(pipeline, nodes, place)),
     ...placed.flatMap((place) => checkRefs(pipeline, nodes, place)),
@@ -327,6 +329,8 @@ function checkPolicy(pipeline: PipelineIr, node: NodeIr): readonly Diagnostic[] 
       return checkJob(pipeline, node);
     case 'map':
       return checkConcurrency(pipeline, node);
+    case 'mapS3':
+      return checkMapS3(pipeline, node);
     case 'switch':
       return checkCases(pipeline, node);
     case 'loop':

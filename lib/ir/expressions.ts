@@ -13,9 +13,9 @@ export type RefTarget =
   | { readonly kind: 'node'; readonly id: string }
   /** What a job failed with that tolerates it: `{ name, cause }`; absent unless it has failed. */
   | { readonly kind: 'failure'; readonly id: string }
-  /** The current item of a map or loop, inside its body. */
+  /** The current item of a map or loop, inside its body; of a map over S3 a record, or the list of a batch. */
   | { readonly kind: 'item'; readonly map: string }
-  /** The current index (from 0) of a map or loop, inside its body. */
+  /** The current index (from 0) of a map or loop, inside its body; of a batch that of its first record. */
   | { readonly kind: 'index'; readonly map: string }
   /** The state of a loop, inside its body and in its condition. */
   | { readonly kind: 'state'; readonly map: string };

@@ -8,7 +8,7 @@
  */
 import type { PipelineArtifact } from './artifact.ts';
 import type { Expression, Json, RefExpression } from './expressions.ts';
-import type { NodeIr, OperationIr, PipelineIr, ScopeIr } from './nodes.ts';
+import type { MapS3Ir, NodeIr, OperationIr, PipelineIr, ScopeIr } from './nodes.ts';
 import { isContainer, isLambda } from './operations.ts';
 import { innerScopes, inOrder, ownExpressions } from './walk.ts';
 
@@ -99,9 +99,10 @@ export function fingerprintsOf(pipeline: PipelineIr, options: FingerprintOptions
       known.set(node.id, all);
       return;
     }
-    const condition = hash([node.kind, shapes, targets, after, around.hash]);
+    const records = node.kind === 'mapS3' ? [recordsOf(node)] : [];
+    const condition = hash([node.kind, shapes, targets, after, around.hash, ...records]);
     const sides = innerScopes(node).map(({ part, scope }): Json => {
-      const maps = node.kind === 'map' || node.kind === 'loop' ? [...around.maps, node.id] : around.maps;
+      const maps = part === 'body' ? [...around.maps, node.id] : around.maps;
       const inside: Around = { hash: hash([condition, part]), maps };
       visitScope(scope, inside);
       const result = expressionsOf(scope.result ? [['result', scope.result]] : [], inside);
@@ -131,6 +132,11 @@ export function withFingerprints(artifact: PipelineArtifact, options: Fingerprin
     version: artifact.fingerprints ? version : options.sha256(JSON.stringify([version, code])).slice(0, version.length),
     fingerprints: Object.fromEntries(fingerprintsOf(pipeline, options)),
   };
+}
+
+/** How a map over S3 reads its records. */
+function recordsOf({ reader: { bucket: _, at: __, ...reader }, item, batch = {} }: MapS3Ir): Json {
+  return [reader as unknown as Json, item as Json, batch];
 }
 
 /** What callers and operation agree on, and what a handler finds around it or a service is called with. */

@@ -229,7 +229,7 @@ export interface ScopeIr {
 }
 
 /** A node of the graph. Ids are unique in the whole pipeline: they become state names. */
-export type NodeIr = JobIr | BranchIr | SwitchIr | MapIr | LoopIr | WaitIr | GuardIr | ApprovalIr;
+export type NodeIr = JobIr | BranchIr | SwitchIr | MapIr | MapS3Ir | LoopIr | WaitIr | GuardIr | ApprovalIr;
 
 interface NodeBase {
   readonly id: string;
@@ -326,6 +326,52 @@ export interface MapIr extends NodeBase {
   /** Items at once; 0 is without limit. */
   readonly concurrency: number;
 }
+
+/**
+ * A scope per record of objects in S3, or per batch of them, each in an execution of its own. Its output says how many
+ * records there were, what has become of them, and where the results of the scope lie.
+ */
+export interface MapS3Ir extends NodeBase {
+  readonly kind: 'mapS3';
+  readonly reader: ReaderIr;
+  /** What a record looks like as it is read. */
+  readonly item: JsonSchema;
+  /** The scope is given a list of records: at most so many, and at most so many bytes of JSON. @default one record */
+  readonly batch?: { readonly items?: number; readonly bytes?: number };
+  readonly body: ScopeIr;
+  /** Executions at once; 0 is as many as Step Functions runs. */
+  readonly concurrency: number;
+  /** Records that may fail: so many, or such a share of all (0 to 1); one more fails the node. @default none */
+  readonly tolerate?: { readonly count?: number; readonly share?: number };
+  /** Where the results go. @default the platform's bucket */
+  readonly results?: { readonly bucket: Expression; readonly prefix: Expression; readonly buckets?: readonly string[] };
+}
+
+/** What records are read from. */
+export interface ReaderIr {
+  /** `objects` lists them; `manifest` is that of an S3 inventory, whose lists hold the records. */
+  readonly format: RecordFormat;
+  /** @default the platform's */
+  readonly bucket?: Expression;
+  /** Where the bucket is known only at run time: those that it may be. */
+  readonly buckets?: readonly string[];
+  /** The key of one object, or the beginning of the keys of all that are read. */
+  readonly at: Expression;
+  readonly by: 'key' | 'prefix';
+  /** No more records than that are read. @default all */
+  readonly limit?: number;
+  /** Of CSV: names of the columns. @default the first row has them */
+  readonly columns?: readonly string[];
+  /** Of CSV. @default "COMMA" */
+  readonly delimiter?: CsvDelimiter;
+  /** Of JSON: where in the file the list is, as a pointer of RFC 6901. @default the file is the list */
+  readonly pointer?: string;
+}
+
+export const recordFormats = ['objects', 'csv', 'json', 'jsonl', 'manifest'] as const;
+export type RecordFormat = (typeof recordFormats)[number];
+export const csvDelimiters = ['COMMA', 'PIPE', 'SEMICOLON', 'SPACE', 'TAB'] as const;
+export type CsvDelimiter = (typeof csvDelimiters)[number];
 
 /** A person's answer, which the pipeline waits for. Its output says who answered what, when and by which way. */
 export interface ApprovalIr extends NodeBase {

@@ -4,6 +4,7 @@
  */
 import type { Expression, Json, RefExpression } from './expressions.ts';
 import { approvalWays } from '../approval-layout.ts';
+import { givenSchema, totalsSchema } from './map-s3.ts';
 import type { ApprovalIr, BranchIr, JsonSchema, NodeIr, PipelineIr, SwitchIr } from './nodes.ts';
 import { sidesOf } from './sides.ts';
 import type { PlacedNode } from './walk.ts';
@@ -190,6 +191,8 @@ function givenShape(context: ShapeContext, node: NodeIr): Shape {
     }
     case 'loop':
       return { schema: node.state, absent: false };
+    case 'mapS3':
+      return { schema: totalsSchema, absent: false };
     case 'guard':
       return node.body.result ? shapeOf(context, node.body.result) : { schema: {}, absent: false };
     case 'wait':
@@ -264,6 +267,7 @@ function targetShape(context: ShapeContext, target: RefExpression['target']): Sh
     case 'item': {
       const around = context.nodes.get(target.map)?.node;
       if (around?.kind === 'map') return itemShape(shapeOf(context, around.items));
+      if (around?.kind === 'mapS3') return { schema: givenSchema(around), absent: false };
       if (around?.kind !== 'loop') return anything;
       const { rounds } = around;
       return rounds.kind === 'list'

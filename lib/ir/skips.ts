@@ -71,6 +71,7 @@ function withInner(node: NodeIr, made: (part: string, scope: ScopeIr) => ScopeIr
       return { ...node, body: inside('guarded', node.body), handler: { on, scope: inside(on, scope) } };
     }
     case 'map':
+    case 'mapS3':
     case 'loop':
       return { ...node, body: inside('body', node.body) };
     case 'branch':

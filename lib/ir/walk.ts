@@ -1,6 +1,6 @@
 /** Walking the pipeline: every node with the scopes around it, and who depends on whom. */
 import { type Expression, nodeOf, type RefExpression, refsOf } from './expressions.ts';
-import type { NodeIr, PipelineIr, RoundsIr, ScopeIr, WaitIr } from './nodes.ts';
+import type { MapS3Ir, NodeIr, PipelineIr, RoundsIr, ScopeIr, WaitIr } from './nodes.ts';
 import { sidesOf } from './sides.ts';
 
 /** A side of a branch or switch, or the body of a map or loop, as a step from the outside in. */
@@ -28,6 +28,7 @@ export function innerScopes(node: NodeIr): readonly { readonly part: string; rea
     case 'switch':
       return sidesOf(node).flatMap(({ part, scope }) => (scope === undefined ? [] : [{ part, scope }]));
     case 'map':
+    case 'mapS3':
     case 'loop':
       return [{ part: 'body', scope: node.body }];
     case 'guard':
@@ -58,6 +59,8 @@ export function ownExpressions(node: NodeIr): readonly { readonly place: string;
       return [...when, { place: 'value', expression: node.value }];
     case 'map':
       return [...when, { place: 'items', expression: node.items }];
+    case 'mapS3':
+      return [...when, ...placeExpressions(node)];
     case 'loop':
       return [...when, { place: 'start', expression: node.start }, ...roundsExpressions(node.rounds)];
     case 'wait':
@@ -71,6 +74,22 @@ export function ownExpressions(node: NodeIr): readonly { readonly place: string;
         ...(node.who ? [{ place: 'who', expression: node.who }] : []),
       ];
   }
+}
+
+function placeExpressions({
+  reader,
+  results,
+}: MapS3Ir): readonly { readonly place: string; readonly expression: Expression }[] {
+  return [
+    ...(reader.bucket ? [{ place: 'bucket', expression: reader.bucket }] : []),
+    { place: reader.by, expression: reader.at },
+    ...(results
+      ? [
+          { place: 'results.bucket', expression: results.bucket },
+          { place: 'results.prefix', expression: results.prefix },
+        ]
+      : []),
+  ];
 }
 
 function roundsExpressions(rounds: RoundsIr): readonly { readonly place: string; readonly expression: Expression }[] {

@@ -9,6 +9,7 @@ import {
   containerPlaceholder,
   functionPlaceholder,
   machinePlaceholder,
+  platformBucketPlaceholder,
   type PipelineArtifact,
 } from '../ir/artifact.ts';
 import type { Json } from '../ir/expressions.ts';
@@ -66,7 +67,14 @@ export async function deployLocally(runtime: Runtime, artifact: PipelineArtifact
   const arns = lambdasOf(pipeline).map((one) => [functionPlaceholder(one.id), arnOf(one)] as const);
   const standIns = new Map([...standInsOf(pipeline), ...commandsOf(pipeline)].map((one) => [one.id, arnOf(one)]));
   const containers = containersOf(pipeline).flatMap(({ id }) => localContainer(runtime, id));
-  const placed = new Map<string, Json>([...arns, ...containers, [gatesTablePlaceholder, gatesTableName()]]);
+  const { bucket } = platformNames({ account: runtime.accountId, region: runtime.region });
+  const placed = new Map<string, Json>([
+    ...[...arns, ...containers],
+    ...([
+      [gatesTablePlaceholder, gatesTableName()],
+      [platformBucketPlaceholder, bucket],
+    ] as const),
+  ]);
   for (const [index, shard] of (artifact.shards ?? []).entries()) {
     const name = childMachineName('', pipeline.id, index + 1);
     const definition = JSON.stringify(withPlaced(withStandIns(shard, artifact.states, standIns), placed));

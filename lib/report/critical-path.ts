@@ -55,6 +55,9 @@ function inside(node: GraphNode, prefix: string, times: Times): readonly string[
     case 'switch':
     case 'guard':
       return scopesOf(node).flatMap(({ scope }) => walk(scope, prefix, times));
+    // What its executions did nobody has kept count of.
+    case 'mapS3':
+      return [path];
     case 'map':
     case 'loop': {
       const prefixes = iterationPrefixes(path, times);

@@ -127,7 +127,8 @@ function sideScope(node: GroupNode, side: string): GraphScope | undefined {
 }
 
 function groupStatus(node: GroupNode, model: ReportModel): JobStatus | undefined {
-  if (node.kind === 'map' || node.kind === 'loop') return model.byNode.get(node.id)?.[0]?.status;
+  if (node.kind === 'map' || node.kind === 'mapS3' || node.kind === 'loop')
+    return model.byNode.get(node.id)?.[0]?.status;
   return sideStatus({ nodes: [node], edges: [] }, model);
 }
 

@@ -7,7 +7,7 @@ import { DeleteObjectsCommand, ListObjectsV2Command, type S3Client } from '@aws-
 import { BatchWriteCommand, DeleteCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { BunsuiError } from '../errors.ts';
-import { objectKeys, type PlatformNames, tables } from '../storage-layout.ts';
+import { mapResultsPrefix, objectKeys, type PlatformNames, tables } from '../storage-layout.ts';
 import type { StoreDeps } from './deps.ts';
 import type { SessionItem } from './items.ts';
 import { listSessions, type SessionFilter } from './list-sessions.ts';
@@ -44,6 +44,8 @@ export async function deleteSession(deps: DeleteDeps, session: string): Promise<
   await deletePrefix(deps, objectKeys.rerunPrefix(at));
   await deletePrefix(deps, objectKeys.report(at));
   await deletePrefix(deps, objectKeys.payload({ ...at, pipeline: item.pipeline_id, object: '' }));
+  const execution = item.execution_arn?.split(':').at(-1);
+  if (execution !== undefined) await deletePrefix(deps, `${mapResultsPrefix(item.pipeline_id)}${execution}/`);
   await deleteJobRecords(deps, session_id);
   if (item.dedup_id !== undefined) await useUpKey(deps, item.dedup_id);
   if ((await deleteItem(deps, item)) === 'stale') return deleteSession(deps, session);

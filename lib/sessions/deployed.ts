@@ -99,14 +99,14 @@ export async function pipelineOfExecution(
   );
 }
 
-/** Whether an execution is that of a child machine: the execution that has started it tells of it. */
+/** Whether an execution is that of a child machine, or one of a map over S3: the execution that has started it tells of it. */
 export function isOfChildMachine(
   { deployments }: Pick<StartDeps, 'deployments'>,
   { stateMachineArn }: { readonly stateMachineArn: string },
 ): boolean {
   const name =
     deployments === undefined ? stateMachineArn.split(':').at(-1) : stateMachineArn.slice(deployments.machines.length);
-  return isChildMachine(name ?? '');
+  return isChildMachine(name ?? '') || name?.includes('/') === true;
 }
 
 function notDeployed(pipeline: string): BunsuiError {

@@ -13,6 +13,7 @@ import { attemptItems, countsOf, iso, messageOf } from './attempt-items.ts';
 import { isOfChildMachine, pipelineOfExecution } from './deployed.ts';
 import type { EndDeps } from './deps.ts';
 import { announceEnd } from './end-notices.ts';
+import { withFailedRecords } from './failed-records.ts';
 import { fitMessage, fitText, maxRecordTextBytes } from './fit-text.ts';
 import { foldHistory } from './fold.ts';
 import { describeExecution, type ExecutionFacts, readHistory } from './history.ts';
@@ -88,7 +89,8 @@ export async function endSession(
     return { session_id: stored.session_id, status: stored.status, outcome: 'exists' };
   }
   const { item, artifact } = await startingPoint(deps, execution, stored);
-  const view = foldHistory(artifact, await readHistory(deps.sfn, executionArn));
+  const folded = foldHistory(artifact, await readHistory(deps.sfn, executionArn));
+  const view = await withFailedRecords(deps, artifact, folded, executionArn);
   const checkpoints = await putMissing(deps, item, attemptItems(view, item, executionArn));
   const session = endOf(deps, view, item);
   const logs = await archiveLogs(deps, item, executionArn);

@@ -211,10 +211,11 @@ function record(state: FoldState, event: HistoryEvent, at: Position): Position {
   if (at.state === undefined || node === undefined || at.iterations.length < at.region.maps.length) return at;
   const path = pathOf(machine, at.iterations, node);
   const isOfRounds = machine.rounds.has(machine.stateOfNode.get(node)?.name ?? '');
-  const recorded: Map<string, Recorded<unknown>> = at.state.type === 'Map' || isOfRounds ? state.maps : state.jobs;
-  // Of a container's job the one that runs it stands for all of its states.
   const { role } = state.artifact.states[at.state.name] ?? {};
-  const isBeside = role === 'given' || role === 'taken';
+  const isOfMap = at.state.type === 'Map' || isOfRounds || role === 'totals';
+  const recorded: Map<string, Recorded<unknown>> = isOfMap ? state.maps : state.jobs;
+  // Of a container's job the one that runs it stands for all of its states, of a map over S3 the Map.
+  const isBeside = role === 'given' || role === 'taken' || role === 'totals';
   const own = isBeside ? (machine.stateOfNode.get(node) ?? at.state) : at.state;
   const entry = recorded.get(path) ?? { state: own, events: [], facts: undefined, settled: undefined };
   recorded.set(path, entry);

@@ -46,7 +46,7 @@ export interface MachineMap {
   reaches(from: StateShape, to: StateShape): boolean;
 }
 
-const besides: ReadonlySet<string> = new Set(['start', 'again', 'bound', 'given', 'taken']);
+const besides: ReadonlySet<string> = new Set(['start', 'again', 'bound', 'given', 'taken', 'totals']);
 const recordedRoles: ReadonlySet<string> = new Set(['job', 'map', 'loop', 'wait', ...besides]);
 
 type JsonObject = { readonly [key: string]: Json };

@@ -1,5 +1,6 @@
 /** One map's or loop's events, in order of their ids, turned into what is known of it. */
 import type { HistoryEvent } from '../asl/history.ts';
+import { field, parseJson } from './job-view.ts';
 import { type StateShape, retriesAfter } from './machine-map.ts';
 import type { JobStatus } from './status.ts';
 import type { FailureView } from './view.ts';
@@ -13,6 +14,8 @@ export interface MapFacts {
   readonly completed: number;
   readonly failed: number;
   readonly error?: FailureView;
+  /** Of a map over S3. */
+  readonly run?: { readonly arn: string; readonly redrives: number };
   readonly startedAt: number;
   readonly endedAt?: number;
   readonly lastEventId: number;
@@ -26,6 +29,8 @@ export function mapFacts(state: StateShape, events: readonly HistoryEvent[]): Ma
   let total: number | undefined;
   let error: FailureView | undefined;
   let endedAt: number | undefined;
+  let run: MapFacts['run'];
+  let counted: Pick<MapFacts, 'completed' | 'failed'> | undefined;
 
   const fail = (name: string, at: number): void => {
     failures.push(name);
@@ -46,6 +51,35 @@ export function mapFacts(state: StateShape, events: readonly HistoryEvent[]): Ma
         error = undefined;
         endedAt = undefined;
         break;
+      case 'MapRunStarted':
+        // Nobody has looked at the records yet.
+        total = undefined;
+        counted = undefined;
+        run = { arn: event.mapRunStartedEventDetails.mapRunArn, redrives: 0 };
+        break;
+      case 'MapRunRedriven': {
+        const { mapRunArn: arn, redriveCount: redrives } = event.mapRunRedrivenEventDetails;
+        run = { arn, redrives };
+        status = 'running';
+        error = undefined;
+        endedAt = undefined;
+        break;
+      }
+      case 'MapRunFailed': {
+        const { error: name = '', cause = '' } = event.mapRunFailedEventDetails;
+        error = { name, cause };
+        fail(name, event.timestamp);
+        break;
+      }
+      case 'TaskSucceeded': {
+        // What the state says that asks for the totals of a run.
+        const counts = field(parseJson(event.taskSucceededEventDetails.output), 'ItemCounts');
+        const [all, succeeded] = [field(counts, 'Total'), field(counts, 'Succeeded')];
+        if (typeof all !== 'number' || typeof succeeded !== 'number') break;
+        total = all;
+        counted = { completed: succeeded, failed: all - succeeded };
+        break;
+      }
       case 'MapIterationStarted':
         iterations.set(event.mapIterationStartedEventDetails.index, 'running');
         break;
@@ -78,6 +112,8 @@ export function mapFacts(state: StateShape, events: readonly HistoryEvent[]): Ma
     begun: [...iterations.keys()].sort((a, b) => a - b),
     completed: outcomes.filter((outcome) => outcome === 'completed').length,
     failed: outcomes.filter((outcome) => outcome === 'failed').length,
+    ...counted,
+    ...(run === undefined ? {} : { run }),
     ...(error === undefined ? {} : { error }),
     startedAt: events[0]?.timestamp ?? 0,
     ...(endedAt === undefined ? {} : { endedAt }),

@@ -19,7 +19,7 @@ function jobsOutsideMaps(scope: ScopeIr): number {
   let count = 0;
   for (const node of scope.nodes) {
     if (node.kind === 'job' || node.kind === 'approval') count += 1;
-    if (node.kind !== 'map' && node.kind !== 'loop')
+    if (node.kind !== 'map' && node.kind !== 'mapS3' && node.kind !== 'loop')
       for (const { scope: side } of innerScopes(node)) count += jobsOutsideMaps(side);
   }
   return count;

@@ -156,7 +156,9 @@ export function planJobs(given: JobsToPlan): PlannedJobs {
           plans.push({ job: inside.id, action: isBlocked ? 'blocked' : 'run', reason });
       return defined({ changes: `${node.id} runs anew`, from, lacks: isBlocked ? node.id : undefined });
     }
-    const own: Standing = defined({ changes, from, lacks });
+    // What the records of a map over S3 are nobody has compared: each job is asked by its input.
+    const records = node.kind === 'mapS3' ? `the records of ${node.id} may be others` : undefined;
+    const own: Standing = defined({ changes: changes ?? records, from, lacks });
     if (node.kind === 'guard') {
       // What sees to the end of a run sees to the end of each.
       const ended = visit(node.body, { before, maps }).reduce(merged, own);
@@ -166,7 +168,10 @@ export function planJobs(given: JobsToPlan): PlannedJobs {
       return ended;
     }
     const inner = innerScopes(node).flatMap(({ part, scope }) =>
-      visit(scope, { before, maps: part === 'body' ? [...maps, node.id] : maps }),
+      visit(scope, {
+        before: records === undefined ? before : merged(before, { changes: records }),
+        maps: part === 'body' ? [...maps, node.id] : maps,
+      }),
     );
     return inner.reduce(merged, own);
   };

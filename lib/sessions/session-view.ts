@@ -4,7 +4,7 @@ import type { HistoryEvent } from '../asl/history.ts';
 import { isPauseError, type SourcePosition } from '../errors.ts';
 import { filledInput } from '../gate-layout.ts';
 import type { Json } from '../ir/expressions.ts';
-import type { ApprovalIr, JobIr, LoopIr, MapIr, NodeIr, ScopeIr, WaitIr } from '../ir/nodes.ts';
+import type { ApprovalIr, JobIr, LoopIr, MapIr, MapS3Ir, NodeIr, ScopeIr, WaitIr } from '../ir/nodes.ts';
 import { innerScopes, placedNodes } from '../ir/walk.ts';
 import { reservedInputKey } from '../storage-layout.ts';
 import { type Closure, type FoldState, type Iteration, pathOf, placeKey, type Recorded } from './fold-state.ts';
@@ -119,7 +119,7 @@ function walk(
     }
     const path = pathOf(state.machine, iterations, node.id);
     into.push(
-      node.kind === 'map' || node.kind === 'loop'
+      node.kind === 'map' || node.kind === 'mapS3' || node.kind === 'loop'
         ? mapView(state, execution, node, path, iterations)
         : jobView(state, execution, node, path, iterations),
     );
@@ -212,18 +212,19 @@ function stateFacts(state: FoldState, { state: own, events }: Recorded<JobFacts>
 function mapView(
   state: FoldState,
   execution: Ending,
-  node: MapIr | LoopIr,
+  node: MapIr | MapS3Ir | LoopIr,
   path: string,
   iterations: readonly Iteration[],
 ): JobView {
-  const base = { job: path, kind: node.kind, node: node.id, source: node.source } as const;
+  const kind = node.kind === 'loop' ? ('loop' as const) : ('map' as const);
+  const base = { job: path, kind, node: node.id, source: node.source };
   const recorded = state.maps.get(path);
   if (recorded === undefined) return { ...base, ...unreached(state, execution, node, iterations) };
   recorded.facts =
     node.kind === 'loop'
       ? loopFacts(recorded.events, isLeft(state, recorded.state, node, iterations))
       : (recorded.facts ?? mapFacts(recorded.state, recorded.events));
-  const { total, completed, failed, error, startedAt, endedAt, status, lastEventId } = recorded.facts;
+  const { total, completed, failed, error, run, startedAt, endedAt, status, lastEventId } = recorded.facts;
   const open = status === 'running' || status === 'retrying';
   const over = open ? overSince(state, execution, recorded.state, iterations, lastEventId) : undefined;
   const end = over ?? endedAt;
@@ -235,6 +236,7 @@ function mapView(
     startedAt,
     ...(end === undefined ? {} : { endedAt: end }),
     ...(total === undefined ? {} : { iterations: { total, completed, failed } }),
+    ...(run === undefined ? {} : { run }),
   };
 }
 

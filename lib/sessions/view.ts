@@ -31,11 +31,14 @@ export interface AttemptView {
   readonly eventId: number;
 }
 
-/** A job of the session; a map or loop (which has iterations in place of an operation and attempts); or a wait. */
+/**
+ * A job of the session; a map or loop (which has iterations in place of an operation and attempts); a wait; or a record of
+ * a map over S3 that has failed, or a batch of them by the first one's number.
+ */
 export interface JobView {
   /** Path within the session: `load`, `convert[17]/one`. */
   readonly job: string;
-  readonly kind: 'job' | 'map' | 'loop' | 'wait';
+  readonly kind: 'job' | 'map' | 'loop' | 'wait' | 'record';
   /** Id of the node in the pipeline: the last part of the path. */
   readonly node: string;
   /** True where the job is an approval: it waits for a person. */
@@ -54,10 +57,12 @@ export interface JobView {
   /** For jobs: what its result depends on (`ir/fingerprints.ts`), where it is known. */
   readonly fingerprint?: string;
   /**
-   * For maps that have begun: how many items there are, and how many iterations have succeeded and failed. For loops as
+   * For maps that have begun (over S3: that have ended): how many items there are, and how many iterations have succeeded and failed. For loops as
    * many items as rounds have begun.
    */
   readonly iterations?: { readonly total: number; readonly completed: number; readonly failed: number };
+  /** For maps over S3 that have begun: their run, and how often it was redriven. */
+  readonly run?: { readonly arn: string; readonly redrives: number };
 }
 
 /** A session at one moment. Jobs come in the order of the pipeline's text; iterations stand behind their map, by index. */

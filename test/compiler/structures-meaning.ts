@@ -92,7 +92,8 @@ function nodeRefs(node: NodeIr): readonly RefExpression[] {
         ...(node.otherwise ? scopeRefs(node.otherwise) : []),
       ];
     case 'approval':
-      throw new Error('approvals are not generated');
+    case 'mapS3':
+      throw new Error(`no ${node.kind} is generated`);
     case 'guard':
       return [...when, ...scopeRefs(node.body), ...scopeRefs(node.handler.scope)];
     case 'wait':
@@ -293,7 +294,8 @@ export function meaningOf(pipeline: PipelineIr, world: World): Meaning {
         }
       }
       case 'approval':
-        throw new Error('approvals are not generated');
+      case 'mapS3':
+        throw new Error(`no ${node.kind} is generated`);
       case 'branch':
         counts.conditions++;
         return runSide(value === true ? node.yes : node.no);
@@ -448,7 +450,8 @@ function ownExpressions(node: NodeIr): readonly Expression[] {
     case 'guard':
       return [];
     case 'approval':
-      throw new Error('approvals are not generated');
+    case 'mapS3':
+      throw new Error(`no ${node.kind} is generated`);
   }
 }
 
