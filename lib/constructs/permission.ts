@@ -35,6 +35,16 @@ export function executionsArnOf(scope: IConstruct, prefix: string): string {
   });
 }
 
+/** ARN of all map runs of a platform. */
+export function mapRunsArnOf(scope: IConstruct, prefix: string): string {
+  return Stack.of(scope).formatArn({
+    service: 'states',
+    resource: 'mapRun',
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    resourceName: `${prefix}-*/*:*`,
+  });
+}
+
 /** Reading the logs of a platform's functions and containers, known by the tag on their log groups. */
 export function logsPermission(scope: IConstruct, tagValue: string): Permission {
   return {

@@ -14,14 +14,21 @@ import {
 import { Construct } from 'constructs';
 import { definitionLimitBytes } from '../compiler/limits.ts';
 import { BunsuiError } from '../errors.ts';
-import { type ContainerPart, containerPlaceholder, type PipelineArtifact } from '../ir/artifact.ts';
+import {
+  type ContainerPart,
+  containerPlaceholder,
+  type PipelineArtifact,
+  platformBucketPlaceholder,
+} from '../ir/artifact.ts';
 import type { Json } from '../ir/expressions.ts';
+import { mapsOverS3 } from '../ir/map-s3.ts';
 import { tasksOf } from '../ir/operations.ts';
 import { childMachineName, longestFunctionArn } from '../storage-layout.ts';
 import { acknowledgeKeyActions, acknowledgeResources, acknowledgeWildcards } from './acknowledgements.ts';
 import type { DeployedContainer } from './container-operation.ts';
 import { approvalItems, gateItems } from './gate-permissions.ts';
 import { artifactAsset, assemblyFile, markOf } from './deployed-artifact.ts';
+import { mapStatements, usesPlatformBucket } from './map-permissions.ts';
 import { type PlacedDefinition, placeFunctions } from './place-functions.ts';
 import type { IPlatform } from './platform-interface.ts';
 
@@ -50,9 +57,13 @@ export function pipelineMachine(
     currentVersion.functionArn,
   ]);
   const named = partsOf(containers);
-  const parts = new Map(named.map(({ placeholder, text }) => [placeholder, text]));
+  const parts = new Map<string, Json>([
+    ...named.map(({ placeholder, text }) => [placeholder, text] as const),
+    [platformBucketPlaceholder, '${bucket}'],
+  ]);
   const common: Substitutions = {
     ...(usesGatesTable(artifact) ? { gates: platform.gatesTable.tableName } : {}),
+    ...(usesPlatformBucket(artifact.pipeline) ? { bucket: platform.bucket.bucketName } : {}),
     ...Object.fromEntries(versions),
     ...Object.fromEntries(named.map(({ key, value }) => [key, value])),
   };
@@ -64,6 +75,7 @@ export function pipelineMachine(
     ...gateStatements(scope, platform, artifact),
     ...childStatements(scope, childNames),
     ...Object.values(containers).flatMap((one) => one.statements),
+    ...mapStatements(scope, platform, artifact.pipeline, [stateMachineName, ...childNames]),
   ];
   const role = machineRole(
     scope,
@@ -71,8 +83,10 @@ export function pipelineMachine(
     Object.values(functions),
     statements,
     serviceStatements(artifact.pipeline),
+    artifact.pipeline,
   );
-  const usesKey = usesGatesTable(artifact) || Object.keys(containers).length > 0;
+  const usesKey =
+    usesGatesTable(artifact) || Object.keys(containers).length > 0 || usesPlatformBucket(artifact.pipeline);
   if (usesKey && platform.encryptionKey !== undefined) {
     platform.encryptionKey.grantEncryptDecrypt(role);
     acknowledgeKeyActions(role);
@@ -202,8 +216,12 @@ export function gatedMachines(
   artifact: PipelineArtifact,
 ): readonly string[] {
   const names = [`${platform.prefix}-${artifact.pipeline.id}`, ...childPatterns(platform, artifact)];
-  return names.map((name) => machineArn(scope, name));
+  return names.flatMap((name) => withRuns(artifact.pipeline, machineArn(scope, name)));
 }
+
+/** A machine, and where it has maps over S3 what the executions of their runs are of. */
+const withRuns = (pipeline: PipelineArtifact['pipeline'], arn: string): readonly string[] =>
+  mapsOverS3(pipeline).length === 0 ? [arn] : [arn, `${arn}/*`];
 
 /** What the machine itself does at gates: it waits, reads what stands behind them, opens some; and it asks people. */
 function gateStatements(scope: Construct, platform: IPlatform, artifact: PipelineArtifact): readonly PolicyStatement[] {
@@ -272,6 +290,7 @@ function machineRole(
   functions: readonly LambdaFunction[],
   statements: readonly PolicyStatement[],
   services: readonly ServiceStatement[],
+  pipeline: PipelineArtifact['pipeline'],
 ): Role {
   const stack = Stack.of(scope);
   const arns = machines.map((machine) => machineArn(scope, machine));
@@ -279,7 +298,11 @@ function machineRole(
     assumedBy: new ServicePrincipal('states.amazonaws.com', {
       conditions: {
         StringEquals: { 'aws:SourceAccount': stack.account },
-        ArnLike: { 'aws:SourceArn': arns.flatMap((arn) => [arn, `${arn}:*`]) },
+        ArnLike: {
+          'aws:SourceArn': arns.flatMap((arn) =>
+            withRuns(pipeline, arn).flatMap((one) => (one === arn ? [one, `${one}:*`] : [one])),
+          ),
+        },
       },
     }),
   });
@@ -292,7 +315,7 @@ function machineRole(
   }
   for (const statement of statements) {
     role.addToPolicy(statement);
-    const wild = statement.resources.filter((resource) => /[:/]\*$/.test(resource));
+    const wild = statement.resources.filter((resource) => resource.includes('*'));
     if (wild.length > 0) acknowledgeWildcards(role, 'executions', wild);
   }
   for (const { statement, reason } of services) {

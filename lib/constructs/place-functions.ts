@@ -33,7 +33,7 @@ export function placeFunctions(
     readonly gatesTable?: string;
     /** What stands for a child machine, by its number. */
     readonly machine?: (number: number) => string;
-    /** What stands in the states of containers, by placeholder. */
+    /** What stands in the states of containers and maps over S3, by placeholder. */
     readonly parts?: ReadonlyMap<string, Json>;
   } = {},
 ): PlacedDefinition {
@@ -49,7 +49,7 @@ export function placeFunctions(
     return JSON.stringify(name);
   });
   // The compiler writes what an author wrote in another way, where it looks like a placeholder.
-  const part = /"\\u0024\{operation:[^":}]*:[a-zA-Z]+\}"/g;
+  const part = /"\\u0024\{(?:operation:[^":}]*:[a-zA-Z]+|platform:bucket)\}"/g;
   const withParts = placed.replaceAll(part, (found) => {
     const value = parts.get(JSON.parse(found));
     return value === undefined ? found : JSON.stringify(value);

@@ -21,7 +21,7 @@ import { isSafeId, parameterPath, tables } from '../storage-layout.ts';
 import { acknowledgeWildcards } from './acknowledgements.ts';
 import { approvalItems } from './gate-permissions.ts';
 import type { Permission } from './permission.ts';
-import { executionsArnOf, logsPermission } from './permission.ts';
+import { executionsArnOf, mapRunsArnOf, logsPermission } from './permission.ts';
 
 /** Where functions stand in a network. */
 export interface NetworkPlace {
@@ -120,8 +120,13 @@ export abstract class PlatformBase extends Construct implements IPlatform {
       },
       {
         actions: ['s3:GetObject'],
-        resources: this.objectArns('logs/*', 'reports/*', 'configs/*', 'payloads/*', 'reruns/*'),
+        resources: this.objectArns('logs/*', 'reports/*', 'configs/*', 'payloads/*', 'reruns/*', 'maps/*'),
         wildcard: 'objects',
+      },
+      {
+        actions: ['states:DescribeMapRun'],
+        resources: [mapRunsArnOf(this, this.prefix)],
+        wildcard: 'executions',
       },
       { actions: ['s3:ListBucket'], resources: [this.bucket.bucketArn] },
       {
@@ -187,7 +192,7 @@ export abstract class PlatformBase extends Construct implements IPlatform {
         { actions: ['dynamodb:BatchWriteItem'], resources: [jobHistoryTable.tableArn] },
         {
           actions: ['s3:DeleteObject'],
-          resources: this.objectArns('logs/*', 'reports/*', 'reruns/*', 'payloads/*'),
+          resources: this.objectArns('logs/*', 'reports/*', 'reruns/*', 'payloads/*', 'maps/*'),
           wildcard: 'objects',
         },
       ]),

@@ -7,7 +7,7 @@ import type { IConstruct } from 'constructs';
 import { tables } from '../storage-layout.ts';
 import { approvalItems, approvalItemsWithoutTokens, linkKeyItems } from './gate-permissions.ts';
 import type { Permission } from './permission.ts';
-import { executionsArnOf, logsPermission, machinesArnOf } from './permission.ts';
+import { executionsArnOf, logsPermission, mapRunsArnOf, machinesArnOf } from './permission.ts';
 import type { BucketRef, TableRef } from './platform-interface.ts';
 
 /** What permissions name. */
@@ -47,6 +47,12 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
     resources: [executionsArnOf(scope, parts.prefix)],
     wildcard: 'executions',
   });
+  // How far a map over S3 came that has failed.
+  const mapRuns: Permission = {
+    actions: ['states:DescribeMapRun'],
+    resources: [mapRunsArnOf(scope, parts.prefix)],
+    wildcard: 'executions',
+  };
   // Whoever first needs a deployed version registers it: see lib/sessions/deployed.ts.
   const register: readonly Permission[] = [
     on(pipelinesTable, 'GetItem', 'Query', 'PutItem'),
@@ -91,7 +97,8 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
     on(jobHistoryTable, 'Query', 'BatchWriteItem'),
     ...register,
     readArtifacts,
-    objects('s3:GetObject', 'payloads/*'),
+    objects('s3:GetObject', 'payloads/*', 'maps/*'),
+    mapRuns,
     objects('s3:PutObject', 'logs/*', 'reports/*'),
     executions('DescribeExecution', 'GetExecutionHistory', 'DescribeStateMachineForExecution'),
     // Of child machines, for the functions that they call.
@@ -138,7 +145,7 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
       ...takeOver,
       on(jobHistoryTable, 'BatchWriteItem'),
       objects('s3:PutObject', 'reruns/*'),
-      objects('s3:DeleteObject', 'logs/*', 'reports/*', 'reruns/*', 'payloads/*'),
+      objects('s3:DeleteObject', 'logs/*', 'reports/*', 'reruns/*', 'payloads/*', 'maps/*'),
       ...register,
       readArtifacts,
       objects('s3:GetObject', 'logs/*', 'reports/*', 'payloads/*'),

@@ -86,6 +86,8 @@ export function platformBucket(
       { id: 'reruns', prefix: 'reruns/', expiration: reports },
       // Inputs and outputs of containers: of use as long as the session can be redriven.
       { id: 'containers', prefix: 'containers/', expiration: Duration.days(30) },
+      // Results of maps over S3: kept as the values of their sessions are.
+      { id: 'maps', prefix: 'maps/', expiration: payloads },
       { id: 'unfinished-uploads', abortIncompleteMultipartUploadAfter: Duration.days(7) },
     ],
   });

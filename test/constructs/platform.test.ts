@@ -119,6 +119,7 @@ describe('the bucket', () => {
             { Id: 'payloads', Prefix: 'payloads/', ExpirationInDays: 365, Status: 'Enabled' },
             { Id: 'reruns', Prefix: 'reruns/', ExpirationInDays: 365, Status: 'Enabled' },
             { Id: 'containers', Prefix: 'containers/', ExpirationInDays: 30, Status: 'Enabled' },
+            { Id: 'maps', Prefix: 'maps/', ExpirationInDays: 365, Status: 'Enabled' },
             {
               Id: 'unfinished-uploads',
               AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 },
@@ -221,8 +222,11 @@ describe('grants', () => {
     ),
     statement(
       's3:GetObject',
-      ['/logs/*', '/reports/*', '/configs/*', '/payloads/*', '/reruns/*'].map((path) => under('PlatformBucket', path)),
+      ['/logs/*', '/reports/*', '/configs/*', '/payloads/*', '/reruns/*', '/maps/*'].map((path) =>
+        under('PlatformBucket', path),
+      ),
     ),
+    statement('states:DescribeMapRun', arnOf('states', 'mapRun:bunsui-*/*:*')),
     statement('s3:ListBucket', arn('PlatformBucket')),
     executions(['states:DescribeExecution', 'states:GetExecutionHistory', 'states:DescribeStateMachineForExecution']),
     machines(['states:DescribeStateMachine', 'states:ListStateMachineVersions']),
@@ -283,7 +287,7 @@ describe('grants', () => {
       statement('dynamodb:BatchWriteItem', arn('PlatformJobHistoryTable')),
       statement(
         's3:DeleteObject',
-        ['/logs/*', '/reports/*', '/reruns/*', '/payloads/*'].map((path) => under('PlatformBucket', path)),
+        ['/logs/*', '/reports/*', '/reruns/*', '/payloads/*', '/maps/*'].map((path) => under('PlatformBucket', path)),
       ),
     ]);
   });
