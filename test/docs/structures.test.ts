@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { add, eq, lambda, orElse, pipeline, tpl } from 'bunsui';
+import { add, eq, gt, lambda, orElse, pipeline, tpl } from 'bunsui';
 import { runPipeline } from 'bunsui/testing';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
@@ -22,11 +22,21 @@ const operations = {
   readCsv: op('read-csv', key, rows),
   readJson: op('read-json', key, rows),
   readPage: op('read-page', z.object({ from: z.string() }), z.object({ next: z.string(), rows: z.int() })),
+  charge: op(
+    'charge',
+    z.object({ day: z.string(), orders: z.array(z.object({ id: z.string(), amount: z.int() })) }),
+    z.object({ charged: z.int(), refused: z.array(z.string()) }),
+  ),
+  addUp: op(
+    'add-up',
+    z.object({ results: z.object({ bucket: z.string(), key: z.string() }) }),
+    z.object({ charged: z.int(), refused: z.array(z.string()) }),
+  ),
 };
 
 /** What the examples take for granted, as text for the type-checker. */
 const contracts = `
-import { add, eq, lambda, orElse, pipeline, tpl } from 'bunsui';
+import { add, eq, gt, lambda, orElse, pipeline, tpl } from 'bunsui';
 import * as z from 'zod';
 const op = <I extends z.ZodObject, O extends z.ZodObject>(id: string, input: I, output: O) => lambda(id, { entry: './x.ts', input, output: output as never }) as unknown as ReturnType<typeof lambda<I, O>>;
 const key = z.object({ key: z.string() });
@@ -39,13 +49,15 @@ const inspect = op('inspect', key, z.object({ kind: z.enum(['csv', 'json', 'othe
 const readCsv = op('read-csv', key, rows);
 const readJson = op('read-json', key, rows);
 const readPage = op('read-page', z.object({ from: z.string() }), z.object({ next: z.string(), rows: z.int() }));
+const charge = op('charge', z.object({ day: z.string(), orders: z.array(z.object({ id: z.string(), amount: z.int() })) }), z.object({ charged: z.int(), refused: z.array(z.string()) }));
+const addUp = op('add-up', z.object({ results: z.object({ bucket: z.string(), key: z.string() }) }), z.object({ charged: z.int(), refused: z.array(z.string()) }));
 `;
 
 /** The pipelines of the page, as they are written there. */
 function examples(): { readonly [name: string]: ReturnType<typeof pipeline> } {
   const code = blocks.join('\n').replaceAll(/export const (\w+) =/g, 'made.$1 =');
   const made: { [name: string]: ReturnType<typeof pipeline> } = {};
-  const given = { ...operations, z, add, eq, orElse, pipeline, tpl, made };
+  const given = { ...operations, z, add, eq, gt, orElse, pipeline, tpl, made };
   new Function(...Object.keys(given), code)(...Object.values(given));
   return made;
 }
@@ -120,5 +132,39 @@ describe('the page on structures', () => {
     const given = { inspect: () => ({ kind }), 'read-csv': () => ({ rows: 3 }), 'read-json': () => ({ rows: 4 }) };
     const run = await runPipeline(files, { input: { key: 'k' }, operations: given });
     expect(run.output).toStrictEqual({ rows: expected });
+  });
+
+  it('has an example that maps over S3', async () => {
+    const { charging } = examples();
+    if (charging === undefined) throw new Error('no such example');
+    const lines = (...ids: readonly string[]) => ids.map((id) => `${JSON.stringify({ id, amount: 1 })}\n`).join('');
+    const said: string[] = [];
+    const run = await runPipeline(charging, {
+      input: { day: 'monday' },
+      objects: {
+        'orders/monday/1.jsonl': lines('a', 'b', 'c'),
+        'orders/monday/2.jsonl': lines('d', 'e'),
+        'orders/sunday/1': '',
+      },
+      operations: {
+        charge: ({ orders }: { readonly orders: readonly { readonly id: string }[] }) => {
+          if (orders.some(({ id }) => id === 'e')) throw new RangeError('no e');
+          const refused = orders.flatMap(({ id }) => (id === 'b' ? [id] : []));
+          return { charged: orders.length - refused.length, refused };
+        },
+        'add-up': ({ results: { key: manifest } }: { readonly results: { readonly key: string } }) => {
+          said.push(manifest.replace(/[^/]{36}/, '*'));
+          return { charged: 3, refused: ['b'] };
+        },
+        tell: ({ text }: { readonly text: string }) => {
+          said.push(text);
+          return {};
+        },
+      },
+    });
+    expect(run).toMatchObject({ status: 'SUCCEEDED', output: { charged: 3, refused: ['b'] } });
+    expect(said.sort()).toStrictEqual(['1 of 5 orders', 'maps/charging/test/orders/*/manifest.json']);
+    const given = Object.entries(run.objects ?? {}).find(([place]) => place.endsWith('/SUCCEEDED_0.jsonl'))?.[1];
+    expect(given).toBe('{"charged":1,"refused":["b"]}\n{"charged":2,"refused":[]}\n');
   });
 });
