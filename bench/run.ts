@@ -16,6 +16,11 @@ const benches: {
   cost: { file: 'cost.ts', what: 'what a platform costs, idle and at work, by the price list' },
   wrapper: { file: 'wrapper.ts', what: "what the wrapper adds to an author's function" },
   ladder: { file: 'ladder.ts', what: 'a day of retries in virtual time' },
+  maps: {
+    file: 'maps.ts',
+    what: 'a map over S3 of a million records: records a second, memory, names of what failed',
+    wantsArguments: true,
+  },
   soak: {
     file: 'soak.ts',
     what: 'memory and descriptors over 100,000 executions; wants how many, and how many at once',
