@@ -42,10 +42,25 @@ export const csvDelimiters = Object.keys(delimiters) as readonly CsvDelimiter[];
 
 /** The items of a file. @throws {ItemsUnreadable} */
 export function itemsOfFile(text: string, format: ItemFormat): readonly Json[] {
+  return [...itemsWithin(text, format)];
+}
+
+/** The items of a file; lines of JSON are parsed one at a time, as they are asked for. @throws {ItemsUnreadable} then, too */
+export function itemsWithin(text: string, format: ItemFormat): Iterable<Json> {
   if (format.InputType === 'CSV') return csvItems(text, format);
   if (format.InputType === 'JSON') return jsonItems(text, format.ItemsPointer);
   if (format.InputType === 'MANIFEST') throw new ItemsUnreadable('A manifest is read by its own object only.');
-  return text.split('\n').flatMap((line) => (line.trim() === '' ? [] : [parsed(line)]));
+  return linesOf(text);
+}
+
+function* linesOf(text: string): Generator<Json> {
+  for (let from = 0; from < text.length; ) {
+    const found = text.indexOf('\n', from);
+    const to = found < 0 ? text.length : found;
+    const line = text.slice(from, to);
+    if (line.trim() !== '') yield parsed(line);
+    from = to + 1;
+  }
 }
 
 function parsed(text: string): Json {

@@ -37,7 +37,8 @@ export function startChildren(thread: Thread, text: string): void {
 function itemsIn(map: Thread, input: Payload): number {
   const state = stateOf(map);
   if (state.Type !== 'Map' || state.ItemBatcher === undefined) return 1;
-  return (input.value as { readonly Items: readonly unknown[] }).Items.length;
+  // Counted from the text: what a payload has parsed it keeps, and there are as many as there are children.
+  return (JSON.parse(input.text) as { readonly Items: readonly unknown[] }).Items.length;
 }
 
 /** A child execution of a map run: a thread with a history of its own. */
@@ -61,7 +62,7 @@ export function startChild(execution: Execution, thread: Thread, index: number, 
     stateMachineName,
     stateMachineArn: `${execution.identity.stateMachineArn}/${label}`,
     label,
-    input,
+    input: payloadOfText(input.text),
     items: itemsIn(thread, input),
     status: 'RUNNING',
     startedAtMs: 0,
@@ -75,7 +76,7 @@ export function startChild(execution: Execution, thread: Thread, index: number, 
   };
   fan.executions[index] = child;
   const id = childThreadId(thread, fan, index);
-  addThread(execution, { id, parent: thread, index, scope: bodyOf(state), item: undefined }, input, 0, child);
+  addThread(execution, { id, parent: thread, index, scope: bodyOf(state), item: undefined }, child.input, 0, child);
 }
 
 /** A child execution has ended. */
@@ -90,7 +91,8 @@ export function endChildExecution(
   if (parent?.phase.kind !== 'children' || parent.phase.fan.run === undefined || child === undefined)
     throw damagedJournal(`${thread.id} is no child of a map run`);
   const { fan } = parent.phase;
-  Object.assign(child, { status, stoppedAtMs: atMs, output, failure });
+  // As text: nobody works on its input any more.
+  Object.assign(child, { status, stoppedAtMs: atMs, output, failure, input: payloadOfText(child.input.text) });
   fan.running -= 1;
   if (status !== 'SUCCEEDED') {
     parent.phase.fan.run.failed += child.items;

@@ -94,20 +94,25 @@ function selectorOf(turn: Turn, state: MapState): Json | undefined {
   return state.ItemSelector ?? (speaksJsonPath(turn.execution, state) ? state.Parameters : undefined);
 }
 
-/**
- * What an iteration gets for an item. A selector belongs to the Map: it sees the Map's input and context, and the item
- * in `context.Map`.
- */
+/** What an iteration gets for an item. @see itemSelector */
 export function selectItem(turn: Turn, map: Thread, state: MapState, index: number, item: Json): Awaitable<Json> {
+  return itemSelector(turn, map, state)(index, item);
+}
+
+/**
+ * What iterations get for items. A selector belongs to the Map: it sees the Map's input and context, and the item in
+ * `context.Map`.
+ */
+export function itemSelector(turn: Turn, map: Thread, state: MapState): (index: number, item: Json) => Awaitable<Json> {
   const isPath = speaksJsonPath(turn.execution, state);
   const selector = selectorOf(turn, state);
-  if (selector === undefined) return item;
+  if (selector === undefined) return (_, item) => item;
   const own = bindingsFor(turn.execution, map);
-  const context = (): Json => ({
-    ...(own.states['context'] as { readonly [key: string]: Json }),
-    Map: { Item: { Index: index, Value: item } },
-  });
-  if (isPath) return fillTemplate(selector, { ...dataOf(turn, map), context });
-  const bindings = { ...own, states: { ...own.states, context: context() } };
-  return evaluateTemplate(selector, bindings, turn.sources, 'ItemSelector');
+  const around = own.states['context'] as { readonly [key: string]: Json };
+  return (index, item) => {
+    const context: Json = { ...around, Map: { Item: { Index: index, Value: item } } };
+    if (isPath) return fillTemplate(selector, { ...dataOf(turn, map), context: () => context });
+    const bindings = { ...own, states: { ...own.states, context } };
+    return evaluateTemplate(selector, bindings, turn.sources, 'ItemSelector');
+  };
 }

@@ -58,18 +58,14 @@ export async function readMapRun(turn: Turn, thread: Thread, run: MapRun, given:
   if (state.Type !== 'Map') throw new TypeError(`${thread.state} is a ${state.Type}, not a Map`);
   const fails = (error: string, cause: string) =>
     record(turn, thread, { type: 'MapRunFailed', mapRunFailedEventDetails: { error, cause } });
-  let items = given;
-  if (run.reader !== undefined) {
-    try {
-      items = await readItems(turn, run.reader);
-    } catch (thrown) {
-      if (!(thrown instanceof ItemsUnreadable)) throw thrown;
-      fails(thrown.name, thrown.message);
-      return;
-    }
+  let texts: readonly string[];
+  try {
+    texts = await childInputs(turn, thread, state, run.reader === undefined ? [given] : readItems(turn, run.reader));
+  } catch (thrown) {
+    if (!(thrown instanceof ItemsUnreadable)) throw thrown;
+    fails(thrown.name, thrown.message);
+    return;
   }
-  const inputs = await childInputs(turn, thread, state, items);
-  const texts = inputs.map((input) => JSON.stringify(input));
   if (texts.every((text) => fitsBytes(text, maxPayloadBytes))) {
     note(turn, thread, { type: 'children', inputs: `[${texts.join(',')}]` });
   } else fails('States.DataLimitExceeded', oversizeCause(thread.state));
