@@ -34,7 +34,7 @@ export interface PipelineMachine {
 /**
  * Makes the state machine, which calls the published versions of the functions.
  *
- * @throws {BunsuiError} BS1113 when the definition is too large once the functions' ARNs stand in it.
+ * @throws {BunsuiError} BS1113 when the definition is too large as it is deployed.
  */
 export function pipelineMachine(
   scope: Construct,
@@ -144,7 +144,7 @@ function keyOf(operation: string): string {
   return `of_${operation.replaceAll('_', '_u').replaceAll('-', '_d')}`;
 }
 
-/** The compiler has measured the definition without the ARNs. */
+/** The compiler has measured the definition in UTF-8; a deployment writes it in ASCII, and with `$` escaped. */
 function requireRoom(
   { pipeline: { id, source } }: PipelineArtifact,
   { text, called }: PlacedDefinition,

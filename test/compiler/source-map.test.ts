@@ -55,10 +55,10 @@ describe('the origin of every state', () => {
         lines.set(source.file, text);
         const line = text[source.line - 1] ?? '';
         // Some ids are made in a loop: then the line has the call that made the node.
-        expect([node, line.includes(`'${node}'`) || /\bq?p?\.?(job|branch|map)\(/.test(line)]).toStrictEqual([
+        expect([
           node,
-          true,
-        ]);
+          line.includes(`'${node}'`) || /\b(job|branch|map|switch|loop|wait|approve|onFailure|finally)\(/.test(line),
+        ]).toStrictEqual([node, true]);
       }
     }
     for (const role of ['job', 'map', 'condition', 'skip', 'fork', 'gate'] as const) expect(seen).toContain(role);

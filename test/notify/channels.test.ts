@@ -93,7 +93,7 @@ describe('channels', () => {
     ],
     [
       { o: { kind: 'slack', secret: 'a', events: ['faild'] } },
-      'channels.o.events.0: one of started, succeeded, failed, cancelled, retrying, deadline is allowed',
+      'channels.o.events.0: one of started, succeeded, failed, cancelled, retrying, deadline, approval is allowed',
     ],
     [{ o: { kind: 'slack', secret: 'a', attempts: 0 } }, 'channels.o.attempts: at least 1'],
     [{ o: { kind: 'slack', secret: 'a', attempts: 51 } }, 'channels.o.attempts: at most 50'],
