@@ -141,18 +141,16 @@ async function endedRun(sfn: SFNClient, executionArn: string): Promise<EndedRun>
     ({ status }) => status !== 'RUNNING',
   );
   const answers: unknown[] = [];
+  const failures: string[] = [];
   let longestText = 0;
   let nextToken: string | undefined;
   do {
     const page = await sfn.send(new GetExecutionHistoryCommand({ executionArn, ...(nextToken && { nextToken }) }));
     for (const event of page.events ?? []) {
       longestText = Math.max(longestText, ...textsOf(event).map(bytesOf));
-      console.log(
-        event.type,
-        textsOf(event).map((t) => Buffer.byteLength(t)),
-        JSON.stringify(event).length,
-      );
       const { output } = event.taskSucceededEventDetails ?? {};
+      const { taskFailedEventDetails: failed } = event;
+      if (failed) failures.push(`${failed.error}: ${failed.cause}`);
       if (output !== undefined) answers.push((JSON.parse(output) as { readonly Payload?: unknown }).Payload);
     }
     nextToken = page.nextToken;
@@ -160,7 +158,7 @@ async function endedRun(sfn: SFNClient, executionArn: string): Promise<EndedRun>
   return {
     status: ended.status ?? '',
     output: JSON.parse(ended.output ?? '{}') as EndedRun['output'],
-    ...(ended.cause === undefined ? {} : { error: `${ended.error}: ${ended.cause}` }),
+    ...(ended.cause === undefined ? {} : { error: [`${ended.error}: ${ended.cause}`, ...failures].join('\n') }),
     longestText,
     answers,
   };

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from 'vitest';
-import { largeValuesContract } from '../contract/large-values.ts';
-import { type OpenTarget, openTarget } from './deploy.ts';
-import { localstackTarget } from './target.ts';
+import { largeValuesContract } from '../../contract/large-values.ts';
+import { type OpenTarget, openTarget } from '../deploy.ts';
+import { localstackTarget } from '../target.ts';
 
 let target: OpenTarget;
 beforeAll(async () => {
