@@ -10,14 +10,19 @@ const longestTable = 64;
 /** The bytes that the JSON of a machine, or of a part of it, has at most once it is deployed. */
 export function deployedBytes(json: string, pipeline: string): number {
   let bytes = Buffer.byteLength(json);
-  // Most states hold none.
-  if (!json.includes('"${')) return bytes;
-  for (const [{ length }, kind, id = ''] of json.matchAll(placeholder)) {
-    const longest =
-      kind === 'operation' ? longestFunctionArn(pipeline, id) : kind === 'machine' ? longestMachineArn : longestTable;
-    bytes += longest + 2 - length;
+  // A machine names the same few again and again.
+  const longer = new Map<string, number>();
+  for (const [found, kind, id = ''] of json.matchAll(placeholder)) {
+    const more = longer.get(found) ?? longestFor(kind, id, pipeline) + 2 - found.length;
+    longer.set(found, more);
+    bytes += more;
   }
   return bytes;
+}
+
+function longestFor(kind: string | undefined, id: string, pipeline: string): number {
+  if (kind === 'operation') return longestFunctionArn(pipeline, id);
+  return kind === 'machine' ? longestMachineArn : longestTable;
 }
 
 /** The bytes that an expression's value has at least: of its constants, and of the structure around them. */
