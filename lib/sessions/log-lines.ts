@@ -29,6 +29,18 @@ interface OpenRequest {
   readonly early: RawLogEvent[];
 }
 
+/** Fields of a line that the wrapper writes; the others are the author's own. */
+export const wrapperFields: ReadonlySet<string> = new Set([
+  'timestamp',
+  'level',
+  'message',
+  'session_id',
+  'job_id',
+  'operation_id',
+  'attempt',
+  'request_id',
+]);
+
 const levels: readonly LogLevel[] = ['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'];
 
 function isRecord(value: unknown): value is { readonly [field: string]: Json } {
