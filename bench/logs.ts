@@ -4,6 +4,7 @@
  * handler that writes 5,000 lines a second: lines lost, and how late they came. Wants `npm run build`; arguments:
  * megabytes of the larger log (256), seconds to follow (10).
  */
+import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createReadStream, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -74,7 +75,6 @@ async function archived(megabytes: number) {
     completed_jobs: 0,
     failed_jobs: 0,
   } as Parameters<typeof createItem>[1]);
-  await platform.close();
   let bytes = 0;
   let lines = 0;
   const files: string[] = [];
@@ -90,13 +90,12 @@ async function archived(megabytes: number) {
       ),
     ).join('');
     const key = objectKeys.log({ createdAt: created, session, job: path, operation: 'convert' });
-    const file = objectPath(stateDir, bucket, key);
-    mkdirSync(join(file, '..'), { recursive: true });
-    writeFileSync(file, text);
-    files.push(file);
+    await clients.s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: text }));
+    files.push(objectPath(stateDir, bucket, key));
     bytes += text.length;
     lines += linesPerJob;
   }
+  await platform.close();
   return { stateDir, session, files, lines, megabytes: bytes / 1024 / 1024 };
 }
 

@@ -31,7 +31,7 @@ export function logText(line: LogLine, palette: Palette): string {
 function textWith(line: LogLine, message: string, palette: Palette): string {
   const fields = Object.entries(line)
     .filter(([name]) => !wrapperFields.has(name))
-    .map(([name, value]) => cut(`${name}=${harmlessLine(fieldText(value))}`, longestField));
+    .map(([name, value]) => cut(harmlessLine(`${name}=${fieldText(value)}`), longestField));
   const job = line.attempt > 1 ? `${line.job_id}#${line.attempt}` : line.job_id;
   return [
     palette.dim(clockTime(line.timestamp)),

@@ -75,6 +75,7 @@ export function followLogs(query: LogQuery = {}): LogFollower {
     const startMs = readingFrom(session.created_at, query.sinceMs);
     memory.newestMs = startMs;
     const live = liveLines(deps.logs, printed, { startMs, isNew: (event) => isNewTo(memory, event) });
+    // Begun again after a failure: what is older than some seconds comes as it came before.
     let skip = given;
     for await (const batch of afterArchive(await archivedLogs(deps, session, query.jobs), live)) {
       const lines = batch.slice(skip);
