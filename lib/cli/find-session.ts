@@ -127,7 +127,7 @@ const newestMs = ({ events }: EventsNow, item: SessionItem) => events.at(-1)?.ti
 async function viewOfRecords(platform: Platform, item: SessionItem, artifact: PipelineArtifact): Promise<SessionView> {
   const [{ listJobRecords }, { recordedView }] = await Promise.all([
     import('../sessions/store.ts'),
-    import('./recorded-view.ts'),
+    import('../sessions/recorded-view.ts'),
   ]);
   const { attempts } = await listJobRecords(await platform.clients(), item.session_id);
   return recordedView(artifact, item, attempts);
