@@ -13,7 +13,16 @@ import type { LogLine } from './report-data.ts';
 import { isTerminal } from './status.ts';
 
 /** What has to be known of a session to read its log. */
-export type LoggedSession = Pick<SessionItem, 'session_id' | 'created_at' | 'status' | 'execution_arn'>;
+export type LoggedSession = Pick<
+  SessionItem,
+  'session_id' | 'created_at' | 'status' | 'execution_arn' | 'completed_at'
+>;
+
+/**
+ * So long after its end a session's log is read where it was printed, too: the last lines show there some seconds after
+ * they were printed, and a function that nobody waits for any more, of a session that was cancelled, runs on.
+ */
+const settlingMs = 16 * 60_000;
 
 const timeOf = ({ timestamp }: LogLine) => timestamp;
 
@@ -62,10 +71,20 @@ async function* wantedOf(lines: Batches<LogLine>, query: LogQuery): Batches<LogL
   }
 }
 
-/** The lines of a session that are asked for, oldest first: of one that has ended those that were archived. */
-export async function* sessionLines(deps: LogDeps, session: LoggedSession, query: LogQuery = {}): Batches<LogLine> {
+/**
+ * The lines of a session that are asked for, oldest first: of one that has ended those that were archived.
+ *
+ * @param nowMs milliseconds since the epoch. @default long after its end
+ */
+export async function* sessionLines(
+  deps: LogDeps,
+  session: LoggedSession,
+  query: LogQuery = {},
+  nowMs = Number.POSITIVE_INFINITY,
+): Batches<LogLine> {
   const archived = await archivedLogs(deps, session, query.jobs);
-  if (isTerminal(session.status) && archived.length > 0) {
+  const hasSettled = nowMs - Date.parse(session.completed_at ?? session.created_at) > settlingMs;
+  if (isTerminal(session.status) && archived.length > 0 && hasSettled) {
     yield* wantedOf(mergedByTime(archived, timeOf), query);
   } else yield* wantedOf(afterArchive(archived, liveOf(deps, session, query)), query);
 }
@@ -75,6 +94,8 @@ interface ReadOptions {
   readonly job?: string;
   /** Of what is read at once. @default without limit */
   readonly maxBytes?: number;
+  /** @see sessionLines */
+  readonly nowMs?: number;
 }
 
 /**
@@ -87,10 +108,10 @@ export async function readSessionLogs(
   session: LoggedSession,
   options: ReadOptions = {},
 ): Promise<readonly LogLine[]> {
-  const { job, maxBytes = Number.POSITIVE_INFINITY } = options;
+  const { job, maxBytes = Number.POSITIVE_INFINITY, nowMs } = options;
   const all: LogLine[] = [];
   let bytes = 0;
-  for await (const lines of sessionLines(deps, session, job === undefined ? {} : { jobs: [job] })) {
+  for await (const lines of sessionLines(deps, session, job === undefined ? {} : { jobs: [job] }, nowMs)) {
     for (const line of lines) {
       bytes += JSON.stringify(line).length;
       if (bytes <= maxBytes) all.push(line);

@@ -395,6 +395,18 @@ describe('the logs of a session', () => {
     expect([...archived()].sort()).toStrictEqual([...whole].sort());
     const read = await readSessionLogs(cloud.deps, { ...session, status: 'completed', execution_arn: executionArn });
     expect(read.map(({ message }) => message)).toStrictEqual(whole);
+    // Just ended: what can only be read now is told as well.
+    group(minute(10, 'last'), minute(10, 'late'));
+    const justEnded = {
+      ...session,
+      status: 'completed',
+      execution_arn: executionArn,
+      completed_at: '2026-03-04T05:10:01.000Z',
+    } as const;
+    const told = async (nowMs: number) =>
+      (await readSessionLogs(cloud.deps, justEnded, { nowMs })).map(({ message }) => message);
+    expect(await told(Date.parse('2026-03-04T05:10:05.000Z'))).toStrictEqual([...whole, 'late']);
+    expect(await told(Date.parse('2026-03-04T06:10:05.000Z'))).toStrictEqual(whole);
     // It runs again: of what is printed still nothing is told twice.
     group(minute(9, 'later'), minute(10, 'last'), minute(11, 'new'));
     const running = await readSessionLogs(cloud.deps, { ...session, status: 'running', execution_arn: executionArn });

@@ -50,7 +50,7 @@ export async function downloadLogs(context: CommandContext, name: string, option
       const count = await writeNewFile(file, 'give another one with --output', async (put) => {
         let lines = 0;
         await put(writer.begin());
-        for await (const batch of sessionLines(clients, item, query)) {
+        for await (const batch of sessionLines(clients, item, query, Date.now())) {
           lines += batch.length;
           await put(writer.lines(batch));
         }

@@ -29,7 +29,7 @@ export async function summariseLogs(context: CommandContext, name: string, optio
       const found = await sessionNamed(platform, name);
       await requireJobsOf(platform, found, job);
       const counts = logSummary();
-      for await (const batch of sessionLines(await platform.clients(), found, query)) {
+      for await (const batch of sessionLines(await platform.clients(), found, query, Date.now())) {
         for (const line of batch) counts.add(line);
       }
       const result = counts.result();

@@ -107,7 +107,7 @@ async function printed(
       await requireJobsOf(platform, item, job);
       // Begun again, when the process that owned the runtime has gone: what is printed is printed.
       skip = print.count();
-      await printLast(without(sessionLines(await platform.clients(), item, query), skip), most, print);
+      await printLast(without(sessionLines(await platform.clients(), item, query, Date.now()), skip), most, print);
       if (print.count() === 0) await requireThere(platform, item, job);
     },
   );
