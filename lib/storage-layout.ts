@@ -247,6 +247,14 @@ export function jobKeyPart(job: string): string {
   return job.replaceAll(/\[(\d+)\]/g, '.$1').replaceAll('/', '.');
 }
 
+/** What the key of a log object says behind `objectKeys.logPrefix`; undefined for an object of somebody else. */
+export function readLogKey(
+  rest: string,
+): { readonly folder: string; readonly operation: string; readonly part: number } | undefined {
+  const [, folder, operation, part = '1'] = /^([\w.-]+)\/([\w-]+)(?:\.(\d{1,6}))?\.jsonl$/.exec(rest) ?? [];
+  return folder === undefined || operation === undefined ? undefined : { folder, operation, part: Number(part) };
+}
+
 /** Object keys of the bucket. `createdAt` is the session's, so that all of one session lies under one day. */
 export const objectKeys = {
   log: (at: {
@@ -254,7 +262,12 @@ export const objectKeys = {
     readonly session: string;
     readonly job: string;
     readonly operation: string;
-  }) => `logs/${dayPath(at.createdAt)}/${at.session}/${jobKeyPart(at.job)}/${at.operation}.jsonl`,
+    /** A log that is too long for one object has several, from 1. @default 1 */
+    readonly part?: number;
+  }) => {
+    const part = at.part === undefined || at.part === 1 ? '' : `.${at.part}`;
+    return `logs/${dayPath(at.createdAt)}/${at.session}/${jobKeyPart(at.job)}/${at.operation}${part}.jsonl`;
+  },
   logPrefix: (at: { readonly createdAt: string; readonly session: string }) =>
     `logs/${dayPath(at.createdAt)}/${at.session}/`,
   report: (at: { readonly createdAt: string; readonly session: string }) =>

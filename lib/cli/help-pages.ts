@@ -1,6 +1,7 @@
 /** Examples first, then notes: what each command's page says beyond its options. */
 import { approvalPages } from './approval-commands.ts';
 import type { HelpPage } from './help.ts';
+import { logPages } from './log-commands.ts';
 import { notifyPages } from './notify-commands.ts';
 import { schedulePages } from './schedule-commands.ts';
 
@@ -14,6 +15,7 @@ const runNote =
 
 export const pages: { readonly [command: string]: HelpPage } = {
   ...approvalPages,
+  ...logPages,
   ...notifyPages,
   ...schedulePages,
   run: {
@@ -172,14 +174,6 @@ export const pages: { readonly [command: string]: HelpPage } = {
       'Exit codes: 0 completed, 1 failed, 2 usage, 5 no such session, 6 it has ended already, 7 runtime failure, ' +
         '130 and 143 interrupted (the session can be resumed).',
     ],
-  },
-  logs: {
-    examples: [
-      ['bunsui logs latest', 'all that its handlers wrote'],
-      ['bunsui logs latest --job load', 'one job, all attempts'],
-      ['bunsui logs latest --json | jq \'select(.level=="ERROR")\'', 'the records as they are stored'],
-    ],
-    notes: [sessionNote],
   },
   deploy: {
     examples: [

@@ -45,6 +45,18 @@ function commandAt(program: Command, words: readonly string[]): { readonly comma
   return { command, depth };
 }
 
+/** What a group does where no command of it is named. */
+const usual: { readonly [group: string]: string } = { logs: 'tail' };
+
+/** `logs SESSION` is `logs tail SESSION`. */
+function withUsual(program: Command, args: readonly string[]): readonly string[] {
+  const [group = '', next] = args;
+  const command = usual[group];
+  const isAsked = next === undefined || next === 'help' || next === '--help' || next === '-h';
+  if (command === undefined || isAsked || commandAt(program, args).depth !== 1) return args;
+  return [group, command, ...args.slice(1)];
+}
+
 /**
  * `help X Y` is `X Y --help`; a bare program or group shows its help; a wrong command with `--help` is a wrong command.
  */
@@ -109,12 +121,12 @@ async function runProgram(args: readonly string[], context: CommandContext): Pro
     },
   );
   try {
-    await program.parseAsync([...withHelp(program, args)], { from: 'user' });
+    await program.parseAsync([...withHelp(program, withUsual(program, args))], { from: 'user' });
     return exitCode;
   } catch (thrown) {
     if (!(thrown instanceof CommanderError)) throw thrown;
     if (thrown.exitCode === 0) return exitCodes.ok;
-    throw usageError(usageText || thrown.message, program, args);
+    throw usageError(usageText || thrown.message, program, withUsual(program, args));
   }
 }
 

@@ -17,7 +17,7 @@ const groups: readonly (readonly [title: string, lines: readonly Line[]])[] = [
     [
       ['session list|show|watch|wait|tag|delete', 'sessions, one with jobs, live'],
       ['approvals list', 'what waits for a person'],
-      ['logs SESSION', 'what its handlers wrote'],
+      ['logs [tail|filter|download|summary]', 'what its handlers wrote'],
       ['durations PIPELINE', 'how long its jobs took, for "durations"'],
     ],
   ],

@@ -10,6 +10,7 @@ import { addScheduleCommands } from './schedule-commands.ts';
 import { addSessionCommands } from './session-commands.ts';
 import { overview } from './overview.ts';
 import { pages } from './help-pages.ts';
+import { addLogCommands } from './log-commands.ts';
 import { addNotify } from './notify-commands.ts';
 import {
   collect,
@@ -43,14 +44,6 @@ function addRun(program: Command, context: CommandContext, run: Run): void {
 }
 
 function addRest(program: Command, context: CommandContext, run: Run): void {
-  onPlatform(program.command('logs'), context)
-    .description('Prints what the handlers of a session wrote, job by job in the order of time.')
-    .argument('SESSION', 'the session')
-    .option('--job <job>', 'only this job: its path, or its id for all iterations; of a map all its jobs')
-    .addOption(jsonOption('print the records as JSON Lines'))
-    .action((id: string, options: PlatformOptions & { readonly job?: string }) =>
-      run(async () => (await import('./commands/logs.ts')).printLogs(context, id, options)),
-    );
   onPlatform(program.command('durations'), context)
     .description("Prints how long a pipeline's jobs took, in seconds, as JSON for its `durations`.")
     .argument('PIPELINE', 'id of the pipeline')
@@ -124,6 +117,7 @@ export function buildProgram(
   addScheduleCommands(program, context, run);
   addNotify(program, context, run);
   addApprovalCommands(program, context, run);
+  addLogCommands(program, context, run);
   addRest(program, context, run);
   addDeployCommands(program, context, run);
   for (const command of [program, ...program.commands, ...program.commands.flatMap((group) => group.commands)]) {

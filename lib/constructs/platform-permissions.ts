@@ -91,7 +91,9 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
     on(jobHistoryTable, 'Query', 'BatchWriteItem'),
     ...register,
     readArtifacts,
-    objects('s3:GetObject', 'payloads/*'),
+    // To what is archived of a log more is added.
+    objects('s3:GetObject', 'payloads/*', 'logs/*'),
+    { actions: ['s3:ListBucket'], resources: [bucket.bucketArn] },
     objects('s3:PutObject', 'logs/*', 'reports/*'),
     executions('DescribeExecution', 'GetExecutionHistory', 'DescribeStateMachineForExecution'),
     // Of child machines, for the functions that they call.

@@ -18,7 +18,7 @@ import { foldHistory } from './fold.ts';
 import { describeExecution, type ExecutionFacts, readHistory } from './history.ts';
 import type { AttemptItem, SessionItem } from './items.ts';
 import { endFields } from './live-store.ts';
-import { archiveLogs } from './logs.ts';
+import { archiveLogs } from './log-archive.ts';
 import { endTurn } from './overlap.ts';
 import { readArtifact } from './pipelines.ts';
 import { stillRunning } from './pause.ts';

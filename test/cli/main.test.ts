@@ -111,6 +111,7 @@ describe('help', () => {
       'cli/exit-codes.ts',
       'cli/help-pages.ts',
       'cli/help.ts',
+      'cli/log-commands.ts',
       'cli/main.ts',
       'cli/notify-commands.ts',
       'cli/options.ts',

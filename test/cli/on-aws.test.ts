@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { viewNow } from '../../lib/cli/find-session.ts';
-import { recordedView } from '../../lib/cli/recorded-view.ts';
+import { recordedView } from '../../lib/sessions/recorded-view.ts';
 import { findSession } from '../../lib/sessions/list-sessions.ts';
 import { readArtifact } from '../../lib/sessions/pipelines.ts';
 import { listJobRecords } from '../../lib/sessions/store.ts';

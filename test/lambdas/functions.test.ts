@@ -174,7 +174,7 @@ describe('the bundles', () => {
   it.each([
     ['notify', 420],
     // These have the client of S3; the first two that of SNS, and every way in which a session may be operated.
-    ['api', 640],
+    ['api', 650],
     ['reconcile', 620],
     ['record-events', 600],
     ['session-ended', 600],
