@@ -2,8 +2,8 @@
 import type { LogLine } from '../sessions/report-data.ts';
 import { clipText, utf8Bytes } from './format.ts';
 import { fieldText, wrapperFields } from './handler-output.ts';
-import type { Html } from './html.ts';
-import { escapeText, html } from './html.ts';
+import type { Html } from '../html.ts';
+import { escapeText, html } from '../html.ts';
 
 const lineBudget = 2_000;
 /** What a line's tags cost. */
