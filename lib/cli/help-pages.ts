@@ -227,7 +227,16 @@ export const pages: { readonly [command: string]: HelpPage } = {
   graph: {
     examples: [
       ['bunsui graph pipelines/flights/pipeline.ts > flights.mmd', 'the graph, for a Markdown file or an editor'],
-      ['bunsui graph daily.ts --direction LR', 'drawn from left to right'],
+      ['bunsui graph daily.ts --format svg --direction LR > daily.svg', 'a picture, drawn from left to right'],
+      ['bunsui graph latest --format svg > now.svg', 'the newest session, with what has become of each job'],
+      ['bunsui graph 01k9x2 --platform bunsuidev', 'a session on AWS'],
+      ["bunsui graph latest --format json | jq -r '.nodes[] | [.id, .status] | @tsv'", 'for a program'],
+    ],
+    notes: [
+      'In a graph of more than 100 nodes those that belong together stand in one box, except where something failed or ' +
+        'waits for a person. JSON has always all of them.',
+      sessionNote,
+      platformNote,
     ],
   },
   explain: {

@@ -20,7 +20,8 @@ export interface LoadedPipeline {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-const extensions = ['.ts', '.mts', '.js', '.mjs'];
+/** How files end that a pipeline may stand in. */
+export const extensions: readonly string[] = ['.ts', '.mts', '.js', '.mjs'];
 
 function isPipeline(value: unknown): value is LoadedPipeline {
   if (typeof value !== 'object' || value === null) return false;
