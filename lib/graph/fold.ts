@@ -17,7 +17,7 @@ import {
   scopesOf,
 } from './graph.ts';
 import { reduceEdges } from './reduce.ts';
-import { boxTitle, groupTitle } from './titles.ts';
+import { groupTitle } from './titles.ts';
 
 /** A graph of so many nodes is shown as it is, and a larger one with at most so many boxes and frames, where that can be. */
 export const readable = 100;
@@ -27,8 +27,8 @@ const readableScope = 48;
 interface Folding {
   /** Ids of nodes that stay, with the groups around them. */
   readonly shown: ReadonlySet<string>;
-  /** The number of the next fold. */
-  next: number;
+  /** Of each fold: what it stands for as one would call it, in order; of a whole group the group alone. */
+  readonly names: Map<string, readonly string[]>;
 }
 
 /**
@@ -38,7 +38,7 @@ interface Folding {
  */
 export function foldGraph(graph: PipelineGraph, shown: Iterable<string> = []): PipelineGraph {
   if (nodesOf(graph).length <= readable) return graph;
-  const folding: Folding = { shown: new Set(shown), next: 1 };
+  const folding: Folding = { shown: new Set(shown), names: new Map() };
   const folded = foldFrames(foldScope(graph, folding), folding);
   return { id: graph.id, ...folded };
 }
@@ -90,16 +90,16 @@ function isShown(node: GraphNode, { shown }: Folding): boolean {
 }
 
 function foldedFrame(node: GraphNode, folding: Folding): GraphNode {
-  return isBox(node) || isShown(node, folding) ? node : foldOf([node], groupTitle(node), folding);
+  return isBox(node) || isShown(node, folding) ? node : foldOf([node], groupTitle(node), [node.id], folding);
 }
 
-function foldOf(nodes: readonly GraphNode[], title: string, folding: Folding): GraphFold {
+function foldOf(nodes: readonly GraphNode[], title: string, names: readonly string[], folding: Folding): GraphFold {
   const inside = nodesOf({ nodes, edges: [] });
   const ids = inside.flatMap((node) => (node.kind === 'fold' ? node.nodes : [node.id]));
   const jobs = inside.reduce((sum, node) => sum + (node.kind === 'fold' ? node.jobs : isBox(node) ? 1 : 0), 0);
   // No node is named so: ids have no colon.
-  const id = `bunsui:fold-${folding.next}`;
-  folding.next += 1;
+  const id = `bunsui:fold-${folding.names.size + 1}`;
+  folding.names.set(id, names);
   return { kind: 'fold', id, title, nodes: ids, jobs };
 }
 
@@ -107,21 +107,29 @@ function foldOf(nodes: readonly GraphNode[], title: string, folding: Folding): G
 function foldNeighbours(given: GraphScope, folding: Folding): GraphScope {
   let scope = given;
   while (scope.nodes.length > readableScope) {
-    const groups = [...alike(scope, folding), ...rows(scope, folding)].toSorted((a, b) => b.length - a.length);
+    const groups = [...alike(scope, folding), ...rows(scope, folding)].toSorted(
+      (a, b) => b.nodes.length - a.nodes.length,
+    );
     const taken = new Set<string>();
-    const chosen: (readonly GraphNode[])[] = [];
+    const chosen: Together[] = [];
     let left = scope.nodes.length;
     for (const group of groups) {
       if (left <= readableScope) break;
-      if (group.some(({ id }) => taken.has(id))) continue;
-      for (const { id } of group) taken.add(id);
+      if (group.nodes.some(({ id }) => taken.has(id))) continue;
+      for (const { id } of group.nodes) taken.add(id);
       chosen.push(group);
-      left -= group.length - 1;
+      left -= group.nodes.length - 1;
     }
     if (chosen.length === 0) return scope;
     scope = merge(scope, chosen, folding);
   }
   return scope;
+}
+
+/** Nodes for one box, which is called by what their names have in common, or by the first and the last in their order. */
+interface Together {
+  readonly nodes: readonly GraphNode[];
+  readonly called: 'alike' | 'in order';
 }
 
 /** Two boxes side by side say more than a box for both. */
@@ -132,17 +140,19 @@ function mayFold(node: GraphNode, { shown }: Folding): node is GraphBox {
 }
 
 /** Boxes that wait for the same, and that the same waits for. */
-function alike(scope: GraphScope, folding: Folding): readonly (readonly GraphNode[])[] {
+function alike(scope: GraphScope, folding: Folding): readonly Together[] {
   const { before, after } = neighbours(scope);
   const classes = Map.groupBy(
     scope.nodes.filter((node) => mayFold(node, folding)),
     ({ id }) => JSON.stringify([before.get(id)?.toSorted(), after.get(id)?.toSorted()]),
   );
-  return [...classes.values()].filter((nodes) => nodes.length >= worthFolding);
+  return [...classes.values()]
+    .filter((nodes) => nodes.length >= worthFolding)
+    .map((nodes) => ({ nodes, called: 'alike' }));
 }
 
-/** Boxes of which each waits for the one before it alone, and nothing else does. */
-function rows(scope: GraphScope, folding: Folding): readonly (readonly GraphNode[])[] {
+/** Boxes of which each waits for the one before it alone, and nothing else does, in pieces. */
+function rows(scope: GraphScope, folding: Folding): readonly Together[] {
   const { before, after } = neighbours(scope);
   const boxes = new Map(scope.nodes.filter((node) => mayFold(node, folding)).map((node) => [node.id, node]));
   const only = (of: ReadonlyMap<string, readonly string[]>, id: string) => {
@@ -154,14 +164,25 @@ function rows(scope: GraphScope, folding: Folding): readonly (readonly GraphNode
     return next !== undefined && only(before, next.id)?.id === id ? next : undefined;
   };
   const previous = new Set([...boxes.keys()].flatMap((id) => nextOf(id)?.id ?? []));
-  const found: GraphNode[][] = [];
+  const found: Together[] = [];
   for (const first of boxes.values()) {
     if (previous.has(first.id)) continue;
     const row: GraphNode[] = [];
     for (let at: GraphNode | undefined = first; at !== undefined; at = nextOf(at.id)) row.push(at);
-    if (row.length >= worthFolding) found.push(row);
+    found.push(...piecesOf(row).map((nodes): Together => ({ nodes, called: 'in order' })));
   }
   return found;
+}
+
+/** A long row says more in some pieces than in one. */
+const piecesOfRow = 12;
+
+function piecesOf(row: readonly GraphNode[]): readonly (readonly GraphNode[])[] {
+  const length = Math.max(worthFolding, Math.ceil(row.length / piecesOfRow));
+  const pieces = Array.from({ length: Math.ceil(row.length / length) }, (_, index) =>
+    row.slice(index * length, (index + 1) * length),
+  );
+  return pieces.filter((piece) => piece.length >= worthFolding);
 }
 
 /** Ids of what stands right before and after each node, in one order. */
@@ -197,7 +218,7 @@ function foldStages(scope: GraphScope, folding: Folding): GraphScope {
   const chosen = groupings.find((groups) => groups.length <= readableScope) ?? groupings.at(-1) ?? [];
   return merge(
     scope,
-    chosen.filter((group) => group.length > 1),
+    chosen.flatMap((nodes) => (nodes.length > 1 ? [{ nodes, called: 'alike' as const }] : [])),
     folding,
   );
 }
@@ -230,11 +251,13 @@ function stem(id: string): string {
   return /^(.+?)[-_.\d]/.exec(id)?.[1] ?? id;
 }
 
-function merge(scope: GraphScope, groups: readonly (readonly GraphNode[])[], folding: Folding): GraphScope {
+function merge(scope: GraphScope, groups: readonly Together[], folding: Folding): GraphScope {
   const foldsByNode = new Map(
-    groups.flatMap((group) => {
-      const fold = foldOf(group, titleOf(group), folding);
-      return group.map(({ id }) => [id, fold] as const);
+    groups.flatMap(({ nodes: together, called }) => {
+      const names = together.flatMap(({ id }) => folding.names.get(id) ?? [id]);
+      const title = called === 'alike' ? commonTitle(names) : orderTitle(names);
+      const fold = foldOf(together, title, names, folding);
+      return together.map(({ id }) => [id, fold] as const);
     }),
   );
   const nodes = [...new Set(scope.nodes.map((node) => foldsByNode.get(node.id) ?? node))];
@@ -256,15 +279,18 @@ function merge(scope: GraphScope, groups: readonly (readonly GraphNode[])[], fol
 }
 
 /** `load-*` where names begin alike, else the first and the last. */
-function titleOf(group: readonly GraphNode[]): string {
-  const names = group.map((node) => (isBox(node) ? boxTitle(node) : node.id));
-  const [first = '', last = ''] = [names[0], names.at(-1)];
+function commonTitle(names: readonly string[]): string {
+  const [first = ''] = names;
   const sameUpTo = names.reduce((length, name) => Math.min(length, commonLength(first, name)), first.length);
   const beginning = first.slice(0, sameUpTo).replace(/\d+$/, '');
   // A beginning ends where a word of the name does.
   const whole = names.every((name) => /^[-_.\d]/.test(name.slice(beginning.length)));
   const words = whole ? beginning : beginning.replace(/[^-_.]*$/, '');
-  return words.length >= 3 ? `${words}*` : `${first} … ${last}`;
+  return words.length >= 3 ? `${words}*` : orderTitle(names);
+}
+
+function orderTitle(names: readonly string[]): string {
+  return `${names[0] ?? ''} … ${names.at(-1) ?? ''}`;
 }
 
 function commonLength(one: string, two: string): number {
