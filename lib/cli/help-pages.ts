@@ -2,6 +2,7 @@
 import { approvalPages } from './approval-commands.ts';
 import type { HelpPage } from './help.ts';
 import { notifyPages } from './notify-commands.ts';
+import { pluginPages } from './plugin-commands.ts';
 import { schedulePages } from './schedule-commands.ts';
 
 const sessionNote = 'SESSION is an id, its beginning or end as long as only one session has it, or "latest".';
@@ -15,6 +16,7 @@ const runNote =
 export const pages: { readonly [command: string]: HelpPage } = {
   ...approvalPages,
   ...notifyPages,
+  ...pluginPages,
   ...schedulePages,
   run: {
     examples: [
@@ -191,8 +193,8 @@ export const pages: { readonly [command: string]: HelpPage } = {
       'Needs aws-cdk, aws-cdk-lib and constructs beside bunsui, and an account that is prepared (bunsui bootstrap). ' +
         'The platform is one stack, each pipeline another: a deployment touches only the pipelines that are given.',
       'bunsui.json: {"pipelines": ["etl/*.ts"], "params": {...}, "context": {...}, "channels": {...}, "stages": ' +
-        '{"dev": {"profile": "dev", "region": "eu-west-1", "params": {...}}}}. The command line goes over the stage, ' +
-        'the stage over the rest.',
+        '{"dev": {"profile": "dev", "region": "eu-west-1", "params": {...}}}}; or the same as the default export of ' +
+        'bunsui.config.ts. The command line goes over the stage, the stage over the rest.',
       'Parameters: removal (retain, destroy), logRetentionDays, logsDays, reportsDays, logLevel, schedules (on, off), ' +
         'apiRateLimit, apiLogRole (on, off), and env.NAME, a variable of every handler. Handlers of a pipeline may read ' +
         'and write data/{pipeline}/ in the bucket of the platform; for other permissions write a CDK app ' +

@@ -12,6 +12,7 @@ import { addSessionCommands } from './session-commands.ts';
 import { overview } from './overview.ts';
 import { pages } from './help-pages.ts';
 import { addNotify } from './notify-commands.ts';
+import { addPlugins } from './plugin-commands.ts';
 import {
   collect,
   idempotencyKey,
@@ -141,6 +142,7 @@ export function buildProgram(
   addApprovalCommands(program, context, run);
   addRest(program, context, run);
   addDeployCommands(program, context, run);
+  addPlugins(program, context, run);
   for (const command of [program, ...program.commands, ...program.commands.flatMap((group) => group.commands)]) {
     command.helpCommand(false).helpOption('-h, --help', 'print this page');
   }
