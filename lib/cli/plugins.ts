@@ -79,13 +79,17 @@ export async function loadPlugins(
   return loaded;
 }
 
+/** Whether it is a file of the project, and no package. */
+const isPath = (name: string) => /^\.{1,2}\//.test(name);
+
 /** @param beside a file of the project: names are looked up from there */
 export async function loadPlugin(name: string, beside: string, say: (text: string) => void): Promise<LoadedPlugin> {
-  const { exports, file } = await importNow({ name, beside }, say).catch((cause: unknown) => {
+  const what = isPath(name) ? { file: join(dirname(beside), name) } : { name, beside };
+  const { exports, file } = await importNow(what, say).catch((cause: unknown) => {
     throw notLoaded(name, beside, cause);
   });
   const { kinds = [], channels = [] } = checkedPlugin(name, exports.default);
-  const version = name.startsWith('.') ? undefined : versionOf(file, name);
+  const version = isPath(name) ? undefined : versionOf(file, name);
   return { name, kinds, channels, ...(version === undefined ? {} : { version }) };
 }
 
@@ -96,8 +100,8 @@ function refuse(message: string, hint: string, cause?: unknown): BunsuiError {
 function notLoaded(name: string, beside: string, cause: unknown): BunsuiError {
   const folder = dirname(beside);
   const message = cause instanceof Error ? cause.message : String(cause);
-  const isThere = name.startsWith('.') ? existsSync(join(folder, name)) : isInstalled(name, folder);
-  if (!isThere && name.startsWith('.')) {
+  const isThere = isPath(name) ? existsSync(join(folder, name)) : isInstalled(name, folder);
+  if (!isThere && isPath(name)) {
     return refuse(
       `there is no file "${name}" for the plugin that ${beside} lists`,
       'correct its path in "plugins"',

@@ -22,7 +22,7 @@ function kindOf(name: string): string {
     .replaceAll(/[^a-zA-Z0-9]+([a-zA-Z0-9]?)/g, (_, letter: string) => letter.toUpperCase())
     .replace(/^[^a-zA-Z]+/, '')
     .slice(0, 32);
-  const plain = word === '' ? 'plugin' : `${word.charAt(0).toLowerCase()}${word.slice(1)}`;
+  const plain = word === '' ? 'own' : `${word.charAt(0).toLowerCase()}${word.slice(1)}`;
   return taken.test(plain) || builtInKinds.some(({ kind }) => kind === plain) ? `${plain}Kind` : plain;
 }
 
