@@ -47,6 +47,7 @@ export const errorCodes = {
   BS2004: 'a channel that is not configured as its kind asks',
   BS2005: 'a program that bunsui needs ended with an error',
   BS2006: 'a file that is there already',
+  BS2007: 'a plugin that cannot be used',
   BS3001: 'the input does not fit the schema of the pipeline',
   BS3002: 'no such session',
   BS3003: 'no such pipeline',

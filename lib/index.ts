@@ -58,6 +58,14 @@ export { type LambdaContract, type LambdaOperation, lambda, type OperationHandle
 export { type LambdaArnContract, lambdaArn } from './dsl/operations/lambda-arn.ts';
 export { batch, eks, emr, glue, type ServiceContract, sagemaker } from './dsl/operations/services.ts';
 export {
+  type ChannelKind,
+  defineConfig,
+  type NoticeTexts,
+  type Plugin,
+  type PostMessage,
+  type ProjectConfig,
+} from './dsl/plugins.ts';
+export {
   type ApprovalOptions,
   type After,
   type Ended,

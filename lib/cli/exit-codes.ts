@@ -25,6 +25,7 @@ const byErrorCode: { readonly [code in ErrorCode]?: ExitCode } = {
   BS2003: exitCodes.notFound,
   BS2004: exitCodes.invalid,
   BS2006: exitCodes.conflict,
+  BS2007: exitCodes.invalid,
   BS3001: exitCodes.invalid,
   BS3002: exitCodes.notFound,
   BS3003: exitCodes.notFound,

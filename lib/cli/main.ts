@@ -2,28 +2,15 @@
  * The command line: arguments in, an exit code out; data on stdout, everything else on stderr. This file and what it
  * imports is all that `--help` loads.
  */
-import { readFileSync } from 'node:fs';
 import { type Command, CommanderError } from 'commander';
 import { BunsuiError } from '../errors.ts';
 import { type CommandContext, commandNameFrom } from './context.ts';
 import { exitCodeFor, exitCodes } from './exit-codes.ts';
 import { usageOf } from './help.ts';
+import { ownVersion } from './own-version.ts';
 import { buildProgram } from './program.ts';
 import { didYouMean } from './suggest.ts';
 import { systemTerminal, type Terminal } from './terminal.ts';
-
-/** The version in our own package.json, which stands one folder higher above built files than above source files. */
-function packageVersion(): string {
-  for (const path of ['../../package.json', '../../../package.json']) {
-    try {
-      const { name, version } = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
-      if (name === 'bunsui') return String(version);
-    } catch {
-      // Not there: the other one is.
-    }
-  }
-  return 'unknown';
-}
 
 /** What is missing in this Node.js, if anything: it must run TypeScript files as they are. */
 export function nodeTooOld(version: string): string | undefined {
@@ -112,7 +99,7 @@ async function runProgram(args: readonly string[], context: CommandContext): Pro
   let usageText = '';
   const program = buildProgram(
     context,
-    packageVersion(),
+    ownVersion(),
     async (work) => {
       exitCode = await work();
     },

@@ -17,16 +17,16 @@ const groups: readonly (readonly [title: string, lines: readonly Line[]])[] = [
     [
       ['session list|show|watch|wait|tag|delete', 'sessions, one with jobs, live'],
       ['approvals list', 'what waits for a person'],
-      ['logs [tail|filter|download|summary]', 'what its handlers wrote'],
-      ['durations PIPELINE', 'how long its jobs took, for "durations"'],
+      ['logs tail|filter|download', 'what its handlers wrote'],
     ],
   ],
   [
     'Check',
     [
-      ['graph FILE', "the pipeline's graph, as Mermaid"],
+      ['graph FILE|SESSION', 'a picture: Mermaid, SVG or JSON'],
       ['compile FILE', 'the state machine, as JSON'],
       ['explain FILE', 'when each job starts, why, and the cost'],
+      ['plugin list|add|remove|create', 'kinds of operations and channels'],
     ],
   ],
   [

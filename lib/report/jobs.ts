@@ -1,13 +1,13 @@
 /** The jobs: a table of all of them (the graph in words), and each one's details: values, error, attempts, log. */
 import type { PipelineGraph } from '../graph/graph.ts';
-import { isBox, nodesOf } from '../graph/graph.ts';
+import { conditionOf, nodesOf } from '../graph/graph.ts';
 import type { Json } from '../ir/expressions.ts';
 import type { AttemptView, FailureView, JobView } from '../sessions/view.ts';
 import { explainFailure } from './failure.ts';
 import { countText, durationText, numberText, timeText } from './format.ts';
-import type { Html } from './html.ts';
+import type { Html } from '../html.ts';
 import { invokeError, thrownAt } from './handler-output.ts';
-import { html } from './html.ts';
+import { html } from '../html.ts';
 import { fittingLines, logExcerpt } from './log-excerpt.ts';
 import type { JobRow, ReportModel } from './model.ts';
 import { statusWord } from './model.ts';
@@ -57,7 +57,7 @@ export function detailsSection(model: ReportModel): Html {
 function conditionsOf(graph: PipelineGraph): ReadonlyMap<string, string> {
   return new Map(
     nodesOf(graph).flatMap((node) => {
-      const condition = isBox(node) ? node.condition : node.when;
+      const condition = conditionOf(node);
       return condition === undefined ? [] : [[node.id, condition]];
     }),
   );

@@ -2,9 +2,9 @@
 import type { LogLine } from '../sessions/report-data.ts';
 import { explainFailure } from './failure.ts';
 import { countText, durationText, numberText } from './format.ts';
-import type { Html } from './html.ts';
+import type { Html } from '../html.ts';
 import { isHandlerLine, thrownAt } from './handler-output.ts';
-import { html } from './html.ts';
+import { html } from '../html.ts';
 import { logExcerpt } from './log-excerpt.ts';
 import type { JobRow, ReportModel } from './model.ts';
 import { statusWord } from './model.ts';

@@ -32,6 +32,11 @@ const commands = [
   'stack',
   'stack list',
   'stack destroy',
+  'plugin',
+  'plugin list',
+  'plugin add',
+  'plugin remove',
+  'plugin create',
 ];
 
 describe('help', () => {
