@@ -60,6 +60,7 @@ export { batch, eks, emr, glue, type ServiceContract, sagemaker } from './dsl/op
 export {
   type ApprovalOptions,
   type After,
+  type CallOptions,
   type Ended,
   type Failure,
   type Job,
@@ -73,6 +74,7 @@ export {
   type Round,
   type Rounds,
   type Scope,
+  type Started,
 } from './dsl/pipeline.ts';
 export { type In, type Ref, type RefBase, type Secret, secret } from './dsl/refs.ts';
 export type { JsonOnly, Schema } from './dsl/schemas.ts';

@@ -18,6 +18,8 @@ export interface LoadedPipeline {
   readonly kind: 'bunsui.pipeline';
   readonly ir: PipelineIr;
   readonly diagnostics: readonly Diagnostic[];
+  /** The pipelines that it calls, by their ids. */
+  readonly calls: { readonly [pipeline: string]: LoadedPipeline };
 }
 
 const extensions = ['.ts', '.mts', '.js', '.mjs'];

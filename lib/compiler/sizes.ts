@@ -3,7 +3,7 @@ import type { Expression } from '../ir/expressions.ts';
 import { longestFunctionArn, longestMachineArn } from '../storage-layout.ts';
 
 /** Within a text of the author's the quotation marks would be escaped: what this finds are fields. */
-const placeholder = /"\$\{(operation|machine|table):([^"}]*)\}"/g;
+const placeholder = /"\$\{(operation|machine|pipeline|table):([^"}]*)\}"/g;
 /** Characters of the table's name: more only where CloudFormation makes it of a very long name of a stack. */
 const longestTable = 64;
 
@@ -14,7 +14,11 @@ export function deployedBytes(json: string, pipeline: string): number {
   if (!json.includes('"${')) return bytes;
   for (const [{ length }, kind, id = ''] of json.matchAll(placeholder)) {
     const longest =
-      kind === 'operation' ? longestFunctionArn(pipeline, id) : kind === 'machine' ? longestMachineArn : longestTable;
+      kind === 'operation'
+        ? longestFunctionArn(pipeline, id)
+        : kind === 'machine' || kind === 'pipeline'
+          ? longestMachineArn
+          : longestTable;
     bytes += longest + 2 - length;
   }
   return bytes;

@@ -147,6 +147,14 @@ export interface TaskOperationIr extends OperationBase {
   readonly timeoutSeconds?: number;
   /** Absolute path of a file that exports `handler`: on a laptop it is called with the task's arguments, and answers as the service would. */
   readonly standIn?: string;
+  /** What is called is another pipeline: its session is named by the job. */
+  readonly call?: CallIr;
+}
+
+/** A pipeline that is called, and whether its end is waited for. Without waiting, the output says which session it is. */
+export interface CallIr {
+  readonly pipeline: string;
+  readonly waits: boolean;
 }
 
 /** A container that runs on Fargate from start to end. Its input and its output are objects in the platform's bucket. */
