@@ -9,7 +9,7 @@ import type { CommandContext } from './context.ts';
 import { countDiagnostics, diagnosticLines } from './diagnostics.ts';
 import { jsonDiagnostic } from './errors-shown.ts';
 import { harmlessLine } from './harmless.ts';
-import { type LoadedPipeline, loadPipeline } from './load-pipeline.ts';
+import { calledBy, type LoadedPipeline, loadPipeline } from './load-pipeline.ts';
 import { missingEntries } from './missing-entries.ts';
 import type { Deployable } from './start.ts';
 
@@ -67,11 +67,6 @@ export async function loadChecked(
 ): Promise<PipelineIr | undefined> {
   const { ir, diagnostics } = await load(context, file, options);
   return reportDiagnostics(context, `in ${file}`, diagnostics, options) ? undefined : ir;
-}
-
-/** The pipelines that one calls, and those that they call, once each: every one before those that call it. */
-export function calledBy({ calls }: Pick<LoadedPipeline, 'calls'>): readonly LoadedPipeline[] {
-  return [...new Set(Object.values(calls).flatMap((one) => [...calledBy(one), one]))];
 }
 
 /** The compiled pipeline, or `undefined` when it has mistakes, which are printed then. Warnings are printed too. */

@@ -22,6 +22,11 @@ export interface LoadedPipeline {
   readonly calls: { readonly [pipeline: string]: LoadedPipeline };
 }
 
+/** The pipelines that one calls, and those that they call, once each: every one before those that call it. */
+export function calledBy({ calls }: Pick<LoadedPipeline, 'calls'>): readonly LoadedPipeline[] {
+  return [...new Set(Object.values(calls).flatMap((one) => [...calledBy(one), one]))];
+}
+
 const extensions = ['.ts', '.mts', '.js', '.mjs'];
 
 function isPipeline(value: unknown): value is LoadedPipeline {
