@@ -53,8 +53,10 @@ const modulus = 1_073_741_789;
  * shorter, and is what emulators do not have.
  */
 function sessionOf({ path, retries }: Caller): string {
-  const tried = ['Execution.Id', 'Execution.RedriveCount', ...(retries ? ['State.RetryCount'] : [])];
-  const named = [...tried.map((fact) => `$string($states.context.${fact})`), path].join(' & "/" & ');
+  // Of the ARN what differs on a platform: machine and name.
+  const execution = '$substringAfter($states.context.Execution.Id, ":execution:")';
+  const tries = ['Execution.RedriveCount', ...(retries ? ['State.RetryCount'] : [])];
+  const named = [execution, ...tries.map((fact) => `$string($states.context.${fact})`), path].join(' & "/" & ');
   const digits =
     `$digits := function($number, $count){ $join($map([1..$count], function($place){ ` +
     `$substring(${text(sessionDigits)}, $floor($number / $power(32, $count - $place)) % 32, 1) })) }`;
