@@ -35,7 +35,7 @@ export function blockOf(execution: Pick<ExecutionFacts, 'executionArn' | 'starte
 }
 
 /** Who has called the session of an execution, if it was called. */
-function callerOf({ input, executionArn }: ExecutionFacts): Caller | undefined {
+export function callerOf({ input, executionArn }: Pick<ExecutionFacts, 'input' | 'executionArn'>): Caller | undefined {
   if (sessionNamed(executionArn) === undefined) return undefined;
   try {
     return readCaller((JSON.parse(input) as { readonly [key: string]: unknown } | null)?.[reservedInputKey]);
