@@ -8,7 +8,7 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Pipeline, Platform } from '../../lib/constructs/index.ts';
 import { functionPlaceholder } from '../../lib/ir/artifact.ts';
-import { isLambda, tasksOf } from '../../lib/ir/operations.ts';
+import { callsOf, isLambda, tasksOf } from '../../lib/ir/operations.ts';
 import { rows } from '../fixtures/pipelines.ts';
 import { ensureLambdas, newApp, newStack, propertiesOf, type Resources, resourcesOf } from './synth.ts';
 import { twoStep } from './two-step/pipeline.ts';
@@ -220,7 +220,20 @@ describe('the state machine', () => {
     const wakes = gates?.openedByStates === true ? ['states:SendTaskSuccess'] : [];
     const asks = approvals === undefined ? [] : ['dynamodb:UpdateItem'];
     const own = gates === undefined ? [] : ['dynamodb:GetItem', 'dynamodb:UpdateItem', ...wakes];
-    expect(atGates).toStrictEqual([...asks, ...own]);
+    // What is called is started, and watched and stopped where it is waited for; the rule for that is allowed once.
+    const calls = Object.entries(Object.groupBy(callsOf(definition.ir), (call) => call.pipeline));
+    const starts = calls.flatMap(([, of = []]) => [
+      'states:StartExecution',
+      ...(of.some(({ waits }) => waits) ? ['states:DescribeExecution', 'states:StopExecution'] : []),
+    ]);
+    const rule = ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'];
+    const hears = atGates.filter((action) => rule.includes(String(action)));
+    expect(hears).toStrictEqual(starts.includes('states:StopExecution') ? rule : []);
+    expect(atGates.filter((action) => !hears.includes(action))).toStrictEqual([...asks, ...own, ...starts]);
+    const started = others.flatMap(({ Action, Resource }) => (Action === 'states:StartExecution' ? [Resource] : []));
+    expect(started).toStrictEqual(
+      calls.map(([id]) => ({ 'Fn::Join': ['', expect.arrayContaining([`:stateMachine:bunsui-${id}`])] })),
+    );
   });
 });
 
