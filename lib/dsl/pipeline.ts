@@ -50,6 +50,12 @@ export interface OrderOptions {
   readonly after?: After | readonly After[];
   /** Run only if this is true; otherwise it is skipped, and with it what needs its output. */
   readonly when?: RefBase<boolean>;
+  /**
+   * Gives it a state machine of its own, with a history of its own: 25,000 events that no other job uses up. It shows as a
+   * part of the pipeline as before. For jobs, maps, loops and branches of the pipeline itself, not inside of one.
+   * @default where the pipeline is too large for one machine
+   */
+  readonly isolate?: true;
 }
 
 /** Policy and order of a job. */
@@ -385,6 +391,7 @@ function recordScope(
   const order = (options: OrderOptions, path: readonly (string | number)[], source: SourcePosition) => ({
     ...orderOf(options.after),
     ...(options.when === undefined ? {} : { when: read(recording, options.when, [...path, 'when'], source) }),
+    ...(options.isolate === undefined ? {} : { isolate: options.isolate }),
   });
   const addJob = (
     id: string,

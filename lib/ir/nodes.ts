@@ -248,6 +248,8 @@ interface NodeBase {
   readonly requires?: { readonly [node: string]: RequiredEnd };
   /** Runs only if this is true; otherwise the node is skipped and its output absent. */
   readonly when?: Expression;
+  /** It is a machine of its own, with a history of its own, whatever its size. @default where the pipeline is too large for one */
+  readonly isolate?: true;
 }
 
 /** `success`: it ran and has not failed; `failure`: it has failed, which it tolerates. */

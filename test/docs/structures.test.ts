@@ -139,4 +139,12 @@ describe('the page on structures', () => {
     const replaced = await runPipeline(billing, { input: { orders: ['a', 'bc'] }, operations: whole });
     expect(replaced.output).toStrictEqual({ rows: 10 });
   });
+
+  it('has an example that gives a map a machine of its own', async () => {
+    const { yearly } = examples();
+    if (yearly === undefined) throw new Error('no such example');
+    const operations = { 'read-csv': ({ key: of }: { key: string }) => ({ rows: of.length }) };
+    const run = await runPipeline(yearly, { input: { days: ['a', 'bc'] }, operations });
+    expect([run.output, yearly.ir.body.nodes[0]?.isolate]).toStrictEqual([{ rows: 3 }, true]);
+  });
 });
