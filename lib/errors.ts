@@ -40,6 +40,8 @@ export const errorCodes = {
   BS1122: 'a loop without a bound, or that carries nothing on',
   BS1123: 'a wait for a time that is none',
   BS1124: 'a failure that nobody can go on after',
+  BS1125: 'a call of a pipeline that cannot be called',
+  BS1126: 'a machine of its own where there can be none',
   BS1201: 'a barrier was added: the graph is not series-parallel',
   BS2001: 'a command line that bunsui does not understand',
   BS2002: 'a file could not be read',

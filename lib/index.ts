@@ -68,6 +68,7 @@ export {
 export {
   type ApprovalOptions,
   type After,
+  type CallOptions,
   type Ended,
   type Failure,
   type Job,
@@ -81,6 +82,7 @@ export {
   type Round,
   type Rounds,
   type Scope,
+  type Started,
 } from './dsl/pipeline.ts';
 export { type In, type Ref, type RefBase, type Secret, secret } from './dsl/refs.ts';
 export type { JsonOnly, Schema } from './dsl/schemas.ts';

@@ -127,7 +127,7 @@ function jobOf(path: string, items: readonly JobItem[], withData: boolean): Job 
       generation: one.generation,
       job_status: one.job_status,
       started_at: one.started_at,
-      ...optional(one, 'completed_at', 'duration_ms', 'error_code', 'error_message', 'reused_from'),
+      ...optional(one, 'completed_at', 'duration_ms', 'error_code', 'error_message', 'called_session', 'reused_from'),
     })),
     ...(withData && last?.input !== undefined ? { input: recordedValue(last.input) } : {}),
     ...(withData && output !== undefined ? { output: recordedValue(output) } : {}),

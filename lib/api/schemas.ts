@@ -56,7 +56,7 @@ export const cursor = () =>
 export const nextCursor = () => described(z.optional(z.string()), 'asks for the next page; absent on the last');
 
 export const trigger = z.strictObject({
-  kind: z.enum(['manual', 'api', 'schedule', 'event']),
+  kind: z.enum(['manual', 'api', 'schedule', 'event', 'call']),
   detail: z.optional(z.string()),
   chain: described(z.optional(count()), 'how many sessions stand before it in a chain of triggers'),
 });
@@ -78,6 +78,10 @@ const sessionFields = {
   redrive_count: described(count(), 'how often the execution of this generation was redriven'),
   execution_arn: z.optional(z.string()),
   trigger,
+  called_by: described(
+    z.optional(z.strictObject({ session_id: sessionId(), created_at: instant(), job_id: z.string() })),
+    'the session and the job that have called it',
+  ),
   user_name: z.optional(z.string()),
   pausing: described(
     z.optional(z.strictObject({ at: instant(), now: z.optional(z.boolean()) })),
@@ -165,6 +169,10 @@ const attempt = z.strictObject({
   duration_ms: z.optional(count()),
   error_code: z.optional(z.string()),
   error_message: z.optional(z.string()),
+  called_session: described(
+    z.optional(z.strictObject({ session_id: sessionId(), created_at: instant() })),
+    'of a call: the session that it has begun',
+  ),
   reused_from: described(z.optional(z.int()), 'the generation whose result it gave instead of running'),
 });
 export const job = z.strictObject({

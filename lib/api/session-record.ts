@@ -20,7 +20,7 @@ export function summaryOf(item: SessionItem): z.output<typeof sessionSummary> {
     redrive_count: item.redrive_count ?? 0,
     ...optional(item, 'execution_arn'),
     trigger: item.trigger,
-    ...optional(item, 'user_name', 'pausing', 'tags', 'environment'),
+    ...optional(item, 'called_by', 'user_name', 'pausing', 'tags', 'environment'),
     region: item.region,
     updated_at: item.updated_at,
   };

@@ -18,6 +18,13 @@ export interface LoadedPipeline {
   readonly kind: 'bunsui.pipeline';
   readonly ir: PipelineIr;
   readonly diagnostics: readonly Diagnostic[];
+  /** The pipelines that it calls, by their ids. */
+  readonly calls: { readonly [pipeline: string]: LoadedPipeline };
+}
+
+/** The pipelines that one calls, and those that they call, once each: every one before those that call it. */
+export function calledBy({ calls }: Pick<LoadedPipeline, 'calls'>): readonly LoadedPipeline[] {
+  return [...new Set(Object.values(calls).flatMap((one) => [...calledBy(one), one]))];
 }
 
 /** How files end that a pipeline may stand in. */

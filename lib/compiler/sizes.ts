@@ -3,7 +3,7 @@ import type { Expression } from '../ir/expressions.ts';
 import { longestFunctionArn, longestMachineArn } from '../storage-layout.ts';
 
 /** Within a text of the author's the quotation marks would be escaped: what this finds are fields. */
-const placeholder = /"\$\{(operation|machine|table):([^"}]*)\}"/g;
+const placeholder = /"\$\{(operation|machine|pipeline|table):([^"}]*)\}"/g;
 /** Characters of the table's name: more only where CloudFormation makes it of a very long name of a stack. */
 const longestTable = 64;
 
@@ -22,7 +22,7 @@ export function deployedBytes(json: string, pipeline: string): number {
 
 function longestFor(kind: string | undefined, id: string, pipeline: string): number {
   if (kind === 'operation') return longestFunctionArn(pipeline, id);
-  return kind === 'machine' ? longestMachineArn : longestTable;
+  return kind === 'machine' || kind === 'pipeline' ? longestMachineArn : longestTable;
 }
 
 /** The bytes that an expression's value has at least: of its constants, and of the structure around them. */

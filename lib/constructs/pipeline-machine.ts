@@ -16,7 +16,7 @@ import { definitionLimitBytes } from '../compiler/limits.ts';
 import { BunsuiError } from '../errors.ts';
 import { type ContainerPart, containerPlaceholder, type PipelineArtifact } from '../ir/artifact.ts';
 import type { Json } from '../ir/expressions.ts';
-import { tasksOf } from '../ir/operations.ts';
+import { callsOf, tasksOf } from '../ir/operations.ts';
 import { childMachineName, longestFunctionArn } from '../storage-layout.ts';
 import { acknowledgeKeyActions, acknowledgeResources, acknowledgeWildcards } from './acknowledgements.ts';
 import type { DeployedContainer } from './container-operation.ts';
@@ -44,6 +44,8 @@ export function pipelineMachine(
   containers: { readonly [operation: string]: DeployedContainer } = {},
 ): PipelineMachine {
   const { id } = artifact.pipeline;
+  const nameOf = (pipeline: string) => `${platform.prefix}-${pipeline}`;
+  const calls = calledBy(artifact);
   const keys = Object.fromEntries(Object.keys(functions).map((operation) => [operation, `\${${keyOf(operation)}}`]));
   const versions = Object.entries(functions).map(([operation, { currentVersion }]) => [
     keyOf(operation),
@@ -55,14 +57,16 @@ export function pipelineMachine(
     ...(usesGatesTable(artifact) ? { gates: platform.gatesTable.tableName } : {}),
     ...Object.fromEntries(versions),
     ...Object.fromEntries(named.map(({ key, value }) => [key, value])),
+    ...Object.fromEntries(calls.map(({ id: called }) => [callKeyOf(called), machineArn(scope, nameOf(called))])),
   };
   // Bookkeeping knows by this name whose execution it is that somebody started in the console.
-  const stateMachineName = `${platform.prefix}-${id}`;
+  const stateMachineName = nameOf(id);
   const children = (artifact.shards ?? []).map((_, index) => childMachineName(`${platform.prefix}-`, id, index + 1));
   const childNames = childPatterns(platform, artifact);
   const statements = [
     ...gateStatements(scope, platform, artifact),
     ...childStatements(scope, childNames),
+    ...calls.flatMap(({ id: called, waits }) => startStatements(scope, nameOf(called), waits)),
     ...Object.values(containers).flatMap((one) => one.statements),
   ];
   const role = machineRole(
@@ -88,7 +92,7 @@ export function pipelineMachine(
   ) => {
     const machine = (number: number) => `\${machine${number}}`;
     const placed = placeFunctions(definition, keys, {
-      ...{ gatesTable: '${gates}', machine, parts },
+      ...{ gatesTable: '${gates}', machine, parts, pipeline: (called: string) => `\${${callKeyOf(called)}}` },
       ...(comment === undefined ? {} : { comment }),
     });
     requireRoom(artifact, placed, keys);
@@ -142,6 +146,17 @@ type Substitutions = { readonly [key: string]: string };
 /** What stands for an operation's function until it is deployed: letters, digits and `_`, another one for each id. */
 function keyOf(operation: string): string {
   return `of_${operation.replaceAll('_', '_u').replaceAll('-', '_d')}`;
+}
+
+/** What stands for the machine of a pipeline that is called. */
+function callKeyOf(pipeline: string): string {
+  return keyOf(pipeline).replace(/^of_/, 'call_');
+}
+
+/** The pipelines that are called, once each, and whether some job waits for their ends. */
+function calledBy({ pipeline }: PipelineArtifact): readonly { readonly id: string; readonly waits: boolean }[] {
+  const calls = Object.groupBy(callsOf(pipeline), (call) => call.pipeline);
+  return Object.entries(calls).map(([id, of = []]) => ({ id, waits: of.some(({ waits }) => waits) }));
 }
 
 /** The compiler has measured the definition in UTF-8; a deployment writes it in ASCII, and with `$` escaped. */
@@ -231,15 +246,28 @@ function gateStatements(scope: Construct, platform: IPlatform, artifact: Pipelin
  */
 function childStatements(scope: Construct, children: readonly string[]): readonly PolicyStatement[] {
   if (children.length === 0) return [];
-  const { partition, region, account } = Stack.of(scope);
   const arns = children.map((child) => machineArn(scope, child));
-  const executions = children.map((child) => `arn:${partition}:states:${region}:${account}:execution:${child}:*`);
-  const rule = `arn:${partition}:events:${region}:${account}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule`;
   return [
     new PolicyStatement({
       actions: ['states:StartExecution'],
       resources: arns.flatMap((arn) => [arn, `${arn}:*`]),
     }),
+    ...waitStatements(scope, children),
+  ];
+}
+
+/** Starting the machine of a pipeline that is called: it alone, as it was deployed last. */
+function startStatements(scope: Construct, machine: string, waits: boolean): readonly PolicyStatement[] {
+  const start = new PolicyStatement({ actions: ['states:StartExecution'], resources: [machineArn(scope, machine)] });
+  return waits ? [start, ...waitStatements(scope, [machine])] : [start];
+}
+
+/** Hearing of the ends of a machine's executions, and stopping them. */
+function waitStatements(scope: Construct, machines: readonly string[]): readonly PolicyStatement[] {
+  const { partition, region, account } = Stack.of(scope);
+  const executions = machines.map((machine) => `arn:${partition}:states:${region}:${account}:execution:${machine}:*`);
+  const rule = `arn:${partition}:events:${region}:${account}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule`;
+  return [
     new PolicyStatement({ actions: ['states:DescribeExecution', 'states:StopExecution'], resources: executions }),
     new PolicyStatement({ actions: ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'], resources: [rule] }),
   ];

@@ -11,6 +11,7 @@ import { irVersion, type NodeIr, type PipelineIr, type RequiredEnd, type RoundsI
 import { placedNodes } from '../ir/walk.ts';
 import { type Approval, type ApprovalContract, approvalFields, noForm, type NoForm } from './approvals.ts';
 import { callSite } from './call-site.ts';
+import { recordCall } from './calls.ts';
 import type { Duration } from './durations.ts';
 import type { FiringOptions } from './firings.ts';
 import { not } from './functions.ts';
@@ -49,6 +50,12 @@ export interface OrderOptions {
   readonly after?: After | readonly After[];
   /** Run only if this is true; otherwise it is skipped, and with it what needs its output. */
   readonly when?: RefBase<boolean>;
+  /**
+   * Gives it a state machine of its own, with a history of its own: 25,000 events that no other job uses up. It shows as a
+   * part of the pipeline as before. For jobs, maps, loops and branches of the pipeline itself, not inside of one.
+   * @default where the pipeline is too large for one machine
+   */
+  readonly isolate?: true;
 }
 
 /** Policy and order of a job. */
@@ -64,6 +71,18 @@ export interface JobOptions extends OrderOptions {
    * mend is tolerated after the last one. @default a failure ends the pipeline
    */
   readonly tolerate?: true | readonly string[];
+}
+
+/** What a call is given: the child's input, and policy and order as any job has them. A try that has failed is followed by a new session. */
+export interface CallOptions<I extends Schema, W extends boolean = true> extends JobOptions {
+  readonly input: { [K in keyof z.input<NoInfer<I>>]: In<z.input<NoInfer<I>>[K]> };
+  /** `false`: go on at once. @default true */
+  readonly wait?: W;
+}
+
+/** What a call gives that does not wait: which session it has begun. */
+export interface Started {
+  readonly session: string;
 }
 
 // biome-ignore lint/suspicious/noConfusingVoidType: a side may return its job or nothing
@@ -85,6 +104,17 @@ export interface Scope {
     input: { [K in keyof z.input<NoInfer<I>>]: In<z.input<NoInfer<I>>[K]> },
     options?: JobOptions,
   ): Job<z.output<O>>;
+
+  /**
+   * Calls another pipeline, and waits for its end unless that is not wanted. It is a session of its own; its output is the
+   * output here, or without waiting which session it is. Its failure fails the job, with `States.TaskFailed`.
+   * @example const day = p.call('import', importDay, { input: { date: input.date } });
+   */
+  call<I extends Schema, O extends Schema, W extends boolean = true>(
+    id: string,
+    child: Pipeline<I, O>,
+    options: CallOptions<I, W>,
+  ): Job<W extends false ? Started : z.output<O>>;
 
   /**
    * Runs one of two sides, by a condition known only at run time. (`if (ref)` cannot work: a ref is always truthy.)
@@ -246,6 +276,8 @@ export interface Pipeline<I extends Schema = Schema, O extends Schema = Schema> 
   readonly operations: { readonly [id: string]: Operation<Schema, Schema> };
   /** The forms of its approvals, by their ids. */
   readonly forms: { readonly [approval: string]: Schema };
+  /** The pipelines that it calls itself, by their ids. They are deployed with it. */
+  readonly calls: { readonly [pipeline: string]: Pipeline };
 }
 
 /**
@@ -337,6 +369,7 @@ export function pipeline<I extends Schema, O extends Schema>(
   return {
     ...{ kind: 'bunsui.pipeline', id, ir, diagnostics, input: options.input, output: options.output, operations },
     forms: Object.fromEntries(recording.forms),
+    calls: Object.fromEntries([...recording.called].map((key) => [key, recording.calls.get(key) as Pipeline])),
   };
 }
 
@@ -358,27 +391,46 @@ function recordScope(
   const order = (options: OrderOptions, path: readonly (string | number)[], source: SourcePosition) => ({
     ...orderOf(options.after),
     ...(options.when === undefined ? {} : { when: read(recording, options.when, [...path, 'when'], source) }),
+    ...(options.isolate === undefined ? {} : { isolate: options.isolate }),
   });
+  const addJob = (
+    id: string,
+    operation: string,
+    input: unknown,
+    options: JobOptions,
+    path: readonly (string | number)[],
+    source: SourcePosition,
+  ): void => {
+    const { retry, timeout, tolerate } = options;
+    nodes.push({
+      kind: 'job',
+      id,
+      source,
+      operation,
+      input: read(recording, input, [...path, 'input'], source),
+      ...order(options, path, source),
+      ...(retry === undefined ? {} : { retry: retryOf(recording, retry, [...path, 'retry'], source) }),
+      ...(timeout === undefined ? {} : { timeoutSeconds: secondsOf(recording, timeout, [...path, 'timeout'], source) }),
+      ...(tolerate === undefined ? {} : { tolerate: tolerate === true ? ['States.ALL'] : tolerate }),
+      ...(options.reuse === undefined ? {} : { reuse: options.reuse }),
+    });
+  };
   const scope: Scope = {
     job(id, operation, input, options = {}) {
       const source = callSite();
       const path = [...at, id];
-      const { retry, timeout, tolerate } = options;
       recordOperation(recording, operation, path, source);
-      nodes.push({
-        kind: 'job',
-        id,
-        source,
-        operation: operation.id,
-        input: read(recording, input, [...path, 'input'], source),
-        ...order(options, path, source),
-        ...(retry === undefined ? {} : { retry: retryOf(recording, retry, [...path, 'retry'], source) }),
-        ...(timeout === undefined
-          ? {}
-          : { timeoutSeconds: secondsOf(recording, timeout, [...path, 'timeout'], source) }),
-        ...(tolerate === undefined ? {} : { tolerate: tolerate === true ? ['States.ALL'] : tolerate }),
-        ...(options.reuse === undefined ? {} : { reuse: options.reuse }),
-      });
+      addJob(id, operation.id, input, options, path, source);
+      return handle(recording, id);
+    },
+    call(id, child, { input, wait, ...options }) {
+      const source = callSite();
+      const path = [...at, id];
+      const operation = recordCall(recording, String(at[0]), child, wait !== false, path, source);
+      if (operation !== undefined) {
+        recordOperation(recording, operation, path, source);
+        addJob(id, operation.id, input, options, path, source);
+      }
       return handle(recording, id);
     },
     branch(id, condition, yes, no, options = {}) {

@@ -5,7 +5,7 @@
 import type { Diagnostic, SourcePosition } from '../errors.ts';
 import { checkApprovals } from './check-approvals.ts';
 import { checkFirings } from './check-firings.ts';
-import { checkCases, checkEnds, checkLoop, checkWait } from './check-structures.ts';
+import { checkCases, checkEnds, checkIsolated, checkLoop, checkWait } from './check-structures.ts';
 import { checkValues } from './check-values.ts';
 import { cyclesOf } from './cycles.ts';
 import { nodeOf, type RefTarget, refsOf } from './expressions.ts';
@@ -77,6 +77,7 @@ export function checkPipeline(pipeline: PipelineIr): readonly Diagnostic[] {
     ...placed.flatMap(({ node }) => checkPolicy(pipeline, node)),
     ...placed.flatMap((place) => checkOrder(pipeline, nodes, place)),
     ...placed.flatMap((place) => checkEnds(pipeline, nodes, place)),
+    ...placed.flatMap((place) => checkIsolated(pipeline, place)),
     ...placed.flatMap((place) => checkRefs(pipeline, nodes, place)),
     ...checkOutput(pipeline, nodes),
     ...cycles,

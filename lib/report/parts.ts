@@ -2,6 +2,7 @@
 import type { SourcePosition } from '../errors.ts';
 import { statusSigns } from '../graph/status.ts';
 import type { JobStatus, SessionStatus } from '../sessions/status.ts';
+import { objectKeys } from '../storage-layout.ts';
 import { clipText, shellWord, shortPath, sizeText, timeText } from './format.ts';
 import type { Html } from '../html.ts';
 import { html, trustedMarkup } from '../html.ts';
@@ -35,6 +36,12 @@ export function badge(status: Status, words: string = status): Html {
 
 export function timeTag(ms: number): Html {
   return html`<time datetime="${new Date(ms).toISOString()}">${timeText(ms)}</time>`;
+}
+
+/** A session with the way to its report, from that of another one. */
+export function sessionLink({ session, createdAt }: { readonly session: string; readonly createdAt: string }): Html {
+  const [, ...place] = objectKeys.report({ createdAt, session }).split('/');
+  return html`<a href="../../../${place.join('/')}">${session}</a>`;
 }
 
 /** Where an author wrote something. */

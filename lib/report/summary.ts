@@ -8,7 +8,7 @@ import { html } from '../html.ts';
 import { logExcerpt } from './log-excerpt.ts';
 import type { JobRow, ReportModel } from './model.ts';
 import { statusWord } from './model.ts';
-import { badge, codeBlock, command, sourceTag, timeTag } from './parts.ts';
+import { badge, codeBlock, command, sessionLink, sourceTag, timeTag } from './parts.ts';
 import { readableValue } from './values.ts';
 
 export function headerSection(model: ReportModel): Html {
@@ -27,7 +27,7 @@ export function headerSection(model: ReportModel): Html {
     ['Ended', endedAt === undefined ? html`<span class="dim">not yet; as of </span>${timeTag(now)}` : timeTag(endedAt)],
     [
       'Trigger',
-      html`${session.trigger.kind}${session.trigger.detail !== undefined && html` · ${session.trigger.detail}`}${session.user_name !== undefined && html` · ${session.user_name}`}`,
+      html`${session.trigger.kind}${startedBy(session)}${session.user_name !== undefined && html` · ${session.user_name}`}`,
     ],
     [
       'Version',
@@ -40,6 +40,13 @@ export function headerSection(model: ReportModel): Html {
     ],
   ];
   return html`<header class="top ${status}"><div class="wrap"><p class="eyebrow">Session report</p><div class="title"><h1>${session.pipeline_name}</h1>${badge(status)}</div><p class="sid"><span class="dim">session</span> <code>${session.session_id}</code></p>${artifact.pipeline.description !== undefined && html`<p class="about">${artifact.pipeline.description}</p>`}<dl class="facts">${facts.map(([name, value]) => value && html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></div></header>`;
+}
+
+/** What has started it: of a session that was called, the job and the way to the report of its session. */
+function startedBy({ called_by: by, trigger }: ReportModel['data']['session']): Html | undefined {
+  if (by !== undefined)
+    return html` · ${by.job_id} of ${sessionLink({ session: by.session_id, createdAt: by.created_at })}`;
+  return trigger.detail === undefined ? undefined : html` · ${trigger.detail}`;
 }
 
 /** Why the session did not complete; nothing when it did or is still at it. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { add, eq, lambda, orElse, pipeline, tpl } from 'bunsui';
+import { add, eq, lambda, orElse, pipeline, pluck, sum, tpl } from 'bunsui';
 import { runPipeline } from 'bunsui/testing';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
@@ -26,7 +26,7 @@ const operations = {
 
 /** What the examples take for granted, as text for the type-checker. */
 const contracts = `
-import { add, eq, lambda, orElse, pipeline, tpl } from 'bunsui';
+import { add, eq, lambda, orElse, pipeline, pluck, sum, tpl } from 'bunsui';
 import * as z from 'zod';
 const op = <I extends z.ZodObject, O extends z.ZodObject>(id: string, input: I, output: O) => lambda(id, { entry: './x.ts', input, output: output as never }) as unknown as ReturnType<typeof lambda<I, O>>;
 const key = z.object({ key: z.string() });
@@ -45,7 +45,7 @@ const readPage = op('read-page', z.object({ from: z.string() }), z.object({ next
 function examples(): { readonly [name: string]: ReturnType<typeof pipeline> } {
   const code = blocks.join('\n').replaceAll(/export const (\w+) =/g, 'made.$1 =');
   const made: { [name: string]: ReturnType<typeof pipeline> } = {};
-  const given = { ...operations, z, add, eq, orElse, pipeline, tpl, made };
+  const given = { ...operations, z, add, eq, orElse, pipeline, pluck, sum, tpl, made };
   new Function(...Object.keys(given), code)(...Object.values(given));
   return made;
 }
@@ -120,5 +120,31 @@ describe('the page on structures', () => {
     const given = { inspect: () => ({ kind }), 'read-csv': () => ({ rows: 3 }), 'read-json': () => ({ rows: 4 }) };
     const run = await runPipeline(files, { input: { key: 'k' }, operations: given });
     expect(run.output).toStrictEqual({ rows: expected });
+  });
+
+  it('has an example that calls another pipeline for each order, and once more without waiting', async () => {
+    const { billing } = examples();
+    if (billing === undefined) throw new Error('no such example');
+    const operations = { 'read-csv': ({ key: of }: { key: string }) => ({ rows: of.length }), tell: () => ({}) };
+    const run = await runPipeline(billing, { input: { orders: ['a', 'bc'] }, operations });
+    expect(run).toMatchObject({ status: 'SUCCEEDED', output: { rows: 3 } });
+    const inputs = run.attempts.map(({ input }) => JSON.stringify(input)).sort();
+    expect(inputs).toStrictEqual([
+      '{"key":"a"}',
+      '{"key":"audit"}',
+      '{"key":"bc"}',
+      expect.stringMatching(/^\{"text":"audited by session [0-9a-z]{26}"\}$/),
+    ]);
+    const whole = { 'call-bill': () => ({ rows: 5 }), 'start-bill': () => ({ session: 's' }), tell: () => ({}) };
+    const replaced = await runPipeline(billing, { input: { orders: ['a', 'bc'] }, operations: whole });
+    expect(replaced.output).toStrictEqual({ rows: 10 });
+  });
+
+  it('has an example that gives a map a machine of its own', async () => {
+    const { yearly } = examples();
+    if (yearly === undefined) throw new Error('no such example');
+    const operations = { 'read-csv': ({ key: of }: { key: string }) => ({ rows: of.length }) };
+    const run = await runPipeline(yearly, { input: { days: ['a', 'bc'] }, operations });
+    expect([run.output, yearly.ir.body.nodes[0]?.isolate]).toStrictEqual([{ rows: 3 }, true]);
   });
 });

@@ -51,7 +51,9 @@ export async function deployer(): Promise<Deploy> {
     [environment.gatesTable]: gatesTable,
   });
 
-  const deploy: Deploy = async ({ ir }, budget) => {
+  const deploy: Deploy = async ({ ir, calls }, budget) => {
+    // What is called first, each once.
+    await Promise.all(Object.values(calls).map((one) => deployOnce(one)));
     const compiled = compilePipeline(ir, { sha256, ...(budget && { budget }) });
     if (!compiled.ok) throw new Error(JSON.stringify(compiled.diagnostics));
     const { artifact } = compiled;
@@ -68,7 +70,12 @@ export async function deployer(): Promise<Deploy> {
     ): Promise<string> => {
       const { comment, publish } = options;
       const child = (number: number) => children[number - 1] ?? '';
-      const placed = { gatesTable, machine: child, ...(comment === undefined ? {} : { comment }) };
+      const placed = {
+        gatesTable,
+        machine: child,
+        pipeline: main.machine,
+        ...(comment === undefined ? {} : { comment }),
+      };
       const definition = placeFunctions(withStandIns(machine, states, standIns), own, placed).text;
       const made = await sfn.send(
         new CreateStateMachineCommand({ name, definition, roleArn, loggingConfiguration, publish }),
@@ -83,9 +90,10 @@ export async function deployer(): Promise<Deploy> {
     await createMachine(`bunsui-${ir.id}`, artifact.definition, { comment });
   };
   const deployed = new Map<string, Promise<void>>();
-  return (pipeline, budget) => {
+  const deployOnce: Deploy = (pipeline, budget) => {
     const known = deployed.get(pipeline.ir.id) ?? deploy(pipeline, budget);
     deployed.set(pipeline.ir.id, known);
     return known;
   };
+  return deployOnce;
 }

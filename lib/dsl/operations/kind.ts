@@ -4,7 +4,7 @@
  * of an operation goes into the pipeline as data, so that compiler, constructs, engine and reports know no kinds.
  */
 import type { SourcePosition } from '../../errors.ts';
-import type { ContainerIr, StatementIr } from '../../ir/nodes.ts';
+import type { CallIr, ContainerIr, StatementIr } from '../../ir/nodes.ts';
 import { useSite } from '../call-site.ts';
 import type { Duration } from '../durations.ts';
 import type { In, Ref, RefBase } from '../refs.ts';
@@ -111,6 +111,8 @@ export interface TaskParts {
   readonly statements: readonly StatementIr[];
   /** File that exports `handler`, which takes the service's place on a laptop. */
   readonly standIn?: string;
+  /** Where the call begins a session of another pipeline: the state names it. @default it does not */
+  readonly call?: CallIr;
 }
 
 /** A container that runs on Fargate from start to end. */
