@@ -114,6 +114,24 @@ describe('a pipeline that calls another one', () => {
     expect(readFileSync(parent.report ?? '', 'utf8')).toContain(apart?.session);
   });
 
+  // CDK is slow to load, and slower where others work.
+  it('is deployed to AWS after it, though only its own file is named', { timeout: 240_000 }, async () => {
+    const app = fileURLToPath(new URL('../../bin/deploy-app.ts', import.meta.url));
+    const [spec, outdir] = [join(folder, 'spec.json'), join(folder, 'assembly')];
+    const nothing = { settings: {}, variables: {}, channels: {} };
+    const context = { 'aws:cdk:bundling-stacks': [] };
+    const deployment = { prefix: 'bunsui', files: [day], ...nothing, context, folder };
+    writeFileSync(spec, JSON.stringify({ deployment, outdir, withPlatform: false, emptyStacks: [] }));
+    const child = spawn(process.execPath, [app, spec], { cwd: folder, env: plainEnvironment(), stdio: 'ignore' });
+    left.push(child);
+    expect(await once(child, 'exit')).toStrictEqual([0, null]);
+    const { artifacts } = JSON.parse(readFileSync(join(outdir, 'manifest.json'), 'utf8')) as {
+      readonly artifacts: { readonly [id: string]: { readonly dependencies?: readonly string[] } };
+    };
+    expect(artifacts['bunsui-day']?.dependencies).toStrictEqual(['bunsui-orders', 'bunsui-day.assets']);
+    expect(artifacts['bunsui-orders']?.dependencies).toStrictEqual(['bunsui-orders.assets']);
+  });
+
   it('fails with an error that names the session and what that has failed with', async () => {
     const ran = await run(['none']);
     const [child] = await list('orders');
