@@ -17,7 +17,8 @@ const groups: readonly (readonly [title: string, lines: readonly Line[]])[] = [
     [
       ['session list|show|watch|wait|tag|delete', 'sessions, one with jobs, live'],
       ['approvals list', 'what waits for a person'],
-      ['logs tail|filter|download', 'what its handlers wrote'],
+      ['logs [tail|filter|download|summary]', 'what its handlers wrote'],
+      ['durations PIPELINE', 'how long its jobs took, for "durations"'],
     ],
   ],
   [
@@ -51,7 +52,6 @@ export function overview(program: Command, bold: (text: string) => string): stri
   };
   return [
     'Data pipelines in TypeScript, on this machine and on AWS Step Functions.',
-    '',
     `${bold('Try')}     bunsui run pipelines/flights/pipeline.ts; bunsui session show latest`,
     '',
     ...groups.flatMap(([title, lines]) =>
