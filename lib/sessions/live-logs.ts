@@ -3,7 +3,6 @@ import {
   type CloudWatchLogsClient,
   type FilteredLogEvent,
   FilterLogEventsCommand,
-  ResourceNotFoundException,
 } from '@aws-sdk/client-cloudwatch-logs';
 import { ExecutionDoesNotExist } from '@aws-sdk/client-sfn';
 import type { RanContainer } from './container-view.ts';
@@ -97,7 +96,8 @@ async function* linesOf(
     });
     const page = await logs.send(command).catch((thrown: unknown) => {
       // A function that never ran has no log group.
-      if (thrown instanceof ResourceNotFoundException) return { events: [], nextToken: undefined };
+      if (thrown instanceof Error && thrown.name === 'ResourceNotFoundException')
+        return { events: [], nextToken: undefined };
       throw thrown;
     });
     yield (page.events ?? [])
