@@ -23,8 +23,8 @@ interface Head<T> {
 
 /** Items given at once. */
 const batchSize = 1_000;
-/** Sources that are opened at once. */
-const openAtOnce = 8;
+/** Sources that are opened at once, where nobody says otherwise. */
+const usuallyAtOnce = 8;
 
 const isBefore = <T>(a: Head<T>, b: Head<T>) => a.time < b.time || (a.time === b.time && a.order < b.order);
 
@@ -84,8 +84,14 @@ function goOn<T>(head: Head<T>, timeOf: (item: T) => string): void {
 /**
  * Merges sources that are each in the order of time (but for clocks that differ a little). Of what has the same time,
  * that of the earlier source comes first.
+ *
+ * @param atOnce how many sources are opened at once
  */
-export async function* mergedByTime<T>(sources: readonly TimedSource<T>[], timeOf: (item: T) => string): Batches<T> {
+export async function* mergedByTime<T>(
+  sources: readonly TimedSource<T>[],
+  timeOf: (item: T) => string,
+  atOnce = usuallyAtOnce,
+): Batches<T> {
   const waiting = sources
     .map((source, order) => ({ source, order }))
     .sort((a, b) => (a.source.from < b.source.from ? -1 : a.source.from > b.source.from ? 1 : a.order - b.order));
@@ -98,7 +104,7 @@ export async function* mergedByTime<T>(sources: readonly TimedSource<T>[], timeO
       for (;;) {
         const first = heap[0];
         const due = waiting
-          .slice(opened, opened + openAtOnce)
+          .slice(opened, opened + atOnce)
           .filter(({ source }, index) =>
             first === undefined ? index === 0 || source.from === '' : source.from <= first.time,
           );
