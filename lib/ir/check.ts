@@ -102,8 +102,9 @@ function checkIds(pipeline: PipelineIr, placed: readonly PlacedNode[]): readonly
   const first = new Map<string, NodeIr>();
   return [
     ...bad('the pipeline id', pipeline.id, pipeline.source),
+    // That of a call is made of the id of what it calls, and stands in no name of a function.
     ...Object.values(pipeline.operations).flatMap((operation) =>
-      bad('the operation id', operation.id, operation.source),
+      'call' in operation ? [] : bad('the operation id', operation.id, operation.source),
     ),
     ...placed.flatMap(({ node }) => {
       const other = first.get(node.id);

@@ -137,6 +137,7 @@ describe('a pipeline that calls another one', () => {
     const [child] = await list('orders');
     const said = `session ${child?.session_id} failed: NoPrice: order none has no price`;
     expect([ran.code, ran.out.includes(`States.TaskFailed: ${said}`)]).toStrictEqual([1, true]);
+    expect(ran.out).toContain(`session show ${child?.session_id}`);
     const { status, error_message, jobs } = await show('latest');
     const job = jobs.find(({ job_id }) => job_id === 'each[0]/order');
     expect([status, error_message, job?.error?.message]).toStrictEqual(['failed', said, said]);
