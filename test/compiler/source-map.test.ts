@@ -55,7 +55,7 @@ describe('the origin of every state', () => {
         lines.set(source.file, text);
         const line = text[source.line - 1] ?? '';
         // Some ids are made in a loop: then the line has the call that made the node.
-        expect([node, line.includes(`'${node}'`) || /\bq?p?\.?(job|branch|map)\(/.test(line)]).toStrictEqual([
+        expect([node, line.includes(`'${node}'`) || /\bq?p?\.?(job|branch|switch|map|loop|wait|approve|onFailure|finally)\(/.test(line)]).toStrictEqual([
           node,
           true,
         ]);
