@@ -27,8 +27,13 @@ interface Run {
 
 /** Those that are run in several machines as well: each kind of node, at one machine's end and another one's beginning. */
 const cut: readonly string[] = ['n-graph', 'gated', 'gated-map', 'conditional-taken', 'map-branch', 'failing'];
+/**
+ * Not there: a Parallel of LocalStack ends with what nobody may catch, where an error that is named States.… leaves one
+ * of its branches, and so does a call that is tried again.
+ */
+const notThere: readonly string[] = ['calling'];
 const runs: readonly Run[] = [
-  ...rows.map((row) => ({ name: row.name, row })),
+  ...rows.filter(({ name }) => !notThere.includes(name)).map((row) => ({ name: row.name, row })),
   ...rows
     .filter(({ name }) => cut.includes(name))
     .map((row) => {
