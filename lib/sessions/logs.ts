@@ -35,15 +35,31 @@ function liveOf(deps: LogDeps, session: LoggedSession, { sinceMs, untilMs }: Log
   })();
 }
 
+/** Lines of an archive that are remembered, to be told of once. */
+const rememberedLines = 10_000;
+
 /**
  * Lines of an archive before those that are printed still: what CloudWatch Logs has of a job it has from some moment
- * on, so nothing of the archive is wanted behind that.
+ * on, so nothing of the archive is wanted behind that. Clocks differ, and what was printed may show a little after the
+ * same line of the archive: that is not told twice.
  */
 export async function* afterArchive(
   archived: readonly TimedSource<LogLine>[],
   live: Batches<LogLine>,
 ): Batches<LogLine> {
   const printed = new Set<string>();
+  const told = new Set<string>();
+  const isWanted = ({ line, isLive }: Found) => {
+    if (!isLive && printed.has(line.job_id)) return false;
+    const text = JSON.stringify(line);
+    if (isLive) {
+      printed.add(line.job_id);
+      return !told.delete(text);
+    }
+    told.add(text);
+    if (told.size > rememberedLines) for (const oldest of told) if (told.delete(oldest)) break;
+    return true;
+  };
   interface Found {
     readonly line: LogLine;
     readonly isLive: boolean;
@@ -56,10 +72,7 @@ export async function* afterArchive(
   });
   const both = [marked(true, () => live), marked(false, () => mergedByTime(archived, timeOf))];
   for await (const batch of mergedByTime(both, ({ line }) => line.timestamp)) {
-    yield batch.flatMap(({ line, isLive }) => {
-      if (isLive) printed.add(line.job_id);
-      return isLive || !printed.has(line.job_id) ? [line] : [];
-    });
+    yield batch.filter(isWanted).map(({ line }) => line);
   }
 }
 

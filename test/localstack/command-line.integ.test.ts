@@ -146,7 +146,7 @@ describe('a pipeline', () => {
       typed('logs', 'download', session, '-o', file, '--json', ...on),
     ]);
     const texts = (of: Awaited<typeof kept>) => linesOf(of).map((line) => JSON.stringify(line));
-    expect(new Set(texts(followed))).toStrictEqual(new Set(texts(kept)));
+    expect(texts(followed).toSorted()).toStrictEqual(texts(kept).toSorted());
     expect(linesOf(summary).map(({ job_id: job }) => job)).toStrictEqual([
       'count',
       'hold',

@@ -82,24 +82,4 @@ describe('a session in several machines', () => {
     await main.letGo('parts-2');
     expect(attempts).toStrictEqual(['a 1 completed', 'b 1 completed', 'x 1 cancelled', 'z 1 completed']);
   });
-
-  it('is run again from the job that failed, and keeps what had ended in any of them', async () => {
-    const { session_id: session } = await start({ fail: true });
-    const failed = await main.ended(session);
-    // By what error LocalStack does not say: its Parallel has another one where one that is named States.… leaves a branch.
-    expect(failed.status).toBe('failed');
-    const again = await bunsui(['session', 'rerun', session, '--wait', ...on], { environment });
-    expect(again.code).toBe(1);
-    const item = await main.ended(session);
-    expect([item.status, item.generation]).toStrictEqual(['failed', 2]);
-    const { attempts } = await main.attemptsOf(session);
-    // Counted anew in each generation; what has a result is not tried again.
-    expect(attempts.filter((one) => !one.startsWith('z'))).toStrictEqual([
-      'a 1 completed',
-      'b 1 completed',
-      'x 1 completed',
-      'y 1 failed',
-      'y 1 failed',
-    ]);
-  });
 });

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Batches, mergedByTime, type TimedSource } from '../../lib/sessions/log-merge.ts';
+import { afterArchive } from '../../lib/sessions/logs.ts';
+import type { LogLine } from '../../lib/sessions/report-data.ts';
 
 interface Item {
   readonly time: string;
@@ -86,5 +88,28 @@ describe('logs as one', () => {
     const found = await all(mergedByTime(sources, timeOf));
     expect(found.filter(({ of }) => of === 0).map(timeOf)).toStrictEqual([10, 5, 30, 20].map(at));
     expect(found.length).toBe(7);
+  });
+});
+
+describe('what is archived and printed', () => {
+  it('is told once, also where the clocks of functions put what was printed behind the same of the archive', async () => {
+    const line = (job: string, second: number): LogLine => ({
+      timestamp: `2026-01-01T00:00:0${second}.000Z`,
+      level: 'INFO',
+      message: `${job} ${second}`,
+      session_id: 's',
+      job_id: job,
+      operation_id: 'o',
+      attempt: 1,
+    });
+    const gives = async function* (...lines: readonly LogLine[]) {
+      yield lines;
+    };
+    const kept = [line('a', 1), line('b', 2), line('a', 3)];
+    const archived = [{ from: '', open: () => gives(...kept) }];
+    const printed = gives(line('c', 3), line('b', 2), line('a', 3), line('a', 4));
+    const told: string[] = [];
+    for await (const batch of afterArchive(archived, printed)) told.push(...batch.map(({ message }) => message));
+    expect(told.toSorted()).toStrictEqual(['a 1', 'a 3', 'a 4', 'b 2', 'c 3']);
   });
 });
