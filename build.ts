@@ -82,8 +82,8 @@ const notInFunctions = [
   'bowser',
 ];
 
-/** Clients whose errors functions tell apart by `name`, which the SDK sets without a class for each. */
-const errorsByName = /[/\\]client-(?:sns|s3|cloudwatch-logs)[/\\]/;
+/** Clients whose errors functions tell apart by `name`, which the SDK sets without a class for each; all but one. */
+const errorsByName = /[/\\]client-(?:sns|s3|cloudwatch-logs|dynamodb)[/\\]/;
 
 /**
  * Lets esbuild leave out the shapes of operations that nobody calls: in S3's client that is most of it. They are plain
@@ -98,7 +98,7 @@ const shakeShapes: Plugin = {
         /^((?:export )?(?:var|const) [\w$]+ = )(\[[\s\S]*?\]);$/gm,
         '$1/* @__PURE__ */ (() => $2)();',
       );
-      const classes = /^n0_registry\.registerError\([\w$]+, \w+\);$/gm;
+      const classes = /^n0_registry\.registerError\([\w$]+, (?!ConditionalCheckFailedException)\w+\);$/gm;
       return { contents: errorsByName.test(path) ? contents.replaceAll(classes, '') : contents, loader: 'js' };
     });
   },

@@ -173,8 +173,8 @@ describe('what the functions refuse', () => {
 describe('the bundles', () => {
   it.each([
     ['notify', 420],
-    // These have the client of S3; the first one every way in which a session may be operated, too.
-    ['api', 610],
+    // These have the client of S3.
+    ['api', 600],
     ['reconcile', 600],
     ['record-events', 600],
     ['session-ended', 600],
