@@ -49,7 +49,7 @@ export function postOf(
     if (Array.isArray(value)) return value.map(fill);
     return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, fill(one)]));
   };
-  const only = (text: string) => text.replaceAll('{{secret}}', secret ?? '');
+  const only = (text: string) => text.replaceAll('{{secret}}', () => secret ?? '');
   return {
     headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name.toLowerCase(), only(text)])),
     body: JSON.stringify(fill(body)),

@@ -66,6 +66,16 @@ describe('a channel of kind post', () => {
     expect([bare.error, bare.job, bare.link]).toStrictEqual(['', '', '']);
   });
 
+  it('a secret is what it is, also with signs that a replacement would read', () => {
+    const { headers, body } = postOf(
+      post({ headers: { 'X-Key': 'Key {{secret}}' }, body: { key: '{{secret}}' } }),
+      failedNotice,
+      "a$$b$&c$'",
+      undefined,
+    );
+    expect([headers, JSON.parse(body)]).toStrictEqual([{ 'x-key': "Key a$$b$&c$'" }, { key: "a$$b$&c$'" }]);
+  });
+
   it('a notice ends no text, names nothing, and turns no direction', () => {
     const hostile = { ...failedNotice, pipeline_id: '","admin":true,"x":"{{secret}}\u202e\n{{headline}}' };
     const { body, headers } = postOf(
