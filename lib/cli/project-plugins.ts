@@ -38,7 +38,7 @@ export async function listPlugins(
 ): Promise<string> {
   const path = project?.path ?? join(projectFolder(project, cwd), 'bunsui.config.ts');
   if (project === undefined) await writeFile(path, newFile(names));
-  else if (extname(path) === '.json') await writeFile(path, jsonWith(await readFile(path, 'utf8'), names));
+  else if (extname(path) === '.json') await replace(path, jsonWith(await readFile(path, 'utf8'), names));
   else await changeCode(path, names);
   return path;
 }
@@ -63,20 +63,31 @@ function codeWith(text: string, names: readonly string[]): string | undefined {
   return begins.length === 1 ? text.replace(beginning, (begin) => `${begin}\n  plugins: ${listOf(names)},`) : undefined;
 }
 
-/** What is to stand there is run beside it before it takes its place. */
-async function changeCode(path: string, names: readonly string[]): Promise<void> {
-  const changed = codeWith(await readFile(path, 'utf8'), names);
+/**
+ * Puts a text in the place of a file's, whole or not at all.
+ *
+ * @param requireGood looks at the new file, beside the old one, before it takes its place
+ */
+async function replace(path: string, text: string, requireGood?: (file: string) => Promise<void>): Promise<void> {
   const tried = join(dirname(path), `.${process.pid}-${basename(path)}`);
   try {
-    if (changed === undefined) throw cannotChange(path, names);
-    await writeFile(tried, changed);
-    const { exports } = await importNow({ file: tried, fresh: true }, () => {});
-    const { plugins } = (exports.default ?? {}) as { readonly plugins?: unknown };
-    if (JSON.stringify(plugins) !== JSON.stringify(names)) throw cannotChange(path, names);
+    await writeFile(tried, text);
+    await requireGood?.(tried);
     await rename(tried, path);
   } finally {
     await rm(tried, { force: true });
   }
+}
+
+/** What is to stand there is run before it takes its place. */
+async function changeCode(path: string, names: readonly string[]): Promise<void> {
+  const changed = codeWith(await readFile(path, 'utf8'), names);
+  if (changed === undefined) throw cannotChange(path, names);
+  await replace(path, changed, async (file) => {
+    const { exports } = await importNow({ file, fresh: true }, () => {});
+    const { plugins } = (exports.default ?? {}) as { readonly plugins?: unknown };
+    if (JSON.stringify(plugins) !== JSON.stringify(names)) throw cannotChange(path, names);
+  });
 }
 
 function cannotChange(path: string, names: readonly string[]): BunsuiError {
