@@ -5,8 +5,10 @@ import { placedNodes } from '../ir/walk.ts';
 import { isOfJob, type LogQuery } from '../sessions/log-query.ts';
 import type { LogLevel } from '../sessions/report-data.ts';
 import type { SessionItem } from '../sessions/items.ts';
-import { artifactOf, viewNow } from './find-session.ts';
+import type { CommandContext } from './context.ts';
+import { artifactOf, openForSession, sessionNamed, viewNow } from './find-session.ts';
 import { harmlessLine } from './harmless.ts';
+import { readFromPlatform } from './local-platform.ts';
 import type { LogFormat } from './log-formats.ts';
 import { pastMoment } from './past-moment.ts';
 import type { Platform } from './platform.ts';
@@ -115,4 +117,25 @@ export async function requireThere(
   const paths = view.jobs.map(({ job }) => job);
   const missing = items.find((name) => !paths.some((path) => isOfJob(path, name)));
   if (missing !== undefined) throw noSuchJob(missing, nodesOf(artifact.pipeline), paths);
+}
+
+/**
+ * Reads of the log of a session, as it stands; begun again when the process that owned the runtime has gone meanwhile.
+ *
+ * @throws {BunsuiError} BS3002 when there is no such session, BS3006 when it has no such jobs
+ */
+export async function readLogOf<T>(
+  context: CommandContext,
+  name: string,
+  { target, job }: LogOptions,
+  read: (platform: Platform, item: SessionItem) => Promise<T>,
+): Promise<T> {
+  return readFromPlatform(
+    () => openForSession(context, target),
+    async (platform) => {
+      const item = await sessionNamed(platform, name);
+      await requireJobsOf(platform, item, job);
+      return read(platform, item);
+    },
+  );
 }

@@ -4,11 +4,9 @@ import { isTerminal } from '../../sessions/status.ts';
 import { sessionLines } from '../../sessions/logs.ts';
 import type { CommandContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { openForSession, sessionNamed } from '../find-session.ts';
 import { harmlessLine } from '../harmless.ts';
-import { readFromPlatform } from '../local-platform.ts';
 import { type LogFormat, logWriter } from '../log-formats.ts';
-import { type LogOptions, queryOf, requireJobsOf, requireThere } from '../log-request.ts';
+import { type LogOptions, queryOf, readLogOf, requireThere } from '../log-request.ts';
 import { isFolder, writeNewFile } from '../new-file.ts';
 import { palette } from '../terminal.ts';
 import { jsonLine } from '../json-lines.ts';
@@ -33,34 +31,29 @@ function formatOfName(name: string | undefined): LogFormat | undefined {
 }
 
 export async function downloadLogs(context: CommandContext, name: string, options: DownloadOptions): Promise<number> {
-  const { target, output, job } = options;
+  const { output, job } = options;
   const { out, err } = context.terminal;
   const query = queryOf(options, Date.now());
   const given = output === undefined ? undefined : resolve(context.cwd, output);
   const isInFolder = given === undefined || (await isFolder(given));
   const format = options.format ?? (isInFolder ? undefined : formatOfName(given)) ?? 'jsonl';
-  const written = await readFromPlatform(
-    () => openForSession(context, target),
-    async (platform) => {
-      const item = await sessionNamed(platform, name);
-      await requireJobsOf(platform, item, job);
-      const file = isInFolder ? join(given ?? context.cwd, `${item.session_id}.${extensions[format]}`) : given;
-      const writer = logWriter(format, { palette: palette(false), live: false });
-      const clients = await platform.clients();
-      const count = await writeNewFile(file, 'give another one with --output', async (put) => {
-        let lines = 0;
-        await put(writer.begin());
-        for await (const batch of sessionLines(clients, item, query, Date.now())) {
-          lines += batch.length;
-          await put(writer.lines(batch));
-        }
-        if (lines === 0) await requireThere(platform, item, job);
-        await put(writer.end());
-        return lines;
-      });
-      return { file, count, item };
-    },
-  );
+  const written = await readLogOf(context, name, options, async (platform, item) => {
+    const file = isInFolder ? join(given ?? context.cwd, `${item.session_id}.${extensions[format]}`) : given;
+    const writer = logWriter(format, { palette: palette(false), live: false });
+    const clients = await platform.clients();
+    const count = await writeNewFile(file, 'give another one with --output', async (put) => {
+      let lines = 0;
+      await put(writer.begin());
+      for await (const batch of sessionLines(clients, item, query, Date.now())) {
+        lines += batch.length;
+        await put(writer.lines(batch));
+      }
+      if (lines === 0) await requireThere(platform, item, job);
+      await put(writer.end());
+      return lines;
+    });
+    return { file, count, item };
+  });
   const { item, count } = written;
   const near = relative(context.cwd, written.file);
   const file = near.startsWith('..') ? written.file : near;

@@ -6,12 +6,10 @@ import { sessionLines } from '../../sessions/logs.ts';
 import type { CommandContext } from '../context.ts';
 import { duration } from '../durations.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { openForSession, sessionNamed } from '../find-session.ts';
 import { harmlessJson, harmlessLine } from '../harmless.ts';
 import { jsonLine } from '../json-lines.ts';
-import { readFromPlatform } from '../local-platform.ts';
 import { csvRow, type LogFormat } from '../log-formats.ts';
-import { type LogOptions, queryOf, requireJobsOf, requireThere } from '../log-request.ts';
+import { type LogOptions, queryOf, readLogOf, requireThere } from '../log-request.ts';
 import { formatOf } from './logs.ts';
 import { type Column, table } from '../table.ts';
 import { cut } from '../text-width.ts';
@@ -22,21 +20,15 @@ const shownErrors = 10;
 
 export async function summariseLogs(context: CommandContext, name: string, options: LogOptions): Promise<number> {
   const query = queryOf(options, Date.now());
-  const { job, target } = options;
-  const { item, summary } = await readFromPlatform(
-    () => openForSession(context, target),
-    async (platform) => {
-      const found = await sessionNamed(platform, name);
-      await requireJobsOf(platform, found, job);
-      const counts = logSummary();
-      for await (const batch of sessionLines(await platform.clients(), found, query, Date.now())) {
-        for (const line of batch) counts.add(line);
-      }
-      const result = counts.result();
-      if (result.jobs.length === 0) await requireThere(platform, found, job);
-      return { item: found, summary: result };
-    },
-  );
+  const { item, summary } = await readLogOf(context, name, options, async (platform, found) => {
+    const counts = logSummary();
+    for await (const batch of sessionLines(await platform.clients(), found, query, Date.now())) {
+      for (const line of batch) counts.add(line);
+    }
+    const result = counts.result();
+    if (result.jobs.length === 0) await requireThere(platform, found, options.job);
+    return { item: found, summary: result };
+  });
   context.terminal.out.write(texts[formatOf(options)](context, item, summary));
   if (summary.jobs.length === 0) context.terminal.err.write('nothing was written\n');
   return exitCodes.ok;

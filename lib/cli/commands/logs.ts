@@ -14,7 +14,7 @@ import { interruptedAmong, openForSession, sessionNamed } from '../find-session.
 import { listenForInterruption } from '../interruption.ts';
 import { readFromPlatform } from '../local-platform.ts';
 import { type LogFormat, type LogWriter, logWriter } from '../log-formats.ts';
-import { type LogOptions, queryOf, requireJobsOf, requireThere } from '../log-request.ts';
+import { type LogOptions, queryOf, readLogOf, requireJobsOf, requireThere } from '../log-request.ts';
 import { commandLine } from '../places.ts';
 import type { Platform } from '../platform.ts';
 
@@ -97,20 +97,14 @@ async function printed(
   print: Printer,
 ): Promise<number> {
   const { err } = context.terminal;
-  const { job, lines: most, target } = options;
-  let skip = 0;
+  const { job, lines: most } = options;
   await print.begin();
-  await readFromPlatform(
-    () => openForSession(context, target),
-    async (platform) => {
-      const item = await sessionNamed(platform, name);
-      await requireJobsOf(platform, item, job);
-      // Begun again, when the process that owned the runtime has gone: what is printed is printed.
-      skip = print.count();
-      await printLast(without(sessionLines(await platform.clients(), item, query, Date.now()), skip), most, print);
-      if (print.count() === 0) await requireThere(platform, item, job);
-    },
-  );
+  await readLogOf(context, name, options, async (platform, item) => {
+    // Where it is begun again, what is printed is printed.
+    const lines = sessionLines(await platform.clients(), item, query, Date.now());
+    await printLast(without(lines, print.count()), most, print);
+    if (print.count() === 0) await requireThere(platform, item, job);
+  });
   await print.end();
   if (print.count() === 0) err.write(`${nothingWritten(options)}\n`);
   return exitCodes.ok;
