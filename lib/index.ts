@@ -65,27 +65,27 @@ export {
   type PostMessage,
   type ProjectConfig,
 } from './dsl/plugins.ts';
-export {
-  type ApprovalOptions,
-  type After,
-  type CallOptions,
-  type Ended,
-  type Failure,
-  type Job,
-  type JobOptions,
-  type LoopOptions,
-  type OrderOptions,
-  type Pipeline,
-  type PipelineOptions,
-  type PipelineScope,
-  pipeline,
-  type Round,
-  type Rounds,
-  type Scope,
-  type Started,
-} from './dsl/pipeline.ts';
+export { pipeline } from './dsl/pipeline.ts';
 export { type In, type Ref, type RefBase, type Secret, secret } from './dsl/refs.ts';
 export type { JsonOnly, Schema } from './dsl/schemas.ts';
+export type {
+  After,
+  ApprovalOptions,
+  CallOptions,
+  Ended,
+  Failure,
+  Job,
+  JobOptions,
+  LoopOptions,
+  OrderOptions,
+  Pipeline,
+  PipelineOptions,
+  PipelineScope,
+  Round,
+  Rounds,
+  Scope,
+  Started,
+} from './dsl/scope.ts';
 export {
   BunsuiError,
   type Diagnostic,

@@ -3,7 +3,7 @@
  * that runs is the compiled one; a day of retries takes milliseconds. No network, no files, no account.
  */
 import { compilePipeline } from './compiler/compile.ts';
-import type { Pipeline } from './dsl/pipeline.ts';
+import type { Pipeline } from './dsl/scope.ts';
 import { virtualClock } from './engine/clock.ts';
 import { startExecution } from './engine/run.ts';
 import { BunsuiError } from './errors.ts';
