@@ -257,6 +257,27 @@ describe('what is no plugin, or not for this bunsui', () => {
     ]);
   });
 
+  it('is left as it is where the package file of the project cannot be read', async () => {
+    const list = '{ "plugins": ["gone"] }\n';
+    const folder = projectFolder({ 'bunsui.json': list, 'package.json': '{ "name": ' });
+    const { code, err } = await run(folder, 'plugin', 'remove', 'gone');
+    expect([code, heading(err), help(err)]).toStrictEqual([
+      5,
+      expect.stringContaining('package.json cannot be read: '),
+      'mend it first',
+    ]);
+    expect(readFileSync(join(folder, 'bunsui.json'), 'utf8')).toBe(list);
+  });
+
+  it('is taken out of JSON, which else stays as it is', async () => {
+    const folder = projectFolder({ 'bunsui.json': '{\n\t"plugins": ["gone", "./two.js"],\n\t"platform": "p"\n}\n' });
+    expect((await run(folder, 'plugin', 'remove', 'gone')).code).toBe(0);
+    expect(readFileSync(join(folder, 'bunsui.json'), 'utf8')).toBe(
+      '{\n\t"plugins": [\n\t\t"./two.js"\n\t],\n\t"platform": "p"\n}\n',
+    );
+    expect(readdirSync(folder).filter((name) => name.startsWith('.'))).toStrictEqual([]);
+  });
+
   it('names that are none of a package, and packages that cannot be installed', async () => {
     const folder = projectFolder();
     const dash = await run(folder, 'plugin', 'add', '--', '--global');

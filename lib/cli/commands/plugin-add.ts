@@ -82,13 +82,19 @@ async function installed(context: CommandContext, spec: string, folder: string, 
   });
 }
 
+/** @throws {BunsuiError} BS2002 when the project's `package.json` is none */
 function dependenciesOf(folder: string): { readonly [name: string]: string } {
   const file = join(folder, 'package.json');
   if (!existsSync(file)) return {};
-  const { dependencies = {}, devDependencies = {} } = JSON.parse(readFileSync(file, 'utf8')) as {
-    readonly [field: string]: { readonly [name: string]: string };
-  };
-  return { ...devDependencies, ...dependencies };
+  try {
+    const { dependencies = {}, devDependencies = {} } = JSON.parse(readFileSync(file, 'utf8')) as {
+      readonly [field: string]: { readonly [name: string]: string };
+    };
+    return { ...devDependencies, ...dependencies };
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new BunsuiError('ConfigError', 'BS2002', `${file} cannot be read: ${why}`, { hint: 'mend it first', cause });
+  }
 }
 
 /** @throws {BunsuiError} BS2007 for a plugin that is not listed. */
@@ -100,14 +106,15 @@ export async function removePlugin(
   const project = await findProjectFile(context.cwd);
   const listed = pluginNames(project);
   const wanted = listedName(context, project, name, listed);
+  // Looked at before anything is changed.
+  const isInstalledHere = install && dependenciesOf(projectFolder(project, context.cwd))[wanted] !== undefined;
   const path = await listPlugins(
     project,
     context.cwd,
     listed.filter((one) => one !== wanted),
   );
   context.terminal.out.write(`removed ${harmlessLine(wanted)} from ${shortPath(path, context.cwd)}\n`);
-  const folder = dirname(path);
-  if (install && dependenciesOf(folder)[wanted] !== undefined) await changePackages(context, folder, 'remove', wanted);
+  if (isInstalledHere) await changePackages(context, dirname(path), 'remove', wanted);
   return exitCodes.ok;
 }
 
