@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { readHistory } from '../../lib/sessions/history.ts';
+import { listJobRecords } from '../../lib/sessions/store.ts';
 import { bunsui, plainEnvironment, program } from '../cli/command-line.ts';
 import { eventually } from '../eventually.ts';
 import { tinyBudget } from '../sessions/fixture-run.ts';
@@ -81,5 +82,26 @@ describe('a session in several machines', () => {
     const { attempts } = await main.attemptsOf(session);
     await main.letGo('parts-2');
     expect(attempts).toStrictEqual(['a 1 completed', 'b 1 completed', 'x 1 cancelled', 'z 1 completed']);
+  });
+
+  it('is run again from the job that failed, and keeps what had ended in any of them', async () => {
+    const { session_id: session } = await start({ fail: true });
+    // By what error LocalStack does not say: its Parallel has another one where one that is named States.… leaves a branch.
+    expect((await main.ended(session)).status).toBe('failed');
+    const again = await bunsui(['session', 'rerun', session, '--wait', ...on], { environment });
+    expect(again.code).toBe(1);
+    const item = await main.ended(session);
+    expect([item.status, item.generation]).toStrictEqual(['failed', 2]);
+    const { attempts } = await listJobRecords(main.deps, session);
+    const second = attempts
+      .filter(({ generation }) => generation === 2)
+      .map(({ job_id: job, job_status: status, reused_from: from }) => `${job} ${status} ${from ?? 'anew'}`);
+    // Of `z` nobody knows how far it had come when `y` failed.
+    expect(second.filter((one) => !one.startsWith('z')).sort()).toStrictEqual([
+      'a completed 1',
+      'b completed 1',
+      'x completed 1',
+      'y failed anew',
+    ]);
   });
 });
