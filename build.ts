@@ -82,6 +82,9 @@ const notInFunctions = [
   'bowser',
 ];
 
+/** Clients whose errors functions tell apart by `name`, which the SDK sets without a class for each; all but one. */
+const errorsByName = /[/\\]client-(?:sns|s3|cloudwatch-logs|dynamodb)[/\\]/;
+
 /**
  * Lets esbuild leave out the shapes of operations that nobody calls: in S3's client that is most of it. They are plain
  * arrays, but for computed keys, which esbuild has to take for calls that may do something.
@@ -95,7 +98,19 @@ const shakeShapes: Plugin = {
         /^((?:export )?(?:var|const) [\w$]+ = )(\[[\s\S]*?\]);$/gm,
         '$1/* @__PURE__ */ (() => $2)();',
       );
-      return { contents, loader: 'js' };
+      const classes = /^n0_registry\.registerError\([\w$]+, (?!ConditionalCheckFailedException)\w+\);$/gm;
+      return { contents: errorsByName.test(path) ? contents.replaceAll(classes, '') : contents, loader: 'js' };
+    });
+  },
+};
+
+/** Of what a client's package says of itself, its version: that is what the client reads. */
+const onlyVersions: Plugin = {
+  name: 'only-versions',
+  setup: ({ onLoad }) => {
+    onLoad({ filter: /[/\\]@aws-sdk[/\\][\w-]+[/\\]package\.json$/ }, async ({ path }) => {
+      const { version } = JSON.parse(await readFile(path, 'utf8')) as { readonly version: string };
+      return { contents: JSON.stringify({ version }), loader: 'json' };
     });
   },
 };
@@ -128,7 +143,7 @@ async function bundleHandler(entry: string, banner: string | undefined): Promise
     // `module` first: the SDK's ES modules can be shaken, its CommonJS cannot, and weighs twice as much.
     mainFields: ['module', 'main'],
     external: notInFunctions,
-    plugins: [shakeShapes, noEventStreams],
+    plugins: [shakeShapes, onlyVersions, noEventStreams],
     minify: true,
     legalComments: 'none',
     logLevel: 'silent',

@@ -7,7 +7,7 @@ import base from './vitest.config.ts';
 
 const step = (name: string, groupOrder: number, maxWorkers: number, include: string) => ({
   extends: true as const,
-  test: { name, include: [include], maxWorkers, sequence: { groupOrder } },
+  test: { name, include: [include], maxWorkers, maxConcurrency: 3, sequence: { groupOrder } },
 });
 
 export default defineConfig({
@@ -21,7 +21,7 @@ export default defineConfig({
     expect: { poll: { timeout: 180_000 } },
     projects: [
       // More at once are no faster where there are two cores, and each waits longer for the others.
-      step('together', 0, 6, 'test/localstack/*.integ.test.ts'),
+      step('together', 0, 4, 'test/localstack/*.integ.test.ts'),
       step('alone', 1, 1, 'test/localstack/alone/*.integ.test.ts'),
       step('end', 2, 1, 'test/localstack/end/*.integ.test.ts'),
     ],

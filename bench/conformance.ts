@@ -97,11 +97,11 @@ async function main(): Promise<number> {
   for (const line of sunk) console.error(`conformance: below the floor: ${line}`);
   if (npm) for (const text of shownScores(await replayOnNpm(cases))) console.log(text);
   const sum = (field: keyof Tally) => [...groups.values()].reduce((total, group) => total + group[field], 0);
-  console.log(`conformance: result ${sum('result')}/${cases.length}, history ${sum('history')}/${sum('histories')}`);
   if (own.answer + own.task > 0)
     console.log(
       `conformance: among the results, by the replay itself: ${own.answer} (what a client refuses to send); with a task's answer taken from the expected one: ${own.task}`,
     );
+  console.log(`conformance: result ${sum('result')}/${cases.length}, history ${sum('history')}/${sum('histories')}`);
   return sunk.length === 0 ? 0 : 1;
 }
 

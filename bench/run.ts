@@ -15,6 +15,8 @@ const benches: {
   synth: { file: 'synth.ts', what: 'cdk synth of a thousand jobs, beside the same machine written by hand' },
   cost: { file: 'cost.ts', what: 'what a platform costs, idle and at work, by the price list' },
   wrapper: { file: 'wrapper.ts', what: "what the wrapper adds to an author's function" },
+  logs: { file: 'logs.ts', what: 'filtering a large log, and following one at 5,000 lines a second' },
+  graph: { file: 'graph.ts', what: 'pictures of 500 jobs, folded and whole' },
   ladder: { file: 'ladder.ts', what: 'a day of retries in virtual time' },
   maps: {
     file: 'maps.ts',

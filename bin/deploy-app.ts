@@ -7,7 +7,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { App, CfnWaitConditionHandle, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type { DeployAppSpec } from '../lib/cli/deploy-app-spec.ts';
 import { stackTags } from '../lib/cli/deploy-app-spec.ts';
-import { loadPipeline } from '../lib/cli/load-pipeline.ts';
+import { calledBy, type LoadedPipeline, loadPipeline } from '../lib/cli/load-pipeline.ts';
 import { Pipeline, Platform } from '../lib/constructs/index.ts';
 import { BunsuiError } from '../lib/errors.ts';
 
@@ -71,8 +71,11 @@ async function synthesise({ deployment, outdir, withPlatform, emptyStacks }: Dep
       }),
     });
   }
-  for (const file of files) {
-    const definition = await loadPipeline(file, folder, (text) => process.stderr.write(`${text}\n`));
+  const named: LoadedPipeline[] = [];
+  for (const file of files) named.push(await loadPipeline(file, folder, (text) => process.stderr.write(`${text}\n`)));
+  // What is called is deployed with who calls it, whether its file was named or not.
+  const definitions = new Map([...named, ...named.flatMap(calledBy)].map((one) => [one.ir.id, one]));
+  for (const definition of definitions.values()) {
     const { id } = definition.ir;
     const stack = newStack(pipelineStack(prefix, id), `bunsui: pipeline ${id} on the platform ${prefix}`, {
       [stackTags.kind]: 'pipeline',

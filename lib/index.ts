@@ -66,25 +66,35 @@ export { type LambdaContract, type LambdaOperation, lambda, type OperationHandle
 export { type LambdaArnContract, lambdaArn } from './dsl/operations/lambda-arn.ts';
 export { batch, eks, emr, glue, type ServiceContract, sagemaker } from './dsl/operations/services.ts';
 export {
-  type ApprovalOptions,
-  type After,
-  type Ended,
-  type Failure,
-  type Job,
-  type JobOptions,
-  type LoopOptions,
-  type MapS3Body,
-  type OrderOptions,
-  type Pipeline,
-  type PipelineOptions,
-  type PipelineScope,
-  pipeline,
-  type Round,
-  type Rounds,
-  type Scope,
-} from './dsl/pipeline.ts';
+  type ChannelKind,
+  defineConfig,
+  type NoticeTexts,
+  type Plugin,
+  type PostMessage,
+  type ProjectConfig,
+} from './dsl/plugins.ts';
+export { pipeline } from './dsl/pipeline.ts';
 export { type In, type Ref, type RefBase, type Secret, secret } from './dsl/refs.ts';
 export type { JsonOnly, Schema } from './dsl/schemas.ts';
+export type {
+  After,
+  ApprovalOptions,
+  CallOptions,
+  Ended,
+  Failure,
+  Job,
+  JobOptions,
+  LoopOptions,
+  MapS3Body,
+  OrderOptions,
+  Pipeline,
+  PipelineOptions,
+  PipelineScope,
+  Round,
+  Rounds,
+  Scope,
+  Started,
+} from './dsl/scope.ts';
 export {
   BunsuiError,
   type Diagnostic,

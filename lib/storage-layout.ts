@@ -216,6 +216,29 @@ export function readExecutionBlock(value: unknown): ExecutionBlock | undefined {
   return isId && isInstant(createdAt) && isGeneration(generation) ? { session, createdAt, generation } : undefined;
 }
 
+/** The job that has called a session, in another one. */
+export interface Caller {
+  readonly session: string;
+  readonly createdAt: string;
+  readonly job: string;
+}
+
+/** Who has called the session of an execution, by what stands under the reserved key of its input. */
+export function readCaller(value: unknown): Caller | undefined {
+  const { parent } = (typeof value === 'object' && value !== null ? value : {}) as { readonly parent?: unknown };
+  if (typeof parent !== 'object' || parent === null) return undefined;
+  const { execution, startedAt, block, job } = parent as { readonly [field: string]: unknown };
+  if (typeof execution !== 'string' || typeof startedAt !== 'string' || typeof job !== 'string') return undefined;
+  if (!isJobPath(job) || Number.isNaN(Date.parse(startedAt))) return undefined;
+  const { session, createdAt } = readExecutionBlock(block) ?? sessionOfExecution(execution, startedAt);
+  return { session, createdAt, job };
+}
+
+/** The session that an execution is named for; undefined where its name is another one. */
+export function sessionNamed(executionArn: string): string | undefined {
+  return /(?:^|:)session-([0-9a-z]{26})-\d{1,6}$/.exec(executionArn)?.[1];
+}
+
 /** A job's path within its session: `load`, or with map indexes `convert[17]/one`. */
 export function isJobPath(path: string): boolean {
   return (
@@ -247,6 +270,14 @@ export function jobKeyPart(job: string): string {
   return job.replaceAll(/\[(\d+)\]/g, '.$1').replaceAll('/', '.');
 }
 
+/** What the key of a log object says behind `objectKeys.logPrefix`; undefined for an object of somebody else. */
+export function readLogKey(
+  rest: string,
+): { readonly folder: string; readonly operation: string; readonly part: number } | undefined {
+  const [, folder, operation, part = '1'] = /^([\w.-]+)\/([\w-]+)(?:\.(\d{1,6}))?\.jsonl$/.exec(rest) ?? [];
+  return folder === undefined || operation === undefined ? undefined : { folder, operation, part: Number(part) };
+}
+
 /** Object keys of the bucket. `createdAt` is the session's, so that all of one session lies under one day. */
 export const objectKeys = {
   log: (at: {
@@ -254,7 +285,12 @@ export const objectKeys = {
     readonly session: string;
     readonly job: string;
     readonly operation: string;
-  }) => `logs/${dayPath(at.createdAt)}/${at.session}/${jobKeyPart(at.job)}/${at.operation}.jsonl`,
+    /** A log that is too long for one object has several, from 1. @default 1 */
+    readonly part?: number;
+  }) => {
+    const part = at.part === undefined || at.part === 1 ? '' : `.${at.part}`;
+    return `logs/${dayPath(at.createdAt)}/${at.session}/${jobKeyPart(at.job)}/${at.operation}${part}.jsonl`;
+  },
   logPrefix: (at: { readonly createdAt: string; readonly session: string }) =>
     `logs/${dayPath(at.createdAt)}/${at.session}/`,
   report: (at: { readonly createdAt: string; readonly session: string }) =>
@@ -297,14 +333,15 @@ export function executionName(session: string, generation: number): string {
   return `session-${session}-${generation}`;
 }
 
-const crockford = '0123456789abcdefghjkmnpqrstvwxyz';
+/** The 32 digits of a session id, in order. */
+export const sessionDigits = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /** A session id: 26 lower-case characters, ordered by time. The time takes 48 bits, `entropy` the 80 bits after it. */
 export function sessionIdOf(timeMs: number, entropy: bigint): string {
   let bits = (BigInt(Math.max(0, Math.trunc(timeMs))) << 80n) | (entropy & ((1n << 80n) - 1n));
   let id = '';
   for (let place = 0; place < 26; place += 1) {
-    id = (crockford[Number(bits & 31n)] ?? '0') + id;
+    id = (sessionDigits[Number(bits & 31n)] ?? '0') + id;
     bits >>= 5n;
   }
   return id;

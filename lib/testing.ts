@@ -3,7 +3,7 @@
  * that runs is the compiled one; a day of retries takes milliseconds. No network, no files, no account.
  */
 import { compilePipeline } from './compiler/compile.ts';
-import type { Pipeline } from './dsl/pipeline.ts';
+import type { Pipeline } from './dsl/scope.ts';
 import { virtualClock } from './engine/clock.ts';
 import type { TaskOutcome, TaskRequest } from './engine/ports.ts';
 import { startExecution } from './engine/run.ts';
@@ -11,7 +11,8 @@ import { BunsuiError } from './errors.ts';
 import type { Json } from './ir/expressions.ts';
 import type { GateWork } from './gate-layout.ts';
 import type { OperationIr, PipelineIr } from './ir/nodes.ts';
-import { isLambda } from './ir/operations.ts';
+import type { PipelineArtifact } from './ir/artifact.ts';
+import { isLambda, tasksOf } from './ir/operations.ts';
 import { nearest } from './ir/spelling.ts';
 import { childError } from './asl/child-error.ts';
 import { checkedMachines, runChild } from './testing/child-machines.ts';
@@ -69,7 +70,10 @@ export interface TestRun {
 /** What `runPipeline` is given. */
 export interface TestOptions {
   readonly input: { readonly [field: string]: unknown };
-  /** A function for each operation, by the operation's id. */
+  /**
+   * A function for each operation, by the operation's id. Pipelines that are called run too, and take theirs from here; a
+   * function for `call-<id>` (`start-<id>` where nobody waits) stands for a called pipeline as a whole.
+   */
   readonly operations: { readonly [operation: string]: TestOperation };
   /** A function for each approval, by its id, in place of the people who answer. */
   readonly approvals?: { readonly [approval: string]: TestApprover };
@@ -97,27 +101,26 @@ export interface TestOptions {
  */
 export async function runPipeline(pipeline: Pipeline, options: TestOptions): Promise<TestRun> {
   const input = await checkedInput(pipeline, options.input);
-  const compiled = compilePipeline(withFunctions(pipeline.ir), {
-    sha256: () => '',
-    ...(options.budget && { budget: options.budget }),
-  });
-  const mistake = [...pipeline.diagnostics, ...compiled.diagnostics].find(({ severity }) => severity === 'error');
-  if (mistake || !compiled.ok)
-    throw new BunsuiError(
-      'PipelineError',
-      mistake?.code ?? 'BS1002',
-      mistake?.message ?? 'the pipeline does not compile',
-    );
-  checkFunctions('operation', Object.keys(pipeline.operations), options.operations);
-  checkFunctions('approval', Object.keys(pipeline.forms), options.approvals ?? {});
-  const machines = checkedMachines(compiled.artifact);
+  const artifact = compiledFor(pipeline, options);
+  const pipelines = new Map(withCalled(pipeline, options).map((one) => [one.id, one]));
+  for (const { ir, operations, forms } of pipelines.values()) {
+    const needed = Object.keys(operations).filter((id) => !isCall(ir.operations[id], options));
+    checkFunctions('operation', needed, options.operations);
+    checkFunctions('approval', Object.keys(forms), options.approvals ?? {});
+  }
+  const others = [...pipelines.values()].filter((one) => one !== pipeline);
+  const machines = checkedMachines(
+    artifact,
+    others.map((one) => compiledFor(one, { operations: options.operations })),
+  );
 
   const startMs = (options.startAt ?? new Date('2026-01-01T00:00:00Z')).getTime();
   const clock = virtualClock(startMs);
   const attempts: TestAttempt[] = [];
   const gates = gatesInMemory();
   const payloads = payloadsInMemory();
-  const { keep = true, inline = Number.POSITIVE_INFINITY } = compiled.artifact.input ?? {};
+  const { keep = true, inline = Number.POSITIVE_INFINITY } = artifact.input ?? {};
+  const apart: Promise<unknown>[] = [];
   const machine = `arn:aws:states:us-east-1:000000000000:stateMachine:${pipeline.id}`;
   const objects = objectsInMemory(options.objects ?? {});
   const handles = new Map<string, ReturnType<typeof startExecution>>();
@@ -126,11 +129,14 @@ export async function runPipeline(pipeline: Pipeline, options: TestOptions): Pro
     objects,
     tasks: {
       run: (task, signal) =>
-        runApproval(pipeline, options.approvals ?? {}, clock, task) ??
+        runApproval(pipelines.get(machineOf(task.executionArn)) ?? pipeline, options.approvals ?? {}, clock, task) ??
         gates.run(task, signal) ??
-        runChild(ports, machines.children, task, signal, (child, arn) => handles.set(arn, child)) ??
+        runChild(ports, machines.children, task, signal, (child, arn) => {
+          handles.set(arn, child);
+          apart.push(child.done);
+        }) ??
         describeMapRun(handles, task) ??
-        runOperation(pipeline, options.operations, clock, startMs, attempts, { gates, payloads }, task.arguments),
+        runOperation(pipelines, options.operations, clock, startMs, attempts, { gates, payloads }, task.arguments),
     },
   };
   const executionArn = machine.replace(':stateMachine:', ':execution:').concat(':test');
@@ -145,12 +151,15 @@ export async function runPipeline(pipeline: Pipeline, options: TestOptions): Pro
   handles.set(executionArn, handle);
   const { status, output, ...ended } = await handle.done;
   const { error, cause } = childError(ended);
+  const elapsedMs = clock.now() - startMs;
+  // What nobody waits for ends as well: what it does is told among the rest.
+  await Promise.all(apart);
   return {
     status,
     ...(output === undefined ? {} : { output: payloads.whole(JSON.parse(output) as Json) }),
     ...(error === undefined ? {} : { error }),
     ...(cause === undefined ? {} : { cause }),
-    elapsedMs: clock.now() - startMs,
+    elapsedMs,
     attempts,
     ...(objects.texts.size === 0 ? {} : { objects: Object.fromEntries(objects.texts) }),
   };
@@ -167,10 +176,40 @@ function describeMapRun(
   return Promise.resolve({ ok: true, output: { MapRunArn: arn, ItemCounts: { Total: total, Succeeded: succeeded } } });
 }
 
+/** @throws {BunsuiError} with the first mistake of a pipeline that does not compile */
+function compiledFor(pipeline: Pipeline, options: Pick<TestOptions, 'budget' | 'operations'>): PipelineArtifact {
+  const { budget } = options;
+  const compiled = compilePipeline(withFunctions(pipeline.ir, options), {
+    sha256: () => '',
+    ...(budget && { budget }),
+  });
+  const mistake = [...pipeline.diagnostics, ...compiled.diagnostics].find(({ severity }) => severity === 'error');
+  if (!mistake && compiled.ok) return compiled.artifact;
+  const { code = 'BS1002', message = 'the pipeline does not compile' } = mistake ?? {};
+  throw new BunsuiError('PipelineError', code, message);
+}
+
+/** Whether the operation is a call of a pipeline that runs as it is. */
+function isCall(operation: OperationIr | undefined, { operations }: Pick<TestOptions, 'operations'>): boolean {
+  return operation !== undefined && 'call' in operation && !Object.hasOwn(operations, operation.id);
+}
+
+/** The pipeline and those that it calls, once each, without those that a function stands for. */
+function withCalled(pipeline: Pipeline, options: Pick<TestOptions, 'operations'>): readonly Pipeline[] {
+  const ids = tasksOf(pipeline.ir).flatMap((one) => (isCall(one, options) ? (one.call?.pipeline ?? []) : []));
+  const called = [...new Set(ids)].flatMap((id) => pipeline.calls[id] ?? []);
+  return [...new Set([pipeline, ...called.flatMap((one) => withCalled(one, options))])];
+}
+
+/** The machine that an execution is of: pipelines are known by it. */
+function machineOf(executionArn: string): string {
+  return executionArn.split(':')[6] ?? '';
+}
+
 /** Every operation as one that has a function: in a test that is what stands in its place. */
-function withFunctions(ir: PipelineIr): PipelineIr {
+function withFunctions(ir: PipelineIr, options: Pick<TestOptions, 'operations'>): PipelineIr {
   const operations = Object.entries(ir.operations).map(([id, operation]): [string, OperationIr] => {
-    if (isLambda(operation)) return [id, operation];
+    if (isLambda(operation) || isCall(operation, options)) return [id, operation];
     const { source, input, output, retry, timeoutSeconds = 900 } = operation;
     const seconds = Math.min(timeoutSeconds, 900);
     const same = { id, source, input, output, ...(retry === undefined ? {} : { retry }) };
@@ -244,7 +283,7 @@ type Call = {
 type VirtualTime = ReturnType<typeof virtualClock>;
 
 async function runOperation(
-  pipeline: Pipeline,
+  pipelines: ReadonlyMap<string, Pipeline>,
   operations: TestOptions['operations'],
   clock: VirtualTime,
   startMs: number,
@@ -265,7 +304,7 @@ async function runOperation(
     release = clock.hold();
   };
   try {
-    const contract = pipeline.operations[called.operation];
+    const contract = pipelines.get(machineOf(called.execution))?.operations[called.operation];
     const run = operations[called.operation];
     if (!contract || !run) throw new Error(`there is no operation "${called.operation}"`);
     // Checked on the way in and out as in a function: a test is not to pass with values that would fail for real.

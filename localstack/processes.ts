@@ -59,5 +59,7 @@ export async function endFamily(pid: number, patienceMs = 20_000): Promise<reado
   for (let asked = 0; asked < 50 && (await stillRunning(family)).length > 0; asked += 1) await pause(100);
   const left = await stillRunning(family);
   for (const { pid: one } of left) signal(one, 'SIGKILL');
+  // A busy machine takes its time to end even who is killed.
+  for (let asked = 0; asked < 50 && (await stillRunning(left)).length > 0; asked += 1) await pause(100);
   return left.map(({ command }) => command);
 }

@@ -9,6 +9,7 @@ import { refusalOf } from './answers.ts';
 import { approvalRoutes } from './approval-routes.ts';
 import { authorise } from './authorise.ts';
 import { addLinkPages } from './link-pages.ts';
+import { operatingRoutes } from './operating-routes.ts';
 import { pipelineRoutes } from './pipeline-routes.ts';
 import { platformRoutes } from './platform-routes.ts';
 import { maxBodyBytes, readJson, tooLarge } from './read-json.ts';
@@ -28,6 +29,7 @@ export const apiRoutes: readonly Route[] = platformRoutes([
   ...pipelineRoutes,
   ...sessionRoutes,
   ...recordRoutes,
+  ...operatingRoutes,
   ...approvalRoutes,
 ]);
 

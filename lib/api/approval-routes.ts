@@ -20,7 +20,8 @@ import {
   sessionParams,
   takenAnswer,
 } from './schemas.ts';
-import { optional, recordedJson } from './session-record.ts';
+import { recordedValue } from '../sessions/recorded-value.ts';
+import { optional } from './session-record.ts';
 import { requireSession } from './session-routes.ts';
 
 /** @throws {BunsuiError} BS6002 where nothing can be asked */
@@ -60,7 +61,7 @@ function answerOf(item: AnswerItem): z.output<typeof answerSchema> {
   const { job_id, generation, asked_at, approved, answered_by: by, answered_at: at, answered_via: via } = item;
   return {
     ...{ job_id, generation, message: item.message, asked_at, approved },
-    ...(item.answer === undefined ? {} : { answer: recordedJson(item.answer) }),
+    ...(item.answer === undefined ? {} : { answer: recordedValue(item.answer) }),
     ...optional(item, 'reason'),
     ...{ by, at, via },
   };

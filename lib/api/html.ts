@@ -1,4 +1,7 @@
-/** HTML made of texts that are escaped: what is not HTML already becomes text. */
+/**
+ * HTML made of texts that are escaped: what is not HTML already becomes text. Unlike the template of reports it shows no
+ * character as another: what a form sends back is what it was given.
+ */
 
 export interface Html {
   readonly html: string;

@@ -9,7 +9,8 @@ import { type PayloadStore, type ReadWhole, wholeValues } from '../sessions/whol
 import type { JobItem as StoredItem } from '../sessions/store.ts';
 import { tables } from '../storage-layout.ts';
 import { maxPageBytes, readCursor, writeCursor } from './cursors.ts';
-import { optional, recordedJson } from './session-record.ts';
+import { recordedValue } from '../sessions/recorded-value.ts';
+import { optional } from './session-record.ts';
 import { type job, jobPath } from './schemas.ts';
 
 type JobItem = AttemptItem | CheckpointItem | AnswerItem;
@@ -126,9 +127,9 @@ function jobOf(path: string, items: readonly JobItem[], withData: boolean): Job 
       generation: one.generation,
       job_status: one.job_status,
       started_at: one.started_at,
-      ...optional(one, 'completed_at', 'duration_ms', 'error_code', 'error_message', 'reused_from'),
+      ...optional(one, 'completed_at', 'duration_ms', 'error_code', 'error_message', 'called_session', 'reused_from'),
     })),
-    ...(withData && last?.input !== undefined ? { input: recordedJson(last.input) } : {}),
-    ...(withData && output !== undefined ? { output: recordedJson(output) } : {}),
+    ...(withData && last?.input !== undefined ? { input: recordedValue(last.input) } : {}),
+    ...(withData && output !== undefined ? { output: recordedValue(output) } : {}),
   };
 }

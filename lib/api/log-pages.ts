@@ -29,10 +29,14 @@ export interface LogPage {
 }
 
 /** @throws {BunsuiError} BS6004 when there is more log than is read at once */
-export async function logPage(deps: LogDeps, session: SessionItem, query: LogQuery): Promise<LogPage> {
+export async function logPage(
+  deps: LogDeps & { readonly now: () => number },
+  session: SessionItem,
+  query: LogQuery,
+): Promise<LogPage> {
   const { job, level = 'DEBUG', limit } = query;
   const [at, given] = query.cursor === undefined ? ['', 0] : readCursor(mark, query.cursor);
-  const options = { maxBytes: maxReadBytes, ...(job === undefined ? {} : { job }) };
+  const options = { maxBytes: maxReadBytes, nowMs: deps.now(), ...(job === undefined ? {} : { job }) };
   const all = await readSessionLogs(deps, session, options);
   const least = logLevels.indexOf(level);
   const wanted = all.filter((line) => logLevels.indexOf(line.level) >= least && line.timestamp >= at);

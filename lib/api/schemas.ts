@@ -5,14 +5,15 @@ import { rerunRoads } from '../sessions/rerun-road.ts';
 import { sessionStatuses } from '../sessions/status.ts';
 import { isInstant, isJobPath } from '../storage-layout.ts';
 
-const described = <S extends z.ZodMiniType>(schema: S, description: string): S =>
+export const described = <S extends z.ZodMiniType>(schema: S, description: string): S =>
   schema.check(z.describe(description)) as S;
 
 /** Ids become parts of keys: `isSafeId`. */
 const id = () => z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/));
 export const pipelineId = () => described(id(), 'id of a pipeline');
 export const sessionId = () => described(id(), 'id of a session');
-const version = () => described(z.string().check(z.regex(/^[0-9a-z]{1,64}$/)), 'version of a pipeline: its hash');
+export const version = () =>
+  described(z.string().check(z.regex(/^[0-9a-z]{1,64}$/)), 'version of a pipeline: its hash');
 export const instant = () =>
   z
     .string()
@@ -27,15 +28,15 @@ export const jobPath = () =>
   );
 const attemptStatus = z.enum(['running', 'completed', 'failed', 'cancelled', 'timeout']);
 const text = (most: number) => z.string().check(z.minLength(1), z.maxLength(most));
-const count = () => z.int().check(z.minimum(0));
+export const count = () => z.int().check(z.minimum(0));
 /** Any JSON; read from text and from nothing else. */
-const value = (description: string) => described(z.optional(z.unknown()), description);
+export const value = (description: string) => described(z.optional(z.unknown()), description);
 
 export const pipelineParams = z.strictObject({ pipeline: pipelineId() });
 export const sessionParams = z.strictObject({ session: sessionId() });
 
 /** A number in a query, which is text. */
-const limit = (most: number, otherwise: number) =>
+export const limit = (most: number, otherwise: number) =>
   z
     ._default(
       z.pipe(
@@ -52,10 +53,10 @@ export const cursor = () =>
     z.optional(z.string().check(z.regex(/^[A-Za-z0-9_-]{1,1024}$/, 'is no cursor that this API gave'))),
     'where the page before ended, as that page gave it',
   );
-const nextCursor = () => described(z.optional(z.string()), 'asks for the next page; absent on the last');
+export const nextCursor = () => described(z.optional(z.string()), 'asks for the next page; absent on the last');
 
 export const trigger = z.strictObject({
-  kind: z.enum(['manual', 'api', 'schedule', 'event']),
+  kind: z.enum(['manual', 'api', 'schedule', 'event', 'call']),
   detail: z.optional(z.string()),
   chain: described(z.optional(count()), 'how many sessions stand before it in a chain of triggers'),
 });
@@ -77,6 +78,10 @@ const sessionFields = {
   redrive_count: described(count(), 'how often the execution of this generation was redriven'),
   execution_arn: z.optional(z.string()),
   trigger,
+  called_by: described(
+    z.optional(z.strictObject({ session_id: sessionId(), created_at: instant(), job_id: z.string() })),
+    'the session and the job that have called it',
+  ),
   user_name: z.optional(z.string()),
   pausing: described(
     z.optional(z.strictObject({ at: instant(), now: z.optional(z.boolean()) })),
@@ -164,6 +169,10 @@ const attempt = z.strictObject({
   duration_ms: z.optional(count()),
   error_code: z.optional(z.string()),
   error_message: z.optional(z.string()),
+  called_session: described(
+    z.optional(z.strictObject({ session_id: sessionId(), created_at: instant() })),
+    'of a call: the session that it has begun',
+  ),
   reused_from: described(z.optional(z.int()), 'the generation whose result it gave instead of running'),
 });
 export const job = z.strictObject({

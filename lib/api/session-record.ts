@@ -1,7 +1,7 @@
 /** Sessions as the API shows them: the record, without what is bookkeeping only, with values in place of JSON text. */
 import type * as z from 'zod/mini';
-import type { Json } from '../ir/expressions.ts';
 import type { SessionItem } from '../sessions/items.ts';
+import { recordedValue } from '../sessions/recorded-value.ts';
 import { type PayloadStore, wholeValues } from '../sessions/whole-values.ts';
 import type { session, sessionSummary } from './schemas.ts';
 
@@ -20,7 +20,7 @@ export function summaryOf(item: SessionItem): z.output<typeof sessionSummary> {
     redrive_count: item.redrive_count ?? 0,
     ...optional(item, 'execution_arn'),
     trigger: item.trigger,
-    ...optional(item, 'user_name', 'pausing', 'tags', 'environment'),
+    ...optional(item, 'called_by', 'user_name', 'pausing', 'tags', 'environment'),
     region: item.region,
     updated_at: item.updated_at,
   };
@@ -34,18 +34,9 @@ export async function sessionOf(store: PayloadStore, item: SessionItem): Promise
   return {
     ...summaryOf(item),
     actions: [...(item.actions ?? [])],
-    input: await whole(recordedJson(item.input), maxValueBytes),
-    ...(item.output === undefined ? {} : { output: await whole(recordedJson(item.output), maxValueBytes) }),
+    input: await whole(recordedValue(item.input), maxValueBytes),
+    ...(item.output === undefined ? {} : { output: await whole(recordedValue(item.output), maxValueBytes) }),
   };
-}
-
-/** A value that the books keep as JSON text. */
-export function recordedJson(text: string): Json {
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    return text;
-  }
 }
 
 type Present<T, K extends keyof T> = { [F in K]?: Exclude<T[F], undefined> };

@@ -9,13 +9,11 @@ import type { CommandContext } from './context.ts';
 import { countDiagnostics, diagnosticLines } from './diagnostics.ts';
 import { jsonDiagnostic } from './errors-shown.ts';
 import { harmlessLine } from './harmless.ts';
-import { loadPipeline } from './load-pipeline.ts';
+import { calledBy, type LoadedPipeline, loadPipeline } from './load-pipeline.ts';
 import { missingEntries } from './missing-entries.ts';
+import type { Deployable } from './start.ts';
 
-interface Loaded {
-  readonly ir: PipelineIr;
-  readonly diagnostics: readonly Diagnostic[];
-}
+type Loaded = Pick<LoadedPipeline, 'ir' | 'diagnostics' | 'calls'>;
 
 interface Options {
   /** Diagnostics are printed on stdout too, as JSON Lines. */
@@ -33,8 +31,9 @@ const printer = ({ terminal: { err } }: CommandContext, { print }: Options) =>
 
 /** The file's pipeline with all that can be known without compiling it. */
 async function load(context: CommandContext, file: string, options: Options): Promise<Loaded> {
-  const { ir, diagnostics } = await loadPipeline(file, context.cwd, printer(context, options));
-  return { ir, diagnostics: [...diagnostics, ...missingEntries(ir)] };
+  const { ir, diagnostics, calls } = await loadPipeline(file, context.cwd, printer(context, options));
+  const called = calledBy({ calls }).flatMap((one) => missingEntries(one.ir));
+  return { ir, calls, diagnostics: [...diagnostics, ...missingEntries(ir), ...called] };
 }
 
 /**
@@ -76,7 +75,16 @@ export async function loadCompiled(
   file: string,
   options: Options,
 ): Promise<PipelineArtifact | undefined> {
-  const [{ ir, diagnostics }, { compilePipeline }] = await Promise.all([
+  return (await loadDeployable(context, file, options))?.artifact;
+}
+
+/** The same, with the pipelines that it calls. */
+export async function loadDeployable(
+  context: CommandContext,
+  file: string,
+  options: Options,
+): Promise<Required<Deployable> | undefined> {
+  const [{ ir, diagnostics, calls }, { compilePipeline }] = await Promise.all([
     load(context, file, options),
     import('../compiler/compile.ts'),
   ]);
@@ -84,9 +92,15 @@ export async function loadCompiled(
     reportDiagnostics(context, `in ${file}`, diagnostics, options);
     return undefined;
   }
-  const compiled = compilePipeline(ir, { sha256: (text) => createHash('sha256').update(text).digest('hex') });
+  const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+  const all = [...calledBy({ calls }).map((one) => one.ir), ir].map((one) => compilePipeline(one, { sha256 }));
   // The compiler checks again what recording has checked: each note is printed once.
-  const notes = new Map([...diagnostics, ...compiled.diagnostics].map((one) => [JSON.stringify(one), one]));
+  const found = [...diagnostics, ...all.flatMap((one) => one.diagnostics)];
+  const notes = new Map(found.map((one) => [JSON.stringify(one), one]));
   reportDiagnostics(context, `in ${file}`, [...notes.values()], options);
-  return compiled.ok ? compiled.artifact : undefined;
+  const artifacts = all.flatMap((one) => (one.ok ? [one.artifact] : []));
+  const artifact = artifacts.at(-1);
+  return artifact === undefined || artifacts.length < all.length
+    ? undefined
+    : { artifact, called: artifacts.slice(0, -1) };
 }

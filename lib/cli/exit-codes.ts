@@ -24,6 +24,8 @@ const byErrorCode: { readonly [code in ErrorCode]?: ExitCode } = {
   BS2002: exitCodes.notFound,
   BS2003: exitCodes.notFound,
   BS2004: exitCodes.invalid,
+  BS2006: exitCodes.conflict,
+  BS2007: exitCodes.invalid,
   BS3001: exitCodes.invalid,
   BS3002: exitCodes.notFound,
   BS3003: exitCodes.notFound,

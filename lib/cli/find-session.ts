@@ -50,20 +50,8 @@ export async function sessionNamed(platform: Platform, name: string): Promise<Se
 
 /** The pipeline of a session, in the version it runs. @throws {BunsuiError} BS3003 when that is not kept any more. */
 export async function artifactOf(platform: Platform, item: SessionItem): Promise<PipelineArtifact> {
-  const { readArtifact } = await import('../sessions/pipelines.ts');
-  const { pipeline_id: pipeline, pipeline_version: version } = item;
-  return readArtifact(await platform.clients(), pipeline, version).catch((thrown: unknown) => {
-    if (!(thrown instanceof Error) || thrown.name !== 'NoSuchKey') throw thrown;
-    throw new BunsuiError(
-      'PipelineError',
-      'BS3003',
-      `version ${version} of pipeline "${pipeline}" is not kept any more`,
-      {
-        hint: 'its artifact was deleted from the bucket; run the pipeline again',
-        cause: thrown,
-      },
-    );
-  });
+  const { artifactOf: found } = await import('../sessions/session-now.ts');
+  return found(await platform.clients(), item);
 }
 
 /** What a session's history tells, beside its view. */
@@ -128,7 +116,7 @@ const newestMs = ({ events }: EventsNow, item: SessionItem) => events.at(-1)?.ti
 async function viewOfRecords(platform: Platform, item: SessionItem, artifact: PipelineArtifact): Promise<SessionView> {
   const [{ listJobRecords }, { recordedView }] = await Promise.all([
     import('../sessions/store.ts'),
-    import('./recorded-view.ts'),
+    import('../sessions/recorded-view.ts'),
   ]);
   const { attempts } = await listJobRecords(await platform.clients(), item.session_id);
   return recordedView(artifact, item, attempts);

@@ -7,6 +7,7 @@ import { stripVTControlCharacters } from 'node:util';
 /** Marks and isolates that reorder text, and characters that take no room but hide things. */
 const deceiving =
   /[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu;
+const plain = /^[\x20-\x7e]*$/;
 const controls = /[\u0000-\u001f\u007f-\u009f]/g;
 const controlsInLines = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 
@@ -23,7 +24,18 @@ function escaped(character: string): string {
  * invisible character is shown as an escape (`\r`, `\x07`, `\u{202e}`).
  */
 export function harmlessLine(text: string): string {
+  if (plain.test(text)) return text;
   return stripVTControlCharacters(text).toWellFormed().replace(controls, escaped).replace(deceiving, escaped);
+}
+
+const hiding = /[\u007f-\u009f]/g;
+
+const inJson = (text: string) =>
+  [...Array(text.length).keys()].map((at) => `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`).join('');
+
+/** JSON that says the same, in which nothing acts on a terminal: what JSON leaves as it is, is escaped too. */
+export function harmlessJson(json: string): string {
+  return plain.test(json) ? json : json.replace(hiding, inJson).replace(deceiving, inJson);
 }
 
 /** Text of several lines: as `harmlessLine`, but line feeds and tabs stay. CRLF counts as one line feed. */

@@ -1,7 +1,9 @@
 /** Examples first, then notes: what each command's page says beyond its options. */
 import { approvalPages } from './approval-commands.ts';
 import type { HelpPage } from './help.ts';
+import { logPages } from './log-commands.ts';
 import { notifyPages } from './notify-commands.ts';
+import { pluginPages } from './plugin-commands.ts';
 import { schedulePages } from './schedule-commands.ts';
 
 const sessionNote = 'SESSION is an id, its beginning or end as long as only one session has it, or "latest".';
@@ -14,7 +16,9 @@ const runNote =
 
 export const pages: { readonly [command: string]: HelpPage } = {
   ...approvalPages,
+  ...logPages,
   ...notifyPages,
+  ...pluginPages,
   ...schedulePages,
   run: {
     examples: [
@@ -173,14 +177,6 @@ export const pages: { readonly [command: string]: HelpPage } = {
         '130 and 143 interrupted (the session can be resumed).',
     ],
   },
-  logs: {
-    examples: [
-      ['bunsui logs latest', 'all that its handlers wrote'],
-      ['bunsui logs latest --job load', 'one job, all attempts'],
-      ['bunsui logs latest --json | jq \'select(.level=="ERROR")\'', 'the records as they are stored'],
-    ],
-    notes: [sessionNote],
-  },
   deploy: {
     examples: [
       ['bunsui deploy pipelines/flights/pipeline.ts --plan', 'what would change'],
@@ -191,8 +187,8 @@ export const pages: { readonly [command: string]: HelpPage } = {
       'Needs aws-cdk, aws-cdk-lib and constructs beside bunsui, and an account that is prepared (bunsui bootstrap). ' +
         'The platform is one stack, each pipeline another: a deployment touches only the pipelines that are given.',
       'bunsui.json: {"pipelines": ["etl/*.ts"], "params": {...}, "context": {...}, "channels": {...}, "stages": ' +
-        '{"dev": {"profile": "dev", "region": "eu-west-1", "params": {...}}}}. The command line goes over the stage, ' +
-        'the stage over the rest.',
+        '{"dev": {"profile": "dev", "region": "eu-west-1", "params": {...}}}}; or the same as the default export of ' +
+        'bunsui.config.ts. The command line goes over the stage, the stage over the rest.',
       'Parameters: removal (retain, destroy), logRetentionDays, logsDays, reportsDays, logLevel, schedules (on, off), ' +
         'apiRateLimit, apiLogRole (on, off), and env.NAME, a variable of every handler. Handlers of a pipeline may read ' +
         'and write data/{pipeline}/ in the bucket of the platform; for other permissions write a CDK app ' +
@@ -227,7 +223,16 @@ export const pages: { readonly [command: string]: HelpPage } = {
   graph: {
     examples: [
       ['bunsui graph pipelines/flights/pipeline.ts > flights.mmd', 'the graph, for a Markdown file or an editor'],
-      ['bunsui graph daily.ts --direction LR', 'drawn from left to right'],
+      ['bunsui graph daily.ts --format svg --direction LR > daily.svg', 'a picture, drawn from left to right'],
+      ['bunsui graph latest --format svg > now.svg', 'the newest session, with what has become of each job'],
+      ['bunsui graph 01k9x2 --platform bunsuidev', 'a session on AWS'],
+      ["bunsui graph latest --format json | jq -r '.nodes[] | [.id, .status] | @tsv'", 'for a program'],
+    ],
+    notes: [
+      'In a graph of more than 100 nodes those that belong together stand in one box, except where something failed or ' +
+        'waits for a person. JSON has always all of them.',
+      sessionNote,
+      platformNote,
     ],
   },
   explain: {

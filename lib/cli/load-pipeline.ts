@@ -18,9 +18,17 @@ export interface LoadedPipeline {
   readonly kind: 'bunsui.pipeline';
   readonly ir: PipelineIr;
   readonly diagnostics: readonly Diagnostic[];
+  /** The pipelines that it calls, by their ids. */
+  readonly calls: { readonly [pipeline: string]: LoadedPipeline };
 }
 
-const extensions = ['.ts', '.mts', '.js', '.mjs'];
+/** The pipelines that one calls, and those that they call, once each: every one before those that call it. */
+export function calledBy({ calls }: Pick<LoadedPipeline, 'calls'>): readonly LoadedPipeline[] {
+  return [...new Set(Object.values(calls).flatMap((one) => [...calledBy(one), one]))];
+}
+
+/** How files end that a pipeline may stand in. */
+export const extensions: readonly string[] = ['.ts', '.mts', '.js', '.mjs'];
 
 function isPipeline(value: unknown): value is LoadedPipeline {
   if (typeof value !== 'object' || value === null) return false;
@@ -135,7 +143,8 @@ function placeByChecking(files: readonly string[]): SourcePosition | undefined {
   return undefined;
 }
 
-function translate(thrown: unknown, file: string, imported: readonly string[]): BunsuiError {
+/** What was wrong with a file that could not be imported, with its place. */
+function importError(thrown: unknown, file: string, imported: readonly string[]): BunsuiError {
   const start: SourcePosition = { file, line: 1, column: 1 };
   if (thrown instanceof BunsuiError) return thrown;
   if (!(thrown instanceof Error)) {
@@ -195,19 +204,42 @@ function divertConsole(say: (text: string) => void): Disposable {
   return { [Symbol.dispose]: () => void Object.assign(console, before) };
 }
 
+/** What is imported: a file (`fresh`: as it is now, whatever was imported of it before), or what a name stands for beside a file of the project. */
+export type Importable =
+  | { readonly file: string; readonly fresh?: true }
+  | { readonly name: string; readonly beside: string };
+
+/** What was imported. */
+export interface Imported {
+  readonly exports: { readonly default?: unknown; readonly [name: string]: unknown };
+  /** Of what was asked for. */
+  readonly file: string;
+}
+
+/** Where names that were asked for have led: Node does not look a second time. */
+const foundAt = new Map<string, string>();
+
 /**
- * Imports the file with `bunsui` standing for the running one, whatever is installed beside the file, and without
+ * Imports with `bunsui` standing for the running one, whatever is installed beside the file, and without
  * Node's remarks on type stripping.
+ *
+ * @param imported is given the files outside of packages, in order
  */
-async function importQuietly(
-  file: string,
-  imported: string[],
-  say: (text: string) => void,
-): Promise<{ readonly default?: unknown }> {
+async function importQuietly(what: Importable, imported: string[], say: (text: string) => void): Promise<Imported> {
   const ownEntry = new URL(import.meta.url.endsWith('.ts') ? '../index.ts' : '../index.js', import.meta.url).href;
+  // A name that nothing else has, and that is another one for each project: Node keeps what names stand for.
+  const asked =
+    'file' in what
+      ? `${pathToFileURL(what.file).href}${what.fresh ? `?${statSync(what.file).mtimeMs}` : ''}`
+      : `bunsui-asked-for:${what.beside}:${what.name}`;
   const hooks = registerHooks({
-    resolve: (specifier, context, nextResolve) =>
-      specifier === 'bunsui' ? { url: ownEntry, shortCircuit: true } : nextResolve(specifier, context),
+    resolve: (specifier, context, nextResolve) => {
+      if (specifier === 'bunsui') return { url: ownEntry, shortCircuit: true };
+      if (specifier !== asked || !('name' in what)) return nextResolve(specifier, context);
+      const found = nextResolve(what.name, { ...context, parentURL: pathToFileURL(what.beside).href });
+      foundAt.set(asked, toPath(found.url));
+      return found;
+    },
     load: (url, context, nextLoad) => {
       if (url.startsWith('file:') && !url.includes('/node_modules/')) imported.push(fileURLToPath(url));
       return nextLoad(url, context);
@@ -217,10 +249,21 @@ async function importQuietly(
   process.emitWarning = () => {};
   using _console = divertConsole(say);
   try {
-    return await import(pathToFileURL(file).href);
+    const exports = await import(asked);
+    return { exports, file: 'file' in what ? what.file : (foundAt.get(asked) ?? '') };
   } finally {
     process.emitWarning = emitWarning;
     hooks.deregister();
+  }
+}
+
+/** As `importQuietly`. @throws {BunsuiError} BS1001 with a place. */
+export async function importNow(what: Importable, say: (text: string) => void): Promise<Imported> {
+  const imported: string[] = [];
+  try {
+    return await importQuietly(what, imported, say);
+  } catch (thrown) {
+    throw importError(thrown, 'file' in what ? what.file : what.beside, imported);
   }
 }
 
@@ -234,13 +277,7 @@ async function importQuietly(
 export async function loadPipeline(given: string, cwd: string, say: (text: string) => void): Promise<LoadedPipeline> {
   const file = resolve(cwd, given);
   checkFile(given, file);
-  const imported: string[] = [];
-  let exported: { readonly default?: unknown };
-  try {
-    exported = await importQuietly(file, imported, say);
-  } catch (thrown) {
-    throw translate(thrown, file, imported);
-  }
+  const { exports: exported } = await importNow({ file }, say);
   if (isPipeline(exported.default)) return exported.default;
   const start: SourcePosition = { file, line: 1, column: 1 };
   const named = Object.entries(exported).find(([name, value]) => name !== 'default' && isPipeline(value))?.[0];

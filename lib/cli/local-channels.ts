@@ -90,6 +90,14 @@ function withAbsolutePaths(channels: Channels, folder: string): Channels {
   const absolute = (name: string) => (name.startsWith('file:') ? `file:${resolve(folder, name.slice(5))}` : name);
   const change = (channel: ChannelConfig): ChannelConfig => {
     if (channel.kind === 'slack') return { ...channel, secret: absolute(channel.secret) };
+    if (channel.kind === 'post') {
+      const { address, secret } = channel;
+      return {
+        ...channel,
+        ...(address && { address: absolute(address) }),
+        ...(secret && { secret: absolute(secret) }),
+      };
+    }
     if (channel.kind !== 'webhook' || channel.secret === undefined) return channel;
     return {
       ...channel,

@@ -2,28 +2,15 @@
  * The command line: arguments in, an exit code out; data on stdout, everything else on stderr. This file and what it
  * imports is all that `--help` loads.
  */
-import { readFileSync } from 'node:fs';
 import { type Command, CommanderError } from 'commander';
 import { BunsuiError } from '../errors.ts';
 import { type CommandContext, commandNameFrom } from './context.ts';
 import { exitCodeFor, exitCodes } from './exit-codes.ts';
 import { usageOf } from './help.ts';
+import { ownVersion } from './own-version.ts';
 import { buildProgram } from './program.ts';
 import { didYouMean } from './suggest.ts';
 import { systemTerminal, type Terminal } from './terminal.ts';
-
-/** The version in our own package.json, which stands one folder higher above built files than above source files. */
-function packageVersion(): string {
-  for (const path of ['../../package.json', '../../../package.json']) {
-    try {
-      const { name, version } = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
-      if (name === 'bunsui') return String(version);
-    } catch {
-      // Not there: the other one is.
-    }
-  }
-  return 'unknown';
-}
 
 /** What is missing in this Node.js, if anything: it must run TypeScript files as they are. */
 export function nodeTooOld(version: string): string | undefined {
@@ -43,6 +30,18 @@ function commandAt(program: Command, words: readonly string[]): { readonly comma
     depth += 1;
   }
   return { command, depth };
+}
+
+/** What a group does where no command of it is named. */
+const usual: { readonly [group: string]: string } = { logs: 'tail' };
+
+/** `logs SESSION` is `logs tail SESSION`. */
+function withUsual(program: Command, args: readonly string[]): readonly string[] {
+  const [group = '', next] = args;
+  const command = usual[group];
+  const isAsked = next === undefined || next === 'help' || next === '--help' || next === '-h';
+  if (command === undefined || isAsked || commandAt(program, args).depth !== 1) return args;
+  return [group, command, ...args.slice(1)];
 }
 
 /**
@@ -100,7 +99,7 @@ async function runProgram(args: readonly string[], context: CommandContext): Pro
   let usageText = '';
   const program = buildProgram(
     context,
-    packageVersion(),
+    ownVersion(),
     async (work) => {
       exitCode = await work();
     },
@@ -109,12 +108,12 @@ async function runProgram(args: readonly string[], context: CommandContext): Pro
     },
   );
   try {
-    await program.parseAsync([...withHelp(program, args)], { from: 'user' });
+    await program.parseAsync([...withHelp(program, withUsual(program, args))], { from: 'user' });
     return exitCode;
   } catch (thrown) {
     if (!(thrown instanceof CommanderError)) throw thrown;
     if (thrown.exitCode === 0) return exitCodes.ok;
-    throw usageError(usageText || thrown.message, program, args);
+    throw usageError(usageText || thrown.message, program, withUsual(program, args));
   }
 }
 

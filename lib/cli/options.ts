@@ -65,6 +65,16 @@ export const awsOptions = () =>
 
 const targetNames = ['stateDir', 'platform', 'profile', 'region', 'endpointUrl'] as const;
 
+/** The options that say which platform, as far as somebody has typed them. */
+export function typedTarget(command: Command): readonly string[] {
+  const typed = (name: string) => command.getOptionValueSource(name) === 'cli';
+  return command.options.flatMap((option) =>
+    targetNames.some((name) => name === option.attributeName()) && typed(option.attributeName())
+      ? [option.long ?? option.flags]
+      : [],
+  );
+}
+
 /** For a command that works on this machine and on a deployed platform: options that say which, given as `target`. */
 export function onPlatform(command: Command, { environment }: CommandContext): Command {
   const platform = new Option('--platform <name>', `on AWS: the platform of that name (default ${usualPlatform})`);

@@ -17,16 +17,17 @@ const groups: readonly (readonly [title: string, lines: readonly Line[]])[] = [
     [
       ['session list|show|watch|wait|tag|delete', 'sessions, one with jobs, live'],
       ['approvals list', 'what waits for a person'],
-      ['logs SESSION', 'what its handlers wrote'],
+      ['logs [tail|filter|download|summary]', 'what its handlers wrote'],
       ['durations PIPELINE', 'how long its jobs took, for "durations"'],
     ],
   ],
   [
     'Check',
     [
-      ['graph FILE', "the pipeline's graph, as Mermaid"],
+      ['graph FILE|SESSION', 'a picture: Mermaid, SVG or JSON'],
       ['compile FILE', 'the state machine, as JSON'],
       ['explain FILE', 'when each job starts, why, and the cost'],
+      ['plugin list|add|remove|create', 'kinds of operations and channels'],
     ],
   ],
   [
@@ -51,7 +52,6 @@ export function overview(program: Command, bold: (text: string) => string): stri
   };
   return [
     'Data pipelines in TypeScript, on this machine and on AWS Step Functions.',
-    '',
     `${bold('Try')}     bunsui run pipelines/flights/pipeline.ts; bunsui session show latest`,
     '',
     ...groups.flatMap(([title, lines]) =>

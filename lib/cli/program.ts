@@ -3,6 +3,7 @@
  */
 import { Command, Option } from 'commander';
 import { addApprovalCommands } from './approval-commands.ts';
+import type { GraphOptions } from './commands/graph.ts';
 import type { CommandContext } from './context.ts';
 import { addDeployCommands } from './deploy-commands.ts';
 import { helpText } from './help.ts';
@@ -10,7 +11,9 @@ import { addScheduleCommands } from './schedule-commands.ts';
 import { addSessionCommands } from './session-commands.ts';
 import { overview } from './overview.ts';
 import { pages } from './help-pages.ts';
+import { addLogCommands } from './log-commands.ts';
 import { addNotify } from './notify-commands.ts';
+import { addPlugins } from './plugin-commands.ts';
 import {
   collect,
   idempotencyKey,
@@ -21,6 +24,7 @@ import {
   oneOf,
   type PlatformOptions,
   type Run,
+  typedTarget,
   wholeNumber,
 } from './options.ts';
 
@@ -43,14 +47,6 @@ function addRun(program: Command, context: CommandContext, run: Run): void {
 }
 
 function addRest(program: Command, context: CommandContext, run: Run): void {
-  onPlatform(program.command('logs'), context)
-    .description('Prints what the handlers of a session wrote, job by job in the order of time.')
-    .argument('SESSION', 'the session')
-    .option('--job <job>', 'only this job: its path, or its id for all iterations; of a map all its jobs')
-    .addOption(jsonOption('print the records as JSON Lines'))
-    .action((id: string, options: PlatformOptions & { readonly job?: string }) =>
-      run(async () => (await import('./commands/logs.ts')).printLogs(context, id, options)),
-    );
   onPlatform(program.command('durations'), context)
     .description("Prints how long a pipeline's jobs took, in seconds, as JSON for its `durations`.")
     .argument('PIPELINE', 'id of the pipeline')
@@ -60,17 +56,30 @@ function addRest(program: Command, context: CommandContext, run: Run): void {
     .action((id: string, options: PlatformOptions & { readonly limit: number }) =>
       run(async () => (await import('./commands/durations.ts')).printDurations(context, id, options)),
     );
-  program
-    .command('graph')
-    .description("Prints a pipeline's graph as Mermaid text.")
-    .argument('FILE', 'a TypeScript or JavaScript file whose default export is a pipeline')
+  onPlatform(program.command('graph'), context)
+    .description(
+      'Prints the graph of a pipeline, or of a session with what has become of each job, as Mermaid, SVG or JSON.',
+    )
+    .argument('FILE|SESSION', 'a pipeline file; or a session: its id, a part of one, or latest')
+    .addOption(
+      new Option('--format <format>', 'mermaid, svg or json')
+        .argParser(oneOf('format', ['mermaid', 'svg', 'json']))
+        .default('mermaid'),
+    )
     .addOption(
       new Option('--direction <direction>', 'TB, LR, BT or RL')
         .argParser(oneOf('direction', ['TB', 'LR', 'BT', 'RL']))
         .default('TB'),
     )
-    .action((file: string, options: { readonly direction: 'TB' | 'LR' | 'BT' | 'RL' }) =>
-      run(async () => (await import('./commands/graph.ts')).printGraph(context, file, options)),
+    .option('--show <job>', 'of a large graph: show this job or group by itself; repeatable', collect)
+    .option('--all', 'of a large graph: show every job by itself')
+    .action((what: string, options: Omit<GraphOptions, 'typedTarget'>, command: Command) =>
+      run(async () =>
+        (await import('./commands/graph.ts')).printGraph(context, what, {
+          ...options,
+          typedTarget: typedTarget(command),
+        }),
+      ),
     );
   program
     .command('compile')
@@ -124,8 +133,10 @@ export function buildProgram(
   addScheduleCommands(program, context, run);
   addNotify(program, context, run);
   addApprovalCommands(program, context, run);
+  addLogCommands(program, context, run);
   addRest(program, context, run);
   addDeployCommands(program, context, run);
+  addPlugins(program, context, run);
   for (const command of [program, ...program.commands, ...program.commands.flatMap((group) => group.commands)]) {
     command.helpCommand(false).helpOption('-h, --help', 'print this page');
   }

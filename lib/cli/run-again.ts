@@ -6,7 +6,7 @@ import type { CommandContext } from './context.ts';
 import { harmlessLine } from './harmless.ts';
 import { typedParameter } from './input.ts';
 import { shellWord, shortPath } from './places.ts';
-import { recordedValue } from './recorded-value.ts';
+import { recordedValue } from '../sessions/recorded-value.ts';
 
 type JsonObject = { readonly [key: string]: Json };
 

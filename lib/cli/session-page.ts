@@ -109,6 +109,12 @@ export function failureLines(
   return [`  ${options.output.palette.red(failureLine(view.error))}`, ...place(view.error.source, options)];
 }
 
+/** Which session a job has called. */
+function calledText({ attempts }: JobView): string | undefined {
+  const called = attempts.at(-1)?.called;
+  return called === undefined ? undefined : `session ${called.session}`;
+}
+
 /** The table of jobs. Iterations of maps are counted in their map's row; those that failed or run have rows. */
 export function jobTable(view: SessionView, options: PageOptions): readonly string[] {
   const { output, unicode, nowMs } = options;
@@ -125,7 +131,7 @@ export function jobTable(view: SessionView, options: PageOptions): readonly stri
       job.job,
       items === '' ? attempts : job.kind === 'loop' ? `round ${iterations?.total}` : `${items} items`,
       lengthOf(job, nowMs),
-      error === undefined ? approvalText(job) : failureLine(error),
+      error === undefined ? (calledText(job) ?? approvalText(job)) : failureLine(error),
     ];
   });
   const paintStatus = (cell: string, row: number) => {
@@ -138,7 +144,11 @@ export function jobTable(view: SessionView, options: PageOptions): readonly stri
       { title: 'JOB', atLeast: 16 },
       { title: 'ATTEMPTS', align: 'right' },
       { title: 'TIME', align: 'right' },
-      { title: rows.some(({ isApproval }) => isApproval) ? 'NOTE' : 'ERROR', atLeast: 12, paint: output.palette.dim },
+      {
+        title: rows.some((job) => job.isApproval || calledText(job) !== undefined) ? 'NOTE' : 'ERROR',
+        atLeast: 12,
+        paint: output.palette.dim,
+      },
     ],
     cells,
     output.size().columns - 1,

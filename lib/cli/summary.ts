@@ -23,11 +23,15 @@ export function whereLines(context: CommandContext, input: SummaryInput, options
   const { bold, dim } = options.output.palette;
   const { places, session, target, view, isRecorded } = input;
   const failed = view.error?.job;
+  // A call has no log of its own: the session that it has begun says more.
+  const called = view.jobs.find(({ job }) => job === failed)?.attempts.at(-1)?.called;
   const commands = [
     [`session show ${session}`, 'jobs, attempts, errors'],
-    failed === undefined
-      ? [`logs ${session}`, 'what its handlers wrote']
-      : [`logs ${session} --job ${shellWord(failed)}`, 'its log'],
+    called !== undefined
+      ? [`session show ${called.session}`, 'the session that failed it']
+      : failed === undefined
+        ? [`logs ${session}`, 'what its handlers wrote']
+        : [`logs ${session} --job ${shellWord(failed)}`, 'its log'],
   ] as const;
   const lines = commands.map(([words, purpose]) => [commandLine(context, words, target), purpose] as const);
   const width = Math.max(...lines.map(([line]) => line.length));

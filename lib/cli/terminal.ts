@@ -19,6 +19,8 @@ export interface Palette {
 /** One stream. `live` says that it is a terminal whose cursor can be moved. */
 export interface Output {
   write(text: string): void;
+  /** Resolves when what was written has been taken, so that no more than that waits in memory; `gone` when nobody reads any more. */
+  drained(): Promise<'ready' | 'gone'>;
   readonly live: boolean;
   readonly palette: Palette;
   /** Columns and rows now; 80 × 24 where there is no terminal. */
@@ -70,12 +72,26 @@ export function showsUnicode(environment: Environment, platform: string): boolea
   return /utf-?8/i.test(locale);
 }
 
+async function drained(stream: NodeJS.WriteStream): Promise<'ready' | 'gone'> {
+  if (stream.destroyed || !stream.writable) return 'gone';
+  if (!stream.writableNeedDrain) return 'ready';
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      for (const event of ['drain', 'close', 'error']) stream.off(event, done);
+      resolve();
+    };
+    for (const event of ['drain', 'close', 'error']) stream.once(event, done);
+  });
+  return stream.destroyed || !stream.writable ? 'gone' : 'ready';
+}
+
 function outputOf(stream: NodeJS.WriteStream, environment: Environment): Output {
   const isTty = stream.isTTY === true;
   return {
     write: (text) => {
       stream.write(text);
     },
+    drained: () => drained(stream),
     live: isTty && environment['TERM'] !== 'dumb',
     palette: palette(wantsColour(isTty, environment)),
     size: () => ({ columns: stream.columns || 80, rows: stream.rows || 24 }),

@@ -4,7 +4,7 @@ import type { ValueOwner } from '../sessions/whole-values.ts';
 import type { SessionView } from '../sessions/view.ts';
 import type { SessionItem } from '../sessions/items.ts';
 import type { Clients } from './clients.ts';
-import { recordedValue } from './recorded-value.ts';
+import { recordedValue } from '../sessions/recorded-value.ts';
 
 /** Bytes of JSON: of what the pipeline gave, and of each other value. Nobody scrolls through more; programs take more. */
 const onPage = { result: 262_144, values: 262_144 };

@@ -83,13 +83,15 @@ function approvalsOf({ body }: PipelineIr): readonly unknown[] {
   );
 }
 
-/** One machine; or several where one would exceed the budget, cut by what its nodes have come to in the one. */
+/** One machine; or several where one would exceed the budget or nodes ask for it, cut by what its nodes have come to in the one. */
 function emitWithin(pipeline: PipelineIr, budget: Weight): Emitted {
   const groundwork = groundworkOf(pipeline);
   const whole = emitMachine(groundwork);
   const weights = weighNodes(whole.definition['States'] as WeighedStates, whole.states, pipeline);
-  if (weights.whole.bytes <= budget.bytes && weights.whole.events <= budget.events) return whole;
-  return emitMachine(groundwork, (skeleton) => shardSkeleton(skeleton, weights.of, budget));
+  const asked = new Set(placedNodes(pipeline.body).flatMap(({ node }) => (node.isolate ? [node.id] : [])));
+  const fits = weights.whole.bytes <= budget.bytes && weights.whole.events <= budget.events;
+  if (fits && asked.size === 0) return whole;
+  return emitMachine(groundwork, (skeleton) => shardSkeleton(skeleton, weights.of, budget, (id) => asked.has(id)));
 }
 
 /** What the pipeline's mode comes to, where its author should know. */

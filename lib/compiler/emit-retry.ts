@@ -14,8 +14,7 @@ const hopeless = [
 /** The name under which Step Functions fails a state whose expressions fail: those that check an answer too. */
 const evaluationFailed = 'States.QueryEvaluationError';
 
-const noRetry: Json = { ErrorEquals: hopeless, MaxAttempts: 0 };
-const noRetryOfAnswers: Json = { ErrorEquals: [...hopeless, evaluationFailed], MaxAttempts: 0 };
+const noRetry = (also: readonly string[]): Json => ({ ErrorEquals: [...hopeless, ...also], MaxAttempts: 0 });
 
 /** Every job of a kind has the same list: it is made once. */
 const known = new WeakMap<readonly string[], readonly Json[]>();
@@ -35,16 +34,20 @@ function servicesOf(transient: readonly string[]): readonly Json[] {
   return made;
 }
 
-/** @param transient errors of the service itself, which say nothing about the job */
+/**
+ * @param transient errors of the service itself, which say nothing about the job
+ * @param final errors that are never tried again, whatever the author says
+ */
 export function retriers(
   retry: RetryIr | undefined,
   transient: readonly string[],
   checksAnswer: boolean,
+  final: readonly string[] = [],
 ): readonly Json[] {
   const services = servicesOf(transient);
   if (!retry || retry.max === 0) return services;
   return [
-    checksAnswer ? noRetryOfAnswers : noRetry,
+    noRetry([...(checksAnswer ? [evaluationFailed] : []), ...final]),
     ...services,
     {
       ErrorEquals: retry.errors,

@@ -1,7 +1,8 @@
 /** A job whose operation is a call of a service: one Task state, which checks the answer as it takes it in. */
-import type { Json } from '../ir/expressions.ts';
+import type { Expression, Json } from '../ir/expressions.ts';
 import type { JobIr, TaskOperationIr } from '../ir/nodes.ts';
 import { factTarget, type JobFact, withInput } from '../ir/operations.ts';
+import { callArguments, startedSession, wholeCheck } from './emit-call.ts';
 import type { Emitter, Exit, Frame, Overrides } from './emit-context.ts';
 import { endedWith, leaving } from './emit-exits.ts';
 import { retriers } from './emit-retry.ts';
@@ -10,7 +11,8 @@ import { access, quoted, template, text } from './jsonata.ts';
 import { outputChecks } from './output-checks.ts';
 
 /** Where the output of a task stands in the answer of its state, as JSONata. */
-export function taskResult({ task }: TaskOperationIr): string {
+export function taskResult({ task, call }: TaskOperationIr): string {
+  if (call?.waits === false) return startedSession;
   return access('$states.result', task.result);
 }
 
@@ -26,14 +28,31 @@ export function taskState(
   const given = withInput(task.arguments, operation, node.input) ?? ({ kind: 'literal', value: {} } as const);
   const seconds = node.timeoutSeconds ?? operation.timeoutSeconds;
   const value = taskResult(operation);
-  const checks = outputChecks(value, operation.output, operation.id);
+  const { call } = operation;
+  const checks = [
+    ...(call?.waits ? [wholeCheck(value, call)] : []),
+    ...(call?.waits === false ? [] : outputChecks(value, operation.output, operation.id)),
+  ];
   const { Assign: assigned = {}, ...left } = leaving(emitter, exit, frame, endedWith(node, value));
   const assign = withChecks(emitter, node.id, frame, checks, assigned as Assigned);
-  const retry = retriers(node.retry ?? operation.retry, task.transient, checks.length > 0);
+  const asked = node.retry ?? operation.retry;
+  // Of a call that is tried again each try has a name of its own: what may have begun is not begun again by itself.
+  const isNamedAnew = call !== undefined && asked !== undefined && asked.max > 0;
+  const retry = isNamedAnew
+    ? retriers(asked, notBegun, checks.length > 0, mayHaveBegun)
+    : retriers(asked, task.transient, checks.length > 0);
+  const scope = printScope(emitter, factsAt(node, frame), frame.known);
   return {
     Type: 'Task',
     Resource: task.resource,
-    Arguments: template(printScope(emitter, factsAt(node, frame), frame.known), given),
+    Arguments:
+      call === undefined
+        ? template(scope, given)
+        : callArguments(call, childInput(given), scope, {
+            path: pathAt(node, frame),
+            identity: frame.identity,
+            retries: isNamedAnew,
+          }),
     ...(seconds === undefined ? {} : { TimeoutSeconds: seconds }),
     ...(retry.length === 0 ? {} : { Retry: retry }),
     ...(Object.keys(assign).length === 0 ? {} : { Assign: assign }),
@@ -62,9 +81,25 @@ export function withChecks(
   };
 }
 
+/** Faults of Step Functions after which a call has not begun, and may have. */
+const notBegun = ['StepFunctions.ThrottlingException'];
+const mayHaveBegun = ['StepFunctions.SdkClientException', 'StepFunctions.ExecutionAlreadyExistsException'];
+
+/** What a called pipeline is given, of the arguments that the kind has made. */
+function childInput(given: Expression): Expression {
+  const input = given.kind === 'object' ? given.fields['Input'] : undefined;
+  const value = given.kind === 'literal' ? (given.value as { readonly [name: string]: Json })['Input'] : undefined;
+  return input ?? { kind: 'literal', value: value ?? {} };
+}
+
+/** The path of a job, as JSONata. */
+function pathAt(node: JobIr, frame: Frame): string {
+  return frame.maps.length === 0 ? text(node.id) : `($states.input.path & ${text(`/${node.id}`)})`;
+}
+
 /** What arguments may say of the job, as JSONata. */
 function factsAt(node: JobIr, frame: Frame): Overrides {
-  const path = frame.maps.length === 0 ? text(node.id) : `($states.input.path & ${text(`/${node.id}`)})`;
+  const path = pathAt(node, frame);
   const values: { readonly [fact in JobFact]: string } = {
     job: path,
     execution: `$states.context.${frame.identity.execution}`,

@@ -123,6 +123,7 @@ function callOf({ operations }: PipelineIr, id: string): { readonly calls?: stri
   const operation = operations[id];
   if (operation === undefined || isLambda(operation)) return {};
   if (isContainer(operation)) return { calls: 'ecs:runTask.sync' };
+  if (operation.call) return { calls: `pipeline ${operation.call.pipeline}` };
   return { calls: operation.task.resource.replace('arn:aws:states:::', '').replace('aws-sdk:', '') };
 }
 

@@ -42,19 +42,26 @@ function sumOf(weights: readonly Weight[]): Weight {
 interface Packed {
   readonly part: Skeleton;
   readonly weight: Weight;
-  readonly shards: readonly { readonly part: Skeleton; readonly weight: Weight }[];
+  readonly shards: readonly { readonly part: Skeleton; readonly weight: Weight; readonly asked?: true }[];
 }
 
 /**
  * Packs a skeleton. Recursion goes as deep as Parallels are nested, which is bounded.
  *
  * @param weightOf what a node comes to with all that serves it
+ * @param isAsked whether the author wants the node in a machine of its own
  */
-export function shardSkeleton(skeleton: Skeleton, weightOf: (node: string) => Weight, budget: Weight): Sharded {
-  const packed = pack(skeleton, weightOf, budget);
+export function shardSkeleton(
+  skeleton: Skeleton,
+  weightOf: (node: string) => Weight,
+  budget: Weight,
+  isAsked: (node: string) => boolean = () => false,
+): Sharded {
+  const packed = pack(skeleton, weightOf, budget, isAsked);
   const kept = new Set<Skeleton>();
   let { weight } = packed;
   for (const shard of packed.shards.toSorted((a, b) => a.weight.bytes - b.weight.bytes)) {
+    if (shard.asked) continue;
     const more = sumOf([weight, shard.weight]);
     if (!fits(more, budget)) break;
     weight = more;
@@ -64,9 +71,19 @@ export function shardSkeleton(skeleton: Skeleton, weightOf: (node: string) => We
   return { skeleton: packed.part, shards };
 }
 
-function pack(part: Skeleton, weightOf: (node: string) => Weight, budget: Weight): Packed {
-  if (part.kind === 'leaf') return { part, weight: weightOf(part.id), shards: [] };
-  const children = part.parts.map((inner) => pack(inner, weightOf, budget));
+function pack(
+  part: Skeleton,
+  weightOf: (node: string) => Weight,
+  budget: Weight,
+  isAsked: (node: string) => boolean,
+): Packed {
+  if (part.kind === 'leaf') {
+    const weight = weightOf(part.id);
+    return isAsked(part.id)
+      ? { part, weight: ofShard, shards: [{ part, weight, asked: true }] }
+      : { part, weight, shards: [] };
+  }
+  const children = part.parts.map((inner) => pack(inner, weightOf, budget, isAsked));
   const own = part.kind === 'parallel' ? ofFork : { bytes: 0, events: 0 };
   const shards = children.flatMap((child) => child.shards);
   const weight = sumOf([own, ...children.map((child) => child.weight)]);

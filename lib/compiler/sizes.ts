@@ -3,21 +3,26 @@ import type { Expression } from '../ir/expressions.ts';
 import { longestFunctionArn, longestMachineArn } from '../storage-layout.ts';
 
 /** Within a text of the author's the quotation marks would be escaped: what this finds are fields. */
-const placeholder = /"\$\{(operation|machine|table):([^"}]*)\}"/g;
+const placeholder = /"\$\{(operation|machine|pipeline|table):([^"}]*)\}"/g;
 /** Characters of the table's name: more only where CloudFormation makes it of a very long name of a stack. */
 const longestTable = 64;
 
 /** The bytes that the JSON of a machine, or of a part of it, has at most once it is deployed. */
 export function deployedBytes(json: string, pipeline: string): number {
   let bytes = Buffer.byteLength(json);
-  // Most states hold none.
-  if (!json.includes('"${')) return bytes;
-  for (const [{ length }, kind, id = ''] of json.matchAll(placeholder)) {
-    const longest =
-      kind === 'operation' ? longestFunctionArn(pipeline, id) : kind === 'machine' ? longestMachineArn : longestTable;
-    bytes += longest + 2 - length;
+  // A machine names the same few again and again.
+  const longer = new Map<string, number>();
+  for (const [found, kind, id = ''] of json.matchAll(placeholder)) {
+    const more = longer.get(found) ?? longestFor(kind, id, pipeline) + 2 - found.length;
+    longer.set(found, more);
+    bytes += more;
   }
   return bytes;
+}
+
+function longestFor(kind: string | undefined, id: string, pipeline: string): number {
+  if (kind === 'operation') return longestFunctionArn(pipeline, id);
+  return kind === 'machine' || kind === 'pipeline' ? longestMachineArn : longestTable;
 }
 
 /** The bytes that an expression's value has at least: of its constants, and of the structure around them. */

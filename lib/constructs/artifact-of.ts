@@ -14,6 +14,8 @@ export interface PipelineDefinition {
   readonly ir: PipelineIr;
   /** Mistakes found while the pipeline was recorded. @default none */
   readonly diagnostics?: readonly Diagnostic[];
+  /** The pipelines that it calls, by their ids. @default none */
+  readonly calls?: { readonly [pipeline: string]: PipelineDefinition };
 }
 
 /** A definition compiled: what is deployed, and what its author should know (such as barriers that were added). */
@@ -95,8 +97,15 @@ function lookAt(entries: string): string {
   return stdout;
 }
 
-/** The artifact with what the results of its jobs depend on. Handlers are looked at by a process of a moment. */
-export function fingerprinted(artifact: PipelineArtifact): PipelineArtifact {
+/**
+ * The artifact with what the results of its jobs depend on. Handlers are looked at by a process of a moment.
+ *
+ * @param calls the pipelines that it calls: their versions count
+ */
+export function fingerprinted(artifact: PipelineArtifact, calls: PipelineDefinition['calls'] = {}): PipelineArtifact {
+  const called = new Map(
+    Object.entries(calls).map(([id, one]) => [id, fingerprinted(artifactOf(one).artifact, one.calls).version]),
+  );
   const operations = lambdasOf(artifact.pipeline);
   const users = Object.groupBy(operations, ({ entry }) => entry);
   const entries = JSON.stringify(Object.entries(users).map(([entry, of = []]) => [entry, of.map(({ id }) => id)]));
@@ -105,7 +114,7 @@ export function fingerprinted(artifact: PipelineArtifact): PipelineArtifact {
   const { hashes = [] } = JSON.parse(text) as Answer;
   const found = new Map(hashes);
   const code = new Map(operations.map(({ id, entry }) => [id, found.get(entry) ?? '']));
-  return withFingerprints(artifact, { sha256, code });
+  return withFingerprints(artifact, { sha256, code, called });
 }
 
 function isMistake({ severity }: Diagnostic): boolean {

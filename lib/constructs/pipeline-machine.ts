@@ -22,7 +22,7 @@ import {
 } from '../ir/artifact.ts';
 import type { Json } from '../ir/expressions.ts';
 import { mapsOverS3 } from '../ir/map-s3.ts';
-import { tasksOf } from '../ir/operations.ts';
+import { callsOf, tasksOf } from '../ir/operations.ts';
 import { childMachineName, longestFunctionArn } from '../storage-layout.ts';
 import { acknowledgeKeyActions, acknowledgeResources, acknowledgeWildcards } from './acknowledgements.ts';
 import type { DeployedContainer } from './container-operation.ts';
@@ -41,7 +41,7 @@ export interface PipelineMachine {
 /**
  * Makes the state machine, which calls the published versions of the functions.
  *
- * @throws {BunsuiError} BS1113 when the definition is too large once the functions' ARNs stand in it.
+ * @throws {BunsuiError} BS1113 when the definition is too large as it is deployed.
  */
 export function pipelineMachine(
   scope: Construct,
@@ -51,6 +51,8 @@ export function pipelineMachine(
   containers: { readonly [operation: string]: DeployedContainer } = {},
 ): PipelineMachine {
   const { id } = artifact.pipeline;
+  const nameOf = (pipeline: string) => `${platform.prefix}-${pipeline}`;
+  const calls = calledBy(artifact);
   const keys = Object.fromEntries(Object.keys(functions).map((operation) => [operation, `\${${keyOf(operation)}}`]));
   const versions = Object.entries(functions).map(([operation, { currentVersion }]) => [
     keyOf(operation),
@@ -66,14 +68,16 @@ export function pipelineMachine(
     ...(usesPlatformBucket(artifact.pipeline) ? { bucket: platform.bucket.bucketName } : {}),
     ...Object.fromEntries(versions),
     ...Object.fromEntries(named.map(({ key, value }) => [key, value])),
+    ...Object.fromEntries(calls.map(({ id: called }) => [callKeyOf(called), machineArn(scope, nameOf(called))])),
   };
   // Bookkeeping knows by this name whose execution it is that somebody started in the console.
-  const stateMachineName = `${platform.prefix}-${id}`;
+  const stateMachineName = nameOf(id);
   const children = (artifact.shards ?? []).map((_, index) => childMachineName(`${platform.prefix}-`, id, index + 1));
   const childNames = childPatterns(platform, artifact);
   const statements = [
     ...gateStatements(scope, platform, artifact),
     ...childStatements(scope, childNames),
+    ...calls.flatMap(({ id: called, waits }) => startStatements(scope, nameOf(called), waits)),
     ...Object.values(containers).flatMap((one) => one.statements),
     ...mapStatements(scope, platform, artifact.pipeline, [stateMachineName, ...childNames]),
   ];
@@ -102,7 +106,7 @@ export function pipelineMachine(
   ) => {
     const machine = (number: number) => `\${machine${number}}`;
     const placed = placeFunctions(definition, keys, {
-      ...{ gatesTable: '${gates}', machine, parts },
+      ...{ gatesTable: '${gates}', machine, parts, pipeline: (called: string) => `\${${callKeyOf(called)}}` },
       ...(comment === undefined ? {} : { comment }),
     });
     requireRoom(artifact, placed, keys);
@@ -158,7 +162,18 @@ function keyOf(operation: string): string {
   return `of_${operation.replaceAll('_', '_u').replaceAll('-', '_d')}`;
 }
 
-/** The compiler has measured the definition without the ARNs. */
+/** What stands for the machine of a pipeline that is called. */
+function callKeyOf(pipeline: string): string {
+  return keyOf(pipeline).replace(/^of_/, 'call_');
+}
+
+/** The pipelines that are called, once each, and whether some job waits for their ends. */
+function calledBy({ pipeline }: PipelineArtifact): readonly { readonly id: string; readonly waits: boolean }[] {
+  const calls = Object.groupBy(callsOf(pipeline), (call) => call.pipeline);
+  return Object.entries(calls).map(([id, of = []]) => ({ id, waits: of.some(({ waits }) => waits) }));
+}
+
+/** The compiler has measured the definition in UTF-8; a deployment writes it in ASCII, and with `$` escaped. */
 function requireRoom(
   { pipeline: { id, source } }: PipelineArtifact,
   { text, called }: PlacedDefinition,
@@ -249,15 +264,28 @@ function gateStatements(scope: Construct, platform: IPlatform, artifact: Pipelin
  */
 function childStatements(scope: Construct, children: readonly string[]): readonly PolicyStatement[] {
   if (children.length === 0) return [];
-  const { partition, region, account } = Stack.of(scope);
   const arns = children.map((child) => machineArn(scope, child));
-  const executions = children.map((child) => `arn:${partition}:states:${region}:${account}:execution:${child}:*`);
-  const rule = `arn:${partition}:events:${region}:${account}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule`;
   return [
     new PolicyStatement({
       actions: ['states:StartExecution'],
       resources: arns.flatMap((arn) => [arn, `${arn}:*`]),
     }),
+    ...waitStatements(scope, children),
+  ];
+}
+
+/** Starting the machine of a pipeline that is called: it alone, as it was deployed last. */
+function startStatements(scope: Construct, machine: string, waits: boolean): readonly PolicyStatement[] {
+  const start = new PolicyStatement({ actions: ['states:StartExecution'], resources: [machineArn(scope, machine)] });
+  return waits ? [start, ...waitStatements(scope, [machine])] : [start];
+}
+
+/** Hearing of the ends of a machine's executions, and stopping them. */
+function waitStatements(scope: Construct, machines: readonly string[]): readonly PolicyStatement[] {
+  const { partition, region, account } = Stack.of(scope);
+  const executions = machines.map((machine) => `arn:${partition}:states:${region}:${account}:execution:${machine}:*`);
+  const rule = `arn:${partition}:events:${region}:${account}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule`;
+  return [
     new PolicyStatement({ actions: ['states:DescribeExecution', 'states:StopExecution'], resources: executions }),
     new PolicyStatement({ actions: ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'], resources: [rule] }),
   ];

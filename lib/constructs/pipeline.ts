@@ -2,7 +2,7 @@
  * Pipeline: one pipeline on AWS. Its definition is compiled as the command line compiles it; each operation becomes a
  * function, the graph a state machine that may call exactly those, its schedules and triggers what starts it.
  */
-import { Annotations, ArnFormat, Duration, Size, Stack } from 'aws-cdk-lib';
+import { Annotations, ArnFormat, Aspects, Duration, Size, Stack } from 'aws-cdk-lib';
 import type { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import type { FargateTaskDefinition } from 'aws-cdk-lib/aws-ecs';
 import type { CfnRule } from 'aws-cdk-lib/aws-events';
@@ -16,7 +16,7 @@ import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import { secretsOf } from '../ir/expressions.ts';
 import type { LambdaOperationIr, PipelineIr } from '../ir/nodes.ts';
-import { containersOf, lambdasOf } from '../ir/operations.ts';
+import { callsOf, containersOf, lambdasOf } from '../ir/operations.ts';
 import { placedNodes } from '../ir/walk.ts';
 import { environment, payloadPrefix } from '../storage-layout.ts';
 import { acknowledgeWildcards } from './acknowledgements.ts';
@@ -71,6 +71,8 @@ export class Pipeline extends Construct {
   readonly schedules: { readonly [schedule: string]: CfnSchedule };
   /** The rules of the triggers, by their ids in the pipeline. */
   readonly triggers: { readonly [trigger: string]: CfnRule };
+  /** Of the platform. */
+  private readonly prefix: string;
 
   constructor(scope: Construct, id: string, props: PipelineProps) {
     super(scope, id);
@@ -78,6 +80,7 @@ export class Pipeline extends Construct {
     const { artifact: compiled, notes } = artifactOf(props.definition);
     const { pipeline } = compiled;
     this.artifact = compiled;
+    this.prefix = platform.prefix;
     for (const note of notes) Annotations.of(this).addInfo(diagnosticLine(note));
     requireRoom(compiled, platform);
     requireChannels(pipeline, platform);
@@ -95,7 +98,7 @@ export class Pipeline extends Construct {
     );
     this.containers = Object.fromEntries(Object.entries(deployed).map(([id, one]) => [id, one.taskDefinition]));
     // Commands that need no code (`cdk ls`) look at none.
-    if (Stack.of(this).bundlingRequired) this.artifact = fingerprinted(compiled);
+    if (Stack.of(this).bundlingRequired) this.artifact = fingerprinted(compiled, props.definition.calls);
     const { stateMachine, version, alias } = pipelineMachine(this, platform, this.artifact, this.operations, deployed);
     this.stateMachine = stateMachine;
     this.stateMachineVersion = version;
@@ -106,6 +109,7 @@ export class Pipeline extends Construct {
     this.triggers = byId(pipeline.triggers ?? [], (trigger) =>
       pipelineTrigger(this, platform, pipeline, trigger, startsByItself),
     );
+    if (callsOf(pipeline).length > 0) Aspects.of(this).add({ visit: (node) => node === this && this.followCalls() });
     // A schedule may be due at once: what it starts must be there.
     for (const firing of [...Object.values(this.schedules), ...Object.values(this.triggers)]) {
       firing.node.addDependency(alias);
@@ -181,6 +185,16 @@ export class Pipeline extends Construct {
   /** From start to end of an execution, milliseconds. @default - average over five minutes */
   metricTime(options?: MetricOptions): Metric {
     return this.stateMachine.metricTime(options);
+  }
+
+  /** Pipelines of the app that this one calls are deployed before it; one that is not in the app is worth a warning. */
+  private followCalls(): void {
+    const deployed = this.node.root.node.findAll().filter((one): one is Pipeline => one instanceof Pipeline);
+    for (const id of new Set(callsOf(this.artifact.pipeline).map((call) => call.pipeline))) {
+      const child = deployed.find((one) => one.artifact.pipeline.id === id && one.prefix === this.prefix);
+      if (child === undefined) Annotations.of(this).addWarningV2('bunsui:called', missingChild(this, id));
+      else this.node.addDependency(child.stateMachine);
+    }
   }
 
   /** What the function of every operation does. Said once: in each role it would fill the template of a large pipeline. */
@@ -296,6 +310,10 @@ export class Pipeline extends Construct {
 
 function byId<T extends { readonly id: string }, R>(things: readonly T[], make: (thing: T) => R) {
   return Object.fromEntries(things.map((thing) => [thing.id, make(thing)])) as { readonly [id: string]: R };
+}
+
+function missingChild({ artifact }: Pipeline, id: string): string {
+  return `pipeline ${artifact.pipeline.id} calls ${id}, which this app does not deploy to its platform: make a Pipeline of it, or see to it that another app does`;
 }
 
 /** @throws {BunsuiError} BS1118 when a notice would go to a channel that the platform does not have */

@@ -33,19 +33,21 @@ export function placeFunctions(
     readonly gatesTable?: string;
     /** What stands for a child machine, by its number. */
     readonly machine?: (number: number) => string;
+    /** What stands for the machine of a pipeline that is called, by the pipeline's id. */
+    readonly pipeline?: (id: string) => string;
     /** What stands in the states of containers and maps over S3, by placeholder. */
     readonly parts?: ReadonlyMap<string, Json>;
   } = {},
 ): PlacedDefinition {
-  const { comment = '', gatesTable, machine, parts = new Map() } = options;
+  const { comment = '', gatesTable, machine, pipeline, parts = new Map() } = options;
   const { Comment: own, ...rest } = definition;
-  const called: string[] = [];
+  const functionsCalled: string[] = [];
   // Within a text of the author's the quotation marks would be escaped: what this finds are fields.
   const field = /(?<="FunctionName":)"\\u0024\{operation:([^"}]*)\}"/g;
   const placed = inert(rest).replaceAll(field, (found, id: string) => {
     const name = Object.hasOwn(functions, id) ? functions[id] : undefined;
     if (name === undefined) return found;
-    called.push(id);
+    functionsCalled.push(id);
     return JSON.stringify(name);
   });
   // The compiler writes what an author wrote in another way, where it looks like a placeholder.
@@ -60,11 +62,14 @@ export function placeFunctions(
       ? withParts
       : withParts.replaceAll(table, () => `"TableName":${JSON.stringify(gatesTable)}`);
   const child = /(?<="StateMachineArn":)"\\u0024\{machine:(\d+)\}"/g;
+  const called = /(?<="StateMachineArn":)"\\u0024\{pipeline:([^"}]*)\}"/g;
+  const withCalled =
+    pipeline === undefined ? withTable : withTable.replaceAll(called, (_, id: string) => JSON.stringify(pipeline(id)));
   const whole =
     machine === undefined
-      ? withTable
-      : withTable.replaceAll(child, (_, number: string) => JSON.stringify(machine(Number(number))));
+      ? withCalled
+      : withCalled.replaceAll(child, (_, number: string) => JSON.stringify(machine(Number(number))));
   const words = [typeof own === 'string' ? inert(own).slice(1, -1) : '', comment].filter((word) => word !== '');
   const text = words.length === 0 ? whole : `{"Comment":"${words.join(' ')}",${whole.slice(1)}`;
-  return { text, called };
+  return { text, called: functionsCalled };
 }

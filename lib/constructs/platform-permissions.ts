@@ -97,8 +97,10 @@ export function platformPermissions(scope: IConstruct, parts: PermissionParts) {
     on(jobHistoryTable, 'Query', 'BatchWriteItem'),
     ...register,
     readArtifacts,
-    objects('s3:GetObject', 'payloads/*', 'maps/*'),
+    // To what is archived of a log more is added.
+    objects('s3:GetObject', 'payloads/*', 'maps/*', 'logs/*'),
     mapRuns,
+    { actions: ['s3:ListBucket'], resources: [bucket.bucketArn] },
     objects('s3:PutObject', 'logs/*', 'reports/*'),
     executions('DescribeExecution', 'GetExecutionHistory', 'DescribeStateMachineForExecution'),
     // Of child machines, for the functions that they call.

@@ -66,7 +66,7 @@ function lowered(
       ...(command === undefined ? {} : { command }),
     };
   }
-  const { resource, result = [], transient = [], statements, standIn } = made.task;
+  const { resource, result = [], transient = [], statements, standIn, call } = made.task;
   return {
     ...base,
     kind: definition.kind,
@@ -75,6 +75,7 @@ function lowered(
     statements,
     ...(seconds === undefined ? {} : { timeoutSeconds: seconds }),
     ...(standIn === undefined ? {} : { standIn }),
+    ...(call === undefined ? {} : { call }),
   };
 }
 

@@ -2,6 +2,7 @@
 import type { Diagnostic, ErrorCode, SourcePosition } from '../errors.ts';
 import type { Expression } from '../ir/expressions.ts';
 import type { JsonSchema, OperationIr, RetryIr } from '../ir/nodes.ts';
+import type { Called } from './calls.ts';
 import { type Duration, durationSeconds } from './durations.ts';
 import type { Operation, Retry } from './operations/kind.ts';
 import { toExpression } from './refs.ts';
@@ -14,6 +15,9 @@ export interface Recording {
   readonly diagnostics: Diagnostic[];
   readonly operations: Map<string, { readonly operation: Operation<Schema, Schema>; readonly ir: OperationIr }>;
   readonly forms: Map<string, Schema>;
+  /** Every pipeline that is called, directly or by one that is, by its id; and which are called directly. */
+  readonly calls: Map<string, Called>;
+  readonly called: Set<string>;
   report(
     code: ErrorCode,
     message: string,
@@ -31,6 +35,8 @@ export function newRecording(source: SourcePosition): Recording {
     diagnostics,
     operations: new Map(),
     forms: new Map(),
+    calls: new Map(),
+    called: new Set(),
     report(code, message, path, at, hint) {
       diagnostics.push({ code, severity: 'error', message, path, source: at, ...(hint === undefined ? {} : { hint }) });
     },

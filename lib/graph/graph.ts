@@ -28,9 +28,15 @@ export interface GraphScope {
 export interface GraphJob {
   readonly kind: 'job';
   readonly id: string;
-  /** Absent where the job is an approval: it waits for a person. */
-  readonly operation?: string;
+  readonly operation: string;
   readonly icon?: string;
+  readonly condition?: string;
+}
+
+/** What waits for a person. */
+export interface GraphApproval {
+  readonly kind: 'approval';
+  readonly id: string;
   readonly condition?: string;
 }
 
@@ -42,8 +48,21 @@ export interface GraphWait {
   readonly condition?: string;
 }
 
-/** What is drawn as a box: it has nothing in it. */
-export type GraphBox = GraphJob | GraphWait;
+/** Nodes that one box stands for, because the graph is too large to show them all (`fold.ts`). */
+export interface GraphFold {
+  readonly kind: 'fold';
+  /** Of its own: no node's. */
+  readonly id: string;
+  /** `load-*`, `extract … publish`, `regions: each of list.regions`. */
+  readonly title: string;
+  /** Ids of the nodes, those within groups included. */
+  readonly nodes: readonly string[];
+  /** How many of them are jobs, approvals or waits. */
+  readonly jobs: number;
+}
+
+/** What is drawn as a box: nothing of it is shown inside. */
+export type GraphBox = GraphJob | GraphApproval | GraphWait | GraphFold;
 
 /** What holds scopes. `when`: its condition as text, where it may be skipped as a whole. */
 export interface GraphGroup {
@@ -100,11 +119,20 @@ export interface GraphGuard extends GraphGroup {
   readonly parts: readonly { readonly side: string; readonly scope: GraphScope }[];
 }
 
-export type GraphNode = GraphBox | GraphGuard | GraphBranch | GraphSwitch | GraphMap | GraphMapS3 | GraphLoop;
+/** What is drawn as a frame around others. */
+export type GraphFrame = GraphGuard | GraphBranch | GraphSwitch | GraphMap | GraphMapS3 | GraphLoop;
+
+export type GraphNode = GraphBox | GraphFrame;
 
 /** Whether a node is drawn as a box. */
 export function isBox(node: GraphNode): node is GraphBox {
-  return node.kind === 'job' || node.kind === 'wait';
+  return node.kind === 'job' || node.kind === 'approval' || node.kind === 'wait' || node.kind === 'fold';
+}
+
+/** What it depends on, beside what comes before it, whether a node runs: as text. */
+export function conditionOf(node: GraphNode): string | undefined {
+  if (!isBox(node)) return node.when;
+  return node.kind === 'fold' ? undefined : node.condition;
 }
 
 /** A whole pipeline as a graph. Ids are unique over all scopes. */
@@ -126,7 +154,9 @@ export function nodesOf(scope: GraphScope): readonly GraphNode[] {
 export function scopesOf(node: GraphNode): readonly { readonly side?: string; readonly scope: GraphScope }[] {
   switch (node.kind) {
     case 'job':
+    case 'approval':
     case 'wait':
+    case 'fold':
       return [];
     case 'map':
     case 'mapS3':
@@ -150,7 +180,7 @@ function drawNode(pipeline: PipelineIr, node: NodeIr): GraphNode {
     }
     case 'approval': {
       const { id, when } = node;
-      return { kind: 'job', id, ...(when === undefined ? {} : { condition: expressionText(when) }) };
+      return { kind: 'approval', id, ...(when === undefined ? {} : { condition: expressionText(when) }) };
     }
     case 'branch': {
       const { id, no } = node;

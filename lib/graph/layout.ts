@@ -5,10 +5,10 @@
  * graphs cannot hold an edge that ends at a group, which is what ours do.) Pure and deterministic.
  */
 import { Graph, layout } from '@dagrejs/dagre';
-import { type GraphBox, type GraphEdge, type GraphNode, type GraphScope, scopesOf } from './graph.ts';
+import { type GraphBox, type GraphEdge, type GraphFrame, type GraphNode, type GraphScope, scopesOf } from './graph.ts';
 
-/** What a frame is drawn around. */
-export type GroupNode = Exclude<GraphNode, GraphBox>;
+/** Where it goes: from top to bottom, from left to right, or the other way round. */
+export type Direction = 'TB' | 'LR' | 'BT' | 'RL';
 
 export interface Point {
   readonly x: number;
@@ -21,14 +21,14 @@ export interface Box extends Point {
   readonly height: number;
 }
 
-/** The box of a job or wait. */
+/** A box that stands somewhere. */
 export interface PlacedJob extends Box {
   readonly node: GraphBox;
 }
 
 /** The frame around a branch or switch, a side of one, or a map's body; outer frames come before inner ones. */
 export interface PlacedGroup extends Box {
-  readonly node: GroupNode;
+  readonly node: GraphFrame;
   /** Set on the frame of one side of a branch or switch. */
   readonly side?: string;
   /** True for a frame that has nothing in it. */
@@ -51,12 +51,12 @@ export interface GraphLayout {
 }
 
 export interface LayoutOptions {
-  /** Top to bottom, or left to right. @default 'TB' */
-  readonly direction?: 'TB' | 'LR';
+  /** @default 'TB' */
+  readonly direction?: Direction;
   /** The size of a job's box. @default by the length of its id, 112 to 232 wide, 44 high */
   readonly jobSize?: (job: GraphBox) => { readonly width: number; readonly height: number };
   /** The text on a frame; frames are wide enough for about 44 letters of it. @default the group's id, or the side */
-  readonly frameTitle?: (node: GroupNode, side?: string) => string;
+  readonly frameTitle?: (node: GraphFrame, side?: string) => string;
 }
 
 /** Beyond so many nodes dagre's best ranks (network simplex) cost more time than they save room. */
@@ -84,7 +84,7 @@ function layoutScope(scope: GraphScope, options: Required<LayoutOptions>, depth:
     rankdir: options.direction,
     ranker: parts.length > carefulUpTo ? 'tight-tree' : 'network-simplex',
     nodesep: 26,
-    ranksep: options.direction === 'TB' ? 40 : 52,
+    ranksep: options.direction === 'TB' || options.direction === 'BT' ? 40 : 52,
     edgesep: 12,
   });
   for (const [index, part] of parts.entries()) plane.setNode(`n${index}`, { width: part.width, height: part.height });
@@ -123,7 +123,9 @@ function onOnePlane(parts: Omit<GraphLayout, 'width' | 'height'>): GraphLayout {
 function layoutNode(node: GraphNode, options: Required<LayoutOptions>, depth: number): GraphLayout {
   switch (node.kind) {
     case 'job':
-    case 'wait': {
+    case 'approval':
+    case 'wait':
+    case 'fold': {
       const { width, height } = options.jobSize(node);
       return { ...nothing, width, height, jobs: [{ x: 0, y: 0, width, height, node }] };
     }
@@ -145,7 +147,7 @@ function layoutNode(node: GraphNode, options: Required<LayoutOptions>, depth: nu
 
 /** Puts a frame with a title around parts that stand side by side. */
 function framed(
-  node: GroupNode,
+  node: GraphFrame,
   parts: readonly GraphLayout[],
   depth: number,
   titleOf: Required<LayoutOptions>['frameTitle'],

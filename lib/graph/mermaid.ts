@@ -5,22 +5,14 @@
  * @see https://mermaid.js.org/syntax/flowchart.html
  */
 import type { GraphBox, GraphEdge, GraphNode, GraphScope, PipelineGraph } from './graph.ts';
-import { nodesOf, scopesOf } from './graph.ts';
-
-export type NodeStatus =
-  | 'pending'
-  | 'running'
-  | 'waiting'
-  | 'retrying'
-  | 'completed'
-  | 'failed'
-  | 'cancelled'
-  | 'timeout'
-  | 'skipped';
+import { conditionOf, nodesOf, scopesOf } from './graph.ts';
+import type { Direction } from './layout.ts';
+import type { NodeStatus } from './status.ts';
+import { boxNote, boxTitle, groupTitle } from './titles.ts';
 
 export interface MermaidOptions {
   /** @default 'TB' */
-  readonly direction?: 'TB' | 'LR' | 'BT' | 'RL';
+  readonly direction?: Direction;
   /** The status of a node, by its id; `undefined` leaves it plain. */
   readonly status?: (nodeId: string) => NodeStatus | undefined;
 }
@@ -41,8 +33,8 @@ const statusLooks: { readonly [status in NodeStatus]: { readonly sign: string; r
 /**
  * The graph as a Mermaid flowchart, ending in a newline.
  *
- * A job is a box, an approval a slanted one, a conditional job or approval a hexagon, a wait a rounded box, a branch,
- * switch, map or loop a subgraph. A solid arrow carries data, a dotted one is
+ * A job is a box, an approval a slanted one, a conditional job or approval a hexagon, a wait a rounded box, folded nodes
+ * a box with double sides, what holds others a subgraph. A solid arrow carries data, a dotted one is
  * order only (`after`).
  */
 export function toMermaid(graph: PipelineGraph, options: MermaidOptions = {}): string {
@@ -81,13 +73,12 @@ function nodeLines(node: GraphNode, writing: Writing, depth: number): readonly s
   const status = writing.statuses.get(node.id);
   const suffix = status === undefined ? '' : `<br/>${statusLooks[status].sign} ${status}`;
   switch (node.kind) {
-    case 'job': {
-      const isApproval = node.operation === undefined;
-      const icon = node.icon === undefined ? '' : `${escapeLabel(node.icon)} `;
-      const label = `"${icon}${escapeLabel(node.id)}${isApproval ? '<br/>approval' : ''}${suffix}"`;
-      const [open, close] = node.condition !== undefined ? ['{{', '}}'] : isApproval ? ['[/', '/]'] : ['[', ']'];
-      return [`${indent}${name}${open}${label}${close}`];
-    }
+    case 'job':
+      return [`${indent}${name}${boxText(node, ['[', ']'], '', suffix)}`];
+    case 'approval':
+      return [`${indent}${name}${boxText(node, ['[/', '/]'], '<br/>approval', suffix)}`];
+    case 'fold':
+      return [`${indent}${name}${boxText(node, ['[[', ']]'], `<br/>${boxNote(node)}`, suffix)}`];
     case 'wait':
       return [`${indent}${name}(["${escapeLabel(`${node.id}: ${node.lasts}`)}${suffix}"])`];
     case 'map':
@@ -109,23 +100,10 @@ function nodeLines(node: GraphNode, writing: Writing, depth: number): readonly s
   }
 }
 
-/** What a group does, in a few words. */
-export function groupTitle(node: Exclude<GraphNode, GraphBox>): string {
-  const only = node.when === undefined ? '' : ` (runs if ${node.when})`;
-  switch (node.kind) {
-    case 'map':
-      return `${node.id}: each of ${node.items}${only}`;
-    case 'mapS3':
-      return `${node.id}: each ${node.records}${only}`;
-    case 'branch':
-      return `${node.id}: if ${node.condition}${only}`;
-    case 'switch':
-      return `${node.id}: by ${node.value}${only}`;
-    case 'loop':
-      return `${node.id}: ${node.rounds}${only}`;
-    case 'guard':
-      return `${node.id}${only}`;
-  }
+/** What runs on a condition is a hexagon, whatever shape it has otherwise. */
+function boxText(node: GraphBox, usual: readonly [string, string], more: string, suffix: string): string {
+  const [open, close] = conditionOf(node) === undefined ? usual : (['{{', '}}'] as const);
+  return `${open}"${escapeLabel(boxTitle(node))}${more}${suffix}"${close}`;
 }
 
 /** A subgraph with nothing in it is drawn as a box that looks like a job: it says that there is nothing. */

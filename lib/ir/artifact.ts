@@ -77,6 +77,11 @@ export function functionPlaceholder(operation: string): string {
   return `\${operation:${operation}}`;
 }
 
+/** The placeholder of the machine of a pipeline that is called, by the pipeline's id. */
+export function pipelinePlaceholder(pipeline: string): string {
+  return `\${pipeline:${pipeline}}`;
+}
+
 /** What a deployment puts into the states of a container, by its operation. */
 export const containerParts = ['bucket', 'cluster', 'task', 'subnets', 'securityGroups', 'publicIp', 'logs'] as const;
 export type ContainerPart = (typeof containerParts)[number];

@@ -17,7 +17,7 @@ const mostRecords = 100_000_000;
 export function checkMapS3({ id: pipeline }: PipelineIr, node: MapS3Ir): readonly Diagnostic[] {
   const { id, source, reader, batch, tolerate, results, concurrency } = node;
   const wrong = (place: string, found: string, hint: string) =>
-    mistake('BS1125', `mapS3 "${id}" ${found}`, [pipeline, id, ...place.split('.')], source, hint);
+    mistake('BS1127', `mapS3 "${id}" ${found}`, [pipeline, id, ...place.split('.')], source, hint);
   const isCount = (value: number, most: number) => Number.isInteger(value) && value >= 1 && value <= most;
   const rules: readonly (readonly [fine: boolean, place: string, found: string, hint: string])[] = [
     [
@@ -217,7 +217,7 @@ export function checkMapS3Place(pipeline: PipelineIr, { node, scope }: PlacedNod
       ? []
       : [
           mistake(
-            'BS1125',
+            'BS1127',
             `mapS3 "${node.id}" stands in "${around.node}", which repeats it`,
             path,
             node.source,
@@ -227,7 +227,7 @@ export function checkMapS3Place(pipeline: PipelineIr, { node, scope }: PlacedNod
     ...(inside.length === 0
       ? [
           mistake(
-            'BS1125',
+            'BS1127',
             `mapS3 "${node.id}" does nothing with its records`,
             path,
             node.source,
@@ -239,7 +239,7 @@ export function checkMapS3Place(pipeline: PipelineIr, { node, scope }: PlacedNod
       ? []
       : [
           mistake(
-            'BS1125',
+            'BS1127',
             `"${approval.id}" asks a person, for every record of mapS3 "${node.id}"`,
             [pipeline.id, approval.id],
             approval.source,

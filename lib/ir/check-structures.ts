@@ -105,3 +105,19 @@ export function checkEnds(
   );
   return [...required, ...read];
 }
+
+/** Only what stands in the pipeline itself can be a machine of its own: what is inside of a map or branch runs in that. */
+export function checkIsolated({ id }: PipelineIr, { node, scope }: PlacedNode): readonly Diagnostic[] {
+  const [outermost] = scope.filter(({ part }) => part !== 'guarded');
+  if (!node.isolate || outermost === undefined) return [];
+  const handler = { failure: 'p.onFailure', end: 'p.finally' }[outermost.part];
+  return [
+    mistake(
+      'BS1126',
+      `"${node.id}" asks for a machine of its own inside of ${handler ?? `"${outermost.node}"`}`,
+      [id, node.id, 'isolate'],
+      node.source,
+      handler === undefined ? `give isolate to "${outermost.node}" itself, or take it out` : 'take isolate out',
+    ),
+  ];
+}

@@ -234,6 +234,7 @@ function checkArguments(
       return [
         ...absentPlucked(context, expression, path, source),
         ...expression.arguments.flatMap((argument, index) => {
+          if (index === 1 && isNeverTaken(context, expression)) return [];
           const before = knownBefore(context, expression, index);
           const here = before.length === 0 ? context : { ...context, known: [...context.known, ...before] };
           return [
@@ -251,6 +252,13 @@ function knownBefore(context: ShapeContext, call: CallExpression, index: number)
   const [first] = call.arguments;
   if (call.name === 'and') return call.arguments.slice(0, index);
   return call.name === 'orElse' && index === 1 && first ? knownWithout(context, first) : [];
+}
+
+/** The second of an `orElse` whose first is sure to be there. */
+function isNeverTaken(context: ShapeContext, { name, arguments: [first] }: CallExpression): boolean {
+  if (name !== 'orElse' || first === undefined) return false;
+  const { absent, unknown } = shapeOf(context, first);
+  return !absent && !unknown;
 }
 
 /** A list cannot hold what is absent: a field to pluck is one that every item has. */

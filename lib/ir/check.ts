@@ -6,7 +6,7 @@ import type { Diagnostic, SourcePosition } from '../errors.ts';
 import { checkApprovals } from './check-approvals.ts';
 import { checkFirings } from './check-firings.ts';
 import { checkMapS3, checkMapS3Place } from './check-map-s3.ts';
-import { checkCases, checkEnds, checkLoop, checkWait } from './check-structures.ts';
+import { checkCases, checkEnds, checkIsolated, checkLoop, checkWait } from './check-structures.ts';
 import { checkValues } from './check-values.ts';
 import { cyclesOf } from './cycles.ts';
 import { nodeOf, type RefTarget, refsOf } from './expressions.ts';
@@ -79,6 +79,7 @@ export function checkPipeline(pipeline: PipelineIr): readonly Diagnostic[] {
     ...placed.flatMap((place) => checkMapS3Place(pipeline, place)),
     ...placed.flatMap((place) => checkOrder(pipeline, nodes, place)),
     ...placed.flatMap((place) => checkEnds(pipeline, nodes, place)),
+    ...placed.flatMap((place) => checkIsolated(pipeline, place)),
     ...placed.flatMap((place) => checkRefs(pipeline, nodes, place)),
     ...checkOutput(pipeline, nodes),
     ...cycles,
@@ -103,8 +104,9 @@ function checkIds(pipeline: PipelineIr, placed: readonly PlacedNode[]): readonly
   const first = new Map<string, NodeIr>();
   return [
     ...bad('the pipeline id', pipeline.id, pipeline.source),
+    // That of a call is made of the id of what it calls, and stands in no name of a function.
     ...Object.values(pipeline.operations).flatMap((operation) =>
-      bad('the operation id', operation.id, operation.source),
+      'call' in operation ? [] : bad('the operation id', operation.id, operation.source),
     ),
     ...placed.flatMap(({ node }) => {
       const other = first.get(node.id);

@@ -6,6 +6,7 @@ export function cyclesOf(dependencies: ReadonlyMap<string, ReadonlySet<string>>)
   const cycles: string[][] = [];
   const settled = new Set<string>();
   for (const start of dependencies.keys()) {
+    if (settled.has(start)) continue;
     // Depth first without recursion: graphs may be deeper than the call stack.
     const trail: { readonly id: string; readonly rest: string[] }[] = [];
     const onTrail = new Set<string>();
@@ -13,7 +14,7 @@ export function cyclesOf(dependencies: ReadonlyMap<string, ReadonlySet<string>>)
       trail.push({ id, rest: [...(dependencies.get(id) ?? [])] });
       onTrail.add(id);
     };
-    if (!settled.has(start)) enter(start);
+    enter(start);
     for (let top = trail.at(-1); top; top = trail.at(-1)) {
       const next = top.rest.shift();
       if (next === undefined) {

@@ -29,6 +29,8 @@ export interface FingerprintOptions {
   readonly sha256: (text: string) => string;
   /** Hash of what the handler of an operation does, by the operation's id. */
   readonly code: ReadonlyMap<string, string>;
+  /** Versions of the pipelines that are called, by their ids. @default none is called */
+  readonly called?: ReadonlyMap<string, string>;
 }
 
 /** What is around a node: the conditions and lists that decide whether and for what it runs. */
@@ -85,7 +87,10 @@ export function fingerprintsOf(pipeline: PipelineIr, options: FingerprintOptions
     if (node.kind === 'job') {
       const operation = pipeline.operations[node.operation];
       const code = options.code.get(node.operation) ?? '';
-      const own = hash([fingerprintVersion, operation === undefined ? null : contractOf(operation), code, shapes]);
+      const child = operation !== undefined && 'call' in operation ? operation.call?.pipeline : undefined;
+      const version = child === undefined ? [] : [options.called?.get(child) ?? ''];
+      const contract = operation === undefined ? null : contractOf(operation);
+      const own = hash([fingerprintVersion, contract, code, shapes, ...version]);
       const all = hash([own, targets, after, around.hash]);
       jobs.set(node.id, { all, own });
       known.set(node.id, all);
@@ -119,17 +124,19 @@ export function fingerprintsOf(pipeline: PipelineIr, options: FingerprintOptions
 }
 
 /**
- * The artifact with its fingerprints, and with a version that also stands for the code: the same definition with other
- * handlers is another version. One that comes from the record of a version stays that version.
+ * The artifact with its fingerprints, and with a version that also stands for the code and for the versions of what is
+ * called: the same definition with other handlers is another version. One that comes from the record of a version stays that version.
  */
 export function withFingerprints(artifact: PipelineArtifact, options: FingerprintOptions): PipelineArtifact {
   const { pipeline, version } = artifact;
   const code = Object.keys(pipeline.operations)
     .sort()
     .map((id) => options.code.get(id) ?? '');
+  const called = [...(options.called ?? [])].sort();
+  const content = JSON.stringify([version, code, ...(called.length === 0 ? [] : [called])]);
   return {
     ...artifact,
-    version: artifact.fingerprints ? version : options.sha256(JSON.stringify([version, code])).slice(0, version.length),
+    version: artifact.fingerprints ? version : options.sha256(content).slice(0, version.length),
     fingerprints: Object.fromEntries(fingerprintsOf(pipeline, options)),
   };
 }

@@ -147,6 +147,14 @@ export interface TaskOperationIr extends OperationBase {
   readonly timeoutSeconds?: number;
   /** Absolute path of a file that exports `handler`: on a laptop it is called with the task's arguments, and answers as the service would. */
   readonly standIn?: string;
+  /** What is called is another pipeline: its session is named by the job. */
+  readonly call?: CallIr;
+}
+
+/** A pipeline that is called, and whether its end is waited for. Without waiting, the output says which session it is. */
+export interface CallIr {
+  readonly pipeline: string;
+  readonly waits: boolean;
 }
 
 /** A container that runs on Fargate from start to end. Its input and its output are objects in the platform's bucket. */
@@ -240,6 +248,8 @@ interface NodeBase {
   readonly requires?: { readonly [node: string]: RequiredEnd };
   /** Runs only if this is true; otherwise the node is skipped and its output absent. */
   readonly when?: Expression;
+  /** It is a machine of its own, with a history of its own, whatever its size. @default where the pipeline is too large for one */
+  readonly isolate?: true;
 }
 
 /** `success`: it ran and has not failed; `failure`: it has failed, which it tolerates. */

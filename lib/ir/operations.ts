@@ -1,6 +1,7 @@
 /** Operations by what there is to do for them, whatever their kind. */
 import type { Expression, RefTarget } from './expressions.ts';
 import type {
+  CallIr,
   ContainerOperationIr,
   JobIr,
   LambdaOperationIr,
@@ -38,6 +39,11 @@ export function lambdasOf({ operations }: Pick<PipelineIr, 'operations'>): reado
 /** The operations that the state machine calls by itself. */
 export function tasksOf({ operations }: Pick<PipelineIr, 'operations'>): readonly TaskOperationIr[] {
   return Object.values(operations).filter((operation): operation is TaskOperationIr => 'task' in operation);
+}
+
+/** The pipelines that jobs of this one call. */
+export function callsOf(pipeline: Pick<PipelineIr, 'operations'>): readonly CallIr[] {
+  return tasksOf(pipeline).flatMap(({ call }) => call ?? []);
 }
 
 /** Whether a job has a function of ours: it records the job's output and works at gates. Other jobs have states for that. */

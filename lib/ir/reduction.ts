@@ -52,26 +52,29 @@ export function transitiveReduction(dependencies: ReadonlyMap<string, ReadonlySe
 }
 
 function topologicalOrder(dependencies: ReadonlyMap<string, ReadonlySet<string>>): readonly string[] {
-  const children = new Map<string, string[]>([...dependencies.keys()].map((id) => [id, []]));
-  const waiting = new Map<string, number>();
-  for (const [id, parents] of dependencies) {
-    waiting.set(id, parents.size);
-    for (const parent of parents) children.get(parent)?.push(id);
+  const ids = [...dependencies.keys()];
+  const rank = new Map(ids.map((id, index) => [id, index]));
+  const children: number[][] = ids.map(() => []);
+  const waiting = new Int32Array(ids.length);
+  let index = 0;
+  for (const parents of dependencies.values()) {
+    waiting[index] = parents.size;
+    for (const parent of parents) children[rank.get(parent) ?? -1]?.push(index);
+    index += 1;
   }
-  const rank = new Map([...dependencies.keys()].map((id, index) => [id, index]));
   const order: string[] = [];
-  let ready = [...dependencies.keys()].filter((id) => waiting.get(id) === 0);
+  let ready = Array.from(ids.keys()).filter((node) => waiting[node] === 0);
   while (ready.length > 0) {
-    const next: string[] = [];
-    for (const id of ready) {
-      order.push(id);
-      for (const child of children.get(id) ?? []) {
-        const left = (waiting.get(child) ?? 0) - 1;
-        waiting.set(child, left);
+    const next: number[] = [];
+    for (const node of ready) {
+      order.push(ids[node] ?? '');
+      for (const child of children[node] ?? []) {
+        const left = (waiting[child] ?? 0) - 1;
+        waiting[child] = left;
         if (left === 0) next.push(child);
       }
     }
-    ready = next.sort((a, b) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0));
+    ready = next.length > 1 ? next.sort((a, b) => a - b) : next;
   }
   return order;
 }

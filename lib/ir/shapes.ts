@@ -368,8 +368,10 @@ function callShape(
       return { schema: { type: 'integer' }, absent: false };
     case 'orElse': {
       if (!first || !second) return anything;
+      const taken = shapeOf(context, first);
+      if (!taken.absent && !taken.unknown) return taken;
       const fallback = shapeOf(context, second);
-      const schema = unite([shapeOf(context, first).schema, fallback.schema]);
+      const schema = unite([taken.schema, fallback.schema]);
       return eitherIsThere(context, first, second, fallback) ? { schema, absent: false } : { ...fallback, schema };
     }
     case 'get':

@@ -166,13 +166,13 @@ function callNeeds(
   }
 }
 
-/** Of `orElse`: nothing, or what the second value needs, or one of both. */
+/** Of `orElse`: nothing, what the second value needs, or one of both. Where the first is sure to be there nobody asks for the second. */
 function eitherNeeds(context: ShapeContext, first: Expression, second: Expression, wanted?: JsonSchema): Known {
   const needs = needsOf(context, second, wanted);
   if (needs.length === 0 || !isDirect(first)) return needs;
   const others = needsOf(context, first);
-  const isSure = others.length > 0 && !shapeOf({ ...context, known: [...context.known, ...others] }, first).absent;
-  return isSure ? [{ kind: 'call', name: 'or', arguments: [allOf(others), allOf(needs)] }] : needs;
+  if (shapeOf({ ...context, known: [...context.known, ...others] }, first).absent) return needs;
+  return others.length === 0 ? [] : [{ kind: 'call', name: 'or', arguments: [allOf(others), allOf(needs)] }];
 }
 
 function allOf(conditions: Known): Expression {

@@ -132,11 +132,13 @@ export function dependenciesOf(scope: ScopeIr): ReadonlyMap<string, ReadonlySet<
   const ids = new Set(scope.nodes.map((node) => node.id));
   return new Map(
     scope.nodes.map((node) => {
-      const named = refsWithin(node).flatMap(({ target }) => nodeOf(target) ?? []);
-      return [
-        node.id,
-        new Set([...named, ...node.after].filter((id) => ids.has(id) && (id !== node.id || node.after.includes(id)))),
-      ];
+      const before = new Set<string>();
+      for (const { target } of refsWithin(node)) {
+        const id = nodeOf(target);
+        if (id !== undefined && id !== node.id && ids.has(id)) before.add(id);
+      }
+      for (const id of node.after) if (ids.has(id)) before.add(id);
+      return [node.id, before];
     }),
   );
 }

@@ -4,9 +4,16 @@
  */
 import type { LogEvent } from './log-store.ts';
 
-/** What an invocation may print before the middle of it is dropped. */
-const maxHeadBytes = 4 * 1024 * 1024;
-const maxTailBytes = 64 * 1024;
+/** Bytes that an invocation may print before the middle of it is dropped. */
+export interface CapLimits {
+  /** In all: a log fills no disk. */
+  readonly head: number;
+  /** Of what the disk has not taken yet: a log fills no memory. */
+  readonly waiting: number;
+  /** Kept of the end. */
+  readonly tail: number;
+}
+const usualLimits: CapLimits = { head: 1024 * 1024 * 1024, waiting: 32 * 1024 * 1024, tail: 64 * 1024 };
 const batchBytes = 64 * 1024;
 
 export interface CappedLines {
@@ -19,11 +26,19 @@ export interface CappedLines {
   flush(): void;
 }
 
-/** Gives lines to `write` in batches: when there is enough for one, and at the latest after 100 ms. */
-export function cappedLines(write: (events: readonly LogEvent[]) => void): CappedLines {
+/**
+ * Gives lines to `write` in batches: when there is enough for one, and at the latest after 100 ms.
+ *
+ * @param write resolves when the disk has taken them; never rejects
+ */
+export function cappedLines(
+  write: (events: readonly LogEvent[]) => Promise<void>,
+  limits: CapLimits = usualLimits,
+): CappedLines {
   let batch: LogEvent[] = [];
   let batched = 0;
   let headBytes = 0;
+  let waiting = 0;
   let droppedLines = 0;
   let tail: LogEvent[] = [];
   let tailBytes = 0;
@@ -39,7 +54,11 @@ export function cappedLines(write: (events: readonly LogEvent[]) => void): Cappe
     clearTimeout(timer);
     timer = undefined;
     if (batch.length === 0) return;
-    write(batch);
+    const bytes = batched;
+    waiting += bytes;
+    void write(batch).then(() => {
+      waiting -= bytes;
+    });
     batch = [];
     batched = 0;
   };
@@ -55,14 +74,14 @@ export function cappedLines(write: (events: readonly LogEvent[]) => void): Cappe
     line(message) {
       const one = event(message);
       const bytes = message.length + 1;
-      if (headBytes + bytes <= maxHeadBytes && tail.length === 0) {
+      if (headBytes + bytes <= limits.head && waiting <= limits.waiting && tail.length === 0) {
         headBytes += bytes;
         put(one);
         return;
       }
       tail.push(one);
       tailBytes += bytes;
-      while (tailBytes > maxTailBytes && tail.length > 1) {
+      while (tailBytes > limits.tail && tail.length > 1) {
         tailBytes -= (tail.shift()?.message.length ?? 0) + 1;
         droppedLines += 1;
       }

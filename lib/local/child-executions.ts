@@ -18,24 +18,15 @@ export interface ChildParts {
 }
 
 export async function runChildExecution(
-  { machines, executions }: ChildParts,
+  parts: ChildParts,
   task: TaskRequest,
   signal: AbortSignal,
   progress: TaskProgress,
 ): Promise<TaskOutcome> {
-  const failed = (error: string, cause: string): TaskOutcome => ({ ok: false, error: `StepFunctions.${error}`, cause });
-  const given = task.arguments as { readonly [name: string]: Json };
-  const others = Object.keys(given).filter((name) => !['StateMachineArn', 'Input', 'Name'].includes(name));
-  if (others.length > 0) return failed('ValidationException', `fields that are not served: ${others.join(', ')}`);
-  const { StateMachineArn: arn, Input: input = {}, Name: name } = given;
-  const machine = typeof arn === 'string' ? await machines.find(arn.split(':')[6] ?? '') : undefined;
-  if (machine === undefined || machine.arn !== arn)
-    return failed('StateMachineDoesNotExistException', `State Machine Does Not Exist: ${JSON.stringify(arn)}`);
-  const text = typeof input === 'string' ? input : JSON.stringify(input);
-  const child = await started(executions, machine, task, text, name);
-  if (child === undefined)
-    return failed('ExecutionAlreadyExistsException', `Execution Already Exists: '${JSON.stringify(name)}'`);
-  const { executionArn, startedAtMs } = child;
+  const { executions } = parts;
+  const begun = await begunChild(parts, task, task.executionArn);
+  if (!('header' in begun)) return begun;
+  const { executionArn, startedAtMs } = begun.header;
   await executions.resume([executionArn]);
   if (task.submitted !== true) progress.submitted({ ExecutionArn: executionArn, StartDate: startedAtMs });
   const ended = await endOf(executions, executionArn, signal);
@@ -48,6 +39,34 @@ export async function runChildExecution(
   return { ok: false, error: 'States.TaskFailed', cause: JSON.stringify(described) };
 }
 
+/** The task that starts another state machine and goes on: `states:startExecution`. That outlasts who has started it. */
+export async function startExecutionApart(parts: ChildParts, task: TaskRequest): Promise<TaskOutcome> {
+  const begun = await begunChild(parts, task, undefined);
+  if (!('header' in begun)) return begun;
+  const { executionArn, startedAtMs } = begun.header;
+  return { ok: true, output: { ExecutionArn: executionArn, StartDate: new Date(startedAtMs).toISOString() } };
+}
+
+/** The execution that a task starts, or the error of Step Functions. @param parent what it does not outlast */
+async function begunChild(
+  { machines, executions }: ChildParts,
+  task: TaskRequest,
+  parent: string | undefined,
+): Promise<{ readonly header: JournalHeader } | (TaskOutcome & { readonly ok: false })> {
+  const failed = (error: string, cause: string) => ({ ok: false, error: `StepFunctions.${error}`, cause }) as const;
+  const given = task.arguments as { readonly [name: string]: Json };
+  const others = Object.keys(given).filter((name) => !['StateMachineArn', 'Input', 'Name'].includes(name));
+  if (others.length > 0) return failed('ValidationException', `fields that are not served: ${others.join(', ')}`);
+  const { StateMachineArn: arn, Input: input = {}, Name: name } = given;
+  const machine = typeof arn === 'string' ? await machines.find(arn.split(':')[6] ?? '') : undefined;
+  if (machine === undefined || machine.arn !== arn)
+    return failed('StateMachineDoesNotExistException', `State Machine Does Not Exist: ${JSON.stringify(arn)}`);
+  const text = typeof input === 'string' ? input : JSON.stringify(input);
+  const header = await started(executions, machine, task, text, name, parent);
+  if (header !== undefined) return { header };
+  return failed('ExecutionAlreadyExistsException', `Execution Already Exists: '${JSON.stringify(name)}'`);
+}
+
 /**
  * Starts the child of a try, or finds the one that was started before a crash. A redrive of the parent is another try;
  * jobs that had completed are not run again by its child.
@@ -57,9 +76,10 @@ export async function runChildExecution(
 async function started(
   executions: Executions,
   machine: Machine,
-  { executionArn: parent, tryId, submitted, restarts }: TaskRequest,
+  { tryId, submitted, restarts }: TaskRequest,
   input: string,
   chosen: Json | undefined,
+  parent: string | undefined,
 ): Promise<JournalHeader | undefined> {
   const name = typeof chosen === 'string' ? chosen : `part-${sha256(tryId).slice(0, 32)}`;
   const begun = await executions.start(machine, name, input, {}, parent);

@@ -10,13 +10,14 @@ import {
   functionPlaceholder,
   machinePlaceholder,
   platformBucketPlaceholder,
+  pipelinePlaceholder,
   type PipelineArtifact,
 } from '../ir/artifact.ts';
 import type { Json } from '../ir/expressions.ts';
 import { BunsuiError } from '../errors.ts';
 import { withFingerprints } from '../ir/fingerprints.ts';
 import type { PipelineIr } from '../ir/nodes.ts';
-import { containersOf, lambdasOf, tasksOf } from '../ir/operations.ts';
+import { callsOf, containersOf, lambdasOf, tasksOf } from '../ir/operations.ts';
 import { gatesTablePlaceholder } from '../gate-layout.ts';
 import {
   childMachineName,
@@ -43,9 +44,14 @@ export interface DeployedHere {
 /**
  * Deploys a pipeline. Doing it again changes what has changed; executions that run keep the definition they have.
  *
+ * @param versions of the pipelines that it calls, by their ids: they are deployed by themselves, before it
  * @throws {BunsuiError} BS4004 when a handler cannot be bundled, BS5001 when the runtime refuses.
  */
-export async function deployLocally(runtime: Runtime, artifact: PipelineArtifact): Promise<DeployedHere> {
+export async function deployLocally(
+  runtime: Runtime,
+  artifact: PipelineArtifact,
+  versions: ReadonlyMap<string, string> = new Map(),
+): Promise<DeployedHere> {
   const { pipeline } = artifact;
   const functions = [...lambdasOf(pipeline), ...standInsOf(pipeline), ...commandsOf(pipeline)];
   const users = new Map<string, readonly string[]>();
@@ -67,14 +73,15 @@ export async function deployLocally(runtime: Runtime, artifact: PipelineArtifact
   const arns = lambdasOf(pipeline).map((one) => [functionPlaceholder(one.id), arnOf(one)] as const);
   const standIns = new Map([...standInsOf(pipeline), ...commandsOf(pipeline)].map((one) => [one.id, arnOf(one)]));
   const containers = containersOf(pipeline).flatMap(({ id }) => localContainer(runtime, id));
+  const called = callsOf(pipeline).map(
+    ({ pipeline: id }) => [pipelinePlaceholder(id), machineArn(runtime, id)] as const,
+  );
   const { bucket } = platformNames({ account: runtime.accountId, region: runtime.region });
-  const placed = new Map<string, Json>([
-    ...[...arns, ...containers],
-    ...([
-      [gatesTablePlaceholder, gatesTableName()],
-      [platformBucketPlaceholder, bucket],
-    ] as const),
-  ]);
+  const named = [
+    [gatesTablePlaceholder, gatesTableName()],
+    [platformBucketPlaceholder, bucket],
+  ] as const;
+  const placed = new Map<string, Json>([...arns, ...containers, ...called, ...named]);
   for (const [index, shard] of (artifact.shards ?? []).entries()) {
     const name = childMachineName('', pipeline.id, index + 1);
     const definition = JSON.stringify(withPlaced(withStandIns(shard, artifact.states, standIns), placed));
@@ -84,7 +91,7 @@ export async function deployLocally(runtime: Runtime, artifact: PipelineArtifact
   const code = new Map(functions.map(({ id, entry }) => [id, bundles.get(entry)?.codeHash ?? '']));
   return {
     stateMachineArn: await putMachine(runtime, client, pipeline.id, definition),
-    artifact: withFingerprints(artifact, { sha256, code }),
+    artifact: withFingerprints(artifact, { sha256, code, called: versions }),
   };
 }
 
@@ -165,8 +172,12 @@ function withPlaced(value: Json, placed: ReadonlyMap<string, Json>): Json {
   return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, withPlaced(field, placed)]));
 }
 
+function machineArn({ region, accountId }: Runtime, name: string): string {
+  return `arn:aws:states:${region}:${accountId}:stateMachine:${name}`;
+}
+
 async function putMachine(runtime: Runtime, client: LocalClient, name: string, definition: string): Promise<string> {
-  const stateMachineArn = `arn:aws:states:${runtime.region}:${runtime.accountId}:stateMachine:${name}`;
+  const stateMachineArn = machineArn(runtime, name);
   const roleArn = `arn:aws:iam::${runtime.accountId}:role/bunsui-local`;
   const created = await client.json('states', 'AWSStepFunctions.CreateStateMachine', { name, definition, roleArn });
   if (created.ok) return stateMachineArn;

@@ -186,7 +186,7 @@ async function runInvocation(one: WarmProcess, call: Invocation, log: RuntimeLog
     tail = Buffer.from(`${tail}${lines.map(({ message }) => `${message}\n`).join('')}`)
       .subarray(-logTailBytes)
       .toString();
-    stream.append(lines).catch((error: unknown) => {
+    return stream.append(lines).catch((error: unknown) => {
       if (!failed) log('error', `the log of ${config.name} cannot be written: ${String(error)}`);
       failed = true;
     });

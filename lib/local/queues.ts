@@ -153,7 +153,8 @@ async function openQueue(name: string, stored: StoredSettings, parts: Parts): Pr
   };
   const write = ({ file, message }: Entry) => writeFileAtomic(join(parts.folder, file), JSON.stringify(message));
   const remove = async (entry: Entry) => {
-    entries.splice(entries.indexOf(entry), 1);
+    const at = entries.indexOf(entry);
+    if (at >= 0) entries.splice(at, 1);
     await rm(join(parts.folder, entry.file), { force: true }).catch((error: unknown) => {
       throw storageError(parts.folder, error);
     });
@@ -166,6 +167,17 @@ async function openQueue(name: string, stored: StoredSettings, parts: Parts): Pr
     entries.push(entry);
     wake();
   };
+  /** Puts a message into another queue, once: nobody is given it meanwhile, also where none is held for any time. */
+  const leave = async (entry: Entry, put: () => Promise<unknown>) => {
+    entry.held = { handle: randomUUID(), untilMs: Number.POSITIVE_INFINITY };
+    try {
+      await put();
+    } catch (error) {
+      delete entry.held;
+      throw error;
+    }
+    await remove(entry);
+  };
   const held = (handle: string) => entries.find((entry) => entry.held?.handle === handle);
 
   /** The message for its consumer, unless it has been received too often. */
@@ -174,13 +186,12 @@ async function openQueue(name: string, stored: StoredSettings, parts: Parts): Pr
     const deadLetters = redrive === undefined ? undefined : parts.find(redrive.deadLetters);
     const nowMs = Date.now();
     const { message } = entry;
-    const handle = Buffer.from(`${message.id} ${randomUUID()}`).toString('base64url');
-    entry.held = { handle, untilMs: nowMs + seconds * 1_000 };
     if (redrive !== undefined && deadLetters !== undefined && message.receives >= redrive.maxReceives) {
-      await deadLetters.adopt({ ...message, source: name });
-      await remove(entry);
+      await leave(entry, () => deadLetters.adopt({ ...message, source: name }));
       return [];
     }
+    const handle = Buffer.from(`${message.id} ${randomUUID()}`).toString('base64url');
+    entry.held = { handle, untilMs: nowMs + seconds * 1_000 };
     entry.message = {
       ...message,
       receives: message.receives + 1,
@@ -246,10 +257,8 @@ async function openQueue(name: string, stored: StoredSettings, parts: Parts): Pr
     async moveTo(destination) {
       const nowMs = Date.now();
       const free = entries.filter((entry) => shownAtMs(entry) <= nowMs);
-      for (const entry of free) {
-        await destination.send(entry.message.body, entry.message.attributes);
-        await remove(entry);
-      }
+      for (const entry of free)
+        await leave(entry, () => destination.send(entry.message.body, entry.message.attributes));
       return free.length;
     },
   };

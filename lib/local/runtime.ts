@@ -41,7 +41,7 @@ import { secretsService } from './secrets.ts';
 import type { Credentials } from './signature.ts';
 import { snsService } from './sns.ts';
 import { sqsService } from './sqs.ts';
-import { isChildMachine } from '../storage-layout.ts';
+import { isChildMachine, readCaller, reservedInputKey, sessionNamed } from '../storage-layout.ts';
 import { openStatusEvents, statusChangeEvent } from './status-events.ts';
 import { openActivities } from './activities.ts';
 import { expressExecutions } from './express-executions.ts';
@@ -211,6 +211,10 @@ async function startServices(
   });
   const executionLogs = openExecutionLogs(logs, machines, log);
   const express = expressExecutions({ machines, clock: systemClock(), tasks, objects, logs: executionLogs });
+  const tellBegun = async (executionArn: string): Promise<void> => {
+    const record = await executions.find(executionArn).catch(() => undefined);
+    if (record !== undefined && isCalled(record.header.input)) await statusEvents.begun(record);
+  };
   const executions: Executions = await openExecutions({
     stateDir,
     machines,
@@ -224,6 +228,8 @@ async function startServices(
       if (isChildMachine(executionArn.split(':')[6] ?? '')) return;
       feed.follow(executions, executionArn, afterEvent);
       deadlines.look();
+      // A session that is called comes by no request that would record it.
+      if (afterEvent === 0 && sessionNamed(executionArn) !== undefined) void tellBegun(executionArn);
     },
     async announce(record) {
       // The end of a child machine's execution is told by that which has started it.
@@ -338,4 +344,10 @@ export async function runtimeOwner(stateDir: string): Promise<number | undefined
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw storageError(stateDir, error);
   }
+}
+
+/** Whether an execution is that of a session which another one has called. */
+function isCalled(input: string): boolean {
+  const given = JSON.parse(input) as { readonly [field: string]: unknown } | null;
+  return readCaller(given?.[reservedInputKey]) !== undefined;
 }

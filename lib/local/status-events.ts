@@ -18,6 +18,8 @@ export interface StatusEvents {
   setTarget(functionName: string): Promise<void>;
   /** Resolves when the target has succeeded, at once when there is none. Rejects when the runtime closes before. */
   announce(record: ExecutionRecord): Promise<void>;
+  /** Tells the target, once, of an execution that runs: a called session is recorded then. What fails is told at its end. */
+  begun(record: ExecutionRecord): Promise<void>;
   /** Tries no more. What is being delivered may take two seconds to finish. */
   close(): Promise<void>;
 }
@@ -77,6 +79,12 @@ export async function openStatusEvents(
         });
       }
     },
+    async begun(record) {
+      const { executionArn } = record.header;
+      const failure = target === undefined ? undefined : await deliverTracked(target, statusChangeEvent(record, place));
+      if (failure !== undefined && !closing.signal.aborted)
+        log('warn', `the beginning of ${executionArn} was not taken by ${target}: ${failure}`);
+    },
     async close() {
       closing.abort();
       const enough = new AbortController();
@@ -100,20 +108,20 @@ async function deliver(
   return result.ok ? undefined : `${result.error.errorType}: ${result.error.errorMessage}`;
 }
 
-/** The event that says that an execution has ended. */
+/** The event that says that an execution has ended, or runs. */
 export function statusChangeEvent(
   record: ExecutionRecord,
   place: { readonly region: string; readonly accountId: string },
 ): { readonly [field: string]: Json } {
-  const { header, status, stoppedAtMs = 0, output, error, cause } = record;
+  const { header, status, stoppedAtMs, output, error, cause } = record;
   const { executionArn, stateMachineArn, name, input, startedAtMs } = header;
   return {
     version: '0',
-    id: uuidOf(`${executionArn}/${status}/${stoppedAtMs}`),
+    id: uuidOf(`${executionArn}/${status}/${stoppedAtMs ?? startedAtMs}`),
     'detail-type': 'Step Functions Execution Status Change',
     source: 'aws.states',
     account: place.accountId,
-    time: new Date(stoppedAtMs).toISOString().replace(/\.\d{3}Z$/, 'Z'),
+    time: new Date(stoppedAtMs ?? startedAtMs).toISOString().replace(/\.\d{3}Z$/, 'Z'),
     region: place.region,
     resources: [executionArn],
     detail: {
@@ -122,7 +130,7 @@ export function statusChangeEvent(
       name,
       status,
       startDate: startedAtMs,
-      stopDate: stoppedAtMs,
+      stopDate: stoppedAtMs ?? null,
       input,
       output: output ?? null,
       ...(error !== undefined && { error }),

@@ -5,7 +5,7 @@
 import type { Json, MapObjects, TaskOutcome, TaskProgress, TaskRequest, TaskRunner } from '../engine/ports.ts';
 import type { Activities } from './activities.ts';
 import { AwsFault } from './aws-fault.ts';
-import { type ChildParts, runChildExecution } from './child-executions.ts';
+import { type ChildParts, runChildExecution, startExecutionApart } from './child-executions.ts';
 import type { FunctionConfig, FunctionErrorReport } from './function-process.ts';
 import type { FunctionPool } from './function-pool.ts';
 import { type LambdaPlace, referredFunction } from './lambda.ts';
@@ -72,6 +72,10 @@ const integrations: readonly { readonly resource: RegExp; readonly run: Integrat
   {
     resource: /^arn:aws:states:::states:startExecution\.sync:2$/,
     run: ({ children }, task, signal, progress) => runChildExecution(children(), task, signal, progress),
+  },
+  {
+    resource: /^arn:aws:states:::states:startExecution$/,
+    run: ({ children }, task) => startExecutionApart(children(), task),
   },
   { resource: /^arn:aws:lambda:[a-z0-9-]+:\d{12}:function:[\w-]+(:[\w$-]+)?$/, run: invokeDirectly },
 ];

@@ -4,6 +4,7 @@
  */
 import * as z from 'zod/mini';
 import { BunsuiError } from '../errors.ts';
+import type { Json } from '../ir/expressions.ts';
 import { type NoticeEvent, noticeEvents } from '../ir/nodes.ts';
 import { defaultEvents } from '../sessions/notice-rules.ts';
 
@@ -47,6 +48,27 @@ export interface WebhookChannel extends QueuedChannel {
   readonly allowPrivate?: boolean | undefined;
 }
 
+/**
+ * An HTTPS address that takes JSON of a form of its own. In every text of the body `{{headline}}`, `{{error}}` and the
+ * other names of `post.ts` stand for what the notice says, and `{{secret}}` there and in headers for the secret's value.
+ */
+export interface PostChannel extends QueuedChannel {
+  readonly kind: 'post';
+  /** @default the value of `address` */
+  readonly url?: string | undefined;
+  /** The secret that holds the URL: whoever knows the URL can write. */
+  readonly address?: SecretName | undefined;
+  /** Beside `content-type`. @default none */
+  readonly headers?: { readonly [name: string]: string } | undefined;
+  /** The secret that headers and body name as `{{secret}}`. @default none */
+  readonly secret?: SecretName | undefined;
+  readonly body: Json;
+  /** The kind of a plugin that it was written as. @default it was written as it is */
+  readonly writtenAs?: string | undefined;
+  /** Lets requests go to private and loopback addresses, and by plain http. @default false */
+  readonly allowPrivate?: boolean | undefined;
+}
+
 /** Mail by SES, from an address or domain that is verified there. */
 export interface EmailChannel extends QueuedChannel {
   readonly kind: 'email';
@@ -67,10 +89,20 @@ export interface MailChannel extends ChannelBase {
  * the process that runs the runtime) or `file:PATH` (relative to `bunsui.json`).
  */
 export type SecretName = string;
-export type QueuedChannelConfig = SlackChannel | WebhookChannel | EmailChannel;
+export type QueuedChannelConfig = SlackChannel | WebhookChannel | PostChannel | EmailChannel;
 export type ChannelConfig = QueuedChannelConfig | MailChannel;
 /** Channels by name: lower-case letters, digits and `-`, at most 24. */
 export type Channels = { readonly [name: string]: ChannelConfig };
+
+/** The kinds that bunsui has itself, and what each tells. */
+export const channelSummaries: { readonly [kind in ChannelConfig['kind']]: string } = {
+  slack: 'an incoming webhook of Slack',
+  webhook: 'an HTTPS address that takes the notice as JSON, signed',
+  post: 'an HTTPS address that takes JSON of a form of its own',
+  email: 'people, by SES',
+  mail: 'people, by the topic itself',
+};
+export const channelKinds: readonly string[] = Object.keys(channelSummaries);
 
 /** How a channel's queue is set up; `notify` counts on it. */
 export const channelQueue = {
@@ -156,6 +188,34 @@ const channelSchema = z.discriminatedUnion('kind', [
     })
     .check(
       z.refine((one) => one.allowPrivate === true || one.url.startsWith('https:'), {
+        path: ['url'],
+        error: 'a plain http address, which only a channel with "allowPrivate": true may have',
+      }),
+    ),
+  z
+    .strictObject({
+      kind: z.literal('post'),
+      url: z.optional(url),
+      address: z.optional(secretName),
+      secret: z.optional(secretName),
+      headers: z.optional(
+        z.record(
+          z.string().check(z.regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, 'not the name of a header')),
+          z.string().check(z.regex(/^[\x20-\x7e]{0,1000}$/, 'not the text of a header')),
+        ),
+      ),
+      body: z.json(),
+      writtenAs: z.optional(z.string()),
+      allowPrivate,
+      events,
+      attempts,
+    })
+    .check(
+      z.refine((one) => (one.url === undefined) !== (one.address === undefined), {
+        path: ['url'],
+        error: 'either the address itself, or in "address" the secret that holds it',
+      }),
+      z.refine((one) => one.allowPrivate === true || one.url === undefined || one.url.startsWith('https:'), {
         path: ['url'],
         error: 'a plain http address, which only a channel with "allowPrivate": true may have',
       }),
@@ -252,7 +312,7 @@ function read(value: unknown, where: string): Channels {
 
 function wrongChannels(where: string, mistakes: readonly string[]): BunsuiError {
   return new BunsuiError('ConfigError', 'BS2004', `in ${where}: ${mistakes.join('; ')}`, {
-    hint: 'a channel is slack { secret }, webhook { url, secret }, email { from, to } or mail { to }, each with "kind" and, if need be, "events"',
+    hint: 'a channel is slack { secret }, webhook { url, secret }, post { url, body }, email { from, to } or mail { to }, each with "kind" and, if need be, "events"',
   });
 }
 
@@ -276,7 +336,7 @@ function mistakesOf(issue: Issue, above: readonly PropertyKey[]): readonly strin
 function reasonOf(issue: Issue): string {
   switch (issue.code) {
     case 'invalid_union':
-      return 'no kind of channel: slack, webhook, email, mail';
+      return `no kind of channel: ${channelKinds.join(', ')}, and those of plugins`;
     case 'invalid_value':
       return `one of ${issue.values.join(', ')} is allowed`;
     case 'unrecognized_keys':
@@ -295,6 +355,7 @@ function reasonOf(issue: Issue): string {
 /** The secrets that a channel names. */
 export function secretsOf(channel: ChannelConfig): readonly SecretName[] {
   if (channel.kind === 'slack') return [channel.secret];
+  if (channel.kind === 'post') return [channel.address, channel.secret].flatMap((name) => name ?? []);
   if (channel.kind !== 'webhook' || channel.secret === undefined) return [];
   return typeof channel.secret === 'string' ? [channel.secret] : channel.secret;
 }

@@ -6,9 +6,16 @@ import { SendEmailCommand, type SESv2Client } from '@aws-sdk/client-sesv2';
 import { BunsuiError } from '../errors.ts';
 import type { Notice } from '../sessions/notice.ts';
 import { printable } from '../sessions/notice-message.ts';
-import { type QueuedChannelConfig, type SlackChannel, secretsOf, type WebhookChannel } from './channels.ts';
+import {
+  type PostChannel,
+  type QueuedChannelConfig,
+  type SlackChannel,
+  secretsOf,
+  type WebhookChannel,
+} from './channels.ts';
 import { emailOf } from './email.ts';
 import { type Lookup, type OutgoingAnswer, postOutside } from './outgoing.ts';
+import { postOf } from './post.ts';
 import { countRepeat, type Repeat, type RepeatDeps } from './repeats.ts';
 import type { Secrets } from './secrets.ts';
 import { signedHeaders } from './signature.ts';
@@ -52,6 +59,8 @@ export async function deliver(
         return await toSlack(deps, channel, notice, await repeatOf(deps, name, notice), link);
       case 'webhook':
         return await toWebhook(deps, channel, notice, link);
+      case 'post':
+        return await toPost(deps, channel, notice, link);
       case 'email':
         await deps.ses.send(new SendEmailCommand(emailOf(notice, channel, await repeatOf(deps, name, notice), link)));
         return { outcome: 'delivered' };
@@ -94,9 +103,23 @@ async function toWebhook(
   );
 }
 
+async function toPost(
+  deps: DeliverDeps,
+  channel: PostChannel,
+  notice: Notice,
+  link: string | undefined,
+): Promise<Delivered> {
+  return withSecrets(deps, secretsOf(channel), (values) => {
+    const [first, second] = values;
+    const [address = '', secret] = channel.url === undefined ? [first, second] : [channel.url, first];
+    const { headers, body } = postOf(channel, notice, secret, link);
+    return post(deps, channel, address, headers, body);
+  });
+}
+
 function post(
   deps: DeliverDeps,
-  { allowPrivate = false }: SlackChannel | WebhookChannel,
+  { allowPrivate = false }: SlackChannel | WebhookChannel | PostChannel,
   address: string,
   headers: Readonly<Record<string, string>>,
   body: string,

@@ -49,7 +49,9 @@ function inside(node: GraphNode, prefix: string, times: Times): readonly string[
   const path = prefix + node.id;
   switch (node.kind) {
     case 'job':
+    case 'approval':
     case 'wait':
+    case 'fold':
       return [path];
     case 'branch':
     case 'switch':

@@ -1,7 +1,7 @@
 /** The session as data inside the page, for programs that read reports: one JSON object in a script element. */
 import type { Json } from '../ir/expressions.ts';
-import type { Html } from './html.ts';
-import { html, scriptJson } from './html.ts';
+import type { Html } from '../html.ts';
+import { html, scriptJson } from '../html.ts';
 import type { ReportModel } from './model.ts';
 
 /** Bytes that values may take: all together, and the session's own output. */

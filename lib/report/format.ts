@@ -1,5 +1,5 @@
 /** Times, durations, counts and clipped text, as a person reads them. No locale and no clock: the same everywhere. */
-import { escapeText } from './html.ts';
+import { escapeText } from '../html.ts';
 
 /** `2026-11-21 09:31:05 UTC`. */
 export function timeText(ms: number): string {

@@ -3,18 +3,6 @@ import type { SourcePosition } from '../errors.ts';
 import type { Json } from '../ir/expressions.ts';
 import type { LogLine } from '../sessions/report-data.ts';
 
-/** Fields of a line that the wrapper writes; the others are the author's own. */
-export const wrapperFields: ReadonlySet<string> = new Set([
-  'timestamp',
-  'level',
-  'message',
-  'session_id',
-  'job_id',
-  'operation_id',
-  'attempt',
-  'request_id',
-]);
-
 /** Lambda's own words for a call that threw, with the error as JSON: the wrapper's record says it too. */
 export const invokeError = /^ERROR\tInvoke Error\t/;
 const surroundings =

@@ -1,17 +1,17 @@
 /** The jobs: a table of all of them (the graph in words), and each one's details: values, error, attempts, log. */
 import type { PipelineGraph } from '../graph/graph.ts';
-import { isBox, nodesOf } from '../graph/graph.ts';
+import { conditionOf, nodesOf } from '../graph/graph.ts';
 import type { Json } from '../ir/expressions.ts';
 import type { AttemptView, FailureView, JobView } from '../sessions/view.ts';
 import { explainFailure } from './failure.ts';
 import { countText, durationText, numberText, timeText } from './format.ts';
-import type { Html } from './html.ts';
+import type { Html } from '../html.ts';
 import { invokeError, thrownAt } from './handler-output.ts';
-import { html } from './html.ts';
+import { html } from '../html.ts';
 import { fittingLines, logExcerpt } from './log-excerpt.ts';
 import type { JobRow, ReportModel } from './model.ts';
 import { statusWord } from './model.ts';
-import { badge, codeBlock, command, cutNote, sourceTag } from './parts.ts';
+import { badge, codeBlock, command, cutNote, sessionLink, sourceTag } from './parts.ts';
 
 /** Bytes of the page that values and logs may take: in all, and of one job. Failed jobs get more, the first of them. */
 const budgets = { all: 150_000, job: 9_000, failedJob: 26_000, failedJobs: 6, smallestLog: 300, attemptRows: 20 };
@@ -57,7 +57,7 @@ export function detailsSection(model: ReportModel): Html {
 function conditionsOf(graph: PipelineGraph): ReadonlyMap<string, string> {
   return new Map(
     nodesOf(graph).flatMap((node) => {
-      const condition = isBox(node) ? node.condition : node.when;
+      const condition = conditionOf(node);
       return condition === undefined ? [] : [[node.id, condition]];
     }),
   );
@@ -67,7 +67,7 @@ function jobDetails(row: JobRow, model: ReportModel, conditions: ReadonlyMap<str
   const { view, startedAt, until } = row;
   const condition = conditions.get(view.node);
   const took = startedAt !== undefined && until !== undefined && durationText(until - startedAt);
-  const facts = html`<dl class="facts">${view.operation !== undefined && html`<div><dt>Operation</dt><dd>${view.operation}</dd></div>`}${startedAt !== undefined && html`<div><dt>Began</dt><dd>${timeText(startedAt)}</dd></div>`}${answeredFact(view)}${row.critical && html`<div><dt>Critical path</dt><dd>yes</dd></div>`}${condition !== undefined && html`<div><dt>Runs if</dt><dd><code>${condition}</code></dd></div>`}<div><dt>Written in</dt><dd>${sourceTag(view.source)}</dd></div></dl>`;
+  const facts = html`<dl class="facts">${view.operation !== undefined && html`<div><dt>Operation</dt><dd>${view.operation}</dd></div>`}${startedAt !== undefined && html`<div><dt>Began</dt><dd>${timeText(startedAt)}</dd></div>`}${answeredFact(view)}${calledFact(view)}${row.critical && html`<div><dt>Critical path</dt><dd>yes</dd></div>`}${condition !== undefined && html`<div><dt>Runs if</dt><dd><code>${condition}</code></dd></div>`}<div><dt>Written in</dt><dd>${sourceTag(view.source)}</dd></div></dl>`;
   return html`<details class="job" id="${row.anchor}"${view.error !== undefined && html` open`}><summary><span class="nm">${view.job}</span>${badge(view.status, statusWord(model, view.status))}${took !== false && html`<span class="du">${took}</span>`}</summary><div class="body">${facts}${failurePart(view.error, budget * 0.3)}${attemptsPart(view.attempts)}${valuePart('Input', view.input, budget * 0.2)}${valuePart('Output', view.output, budget * 0.25)}${logPart(row, model, budget * 0.4)}</div></details>`;
 }
 
@@ -86,6 +86,14 @@ function failurePart(error: FailureView | undefined, budget: number): Html | und
 }
 
 /** A single attempt that went well needs no table. */
+/** The sessions that a call has begun, the last one first told: each has a report of its own. */
+function calledFact({ attempts }: JobView): Html | undefined {
+  const sessions = attempts.flatMap(({ called }) => called ?? []).toReversed();
+  if (sessions.length === 0) return undefined;
+  const links = sessions.slice(0, budgets.attemptRows).map((one) => html`${sessionLink(one)} `);
+  return html`<div><dt>Called</dt><dd>${links}</dd></div>`;
+}
+
 function attemptsPart(attempts: readonly AttemptView[]): Html | undefined {
   if (attempts.length < 2) return undefined;
   const shown = attempts.slice(-budgets.attemptRows);

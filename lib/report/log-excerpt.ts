@@ -1,9 +1,10 @@
 /** Log lines on the page: time, level, message and the author's own fields, within a budget of bytes. */
+import type { Html } from '../html.ts';
+import { escapeText, html } from '../html.ts';
+import { wrapperFields } from '../sessions/log-lines.ts';
 import type { LogLine } from '../sessions/report-data.ts';
 import { clipText, utf8Bytes } from './format.ts';
-import { fieldText, wrapperFields } from './handler-output.ts';
-import type { Html } from './html.ts';
-import { escapeText, html } from './html.ts';
+import { fieldText } from './handler-output.ts';
 
 const lineBudget = 2_000;
 /** What a line's tags cost. */

@@ -1,6 +1,7 @@
 /** What the sections of a report share: times made safe, jobs numbered, statuses by node, what is shown and what is not. */
 import type { PipelineGraph } from '../graph/graph.ts';
 import { graphOf } from '../graph/graph.ts';
+import { urgency } from '../graph/status.ts';
 import type { ReportData } from '../sessions/report-data.ts';
 import type { JobStatus, SessionStatus } from '../sessions/status.ts';
 import { isTerminal } from '../sessions/status.ts';
@@ -46,19 +47,6 @@ export interface ReportModel {
 /** Rows that the page has of one map's iterations. */
 const iterationRows = 24;
 
-/** Which statuses a person wants to see first. */
-const urgency: readonly JobStatus[] = [
-  'failed',
-  'timeout',
-  'waiting',
-  'retrying',
-  'running',
-  'cancelled',
-  'pending',
-  'completed',
-  'skipped',
-];
-
 /** @param rowLimit how many jobs the page may have at most */
 export function reportModel(data: ReportData, rowLimit: number): ReportModel {
   const { view, session, artifact } = data;
@@ -90,11 +78,6 @@ export function reportModel(data: ReportData, rowLimit: number): ReportModel {
 /** The word for a status: a job that an ended session never came to does not wait any more. */
 export function statusWord(model: ReportModel, status: JobStatus): string {
   return status === 'pending' && isTerminal(model.status) ? 'not run' : status;
-}
-
-/** One status for several jobs: the one a person wants to know first. */
-export function worstStatus(statuses: readonly JobStatus[]): JobStatus | undefined {
-  return urgency.find((status) => statuses.includes(status));
 }
 
 function rowFor(view: JobView, index: number, critical: boolean, now: number): JobRow {

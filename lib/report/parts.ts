@@ -1,23 +1,17 @@
 /** Small pieces of markup that several sections use: icons, status badges, code blocks, commands, places in files. */
 import type { SourcePosition } from '../errors.ts';
+import { statusSigns } from '../graph/status.ts';
 import type { JobStatus, SessionStatus } from '../sessions/status.ts';
+import { objectKeys } from '../storage-layout.ts';
 import { clipText, shellWord, shortPath, sizeText, timeText } from './format.ts';
-import type { Html } from './html.ts';
-import { html, trustedMarkup } from './html.ts';
+import type { Html } from '../html.ts';
+import { html, trustedMarkup } from '../html.ts';
 
 type Status = JobStatus | SessionStatus;
 
 /** Strokes in a box of 16 by 16: a status is told by its sign as well as by its colour. */
 const signs: { readonly [status in Status]: string } = {
-  completed: '<path d="M3.5 8.5 6.5 11.5 12.5 4.8"/>',
-  failed: '<path d="M4.3 4.3 11.7 11.7M11.7 4.3 4.3 11.7"/>',
-  timeout: '<circle cx="8" cy="8" r="5.6"/><path d="M8 4.8V8.2L10.2 9.8"/>',
-  running: '<path d="M5.4 3.6 12 8 5.4 12.4Z" fill="currentColor"/>',
-  retrying: '<path d="M12.8 8A4.8 4.8 0 1 1 11.2 4.4M11.6 1.8V4.8H8.6"/>',
-  waiting: '<path d="M5.4 6A2.6 2.6 0 1 1 8.8 8.4Q8 8.8 8 9.8M8 12V12.1"/>',
-  cancelled: '<circle cx="8" cy="8" r="5.6"/><path d="M4.2 11.8 11.8 4.2"/>',
-  skipped: '<path d="M3.5 8H12.5" stroke-dasharray="2.2 1.6"/>',
-  pending: '<circle cx="8" cy="8" r="4.8" stroke-dasharray="2 1.8"/>',
+  ...statusSigns,
   created: '<circle cx="8" cy="8" r="4.8" stroke-dasharray="2 1.8"/>',
   queued: '<circle cx="8" cy="8" r="4.8" stroke-dasharray="2 1.8"/>',
   paused: '<path d="M5.6 4V12M10.4 4V12"/>',
@@ -42,6 +36,12 @@ export function badge(status: Status, words: string = status): Html {
 
 export function timeTag(ms: number): Html {
   return html`<time datetime="${new Date(ms).toISOString()}">${timeText(ms)}</time>`;
+}
+
+/** A session with the way to its report, from that of another one. */
+export function sessionLink({ session, createdAt }: { readonly session: string; readonly createdAt: string }): Html {
+  const [, ...place] = objectKeys.report({ createdAt, session }).split('/');
+  return html`<a href="../../../${place.join('/')}">${session}</a>`;
 }
 
 /** Where an author wrote something. */

@@ -1,19 +1,14 @@
 /** The look of the page: light, dark and print; one accent, colour only where it says a state. */
+import { colourVariables, figureRules } from '../graph/figure-style.ts';
 
 export const style = `:root {
   color-scheme: light dark;
-  --bg: #f7f8fa; --panel: #fff; --sunk: #f2f4f7; --line: #dde1e8; --text: #171b24; --dim: #565f6f; --link: #1d4fc4;
-  --completed: #14703a; --failed: #b42121; --timeout: #a8430c; --running: #1d4fc4; --retrying: #8a5606; --cancelled: #4d5563; --idle: #656e7d;
-  --completed-bg: #e7f5ec; --failed-bg: #fdecec; --timeout-bg: #fdf0e6; --running-bg: #e9effd; --retrying-bg: #fcf3dc; --cancelled-bg: #eceef2; --idle-bg: #f2f4f7;
-  --edge: #97a1b1; --shadow: 0 1px 2px rgb(16 24 40 / 6%); --frame0: rgb(100 116 139 / 6%); --frame1: rgb(100 116 139 / 9%);
+  ${colourVariables('light')} --sunk: #f2f4f7; --shadow: 0 1px 2px rgb(16 24 40 / 6%);
   --mono: ui-monospace, 'SF Mono', 'Cascadia Code', Menlo, Consolas, 'DejaVu Sans Mono', monospace;
 }
 @media screen and (prefers-color-scheme: dark) {
   :root {
-    --bg: #0f1319; --panel: #171c24; --sunk: #11161d; --line: #2b323d; --text: #e7eaf0; --dim: #9ea8b8; --link: #8fb4ff;
-    --completed: #62d08c; --failed: #ff9088; --timeout: #ffab70; --running: #8fb4ff; --retrying: #eec35c; --cancelled: #b2bac7; --idle: #98a2b2;
-    --completed-bg: #14291d; --failed-bg: #331a1b; --timeout-bg: #322015; --running-bg: #18243f; --retrying-bg: #2c2410; --cancelled-bg: #242a34; --idle-bg: #1c222b;
-    --edge: #66707f; --shadow: none; --frame0: rgb(148 163 184 / 7%); --frame1: rgb(148 163 184 / 10%);
+    ${colourVariables('dark')} --sunk: #11161d; --shadow: none;
   }
 }
 * { box-sizing: border-box; }
@@ -79,21 +74,7 @@ details > summary { cursor: pointer; }
 .figure { position: relative; background: var(--panel); border: 1px solid var(--line); border-radius: 12px; box-shadow: var(--shadow); overflow: auto; padding: 14px; text-align: center; }
 .figure.tall { max-height: 86vh; }
 .graph { display: inline-block; vertical-align: top; font-size: 13px; }
-.graph text { fill: var(--text); font-weight: 580; }
-.graph .sub { fill: var(--dim); font-size: 11.5px; font-weight: 450; font-variant-numeric: tabular-nums; }
-.n rect { height: 44px; rx: 8px; fill: var(--cb); stroke: var(--c); stroke-width: 1.3; }
-.n use { color: var(--c); fill: none; stroke: currentColor; stroke-width: 1.7; stroke-linecap: round; stroke-linejoin: round; }
-.n.pending rect, .n.skipped rect { fill: var(--panel); stroke: var(--edge); }
-.n.skipped text { fill: var(--dim); font-weight: 450; }
-.n.cond rect { stroke-dasharray: 5 3.5; }
-a.n:hover rect { stroke-width: 2; } a.n.sel rect, a.n:focus-visible rect { stroke-width: 2.6; }
-a.n:hover { text-decoration: none; }
-.f rect { fill: var(--frame0); stroke: var(--line); } .f.d1 rect { fill: var(--frame1); }
-.f text { font-size: 12px; font-weight: 560; fill: var(--dim); } .f a text { fill: var(--link); }
-.f.side rect { stroke-dasharray: 3 3; } .f.sel > rect { stroke: var(--link); stroke-width: 2; }
-.f.failed > rect, .f.timeout > rect { stroke: var(--c); }
-.e { fill: none; stroke: var(--edge); stroke-width: 1.4; marker-end: url(#arrow); } .e.o { stroke-dasharray: 2 4; }
-#arrow path { fill: var(--edge); }
+${figureRules((name) => `var(--${name})`)}
 .legend { display: flex; flex-wrap: wrap; gap: 4px 18px; margin-top: 9px; font-size: 12.5px; color: var(--dim); }
 .key::before { content: ''; display: inline-block; width: 22px; border-top: 2px solid var(--edge); vertical-align: middle; margin-right: 7px; }
 .key.dotted::before { border-top-style: dotted; } .key.dashed::before { height: 11px; border: 1.5px dashed var(--edge); border-radius: 3px; }
@@ -166,4 +147,4 @@ footer { max-width: 1200px; margin: 0 auto; padding: 0 20px 40px; color: var(--d
 `;
 
 /** SHA-256 of the style sheet, base64: what the page's policy allows. A test computes it again. */
-export const styleHash = 'sha256-Wpg+m15gguHFJbP1nLOGhj2CdR3Rrl8LFReRuchHvD8=';
+export const styleHash = 'sha256-Jba3yRXSGEyYBwoPbXBgDqGudQKaoR7+mMLlTmEKvtU=';

@@ -2,13 +2,13 @@
 import type { LogLine } from '../sessions/report-data.ts';
 import { explainFailure } from './failure.ts';
 import { countText, durationText, numberText } from './format.ts';
-import type { Html } from './html.ts';
+import type { Html } from '../html.ts';
 import { isHandlerLine, thrownAt } from './handler-output.ts';
-import { html } from './html.ts';
+import { html } from '../html.ts';
 import { logExcerpt } from './log-excerpt.ts';
 import type { JobRow, ReportModel } from './model.ts';
 import { statusWord } from './model.ts';
-import { badge, codeBlock, command, sourceTag, timeTag } from './parts.ts';
+import { badge, codeBlock, command, sessionLink, sourceTag, timeTag } from './parts.ts';
 import { readableValue } from './values.ts';
 
 export function headerSection(model: ReportModel): Html {
@@ -27,7 +27,7 @@ export function headerSection(model: ReportModel): Html {
     ['Ended', endedAt === undefined ? html`<span class="dim">not yet; as of </span>${timeTag(now)}` : timeTag(endedAt)],
     [
       'Trigger',
-      html`${session.trigger.kind}${session.trigger.detail !== undefined && html` · ${session.trigger.detail}`}${session.user_name !== undefined && html` · ${session.user_name}`}`,
+      html`${session.trigger.kind}${startedBy(session)}${session.user_name !== undefined && html` · ${session.user_name}`}`,
     ],
     [
       'Version',
@@ -40,6 +40,22 @@ export function headerSection(model: ReportModel): Html {
     ],
   ];
   return html`<header class="top ${status}"><div class="wrap"><p class="eyebrow">Session report</p><div class="title"><h1>${session.pipeline_name}</h1>${badge(status)}</div><p class="sid"><span class="dim">session</span> <code>${session.session_id}</code></p>${artifact.pipeline.description !== undefined && html`<p class="about">${artifact.pipeline.description}</p>`}<dl class="facts">${facts.map(([name, value]) => value && html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></div></header>`;
+}
+
+/** A failed job's log, or the session that it has called, which says more. */
+function furtherCommand(job: string | undefined, row: JobRow | undefined, session: string): Html | undefined {
+  if (job === undefined) return undefined;
+  const called = row?.view.attempts.at(-1)?.called;
+  return called === undefined
+    ? html`<li>${command('logs', session, '--job', job)}</li>`
+    : html`<li>${command('session', 'show', called.session)}</li>`;
+}
+
+/** What has started it: of a session that was called, the job and the way to the report of its session. */
+function startedBy({ called_by: by, trigger }: ReportModel['data']['session']): Html | undefined {
+  if (by !== undefined)
+    return html` · ${by.job_id} of ${sessionLink({ session: by.session_id, createdAt: by.created_at })}`;
+  return trigger.detail === undefined ? undefined : html` · ${trigger.detail}`;
 }
 
 /** Why the session did not complete; nothing when it did or is still at it. */
@@ -57,7 +73,7 @@ export function failureSection(model: ReportModel): Html | undefined {
     failure.job === undefined
       ? html`The session ${model.status === 'timeout' ? 'timed out' : `ended as ${model.status}`}`
       : html`${row === undefined ? failure.job : html`<a href="#${row.anchor}">${failure.job}</a>`} ${row?.view.status === 'timeout' ? 'timed out' : 'failed'}`;
-  return html`<section class="panel bad" aria-labelledby="h-failure"><h2 id="h-failure">${title}</h2><p class="error"><strong>${name}</strong></p><div class="msg">${codeBlock(message, 6_000, 'the error message')}</div><dl class="facts">${thrown !== undefined && html`<div><dt>Thrown at</dt><dd>${sourceTag(thrown)}</dd></div>`}${source !== undefined && html`<div><dt>Job written in</dt><dd>${sourceTag(source)}</dd></div>`}${row !== undefined && html`<div><dt>Attempts</dt><dd>${attemptsText(row)}</dd></div>`}${row?.view.operation !== undefined && html`<div><dt>Operation</dt><dd><code>${row.view.operation}</code></dd></div>`}</dl>${trace.length > 0 && html`<details><summary>Stack trace</summary>${codeBlock(trace.join('\n'), 8_000, 'the stack trace')}</details>`}${lines.length > 0 && html`<h3>Last log lines</h3>${logExcerpt(lines, 4_000)}`}<h3>Look further</h3><ul class="cmds"><li>${command('session', 'show', session.session_id)}</li>${failure.job !== undefined && html`<li>${command('logs', session.session_id, '--job', failure.job)}</li>`}</ul></section>`;
+  return html`<section class="panel bad" aria-labelledby="h-failure"><h2 id="h-failure">${title}</h2><p class="error"><strong>${name}</strong></p><div class="msg">${codeBlock(message, 6_000, 'the error message')}</div><dl class="facts">${thrown !== undefined && html`<div><dt>Thrown at</dt><dd>${sourceTag(thrown)}</dd></div>`}${source !== undefined && html`<div><dt>Job written in</dt><dd>${sourceTag(source)}</dd></div>`}${row !== undefined && html`<div><dt>Attempts</dt><dd>${attemptsText(row)}</dd></div>`}${row?.view.operation !== undefined && html`<div><dt>Operation</dt><dd><code>${row.view.operation}</code></dd></div>`}</dl>${trace.length > 0 && html`<details><summary>Stack trace</summary>${codeBlock(trace.join('\n'), 8_000, 'the stack trace')}</details>`}${lines.length > 0 && html`<h3>Last log lines</h3>${logExcerpt(lines, 4_000)}`}<h3>Look further</h3><ul class="cmds"><li>${command('session', 'show', session.session_id)}</li>${furtherCommand(failure.job, row, session.session_id)}</ul></section>`;
 }
 
 function attemptsText({ view }: JobRow): string {

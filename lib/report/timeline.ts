@@ -1,7 +1,7 @@
 /** The Gantt: a row per job that has begun, a bar per attempt, thin lines where it waited, the critical path marked. */
 import { countText, durationText } from './format.ts';
-import type { Html } from './html.ts';
-import { html } from './html.ts';
+import type { Html } from '../html.ts';
+import { html } from '../html.ts';
 import type { JobRow, ReportModel } from './model.ts';
 import { icon } from './parts.ts';
 

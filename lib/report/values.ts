@@ -1,8 +1,8 @@
 /** A JSON value for a person: scalars large, lists of records as tables, the rest as indented JSON. */
 import type { Json } from '../ir/expressions.ts';
 import { countText, numberText } from './format.ts';
-import type { Html } from './html.ts';
-import { html } from './html.ts';
+import type { Html } from '../html.ts';
+import { html } from '../html.ts';
 import { codeBlock, cutNote } from './parts.ts';
 
 const limits = { fields: 40, tableRows: 20, tableColumns: 8, textLength: 160, jsonBytes: 12_000 };

@@ -3,10 +3,13 @@
  * is derived from the execution, so that whoever looks at it comes to the same.
  */
 import {
+  type Caller,
   type ExecutionBlock,
   executionName,
+  readCaller,
   readExecutionBlock,
   reservedInputKey,
+  sessionNamed,
   sessionOfExecution,
 } from '../storage-layout.ts';
 import type { StartDeps } from './deps.ts';
@@ -31,6 +34,22 @@ export function blockOf(execution: Pick<ExecutionFacts, 'executionArn' | 'starte
   return own ? block : derived;
 }
 
+/** Who has called the session of an execution, if it was called. */
+export function callerOf({ input, executionArn }: Pick<ExecutionFacts, 'input' | 'executionArn'>): Caller | undefined {
+  if (sessionNamed(executionArn) === undefined) return undefined;
+  try {
+    return readCaller((JSON.parse(input) as { readonly [key: string]: unknown } | null)?.[reservedInputKey]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a called pipeline was given, without what names its session. */
+function withoutBlock(input: string): string {
+  const { [reservedInputKey]: _, ...given } = JSON.parse(input) as { readonly [key: string]: unknown };
+  return JSON.stringify(given);
+}
+
 /** The item of an execution's session that nobody has recorded. */
 export function adoptedItem(
   deps: Pick<StartDeps, 'environment' | 'region'>,
@@ -38,6 +57,7 @@ export function adoptedItem(
   pipeline: PipelineItem,
 ): SessionItem {
   const block = blockOf(execution);
+  const caller = callerOf(execution);
   return {
     session_id: block.session,
     created_at: block.createdAt,
@@ -53,8 +73,16 @@ export function adoptedItem(
     execution_name: execution.executionArn.split(':').at(-1) ?? '',
     generation: block.generation,
     ...(execution.redriveCount === 0 ? {} : { redrive_count: execution.redriveCount }),
-    input: fitText(execution.input, `the input of execution ${execution.executionArn}`),
-    trigger: { kind: 'manual', detail: 'started without bunsui' },
+    input: fitText(
+      caller === undefined ? execution.input : withoutBlock(execution.input),
+      `the input of execution ${execution.executionArn}`,
+    ),
+    ...(caller === undefined
+      ? { trigger: { kind: 'manual', detail: 'started without bunsui' } }
+      : {
+          trigger: { kind: 'call', detail: `${caller.job} of session ${caller.session}` },
+          called_by: { session_id: caller.session, created_at: caller.createdAt, job_id: caller.job },
+        }),
     ...(deps.environment === undefined ? {} : { environment: deps.environment }),
     region: deps.region,
     updated_at: execution.startedAt,

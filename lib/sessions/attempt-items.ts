@@ -61,6 +61,9 @@ export function attemptItem(
     ...(attempt.error === undefined
       ? {}
       : { error_code: fitMessage(attempt.error.name, 200), error_message: messageOf(attempt.error) }),
+    ...(attempt.called === undefined
+      ? {}
+      : { called_session: { session_id: attempt.called.session, created_at: attempt.called.createdAt } }),
     ...(job.input === undefined ? {} : { input: fitText(JSON.stringify(job.input), full) }),
     ...(job.output === undefined || attempt.status !== 'completed'
       ? {}

@@ -5,7 +5,8 @@
 import type { HistoryEvent } from '../asl/history.ts';
 import type { Json } from '../ir/expressions.ts';
 import { containerStream, containerVariables } from '../storage-layout.ts';
-import { containerVariable, field, type JobFacts, jobFacts, parseJson } from './job-view.ts';
+import { containerVariable, type JobFacts, jobFacts } from './job-view.ts';
+import { field, parseJson } from './json-parts.ts';
 import type { StateShape } from './machine-map.ts';
 
 type Part = readonly [state: StateShape, events: readonly HistoryEvent[]];

@@ -7,7 +7,7 @@ import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { isPauseError, pausedErrors } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import { type ExecutionBlock, objectKeys } from '../storage-layout.ts';
-import { adoptedItem, blockOf } from './adopt.ts';
+import { adoptedItem, blockOf, callerOf } from './adopt.ts';
 import { forgetApprovals } from './approval-store.ts';
 import { attemptItems, countsOf, iso, messageOf } from './attempt-items.ts';
 import { isOfChildMachine, pipelineOfExecution } from './deployed.ts';
@@ -19,7 +19,7 @@ import { foldHistory } from './fold.ts';
 import { describeExecution, type ExecutionFacts, readHistory } from './history.ts';
 import type { AttemptItem, SessionItem } from './items.ts';
 import { endFields } from './live-store.ts';
-import { archiveLogs } from './logs.ts';
+import { archiveLogs } from './log-archive.ts';
 import { endTurn } from './overlap.ts';
 import { readArtifact } from './pipelines.ts';
 import { stillRunning } from './pause.ts';
@@ -75,6 +75,8 @@ export async function endSession(
   const block = blockOf(execution);
   if (isOfChildMachine(deps, execution)) return { session_id: block.session, status: 'running', outcome: 'part' };
   const { endedBefore = Number.POSITIVE_INFINITY } = request;
+  // Who is told of its beginning as well records it: nobody else has, because no request has come for it.
+  if (execution.status === 'RUNNING' && callerOf(execution) !== undefined) await recordBegun(deps, execution, block);
   if (execution.status === 'RUNNING' || Date.parse(execution.stoppedAt ?? '') > endedBefore) {
     return { session_id: block.session, status: 'running', outcome: 'running' };
   }
@@ -124,6 +126,12 @@ export async function endSession(
   const { overlap = 'allow' } = artifact.pipeline;
   if (overlap !== 'allow') await endTurn(deps, item.pipeline_id);
   return { session_id: item.session_id, status: view.status, outcome: written ? 'ended' : 'exists' };
+}
+
+/** The record of a session that was called, while it runs. */
+async function recordBegun(deps: EndDeps, execution: ExecutionFacts, { session }: ExecutionBlock): Promise<void> {
+  if ((await getSession(deps, session)) !== undefined) return;
+  await createItem(deps, adoptedItem(deps, execution, await pipelineOfExecution(deps, execution)));
 }
 
 /** True when the session has gone on since: what is told of now is an end that came late, or came again. */

@@ -10,7 +10,7 @@ import type { Json } from '../ir/expressions.ts';
 import { mapsOverS3 } from '../ir/map-s3.ts';
 import type { MapS3Ir } from '../ir/nodes.ts';
 import { isJobPath, mapResultsPrefix } from '../storage-layout.ts';
-import { field, parseJson } from './job-view.ts';
+import { field, parseJson } from './json-parts.ts';
 import type { JobView, SessionView } from './view.ts';
 
 export interface RecordDeps {

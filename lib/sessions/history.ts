@@ -12,7 +12,7 @@ import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
 import type { Json } from '../ir/expressions.ts';
 import { reservedInputKey } from '../storage-layout.ts';
 import { type RanContainer, ranContainers } from './container-view.ts';
-import { parseJson } from './job-view.ts';
+import { parseJson } from './json-parts.ts';
 import { wholeHistory } from './splice-histories.ts';
 
 type Sfn = Pick<SFNClient, 'send'>;

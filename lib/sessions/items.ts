@@ -5,8 +5,8 @@ import type { AttemptStatus, SessionStatus } from './status.ts';
 
 /** Who or what started a session. */
 export interface SessionTrigger {
-  readonly kind: 'manual' | 'api' | 'schedule' | 'event';
-  /** What started it, in words of its kind: a schedule's name, an event's source, a user. */
+  readonly kind: 'manual' | 'api' | 'schedule' | 'event' | 'call';
+  /** What started it, in words of its kind: a schedule's name, an event's source, a user, the job that has called it. */
   readonly detail?: string;
   /** How many sessions stand in the chain of triggers before this one. @default 0 */
   readonly chain?: number;
@@ -71,6 +71,8 @@ export interface SessionItem {
   /** JSON text. */
   readonly output?: string;
   readonly trigger: SessionTrigger;
+  /** The session and job that have called it. */
+  readonly called_by?: SessionRef & { readonly job_id: string };
   readonly user_name?: string;
   /** What people have given it to find it again. */
   readonly tags?: { readonly [key: string]: string };
@@ -156,6 +158,8 @@ export interface AttemptItem {
   readonly input?: string;
   /** JSON text of the job's output; on the attempt that completed. */
   readonly output?: string;
+  /** Of a call: the session that it has begun. */
+  readonly called_session?: SessionRef;
   /** The generation whose result it gave instead of running. */
   readonly reused_from?: number;
   /** What the output depends on (`ir/fingerprints.ts`); on the attempt that completed. */

@@ -5,9 +5,11 @@ import type { GatedInput, GateWork } from '../gate-layout.ts';
 import type { Json } from '../ir/expressions.ts';
 import { containerVariables, reservedInputKey } from '../storage-layout.ts';
 import { askedBy, isAsking } from './approval-view.ts';
+import { begunBy, callFailure, callingJob } from './call-view.ts';
+import { field, parseJson } from './json-parts.ts';
 import { type StateShape, retriesAfter } from './machine-map.ts';
 import type { AttemptStatus, JobStatus } from './status.ts';
-import type { AttemptView, FailureView } from './view.ts';
+import type { AttemptView, CalledSession, FailureView } from './view.ts';
 
 /** A job as its own events tell it; whether something around it ended it is for the caller to add. */
 export interface JobFacts {
@@ -17,6 +19,8 @@ export interface JobFacts {
   readonly delivered: boolean;
   readonly attempts: readonly AttemptView[];
   readonly input?: Json;
+  /** Of a call, the session that the last attempt has begun. */
+  readonly called?: CalledSession;
   /** Values that the input lacks in the history, because the job's function fetched them from behind gates. */
   readonly fetched?: readonly GatedInput[];
   readonly output?: Json;
@@ -26,24 +30,13 @@ export interface JobFacts {
   readonly lastEventId: number;
 }
 
-/** Reads JSON text that may be cut off or absent. */
-export function parseJson(text: string | undefined): Json | undefined {
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-export function field(value: Json | undefined, name: string): Json | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  return Object.hasOwn(value, name) ? (value as { readonly [key: string]: Json })[name] : undefined;
-}
+type Sent = Pick<JobFacts, 'input' | 'fetched' | 'called'>;
 
 /** The job's own input: what the wrapper hands to the handler, what a person is asked, or all that the service was called with. */
-function sentTo(parameters: string): Pick<JobFacts, 'input' | 'fetched'> {
+function sentTo(parameters: string): Sent {
   const called = parseJson(parameters);
+  const begun = begunBy(called);
+  if (begun !== undefined) return begun;
   if (isAsking(called)) {
     const asked = askedBy(called);
     return asked === undefined ? {} : { input: { message: asked.message, who: asked.who } };
@@ -66,6 +59,7 @@ export function jobScheduledBy(event: HistoryEvent): string | undefined {
   const job =
     askedBy(called)?.job ??
     field(field(field(called, 'Payload'), reservedInputKey), 'job') ??
+    callingJob(called) ??
     containerVariable(called, containerVariables.job);
   return typeof job === 'string' ? job : undefined;
 }
@@ -102,7 +96,8 @@ function failure(details: { readonly error?: string; readonly cause?: string } |
 /** What an expression that checks a service's answer has found wrong goes by the name that functions give it. */
 function evaluationFailure(details: { readonly error?: string; readonly cause?: string }): FailureView {
   const { name, cause } = failure(details);
-  return { name: cause.includes(`${jobErrors.outputInvalid}: `) ? jobErrors.outputInvalid : name, cause };
+  const found = [jobErrors.outputInvalid, jobErrors.outputTooLarge].find((one) => cause.includes(`${one}: `));
+  return { name: found ?? name, cause };
 }
 
 /** How an event ends an attempt; undefined when it does not. */
@@ -133,7 +128,15 @@ function endingOf(state: StateShape, event: HistoryEvent): Ending | undefined {
   }
 }
 
-function inputOfEvent(event: HistoryEvent): Pick<JobFacts, 'input' | 'fetched'> | undefined {
+/** The same, as the record of a call has it. */
+function endOf(state: StateShape, event: HistoryEvent, called: CalledSession | undefined): Ending | undefined {
+  const ending = endingOf(state, event);
+  if (ending === undefined || called === undefined) return ending;
+  if (ending.error !== undefined) return { ...ending, error: callFailure(ending.error) };
+  return state.result?.length === 0 ? { ...ending, output: { session: called.session } } : ending;
+}
+
+function inputOfEvent(event: HistoryEvent): Sent | undefined {
   if (event.type === 'TaskScheduled') return sentTo(event.taskScheduledEventDetails.parameters);
   if (event.type === 'LambdaFunctionScheduled') {
     const input = parseJson(event.lambdaFunctionScheduledEventDetails.input);
@@ -142,8 +145,13 @@ function inputOfEvent(event: HistoryEvent): Pick<JobFacts, 'input' | 'fetched'> 
   return undefined;
 }
 
-function newAttempt(before: readonly AttemptView[], { timestamp, id }: HistoryEvent): AttemptView {
-  return { number: before.length + 1, startedAt: timestamp, status: 'running', eventId: id };
+function newAttempt(
+  before: readonly AttemptView[],
+  { timestamp, id }: HistoryEvent,
+  called: CalledSession | undefined,
+): AttemptView {
+  const number = before.length + 1;
+  return { number, startedAt: timestamp, status: 'running', eventId: id, ...(called && { called }) };
 }
 
 /** What is known of an attempt that ended with the process that ran it. */
@@ -154,7 +162,7 @@ export function jobFacts(state: StateShape, events: readonly HistoryEvent[]): Jo
   const attempts: AttemptView[] = [];
   const failures: string[] = [];
   let status = 'running' as JobFacts['status'];
-  let sent: Pick<JobFacts, 'input' | 'fetched'> = {};
+  let sent: Sent = {};
   let output: Json | undefined;
   let error: FailureView | undefined;
   let endedAt: number | undefined;
@@ -173,7 +181,7 @@ export function jobFacts(state: StateShape, events: readonly HistoryEvent[]): Jo
 
   for (const event of events) {
     const begun = inputOfEvent(event);
-    const ending = endingOf(state, event);
+    const ending = endOf(state, event, sent.called);
     if (event.type === 'TaskStateEntered') {
       // A retried Parallel or Map enters its states anew: what was known of failures counts no more.
       failures.length = 0;
@@ -190,14 +198,14 @@ export function jobFacts(state: StateShape, events: readonly HistoryEvent[]): Jo
       // Scheduled anew without an end of its own: a redrive took the place of what the failure elsewhere had cut off.
       const last = attempts.at(-1);
       if (last?.status === 'running') attempts.splice(-1, 1, { ...last, status: 'cancelled' });
-      attempts.push(newAttempt(attempts, event));
+      attempts.push(newAttempt(attempts, event, sent.called));
     } else if (event.type === 'TaskStarted' || event.type === 'LambdaFunctionStarted') {
       // A second start of what was scheduled once: a resumed execution began it again.
       const cut = started ? attempts.pop() : undefined;
       started = true;
       if (cut === undefined) continue;
       attempts.push({ ...cut, endedAt: event.timestamp, status: 'cancelled', error: interruption });
-      attempts.push(newAttempt(attempts, event));
+      attempts.push(newAttempt(attempts, event, sent.called));
     } else if (ending !== undefined) {
       const attempt = attempts.pop();
       if (attempt === undefined) continue;

@@ -155,6 +155,8 @@ async function newest(
 }
 
 const shownCandidates = 5;
+/** Of these the newest that was not called by another one is the latest. */
+const lookedAtForLatest = 50;
 
 /**
  * The session that a person means: its id, a beginning or end of it that only one has, or `latest`.
@@ -162,8 +164,9 @@ const shownCandidates = 5;
  */
 export async function findSession(deps: StoreDeps, text: string): Promise<SessionItem> {
   if (text === 'latest') {
-    const { sessions } = await listSessions(deps, { limit: 1 });
-    const [session] = sessions;
+    const { sessions } = await listSessions(deps, { limit: lookedAtForLatest });
+    // Who has started a session means that one, and not those that it has called since.
+    const session = sessions.find((one) => one.called_by === undefined) ?? sessions[0];
     if (session !== undefined) return session;
     throw new BunsuiError('SessionError', 'BS3002', 'there is no session yet', { hint: 'start one first' });
   }

@@ -29,6 +29,18 @@ interface OpenRequest {
   readonly early: RawLogEvent[];
 }
 
+/** Fields of a line that the wrapper writes; the others are the author's own. */
+export const wrapperFields: ReadonlySet<string> = new Set([
+  'timestamp',
+  'level',
+  'message',
+  'session_id',
+  'job_id',
+  'operation_id',
+  'attempt',
+  'request_id',
+]);
+
 const levels: readonly LogLevel[] = ['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'];
 
 function isRecord(value: unknown): value is { readonly [field: string]: Json } {
@@ -45,21 +57,22 @@ export function parseLogLine(text: string): LogLine | undefined {
     return undefined;
   }
   if (!isRecord(value)) return undefined;
+  return isLogLine(value) ? value : undefined;
+}
+
+/** Whether a record has the fields that the wrapper writes, and with them says where it belongs. */
+function isLogLine(value: { readonly [field: string]: Json }): value is LogLine {
   const { timestamp, level, message, session_id, job_id, operation_id, attempt } = value;
-  const known = levels.find((one) => one === level);
-  if (
-    typeof timestamp !== 'string' ||
-    Number.isNaN(Date.parse(timestamp)) ||
-    known === undefined ||
-    typeof message !== 'string' ||
-    typeof session_id !== 'string' ||
-    typeof job_id !== 'string' ||
-    typeof operation_id !== 'string' ||
-    typeof attempt !== 'number'
-  ) {
-    return undefined;
-  }
-  return { ...value, timestamp, level: known, message, session_id, job_id, operation_id, attempt };
+  return (
+    typeof timestamp === 'string' &&
+    !Number.isNaN(Date.parse(timestamp)) &&
+    levels.some((one) => one === level) &&
+    typeof message === 'string' &&
+    typeof session_id === 'string' &&
+    typeof job_id === 'string' &&
+    typeof operation_id === 'string' &&
+    typeof attempt === 'number'
+  );
 }
 
 /** What Lambda itself says when a request ends badly. */

@@ -1,6 +1,6 @@
 /** One map's or loop's events, in order of their ids, turned into what is known of it. */
 import type { HistoryEvent } from '../asl/history.ts';
-import { field, parseJson } from './job-view.ts';
+import { field, parseJson } from './json-parts.ts';
 import { type StateShape, retriesAfter } from './machine-map.ts';
 import type { JobStatus } from './status.ts';
 import type { FailureView } from './view.ts';

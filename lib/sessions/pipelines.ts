@@ -10,7 +10,7 @@ import { isSafeId, objectKeys } from '../storage-layout.ts';
 import type { StoreDeps } from './deps.ts';
 import type { PipelineItem } from './items.ts';
 
-interface ArtifactDeps {
+export interface ArtifactDeps {
   readonly s3: Pick<S3Client, 'send'>;
   readonly names: { readonly bucket: string };
 }

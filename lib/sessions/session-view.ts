@@ -10,7 +10,9 @@ import { reservedInputKey } from '../storage-layout.ts';
 import { type Closure, type FoldState, type Iteration, pathOf, placeKey, type Recorded } from './fold-state.ts';
 import { approvalFacts, approvalFailure } from './approval-view.ts';
 import { containerFacts } from './container-view.ts';
-import { type JobFacts, jobFacts, parseJson } from './job-view.ts';
+import { callFailure } from './call-view.ts';
+import { type JobFacts, jobFacts } from './job-view.ts';
+import { parseJson } from './json-parts.ts';
 import type { StateShape } from './machine-map.ts';
 import { loopFacts, mapFacts } from './map-view.ts';
 import { type JobStatus, type SessionStatus, isTerminal } from './status.ts';
@@ -69,7 +71,7 @@ function executionOf(state: FoldState): Ending {
     case 'ExecutionFailed': {
       const { error = '', cause = '' } = childError(last.executionFailedEventDetails);
       const failedJob = failedJobOf(state, last.previousEventId);
-      const why = inItsWords(state, failedJob.job, { name: error, cause });
+      const why = inItsWords(state, failedJob.job, callFailure({ name: error, cause }));
       return { status: 'failed', ...started, endedAt: last.timestamp, error: { ...why, ...failedJob } };
     }
     case 'ExecutionTimedOut': {

@@ -8,6 +8,8 @@
  * of what came before what. A redriven child goes on under a later submission of its root.
  */
 import type { HistoryEvent } from '../asl/history.ts';
+import { begunBy } from './call-view.ts';
+import { parseJson } from './json-parts.ts';
 
 export interface Splicer {
   /** Notes children that events of the root tell of. @returns ARNs of those that begin, or go on, and that end by them */
@@ -49,6 +51,14 @@ function submittedChild(event: HistoryEvent): string | undefined {
   }
 }
 
+/** Whether an event schedules the call of another pipeline: that is a session of its own, and no part of this one. */
+function isCall(event: HistoryEvent): boolean {
+  if (event.type !== 'TaskScheduled') return false;
+  const { resource, parameters } = event.taskScheduledEventDetails;
+  return resource === childTask && begunBy(parseJson(parameters)) !== undefined;
+}
+
+const isOfTask = ({ type }: HistoryEvent) => type.startsWith('Task') && !type.startsWith('TaskState');
 const isChildEnd = (event: HistoryEvent) =>
   /^Task(Succeeded|Failed|TimedOut)$/.test(event.type) && detailsOf(event)['resource'] === childTask;
 
@@ -60,6 +70,8 @@ function fraction(submitted: number, id: number): number {
 export function historySplicer(): Splicer {
   const children = new Map<string, Child>();
   const bySubmission = new Map<number, string>();
+  /** Events of tasks that call other pipelines. */
+  const ofCalls = new Set<number>();
   const childOf = (event: HistoryEvent): string | undefined => bySubmission.get(event.previousEventId);
   return {
     get children() {
@@ -69,6 +81,10 @@ export function historySplicer(): Splicer {
       const submitted: string[] = [];
       const ended: string[] = [];
       for (const event of events) {
+        if (isCall(event) || (isOfTask(event) && ofCalls.has(event.previousEventId))) {
+          ofCalls.add(event.id);
+          continue;
+        }
         const arn = submittedChild(event);
         if (arn !== undefined && !bySubmission.has(event.id)) {
           bySubmission.set(event.id, arn);
@@ -105,7 +121,7 @@ export function historySplicer(): Splicer {
     },
     root(events) {
       return events.map((event): HistoryEvent => {
-        if (!isChildEnd(event) || event.type === 'TaskSucceeded') return event;
+        if (!isChildEnd(event) || event.type === 'TaskSucceeded' || ofCalls.has(event.id)) return event;
         const { id, timestamp, previousEventId } = event;
         const child = children.get(childOf(event) ?? '');
         const failedAfter = child?.failedAfter[child.submitted.indexOf(previousEventId)] ?? child?.failedAfter.at(-1);

@@ -57,9 +57,13 @@ export const jobMoves: { readonly [from in JobStatus]: readonly JobStatus[] } = 
   skipped: [],
 };
 
+/** Those in which an execution of the session has ended. */
+export const terminalStatuses = ['completed', 'failed', 'cancelled', 'timeout'] as const;
+export type TerminalStatus = (typeof terminalStatuses)[number];
+
 /** True for the statuses in which an execution of the session has ended. */
-export function isTerminal(status: SessionStatus): boolean {
-  return status === 'completed' || status === 'failed' || status === 'cancelled' || status === 'timeout';
+export function isTerminal(status: SessionStatus): status is TerminalStatus {
+  return terminalStatuses.some((one) => one === status);
 }
 
 /** The statuses from which a session can reach `to` by allowed moves, `to` left out: what a conditional update names. */

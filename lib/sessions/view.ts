@@ -18,6 +18,13 @@ export interface SessionFailureView extends FailureView {
   readonly source?: SourcePosition;
 }
 
+/** A session that a job has called. */
+export interface CalledSession {
+  readonly session: string;
+  /** ISO 8601. */
+  readonly createdAt: string;
+}
+
 /** One try of a job. */
 export interface AttemptView {
   /** From 1, within the job. */
@@ -29,6 +36,8 @@ export interface AttemptView {
   readonly error?: FailureView;
   /** The event that scheduled it, or started it again after an interruption: its identity within the execution. */
   readonly eventId: number;
+  /** Of a call: the session that it has begun. */
+  readonly called?: CalledSession;
 }
 
 /**

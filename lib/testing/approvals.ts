@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 import { approvalsPartition, type ApprovalRequest } from '../approval-layout.ts';
-import type { Pipeline } from '../dsl/pipeline.ts';
+import type { Pipeline } from '../dsl/scope.ts';
 import type { Json, TaskOutcome, TaskRequest } from '../engine/ports.ts';
 import { jobErrors } from '../errors.ts';
 import { gateAttributes } from '../gate-layout.ts';

@@ -263,7 +263,8 @@ describe('GET /v1/sessions/{session}/logs', () => {
     await ended();
     const prefix = `logs/2026/03/04/${session}`;
     world.cloud.objects.set(`${prefix}/load/load.jsonl`, `${JSON.stringify(line(0, 'load'))}\n`);
-    world.cloud.objects.set(`${prefix}/two/load.jsonl`, 'x'.repeat(25 * 1024 * 1024));
+    const large = `${JSON.stringify({ ...line(0, 'two'), message: 'x'.repeat(1024 * 1024) })}\n`;
+    for (let part = 1; part <= 25; part += 1) world.cloud.objects.set(`${prefix}/two/load.${part}.jsonl`, large);
     expect(await refused(world.call('GET', `/v1/sessions/${session}/logs`))).toStrictEqual([
       413,
       'BS6004',

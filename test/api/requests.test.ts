@@ -249,6 +249,10 @@ describe('roles', () => {
       'viewer rerunSession no',
       'viewer deleteSession no',
       'operator deleteSession no',
+      'viewer pruneCheckpoints no',
+      'operator pruneCheckpoints no',
+      'viewer purgeSessions no',
+      'operator purgeSessions no',
       'viewer answerApproval no',
     ]);
   });
@@ -263,6 +267,8 @@ describe('roles', () => {
       'resumeSession operator',
       'rerunSession operator',
       'deleteSession admin',
+      'pruneCheckpoints admin',
+      'purgeSessions admin',
       'answerApproval operator',
     ]);
   });

@@ -24,6 +24,7 @@ export const rooms: { readonly [room: string]: RoomRule } = {
   'payload-layout': nothing,
   'secret-layout': nothing,
   prices: nothing,
+  html: nothing,
   'code-hash': { rooms: ['handler-bundle'], packages: ['esbuild'], node: 'any' },
   ir: {
     rooms: ['approval-layout', 'schedules', 'payload-layout', 'secret-layout', 'errors'],
@@ -48,7 +49,7 @@ export const rooms: { readonly [room: string]: RoomRule } = {
     node: 'none',
   },
   engine: { rooms: ['asl', 'errors'], packages: [], node: 'none' },
-  graph: { rooms: ['ir', 'errors'], packages: ['@dagrejs/dagre'], node: 'none' },
+  graph: { rooms: ['html', 'ir', 'errors'], packages: ['@dagrejs/dagre'], node: 'none' },
   local: {
     rooms: [
       'engine',
@@ -102,7 +103,7 @@ export const rooms: { readonly [room: string]: RoomRule } = {
     node: 'any',
   },
   report: {
-    rooms: ['graph', 'sessions', 'ir', 'storage-layout', 'errors'],
+    rooms: ['graph', 'html', 'sessions', 'ir', 'storage-layout', 'errors'],
     packages: ['@aws-sdk/*', 'hono', 'zod'],
     node: 'any',
   },

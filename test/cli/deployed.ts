@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { vi } from 'vitest';
-import { loadCompiled } from '../../lib/cli/checked-pipeline.ts';
+import { loadDeployable } from '../../lib/cli/checked-pipeline.ts';
 import {
   ensureOwnPlatform,
   type LocalPlatform,
@@ -74,10 +74,10 @@ export async function deployed(name: string, file: string, more: Parameters = {}
   const platform = await openLocalPlatform('.bunsui', folder);
   const { runtime, names } = platform;
   const context = { terminal: recordedTerminal(), cwd: folder, environment: {}, commandName: 'bunsui' };
-  const artifact = await loadCompiled(context, file, { json: false });
-  if (artifact === undefined) throw new Error(context.terminal.err.text());
+  const deployable = await loadDeployable(context, file, { json: false });
+  if (deployable === undefined) throw new Error(context.terminal.err.text());
   await ensureOwnPlatform(platform);
-  await deploy(platform, artifact);
+  await deploy(platform, deployable);
   const values: Parameters = {
     bucket: names.bucket,
     channels: '{}',

@@ -1,5 +1,8 @@
 import { expect, it } from 'vitest';
-import { logLines, pathsOf, readableLines } from '../../lib/cli/commands/logs.ts';
+import { logLines, readableLines } from '../../lib/cli/log-text.ts';
+import { requireJobs } from '../../lib/cli/log-request.ts';
+import { isFolderOfJob, isOfJob } from '../../lib/sessions/log-query.ts';
+import { jobKeyPart } from '../../lib/storage-layout.ts';
 import { palette } from '../../lib/cli/terminal.ts';
 import type { LogLine } from '../../lib/sessions/report-data.ts';
 
@@ -44,27 +47,31 @@ it('shows a message over its lines, none of which can pass for a record or move 
 
 it('leaves out what Lambda says of a failure that the wrapper has told', () => {
   const other = { ...invoke, attempt: 2 };
-  expect(readableLines([failed, invoke, other])).toStrictEqual([failed, other]);
+  expect([failed, invoke, other].filter(readableLines())).toStrictEqual([failed, other]);
 });
 
-it('takes a path for itself, and an id for all of its iterations', () => {
-  const jobs = [
-    { job: 'load', node: 'load' },
-    { job: 'each', node: 'each' },
-    { job: 'each[0]/convert', node: 'convert' },
-    { job: 'each[1]/convert', node: 'convert' },
-  ];
-  const nodes = ['load', 'each', 'convert', 'none', 'inner'];
-  const names = ['load', 'each', 'each[1]', 'each[1]/convert', 'convert', 'inner'];
-  expect(names.map((name) => pathsOf(name, jobs, nodes))).toStrictEqual([
+it('takes a path for itself and what is in it, and an id for all that bear it', () => {
+  const paths = ['load', 'each', 'each[0]/convert', 'each[1]/convert', 'each[1]/deep[0]/inner', 'eachother'];
+  const names = ['load', 'each', 'each[1]', 'each[1]/convert', 'convert', 'deep', 'none'];
+  const found = names.map((name) => paths.filter((path) => isOfJob(path, name)));
+  expect(found).toStrictEqual([
     ['load'],
-    ['each'],
-    ['each[1]'],
+    ['each', 'each[0]/convert', 'each[1]/convert', 'each[1]/deep[0]/inner'],
+    ['each[1]/convert', 'each[1]/deep[0]/inner'],
     ['each[1]/convert'],
     ['each[0]/convert', 'each[1]/convert'],
+    ['each[1]/deep[0]/inner'],
     [],
   ]);
-  expect(() => pathsOf('convrt', jobs, nodes)).toThrow(
+  // The folders of the archive are found by the same names.
+  expect(names.map((name) => paths.filter((path) => isFolderOfJob(jobKeyPart(path), name)))).toStrictEqual(found);
+});
+
+it('refuses the name of a job that there is not', () => {
+  const nodes = ['load', 'each', 'convert'];
+  requireJobs(['load', 'each[7]', 'each[7]/convert'], nodes);
+  expect(() => requireJobs(['load', 'convrt'], nodes)).toThrow(
     expect.objectContaining({ code: 'BS3006', hint: 'did you mean "convert"?' }),
   );
+  expect(() => requireJobs(['each[0]/\u001b[2J'], nodes)).toThrow(expect.objectContaining({ code: 'BS3006' }));
 });

@@ -32,6 +32,11 @@ const commands = [
   'stack',
   'stack list',
   'stack destroy',
+  'plugin',
+  'plugin list',
+  'plugin add',
+  'plugin remove',
+  'plugin create',
 ];
 
 describe('help', () => {
@@ -111,11 +116,14 @@ describe('help', () => {
       'cli/exit-codes.ts',
       'cli/help-pages.ts',
       'cli/help.ts',
+      'cli/log-commands.ts',
       'cli/main.ts',
       'cli/notify-commands.ts',
       'cli/options.ts',
       'cli/overview.ts',
+      'cli/own-version.ts',
       'cli/platform-target.ts',
+      'cli/plugin-commands.ts',
       'cli/program.ts',
       'cli/schedule-commands.ts',
       'cli/session-commands.ts',

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { viewNow } from '../../lib/cli/find-session.ts';
-import { recordedView } from '../../lib/cli/recorded-view.ts';
+import { recordedView } from '../../lib/sessions/recorded-view.ts';
 import { findSession } from '../../lib/sessions/list-sessions.ts';
 import { readArtifact } from '../../lib/sessions/pipelines.ts';
 import { listJobRecords } from '../../lib/sessions/store.ts';
@@ -59,6 +59,7 @@ describe('a session on a platform', () => {
     const shown = await there.bunsui(['session', 'show', session, '--json', ...on]);
     const logs = await there.bunsui(['logs', 'latest', '--job', 'count', ...on]);
     const watched = await there.bunsui(['session', 'watch', session, '--json', ...on]);
+    const graph = await there.bunsui(['graph', session, '--format', 'json', ...on]);
     const { session_id: listed, interrupted, execution_arn: arn } = JSON.parse(list.out);
     const page = JSON.parse(shown.out);
     expect([listed, interrupted, page.execution_arn, page.status, page.report]).toStrictEqual([
@@ -74,6 +75,13 @@ describe('a session on a platform', () => {
       .split('\n')
       .map((line) => JSON.parse(line).type);
     expect([watched.code, types]).toStrictEqual([0, ['session.existing', 'session.ended']]);
+    const { nodes } = JSON.parse(graph.out) as {
+      readonly nodes: readonly { readonly id: string; readonly status: string }[];
+    };
+    expect([graph.code, nodes.map(({ id, status }) => `${id} ${status}`)]).toStrictEqual([
+      0,
+      ['count completed', 'hold completed', 'prices completed', 'recount skipped'],
+    ]);
   });
 
   it('that fails ends with its failures and exit code 1', async () => {

@@ -14,6 +14,7 @@ export function recordedOutput(
     write: (text) => {
       written += text;
     },
+    drained: async () => 'ready',
     live: false,
     palette: palette(coloured),
     size: () => ({ columns, rows }),

@@ -58,7 +58,7 @@ describe('the compiled machine', () => {
           if (state.ItemProcessor) walk(state.ItemProcessor);
         }
       };
-      walk(result.artifact.definition as never);
+      for (const machine of [result.artifact.definition, ...(result.artifact.shards ?? [])]) walk(machine as never);
       expect(names.sort()).toStrictEqual(Object.keys(result.artifact.states).sort());
       expect(new Set(names).size).toBe(names.length);
       expect(names.filter((name) => name.length > 80)).toStrictEqual([]);

@@ -321,7 +321,7 @@ describe('a map over S3 that could not be run', () => {
   ])('is told at %s: %s', (path, message, record) => {
     const [first, ...others] = told(record);
     expect(others).toStrictEqual([]);
-    expect(first).toMatchObject({ code: 'BS1125', path: ['wrong', ...path.split('.')] });
+    expect(first).toMatchObject({ code: 'BS1127', path: ['wrong', ...path.split('.')] });
     expect(first?.message).toMatch(message);
     expect(first?.hint).toMatch(/\w/);
     expect(first?.source?.file).toMatch(/maps-s3\.test\.ts$/);

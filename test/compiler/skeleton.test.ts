@@ -147,6 +147,16 @@ async function run(dependencies: Graph, durations: readonly number[], options: R
   return { result, started, ended };
 }
 
+/** Jobs that did not start when the last of their parents had ended, but earlier or later. */
+function misplaced(
+  dependencies: Graph,
+  { started, ended }: Pick<Awaited<ReturnType<typeof run>>, 'started' | 'ended'>,
+) {
+  const earliest = (parents: Iterable<string>) =>
+    Math.max(0, ...Array.from(parents, (parent) => ended.get(parent) ?? Number.NaN));
+  return [...dependencies].filter(([id, parents]) => started.get(id) !== earliest(parents)).map(([id]) => id);
+}
+
 const durations = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 14 });
 
 describe('the skeleton', () => {
@@ -285,11 +295,14 @@ describe('the skeleton', () => {
     expect(cut).toBeGreaterThan(100);
   });
 
-  it('needs neither barrier nor gate for any series-parallel graph', () => {
+  it('needs neither barrier nor gate for any series-parallel graph, and is the same in every mode', () => {
     fc.assert(
       fc.property(seriesParallel, (dependencies) => {
-        const { barriers, gates } = buildSkeleton(transitiveReduction(dependencies), { mode: 'exact' });
+        const reduced = transitiveReduction(dependencies);
+        const { skeleton, barriers, gates } = buildSkeleton(reduced, { mode: 'exact' });
         expect([...barriers, ...gates]).toStrictEqual([]);
+        for (const mode of ['barrier', 'auto'] as const)
+          expect(buildSkeleton(reduced, { mode })).toMatchObject({ skeleton, barriers: [], gates: [] });
       }),
       { numRuns: draws(500) },
     );
@@ -339,13 +352,54 @@ describe('a compiled graph', () => {
   it('starts every job of any graph at its earliest moment', async () => {
     await fc.assert(
       fc.asyncProperty(fc.oneof(anyGraph, seriesParallel), durations, async (dependencies, times) => {
-        const { result, started, ended } = await run(dependencies, times);
-        expect(result.output).toStrictEqual({ values: expectedValues(dependencies) });
-        for (const [id, parents] of dependencies)
-          expect(started.get(id)).toBe(Math.max(0, ...[...parents].map((parent) => ended.get(parent) ?? Number.NaN)));
+        const ran = await run(dependencies, times);
+        expect(ran.result.output).toStrictEqual({ values: expectedValues(dependencies) });
+        expect(misplaced(dependencies, ran)).toStrictEqual([]);
       }),
       { numRuns: draws(1_000) },
     );
+  });
+
+  it('that has lost an order, or has one too many, is found by when its jobs start', async () => {
+    const ids = (graph: Graph) => [...graph.keys()];
+    const changed = (graph: Graph, id: string, parents: readonly string[]): Graph =>
+      new Map([...graph].map(([other, before]) => [other, other === id ? new Set(parents) : before]));
+    /** One job that takes longer than all others together. */
+    const slow = (id: string) => Array.from({ length: 14 }, (_, index) => (`j${index}` === id ? 1_000 : 1));
+    let [lost, added] = [0, 0];
+    await fc.assert(
+      fc.asyncProperty(anyGraph, fc.nat(), async (dependencies, any) => {
+        const reduced = transitiveReduction(dependencies);
+        const edges = ids(dependencies).flatMap((to) =>
+          (reduced.parents.get(to) ?? []).map((from) => [from, to] as const),
+        );
+        const strangers = ids(dependencies).flatMap((to, place) =>
+          ids(dependencies)
+            .slice(0, place)
+            .filter((from) => !reduced.isAncestor(from, to))
+            .map((from) => [from, to] as const),
+        );
+        const [edge, stranger] = [edges[any % edges.length], strangers[any % strangers.length]];
+        if (edge !== undefined) {
+          const [from, to] = edge;
+          const without = changed(
+            dependencies,
+            to,
+            [...(dependencies.get(to) ?? [])].filter((id) => id !== from),
+          );
+          expect(misplaced(dependencies, await run(without, slow(from)))).toContain(to);
+          lost += 1;
+        }
+        if (stranger !== undefined) {
+          const [from, to] = stranger;
+          const more = changed(dependencies, to, [...(dependencies.get(to) ?? []), from]);
+          expect(misplaced(dependencies, await run(more, slow(from)))).toContain(to);
+          added += 1;
+        }
+      }),
+      { numRuns: 50 },
+    );
+    expect(Math.min(lost, added)).toBeGreaterThan(10);
   });
 
   it('starts every job at its earliest moment when it is cut into several machines', async () => {

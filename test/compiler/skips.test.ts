@@ -228,6 +228,20 @@ describe('what is skipped', () => {
     expect(await run(3)).toStrictEqual({ ran: [false, false, false, false], inputs: [] });
   });
 
+  it('is nobody who takes the first of two where that is sure to be there', async () => {
+    const made = pipeline('first', { input: n, output: told }, (p, given) => {
+      const a = p.job('a', number, { n: 1 }, { when: lt(given.n, 3) });
+      const b = p.job('b', number, { n: 2 }, { when: eq(given.n, 1) });
+      const plain = p.job('plain', number, { n: orElse(a.out.n, b.out.n) }, { when: a.ok });
+      const sum = p.job('sum', number, { n: orElse(a.out.n, add(b.out.n, 5)) }, { after: { job: a, on: 'success' } });
+      p.output({ ran: [plain.ok, sum.ok] });
+    });
+    expect(made.diagnostics).toStrictEqual([]);
+    expect((await ran(made as never, { n: 1 })).output).toStrictEqual({ ran: [true, true] });
+    expect((await ran(made as never, { n: 2 })).output).toStrictEqual({ ran: [true, true] });
+    expect((await ran(made as never, { n: 3 })).output).toStrictEqual({ ran: [false, false] });
+  });
+
   it('is never asked of what is sure: no state is added', () => {
     const made = pipeline('sure', { input: n }, (p, given) => {
       const a = p.job('a', number, { n: given.n });

@@ -8,7 +8,7 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Pipeline, Platform } from '../../lib/constructs/index.ts';
 import { functionPlaceholder } from '../../lib/ir/artifact.ts';
-import { isLambda, tasksOf } from '../../lib/ir/operations.ts';
+import { callsOf, isLambda, tasksOf } from '../../lib/ir/operations.ts';
 import { rows } from '../fixtures/pipelines.ts';
 import { ensureLambdas, newApp, newStack, propertiesOf, type Resources, resourcesOf } from './synth.ts';
 import { twoStep } from './two-step/pipeline.ts';
@@ -184,44 +184,62 @@ describe('the state machine', () => {
     ]);
   });
 
-  it.each(rows)('of fixture $name may call what its definition calls, and nothing else', ({ pipeline: definition }) => {
-    const stack = new Stack(newApp({ 'aws:cdk:bundling-stacks': [] }), 'Test');
-    // One that is deployed elsewhere: it makes nothing, so that the rows take little time.
-    const platform = Platform.fromAttributes(stack, 'Platform');
-    const pipeline = new Pipeline(stack, 'Row', { platform, definition });
-    const resources = resourcesOf(stack);
-    const called = new Set(JSON.stringify(pipeline.artifact.definition).match(/(?<=\$\{operation:)[^}]+/g));
-    const [{ DefinitionSubstitutions: places } = { DefinitionSubstitutions: {} }] = Object.values(
-      propertiesOf(resources, 'AWS::StepFunctions::StateMachine'),
-    ) as { DefinitionSubstitutions: { [key: string]: unknown } }[];
-    expect(Object.keys(places).filter((key) => key.startsWith('of_'))).toHaveLength(called.size);
-    const [invoke, ...more] = statementsOf(resources, 'RowRoleDefaultPolicy') as {
-      Action: unknown;
-      Resource: unknown;
-    }[];
-    // What operations ask for that call services.
-    const services = tasksOf(definition.ir).flatMap(({ statements }) => statements);
-    const asked = more.filter(({ Resource }) => services.some(({ resources: [one] }) => one === Resource));
-    expect(asked.map(({ Action }) => Action)).toStrictEqual(services.flatMap(({ actions }) => actions));
-    const others = more.filter((statement) => !asked.includes(statement));
-    const allowed = [...called].map((id) => ({
-      'Fn::Join': ['', [arn(`RowOperation${id.replaceAll('-', '')}Function`), ':*']],
-    }));
-    const list = (resource: unknown) => [resource].flat().map((one) => JSON.stringify(one));
-    expect([invoke?.Action, list(invoke?.Resource).sort()]).toStrictEqual([
-      'lambda:InvokeFunction',
-      list(allowed).sort(),
-    ]);
-    // Only a machine that waits at gates or asks may touch their table, and only one that opens some may wake others.
-    const { gates, approvals } = pipeline.artifact;
-    const atGates = others
-      .flatMap(({ Action }) => [Action].flat())
-      .filter((action) => !/^(logs|xray):/.test(String(action)));
-    const wakes = gates?.openedByStates === true ? ['states:SendTaskSuccess'] : [];
-    const asks = approvals === undefined ? [] : ['dynamodb:UpdateItem'];
-    const own = gates === undefined ? [] : ['dynamodb:GetItem', 'dynamodb:UpdateItem', ...wakes];
-    expect(atGates).toStrictEqual([...asks, ...own]);
-  });
+  // What child machines need: pipeline-shards.test.ts.
+  const inOneMachine = rows.filter(({ name }) => name !== 'isolated');
+  it.each(inOneMachine)(
+    'of fixture $name may call what its definition calls, and nothing else',
+    ({ pipeline: definition }) => {
+      const stack = new Stack(newApp({ 'aws:cdk:bundling-stacks': [] }), 'Test');
+      // One that is deployed elsewhere: it makes nothing, so that the rows take little time.
+      const platform = Platform.fromAttributes(stack, 'Platform');
+      const pipeline = new Pipeline(stack, 'Row', { platform, definition });
+      const resources = resourcesOf(stack);
+      const called = new Set(JSON.stringify(pipeline.artifact.definition).match(/(?<=\$\{operation:)[^}]+/g));
+      const [{ DefinitionSubstitutions: places } = { DefinitionSubstitutions: {} }] = Object.values(
+        propertiesOf(resources, 'AWS::StepFunctions::StateMachine'),
+      ) as { DefinitionSubstitutions: { [key: string]: unknown } }[];
+      expect(Object.keys(places).filter((key) => key.startsWith('of_'))).toHaveLength(called.size);
+      const [invoke, ...more] = statementsOf(resources, 'RowRoleDefaultPolicy') as {
+        Action: unknown;
+        Resource: unknown;
+      }[];
+      // What operations ask for that call services.
+      const services = tasksOf(definition.ir).flatMap(({ statements }) => statements);
+      const asked = more.filter(({ Resource }) => services.some(({ resources: [one] }) => one === Resource));
+      expect(asked.map(({ Action }) => Action)).toStrictEqual(services.flatMap(({ actions }) => actions));
+      const others = more.filter((statement) => !asked.includes(statement));
+      const allowed = [...called].map((id) => ({
+        'Fn::Join': ['', [arn(`RowOperation${id.replaceAll('-', '')}Function`), ':*']],
+      }));
+      const list = (resource: unknown) => [resource].flat().map((one) => JSON.stringify(one));
+      expect([invoke?.Action, list(invoke?.Resource).sort()]).toStrictEqual([
+        'lambda:InvokeFunction',
+        list(allowed).sort(),
+      ]);
+      // Only a machine that waits at gates or asks may touch their table, and only one that opens some may wake others.
+      const { gates, approvals } = pipeline.artifact;
+      const atGates = others
+        .flatMap(({ Action }) => [Action].flat())
+        .filter((action) => !/^(logs|xray):/.test(String(action)));
+      const wakes = gates?.openedByStates === true ? ['states:SendTaskSuccess'] : [];
+      const asks = approvals === undefined ? [] : ['dynamodb:UpdateItem'];
+      const own = gates === undefined ? [] : ['dynamodb:GetItem', 'dynamodb:UpdateItem', ...wakes];
+      // What is called is started, and watched and stopped where it is waited for; the rule for that is allowed once.
+      const calls = Object.entries(Object.groupBy(callsOf(definition.ir), (call) => call.pipeline));
+      const starts = calls.flatMap(([, of = []]) => [
+        'states:StartExecution',
+        ...(of.some(({ waits }) => waits) ? ['states:DescribeExecution', 'states:StopExecution'] : []),
+      ]);
+      const rule = ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'];
+      const hears = atGates.filter((action) => rule.includes(String(action)));
+      expect(hears).toStrictEqual(starts.includes('states:StopExecution') ? rule : []);
+      expect(atGates.filter((action) => !hears.includes(action))).toStrictEqual([...asks, ...own, ...starts]);
+      const started = others.flatMap(({ Action, Resource }) => (Action === 'states:StartExecution' ? [Resource] : []));
+      expect(started).toStrictEqual(
+        calls.map(([id]) => ({ 'Fn::Join': ['', expect.arrayContaining([`:stateMachine:bunsui-${id}`])] })),
+      );
+    },
+  );
 });
 
 describe('an operation', () => {

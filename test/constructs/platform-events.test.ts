@@ -98,6 +98,8 @@ describe('the functions of a platform', () => {
       permission('RecordEvents', 'logs', arn('PlatformLogGroup')),
       permission('ApiHandler', 'apigateway', method('/*/*')),
       permission('ApiHandler', 'apigateway', method('/*/')),
+      permission('ApiHandler', 'apigateway', method('/GET/links')),
+      permission('ApiHandler', 'apigateway', method('/POST/links')),
     ]);
   });
 });

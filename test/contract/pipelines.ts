@@ -22,13 +22,14 @@ export interface PipelineTarget extends Target {
 export function pipelinesContract(target: () => PipelineTarget): void {
   describe('a pipeline of the fixture table, deployed with its handlers', () => {
     const deployed = new Map<string, Promise<string>>();
-    const machineOf = (row: (typeof rows)[number]): Promise<string> => {
-      const { ir } = row.pipeline;
+    const machineOf = ({ pipeline }: Pick<(typeof rows)[number], 'pipeline'>): Promise<string> => {
+      const { ir, calls } = pipeline;
       const known = deployed.get(ir.id);
       if (known !== undefined) return known;
       const compiled = compilePipeline(ir, { sha256 });
       if (!compiled.ok) throw new Error(JSON.stringify(compiled.diagnostics));
-      const machine = target().deploy(compiled.artifact);
+      const children = Object.values(calls).map((one) => machineOf({ pipeline: one }));
+      const machine = Promise.all(children).then(() => target().deploy(compiled.artifact));
       deployed.set(ir.id, machine);
       return machine;
     };

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { add, eq, gt, lambda, orElse, pipeline, tpl } from 'bunsui';
+import { add, eq, gt, lambda, orElse, pipeline, pluck, sum, tpl } from 'bunsui';
 import { runPipeline } from 'bunsui/testing';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
@@ -36,7 +36,7 @@ const operations = {
 
 /** What the examples take for granted, as text for the type-checker. */
 const contracts = `
-import { add, eq, gt, lambda, orElse, pipeline, tpl } from 'bunsui';
+import { add, eq, gt, lambda, orElse, pipeline, pluck, sum, tpl } from 'bunsui';
 import * as z from 'zod';
 const op = <I extends z.ZodObject, O extends z.ZodObject>(id: string, input: I, output: O) => lambda(id, { entry: './x.ts', input, output: output as never }) as unknown as ReturnType<typeof lambda<I, O>>;
 const key = z.object({ key: z.string() });
@@ -57,7 +57,7 @@ const addUp = op('add-up', z.object({ results: z.object({ bucket: z.string(), ke
 function examples(): { readonly [name: string]: ReturnType<typeof pipeline> } {
   const code = blocks.join('\n').replaceAll(/export const (\w+) =/g, 'made.$1 =');
   const made: { [name: string]: ReturnType<typeof pipeline> } = {};
-  const given = { ...operations, z, add, eq, gt, orElse, pipeline, tpl, made };
+  const given = { ...operations, z, add, eq, gt, orElse, pipeline, pluck, sum, tpl, made };
   new Function(...Object.keys(given), code)(...Object.values(given));
   return made;
 }
@@ -166,5 +166,31 @@ describe('the page on structures', () => {
     expect(said.sort()).toStrictEqual(['1 of 5 orders', 'maps/charging/test/orders/*/manifest.json']);
     const given = Object.entries(run.objects ?? {}).find(([place]) => place.endsWith('/SUCCEEDED_0.jsonl'))?.[1];
     expect(given).toBe('{"charged":1,"refused":["b"]}\n{"charged":2,"refused":[]}\n');
+  });
+
+  it('has an example that calls another pipeline for each order, and once more without waiting', async () => {
+    const { billing } = examples();
+    if (billing === undefined) throw new Error('no such example');
+    const operations = { 'read-csv': ({ key: of }: { key: string }) => ({ rows: of.length }), tell: () => ({}) };
+    const run = await runPipeline(billing, { input: { orders: ['a', 'bc'] }, operations });
+    expect(run).toMatchObject({ status: 'SUCCEEDED', output: { rows: 3 } });
+    const inputs = run.attempts.map(({ input }) => JSON.stringify(input)).sort();
+    expect(inputs).toStrictEqual([
+      '{"key":"a"}',
+      '{"key":"audit"}',
+      '{"key":"bc"}',
+      expect.stringMatching(/^\{"text":"audited by session [0-9a-z]{26}"\}$/),
+    ]);
+    const whole = { 'call-bill': () => ({ rows: 5 }), 'start-bill': () => ({ session: 's' }), tell: () => ({}) };
+    const replaced = await runPipeline(billing, { input: { orders: ['a', 'bc'] }, operations: whole });
+    expect(replaced.output).toStrictEqual({ rows: 10 });
+  });
+
+  it('has an example that gives a map a machine of its own', async () => {
+    const { yearly } = examples();
+    if (yearly === undefined) throw new Error('no such example');
+    const operations = { 'read-csv': ({ key: of }: { key: string }) => ({ rows: of.length }) };
+    const run = await runPipeline(yearly, { input: { days: ['a', 'bc'] }, operations });
+    expect([run.output, yearly.ir.body.nodes[0]?.isolate]).toStrictEqual([{ rows: 3 }, true]);
   });
 });

@@ -4,7 +4,8 @@ import * as z from 'zod';
 import { compilePipeline } from '../../lib/compiler/compile.ts';
 import { event, eventField, logical, pipelineSucceeded, s3 } from '../../lib/dsl/firings.ts';
 import { lambda } from '../../lib/dsl/operations/lambda.ts';
-import { type PipelineOptions, pipeline } from '../../lib/dsl/pipeline.ts';
+import { pipeline } from '../../lib/dsl/pipeline.ts';
+import type { PipelineOptions } from '../../lib/dsl/scope.ts';
 import type { Schema } from '../../lib/dsl/schemas.ts';
 import { policyOf } from '../../lib/ir/policy.ts';
 

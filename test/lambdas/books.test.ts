@@ -1,7 +1,7 @@
 /** The functions that keep the books, called as Lambda calls them, over tables of their own; all else of AWS is played. */
 import { gzipSync } from 'node:zlib';
 import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
-import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import {
   DescribeExecutionCommand,
   DescribeStateMachineForExecutionCommand,
@@ -84,6 +84,7 @@ beforeEach(() => {
   for (const service of [sfn, s3, sns, logs]) service.reset();
   tables.spoil = undefined;
   s3.on(PutObjectCommand).resolves({});
+  s3.on(ListObjectsV2Command).resolves({});
   s3.on(GetObjectCommand).callsFake(() => ({ Body: { transformToString: async () => JSON.stringify(artifact) } }));
   sns.on(PublishCommand).resolves({});
   logs.on(FilterLogEventsCommand).resolves({ events: [] });

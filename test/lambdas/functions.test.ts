@@ -142,7 +142,12 @@ describe('a session started and ended by the deployed functions', () => {
       const begun = lines
         .filter(({ message }) => message === 'job started')
         .map((line) => `${line.job_id} ${line.attempt}`);
-      expect(begun.sort()).toStrictEqual(attempts.map((item) => `${item.job_id} ${item.attempt}`).sort());
+      const tried = attempts.map((item) => `${item.job_id} ${item.attempt}`);
+      expect(tried).toStrictEqual(expect.arrayContaining(begun));
+      // One that a failure elsewhere ended may have begun too late for the log.
+      const whole = attempts.filter(({ job_id: job }) => !cancelled.has(job));
+      expect(begun).toStrictEqual(expect.arrayContaining(whole.map((item) => `${item.job_id} ${item.attempt}`)));
+      expect(new Set(begun).size).toBe(begun.length);
       const report = join(
         folder,
         'state',
@@ -173,9 +178,9 @@ describe('what the functions refuse', () => {
 describe('the bundles', () => {
   it.each([
     ['notify', 420],
-    // These have the client of S3; the first two that of SNS, and every way in which a session may be operated.
-    ['api', 640],
-    ['reconcile', 620],
+    // These have the client of S3.
+    ['api', 600],
+    ['reconcile', 600],
     ['record-events', 600],
     ['session-ended', 600],
     ['start-session', 600],

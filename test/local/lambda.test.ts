@@ -7,6 +7,7 @@ import { GetFunctionCommand, InvokeCommand, LambdaClient, ListFunctionsCommand }
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { cappedLines } from '../../lib/local/capped-lines.ts';
 import { localClient } from '../../lib/local/client.ts';
 import type { Runtime } from '../../lib/local/runtime.ts';
 import { clientConfig, refusal } from '../contract/target.ts';
@@ -347,23 +348,39 @@ describe('what a function prints', () => {
     expect((await until({ startTime: first, limit: 1 })).events).toStrictEqual([all.events?.[0]]);
   });
 
-  it('may be 10 MB: the middle is dropped, with a mark, and the runtime goes on', async () => {
+  it('may be 10 MB, of which nothing is lost', async () => {
     const { runtime, name, payload } = await outcome(
       `export const handler = async () => { for (let i = 0; i < 10_000; i += 1) console.log(String(i).padStart(5) + 'x'.repeat(1020)); return 'done'; };`,
       { timeoutSeconds: 60 },
     );
     expect(payload).toBe('done');
-    const lines = await logged(runtime, name);
-    const mark = lines.findIndex((line) => line.startsWith('[output truncated'));
-    expect(lines[mark]).toMatch(/^\[output truncated: \d+ lines were dropped here\]$/);
-    expect([lines[1]?.slice(0, 5), lines.at(-3)?.slice(0, 5), lines.at(-2)?.slice(0, 3)]).toStrictEqual([
-      '    0',
-      ' 9999',
-      'END',
-    ]);
-    const dropped = Number(/\d+/.exec(lines[mark] ?? '')?.[0]);
-    expect(lines.length - 4 + dropped).toBe(10_000);
-    expect(lines.join('').length).toBeLessThan(5 * 1024 * 1024);
+    const numbers = (await logged(runtime, name)).flatMap((line) =>
+      line.endsWith('xxx') ? [Number(line.slice(0, 5))] : [],
+    );
+    expect(numbers).toStrictEqual(Array.from({ length: 10_000 }, (_, index) => index));
+  });
+
+  it.each([
+    ['that fills the disk', { head: 1_000, waiting: 1e9, tail: 30 }, 98],
+    ['that the disk does not take', { head: 1e9, waiting: 1_000, tail: 30 }, 0],
+  ])('%s loses its middle, with a mark', async (_what, limits, least) => {
+    const written: string[] = [];
+    const output = cappedLines(async (events) => {
+      written.push(...events.map(({ message }) => message));
+      if (least === 0) await new Promise(() => {});
+    }, limits);
+    output.always('START');
+    for (let index = 0; index < 40_000; index += 1) output.line(`line ${String(index).padStart(5)}`);
+    output.finish();
+    output.always('END');
+    output.flush();
+    const mark = written.findIndex((line) => line.startsWith('[output truncated'));
+    const dropped = Number(/\d+/.exec(written[mark] ?? '')?.[0]);
+    expect([written[0], written[1], written[2]]).toStrictEqual(['START', 'line     0', 'line     1']);
+    expect(written.slice(mark + 1)).toStrictEqual(['line 39998', 'line 39999', 'END']);
+    expect(written.length - 3 + dropped).toBe(40_000);
+    expect(mark - 1).toBeGreaterThan(least === 0 ? 1_000 : least - 10);
+    expect(mark).toBeLessThan(least === 0 ? 20_000 : 200);
   });
 
   it('may have no newline, no text and no end', async () => {

@@ -10,6 +10,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import { describe, expect, it } from 'vitest';
 import { localClient } from '../../lib/local/client.ts';
+import { openQueues } from '../../lib/local/queues.ts';
 import type { Runtime } from '../../lib/local/runtime.ts';
 import { sqsClient } from '../contract/sqs.ts';
 import type { Target } from '../contract/target.ts';
@@ -67,6 +68,20 @@ describe('messages', () => {
     const { Attributes } = await again.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] }));
     expect(Attributes?.ApproximateNumberOfMessagesNotVisible).toBe('2');
     expect(Attributes?.ApproximateNumberOfMessagesDelayed).toBe('1');
+  });
+
+  it('that were received too often are dead letters once, however many ask at once', async () => {
+    const stateDir = temporaryFolder();
+    const queues = await openQueues(stateDir, () => {});
+    const dead = await queues.put('dead', { visibilityTimeoutSeconds: 30 });
+    const q = await queues.put('q', { visibilityTimeoutSeconds: 0, redrive: { deadLetters: 'dead', maxReceives: 1 } });
+    await q.send('bad', {});
+    const receive = () => q.receive(10, AbortSignal.abort());
+    expect((await receive()).map(({ body }) => body)).toStrictEqual(['bad']);
+    await q.send('later', {}, 600);
+    expect((await Promise.all([receive(), receive(), receive()])).flat()).toStrictEqual([]);
+    expect(dead.counts()).toStrictEqual({ visible: 1, inFlight: 0, delayed: 0 });
+    expect(q.counts()).toStrictEqual({ visible: 0, inFlight: 0, delayed: 1 });
   });
 
   it('that cannot be read keep no other from being delivered', async () => {

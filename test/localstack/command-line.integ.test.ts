@@ -1,5 +1,5 @@
 /** The command line from bootstrap to destroy: what somebody types who knows no CDK, each command a process of its own. */
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { bunsui, type Ran } from '../cli/command-line.ts';
@@ -116,6 +116,46 @@ describe('a pipeline', () => {
       1,
       { type: 'session.ended', session, status: 'failed' },
     ]);
+  });
+
+  it('tells its log while it runs and afterwards, and in all forms', async () => {
+    const heldIn = mkdtempSync(join(folder, 'told-'));
+    const { session } = last(await typed(...start, '-p', `folder=${heldIn}`)) as Line & { readonly session: string };
+    await eventually(
+      'the job to begin',
+      () => existsSync(join(heldIn, 'began.txt')),
+      (began) => began,
+    );
+    const following = type('logs', session, '--follow', '--json', ...on);
+    // While one job runs, those before it have told all of theirs.
+    await eventually(
+      'the log of a session that runs',
+      async () =>
+        linesOf(await typed('logs', session, '--job', 'count', '--json', ...on)).map(({ message }) => message),
+      (messages) => messages.includes('job completed'),
+    );
+    writeFileSync(join(heldIn, 'go'), '');
+    const followed = await following;
+    expect([followed.code, followed.err]).toStrictEqual([0, `session ${session} is completed\n`]);
+
+    const file = join(heldIn, 'log.csv');
+    const [kept, summary, filtered, downloaded] = await Promise.all([
+      typed('logs', session, '--json', ...on),
+      typed('logs', 'summary', session, '--json', ...on),
+      typed('logs', 'filter', session, '--grep', '^JOB (started|completed)$', '--job', 'price', '--json', ...on),
+      typed('logs', 'download', session, '-o', file, '--json', ...on),
+    ]);
+    const texts = (of: Awaited<typeof kept>) => linesOf(of).map((line) => JSON.stringify(line));
+    expect(texts(followed).toSorted()).toStrictEqual(texts(kept).toSorted());
+    expect(linesOf(summary).map(({ job_id: job }) => job)).toStrictEqual([
+      'count',
+      'hold',
+      'prices[0]/price',
+      'prices[1]/price',
+    ]);
+    expect(linesOf(filtered).length).toBe(4);
+    expect(last(downloaded)).toMatchObject({ session, format: 'csv', lines: texts(kept).length });
+    expect(readFileSync(file, 'utf8').trimEnd().split('\r\n').length).toBe(texts(kept).length + 1);
   });
 
   it('is cancelled', async () => {

@@ -54,13 +54,19 @@ export async function openTarget(target: Target): Promise<OpenTarget> {
     [environment.gatesTable]: gatesTable,
   });
 
+  /** Machines by their pipelines: what is called is deployed before who calls it. */
+  const made = new Map<string, string>();
   return {
     ...target,
     deploy: async ({ pipeline, definition, shards = [], states }) => {
       const { own, standIns } = await functionsOf(pipeline);
       const machines: string[] = [];
       const createMachine = async (name: string, machine: typeof definition): Promise<string> => {
-        const placed = { gatesTable, machine: (number: number) => machines[number - 1] ?? '' };
+        const placed = {
+          gatesTable,
+          machine: (number: number) => machines[number - 1] ?? '',
+          pipeline: (id: string) => made.get(id) ?? '',
+        };
         const { text } = placeFunctions(withStandIns(machine, states, standIns), own, placed);
         const { stateMachineArn = '' } = await sfn.send(
           new CreateStateMachineCommand({ name: freshName(name), definition: text, roleArn: role }),
@@ -69,7 +75,9 @@ export async function openTarget(target: Target): Promise<OpenTarget> {
       };
       // Children first: the root's definition names them.
       for (const shard of shards) machines.push(await createMachine(`child-${pipeline.id}`, shard));
-      return createMachine(pipeline.id, definition);
+      const arn = await createMachine(pipeline.id, definition);
+      made.set(pipeline.id, arn);
+      return arn;
     },
     close: () => rm(folder, { recursive: true, force: true }),
   };

@@ -70,7 +70,10 @@ describe('channels', () => {
       { Ops: onAws['ops'] },
       "channels.Ops: a channel's name has lower-case letters, digits and -, begins with a letter, and has at most 24",
     ],
-    [{ o: { kind: 'teams' } }, 'channels.o.kind: no kind of channel: slack, webhook, email, mail'],
+    [
+      { o: { kind: 'teams' } },
+      'channels.o.kind: no kind of channel: slack, webhook, post, email, mail, and those of plugins',
+    ],
     [{ o: { kind: 'slack' } }, 'channels.o.secret: must be there, as string'],
     [{ o: { kind: 'slack', secret: 'https://hooks.slack.com/services/T0/B0/xyz' } }, `channels.o.secret: ${secret}`],
     [{ o: { kind: 'slack', secret: 'xoxb-1234' } }, `channels.o.secret: ${secret}`],
@@ -93,7 +96,7 @@ describe('channels', () => {
     ],
     [
       { o: { kind: 'slack', secret: 'a', events: ['faild'] } },
-      'channels.o.events.0: one of started, succeeded, failed, cancelled, retrying, deadline is allowed',
+      'channels.o.events.0: one of started, succeeded, failed, cancelled, retrying, deadline, approval is allowed',
     ],
     [{ o: { kind: 'slack', secret: 'a', attempts: 0 } }, 'channels.o.attempts: at least 1'],
     [{ o: { kind: 'slack', secret: 'a', attempts: 51 } }, 'channels.o.attempts: at most 50'],

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { graphOf } from '../../lib/graph/graph.ts';
 import { criticalPath } from '../../lib/report/critical-path.ts';
-import { reportModel, worstStatus } from '../../lib/report/model.ts';
+import { worstStatus } from '../../lib/graph/status.ts';
+import { reportModel } from '../../lib/report/model.ts';
 import { job, literal, map, pipeline } from '../graph/sample.ts';
 import { began, jobView, largeMap, manyJobs, running, succeeded } from './samples.ts';
 

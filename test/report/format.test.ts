@@ -12,7 +12,7 @@ import {
   timeText,
   utf8Bytes,
 } from '../../lib/report/format.ts';
-import { escapeText } from '../../lib/report/html.ts';
+import { escapeText } from '../../lib/html.ts';
 
 describe('text of figures', () => {
   test.each([

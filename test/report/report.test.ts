@@ -363,7 +363,7 @@ describe('renderReport', () => {
     expect(textOf(five, '<table class="jobs">', '</section>')).not.toContain('not shown');
     const many = renderReport(manyJobs(1_500, 2_000, '-with-a-name-as-long-as-names-may-be'.repeat(2)));
     expect(bytes(many)).toBeLessThanOrEqual(1_000_000);
-    expect(textOf(many, 'id="h-graph"', '</section>')).toContain('a graph of 1,500 nodes is not drawn here');
+    expect(textOf(many, 'id="h-graph"', '</section>')).toContain('stand for several of the 1,500 nodes');
     expect(textOf(many, '<table class="jobs">', '</section>')).toContain('1,200 jobs of 1,500 not shown.');
   });
 

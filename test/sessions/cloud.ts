@@ -1,6 +1,12 @@
 /** The services of one small world at the SDK's seam: what a client's `send` is given, and what AWS would answer. */
 import { FilterLogEventsCommand, ResourceNotFoundException } from '@aws-sdk/client-cloudwatch-logs';
-import { GetObjectCommand, ListObjectsV2Command, NoSuchKey, PutObjectCommand } from '@aws-sdk/client-s3';
+import {
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  NoSuchKey,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3';
 import {
   DescribeExecutionCommand,
   DescribeStateMachineForExecutionCommand,
@@ -141,6 +147,10 @@ export function cloudOn(tables: LocalTables): Cloud {
       const [, from = '0', to] = /^bytes=(\d+)-(\d+)$/.exec(command.input.Range ?? '') ?? [];
       const bytes = Buffer.from(text).subarray(Number(from), to === undefined ? undefined : Number(to) + 1);
       return { Body: { transformToString: async () => bytes.toString(), transformToByteArray: async () => bytes } };
+    }
+    if (command instanceof DeleteObjectsCommand) {
+      for (const { Key = '' } of command.input.Delete?.Objects ?? []) objects.delete(Key);
+      return {};
     }
     if (command instanceof ListObjectsV2Command) {
       const keys = [...objects.keys()].filter((key) => key.startsWith(command.input.Prefix ?? '')).sort();

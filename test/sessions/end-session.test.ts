@@ -3,7 +3,8 @@ import { BunsuiError } from '../../lib/errors.ts';
 import { endSession } from '../../lib/sessions/end-session.ts';
 import { foldHistory } from '../../lib/sessions/fold.ts';
 import type { SessionItem } from '../../lib/sessions/items.ts';
-import { archiveLogs, readSessionLogs } from '../../lib/sessions/logs.ts';
+import { archiveLimits, archiveLogs } from '../../lib/sessions/log-archive.ts';
+import { readSessionLogs } from '../../lib/sessions/logs.ts';
 import { registerPipeline } from '../../lib/sessions/pipelines.ts';
 import type { ReportData } from '../../lib/sessions/report-data.ts';
 import { startSession } from '../../lib/sessions/start-session.ts';
@@ -334,7 +335,7 @@ describe('the logs of a session', () => {
     expect((await readSessionLogs(cloud.deps, session, { job: 'con' })).length).toBe(0);
   });
 
-  it('keep a bounded part of what a job writes, and say what is left out', async () => {
+  it('are kept whole, in several objects where they are long', async () => {
     const { session_id: id, execution_arn: executionArn } = await ran(successHistory(), 'SUCCEEDED');
     const line = record(id, 'load', 'x'.repeat(1024 * 1024));
     cloud.logs.set('/aws/lambda/flow-load', [
@@ -342,13 +343,21 @@ describe('the logs of a session', () => {
       ...printed('s1', ...Array.from({ length: 300 }, (_, index) => record(id, 'load', `line ${index}`))),
     ]);
     await endSession(cloud.deps, { executionArn }, render);
-    const archived = (cloud.objects.get(`logs/2026/03/04/${id}/load/load.jsonl`) ?? '').trimEnd().split('\n');
-    expect(archived.length).toBe(8);
-    expect(JSON.parse(archived.at(-1) ?? '{}')).toMatchObject({
-      level: 'WARNING',
-      message: "304 more lines are left out: a job's log holds 8 MiB, a session's 192 MiB",
-      dropped_lines: 304,
-    });
+    const folder = `logs/2026/03/04/${id}/load/`;
+    const sizes = [...cloud.objects].flatMap(([key, text]) =>
+      key.startsWith(folder) ? [[key.slice(folder.length), text.trimEnd().split('\n').length]] : [],
+    );
+    expect(sizes.sort()).toStrictEqual([
+      ['load.2.jsonl', 304],
+      ['load.jsonl', 7],
+    ]);
+    const session = await getSession(cloud.deps, id);
+    if (session === undefined) throw new Error('no session');
+    const messages = (await readSessionLogs(cloud.deps, session)).map(({ message }) => message.slice(0, 8));
+    expect(messages).toStrictEqual([
+      ...Array.from({ length: 11 }, () => 'xxxxxxxx'),
+      ...Array.from({ length: 300 }, (_, index) => `line ${index}`),
+    ]);
     const excerpt = rendered[0]?.logs['load'];
     expect([excerpt?.truncated, excerpt?.lines.length, excerpt?.lines.at(-1)?.message]).toStrictEqual([
       true,
@@ -357,14 +366,81 @@ describe('the logs of a session', () => {
     ]);
   });
 
-  it('keep a bounded part of what all jobs together write', async () => {
+  it('only grow: what comes later is added, what is there already is not, and what is forgotten elsewhere stays', async () => {
+    const { session_id: id, created_at, execution_arn: executionArn } = await ran(successHistory(), 'SUCCEEDED');
+    const minute = (at: number, message: string) =>
+      record(id, 'load', message, { timestamp: `2026-03-04T05:${String(at).padStart(2, '0')}:00.000Z` });
+    const group = (...messages: readonly string[]) =>
+      cloud.logs.set('/aws/lambda/flow-load', printed('s1', 'START RequestId: 1 Version: 1', ...messages));
+    const session = { session_id: id, created_at };
+    const archived = () =>
+      [...cloud.objects].sort().flatMap(([key, text]) =>
+        key.startsWith('logs/')
+          ? text
+              .trimEnd()
+              .split('\n')
+              .map((line) => (JSON.parse(line) as { message?: string }).message)
+          : [],
+      );
+    // Small enough that the second end needs another object, and the third what is gathered written at once.
+    const limits = { object: 700, gathered: 600, session: 1024 * 1024 };
+    group(minute(6, 'first'), minute(8, 'twice'), minute(8, 'twice'));
+    for (let told = 0; told < 2; told += 1) await archiveLogs(cloud.deps, session, executionArn, limits);
+    expect(archived()).toStrictEqual(['first', 'twice', 'twice']);
+    group(minute(8, 'twice'), minute(8, 'twice'), minute(8, 'twice'), minute(9, 'later'));
+    await archiveLogs(cloud.deps, session, executionArn, limits);
+    group(minute(9, 'later'), minute(10, 'last'));
+    await archiveLogs(cloud.deps, session, executionArn, limits);
+    const whole = ['first', 'twice', 'twice', 'twice', 'later', 'last'];
+    expect([...archived()].sort()).toStrictEqual([...whole].sort());
+    const read = await readSessionLogs(cloud.deps, { ...session, status: 'completed', execution_arn: executionArn });
+    expect(read.map(({ message }) => message)).toStrictEqual(whole);
+    // Just ended: what can only be read now is told as well.
+    group(minute(10, 'last'), minute(10, 'late'));
+    const justEnded = {
+      ...session,
+      status: 'completed',
+      execution_arn: executionArn,
+      completed_at: '2026-03-04T05:10:01.000Z',
+    } as const;
+    const told = async (nowMs: number) =>
+      (await readSessionLogs(cloud.deps, justEnded, { nowMs })).map(({ message }) => message);
+    expect(await told(Date.parse('2026-03-04T05:10:05.000Z'))).toStrictEqual([...whole, 'late']);
+    expect(await told(Date.parse('2026-03-04T06:10:05.000Z'))).toStrictEqual(whole);
+    // It runs again: of what is printed still nothing is told twice.
+    group(minute(9, 'later'), minute(10, 'last'), minute(11, 'new'));
+    const running = await readSessionLogs(cloud.deps, { ...session, status: 'running', execution_arn: executionArn });
+    expect(running.map(({ message }) => message)).toStrictEqual([...whole, 'new']);
+  });
+
+  it('are gathered in a bounded part of memory, whatever jobs write', async () => {
+    const { session_id: id, created_at, execution_arn: executionArn } = await ran(successHistory(), 'SUCCEEDED');
+    const lines = Array.from({ length: 60 }, (_, index) => record(id, `job${index % 5}`, `line ${index}`));
+    cloud.logs.set(
+      '/aws/lambda/flow-load',
+      lines.flatMap((line, index) => printed(`s${index}`, 'START RequestId: 1 Version: 1', line)),
+    );
+    const before = cloud.calls.length;
+    await archiveLogs(cloud.deps, { session_id: id, created_at }, executionArn, { ...archiveLimits, gathered: 2_000 });
+    const puts = cloud.calls.slice(before).filter((name) => name === 'PutObjectCommand').length;
+    expect(puts).toBeGreaterThan(5);
+    const read = await readSessionLogs(cloud.deps, {
+      session_id: id,
+      created_at,
+      status: 'completed',
+      execution_arn: executionArn,
+    });
+    expect(read.map(({ message }) => message).sort()).toStrictEqual(lines.map((_, index) => `line ${index}`).sort());
+  });
+
+  it('say what is left out of a log that is larger than all that is kept', async () => {
     const { session_id: id, created_at, execution_arn: executionArn } = await ran(successHistory(), 'SUCCEEDED');
     const lines = ['load', 'one', 'load', 'one'].map((job) => record(id, job, 'x'.repeat(1_000)));
     cloud.logs.set(
       '/aws/lambda/flow-load',
       lines.flatMap((line, index) => printed(`s${index}`, 'START RequestId: 1 Version: 1', line)),
     );
-    await archiveLogs(cloud.deps, { session_id: id, created_at }, executionArn, { maxBytes: 2_500 });
+    await archiveLogs(cloud.deps, { session_id: id, created_at }, executionArn, { ...archiveLimits, session: 2_500 });
     const archived = ['load', 'one'].map((job) =>
       (cloud.objects.get(`logs/2026/03/04/${id}/${job}/${job}.jsonl`) ?? '')
         .trimEnd()

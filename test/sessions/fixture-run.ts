@@ -62,6 +62,30 @@ async function runOperation(
   }
 }
 
+/** The compiled pipelines that a pipeline calls, and those that they call. */
+export function calledBy({ calls }: Pick<(typeof rows)[number]['pipeline'], 'calls'>): readonly PipelineArtifact[] {
+  return Object.values(calls).flatMap((one) => {
+    const compiled = compilePipeline(one.ir, { sha256: () => 'v' });
+    if (!compiled.ok) throw new Error(JSON.stringify(compiled.diagnostics));
+    return [...calledBy(one), compiled.artifact];
+  });
+}
+
+/** What a call was given, and what came back of it. */
+function noteCall(tried: Tried[], task: TaskRequest, outcome: TaskOutcome): TaskOutcome {
+  const { Input, Name } = task.arguments as {
+    readonly Input: { readonly bunsui?: { readonly parent?: { readonly job: string } } };
+    readonly Name?: string;
+  };
+  const { bunsui, ...input } = Input;
+  if (bunsui?.parent === undefined) return outcome;
+  const { Output } = (outcome.ok ? outcome.output : {}) as { readonly Output?: unknown };
+  const output = task.resource.endsWith(':2') ? Output : { session: Name?.split('-')[1] };
+  const { job } = bunsui.parent;
+  tried.push({ job, input, ...(outcome.ok ? { status: 'completed', output } : { status: 'failed' }) });
+  return outcome;
+}
+
 /** What a state calls that is no function of ours is given its arguments, and answers as its operation says. */
 function runService(artifact: PipelineArtifact, task: TaskRequest, tried: Tried[]): Promise<TaskOutcome> | undefined {
   const { operation = '' } = artifact.states[task.stateName] ?? {};
@@ -98,9 +122,12 @@ export const tinyBudget = { bytes: 2_500, events: 20_000 };
 export async function runRow(row: (typeof rows)[number], budget?: typeof tinyBudget): Promise<Ran> {
   const compiled = compilePipeline(row.pipeline.ir, { sha256: () => 'v', ...(budget && { budget }) });
   if (!compiled.ok) throw new Error(JSON.stringify(compiled.diagnostics));
-  const machines = checkedMachines(compiled.artifact);
+  const machines = checkedMachines(compiled.artifact, calledBy(row.pipeline));
   const checked = await row.pipeline.input['~standard'].validate(row.input);
   const tried: Tried[] = [];
+  /** What called pipelines have run: sessions of their own. */
+  const elsewhere: Tried[] = [];
+  const of = ({ executionArn }: TaskRequest) => (executionArn.split(':')[6] === 'm' ? tried : elsewhere);
   const gates = gatesInMemory();
   const payloads = payloadsInMemory();
   const children = new Map<string, ReturnType<typeof startExecution>>();
@@ -111,10 +138,10 @@ export async function runRow(row: (typeof rows)[number], budget?: typeof tinyBud
         gates.run(task, signal) ??
         runChild(ports, machines.children, task, signal, (child, arn) => {
           children.set(arn, child);
-          progress.submitted({ ExecutionArn: arn });
-        }) ??
-        runService(compiled.artifact, task, tried) ??
-        runOperation(task, tried, gates, payloads),
+          if (task.resource.endsWith('.sync:2')) progress.submitted({ ExecutionArn: arn });
+        })?.then((outcome) => noteCall(of(task), task, outcome)) ??
+        (of(task) === tried ? runService(compiled.artifact, task, tried) : undefined) ??
+        runOperation(task, of(task), gates, payloads),
     },
   };
   const handle = startExecution(ports, {

@@ -238,6 +238,37 @@ export default pipeline(
   },
 );
 
+/** A call is typed by what it calls. */
+const called = pipeline(
+  'called',
+  { input: z.object({ k: z.string(), limit: z.int().default(10) }), output: z.object({ rows: z.int() }) },
+  (p, input) => {
+    const loaded = p.job('load', one, { k: input.k });
+    p.output({ rows: 1 });
+    expectTypeOf(loaded).not.toBeAny();
+  },
+);
+pipeline('calls', { input: z.object({ k: z.string(), n: z.int() }) }, (p, input) => {
+  const waited = p.call('waited', called, { input: { k: input.k } });
+  expectTypeOf(waited.out.rows).toEqualTypeOf<Ref<number>>();
+  const apart = p.call('apart', called, { input: { k: 'k', limit: input.n }, wait: false, after: waited });
+  expectTypeOf(apart.out.session).toEqualTypeOf<Ref<string>>();
+  // @ts-expect-error what does not wait gives no output
+  apart.out.rows;
+  // @ts-expect-error what waits gives the output, and no session
+  waited.out.session;
+  // @ts-expect-error a number where the child wants text
+  p.call('c1', called, { input: { k: input.n } });
+  // @ts-expect-error a field that the child does not have
+  p.call('c2', called, { input: { k: 'k', more: 1 } });
+  // @ts-expect-error without a field that the child needs
+  p.call('c3', called, { input: { limit: 1 } });
+  // @ts-expect-error an operation is no pipeline
+  p.call('c4', one, { input: { k: 'k' } });
+  // @ts-expect-error an option that a call does not have
+  p.call('c5', called, { input: { k: 'k' }, concurrency: 2 });
+});
+
 /** Secrets go where a job's input wants text, and nowhere else. */
 pipeline('secrets', { input: z.object({}) }, (p) => {
   p.job('ok', transform, { src: { bucket: secret('bucket'), key: 'k' }, rows: 1, note: secret('note') });

@@ -1,139 +1,206 @@
-/** `bunsui logs`: what the handlers of a session wrote. */
+/** `bunsui logs tail` and `filter`: what the handlers of a session wrote, and what they write. */
+import { setTimeout as wait } from 'node:timers/promises';
 import { BunsuiError } from '../../errors.ts';
-import { fieldText, invokeError, withoutOwnFrames, wrapperFields } from '../../report/handler-output.ts';
-import { readSessionLogs } from '../../sessions/logs.ts';
-import type { PipelineIr } from '../../ir/nodes.ts';
-import { placedNodes } from '../../ir/walk.ts';
+import { followLogs } from '../../sessions/follow-logs.ts';
+import type { SessionItem } from '../../sessions/items.ts';
+import type { Batches } from '../../sessions/log-merge.ts';
+import type { LogQuery } from '../../sessions/log-query.ts';
+import { sessionLines } from '../../sessions/logs.ts';
 import type { LogLine } from '../../sessions/report-data.ts';
-import type { JobView } from '../../sessions/view.ts';
+import { isTerminal } from '../../sessions/status.ts';
 import type { CommandContext } from '../context.ts';
-import type { PlatformTarget } from '../platform-target.ts';
-import { localTime } from '../durations.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { artifactOf, openForSession, sessionNamed, viewNow } from '../find-session.ts';
-import { harmlessLine } from '../harmless.ts';
+import { interruptedAmong, openForSession, sessionNamed } from '../find-session.ts';
+import { listenForInterruption } from '../interruption.ts';
 import { readFromPlatform } from '../local-platform.ts';
-import { didYouMean } from '../suggest.ts';
-import type { Palette } from '../terminal.ts';
-import { cut } from '../text-width.ts';
+import { type LogFormat, type LogWriter, logWriter } from '../log-formats.ts';
+import { type LogOptions, queryOf, readLogOf, requireJobsOf, requireThere } from '../log-request.ts';
+import { commandLine } from '../places.ts';
+import type { Platform } from '../platform.ts';
 
-export interface LogsOptions {
-  readonly target: PlatformTarget;
-  readonly job?: string;
-  readonly json?: true;
+export interface TailOptions extends LogOptions {
+  readonly lines?: number;
+  readonly follow?: true;
 }
 
-/** Characters of one field; the whole of it is in `--json`. */
-const longestField = 200;
+/** How often a session that runs is looked at; on AWS, where each look is a call that is counted, less often. */
+const lookMs = 250;
+const lookOnAwsMs = 1_000;
+/** One look in so many looks whether somebody works on the session; on AWS it reads again more of what was read before. */
+const longEvery = 8;
+/** On AWS lines come some seconds late: so many looks must bring nothing before a session that has ended has told all. */
+const quietLooks = { local: 1, aws: 4 } as const;
 
-function paintLevel(level: LogLine['level'], palette: Palette): string {
-  const text = level.padEnd(8);
-  if (level === 'ERROR' || level === 'CRITICAL') return palette.red(text);
-  if (level === 'WARNING') return palette.yellow(text);
-  return level === 'DEBUG' ? palette.dim(text) : text;
+/** The reader has gone away: `| head`. */
+class ReaderGone extends Error {
+  override readonly name = 'ReaderGone';
 }
 
-/** The time of day in the machine's zone, to the millisecond. */
-function clockTime(iso: string): string {
-  const time = localTime(iso).slice(11);
-  return time === '' ? '??:??:??.???' : `${time}.${String(new Date(iso).getUTCMilliseconds()).padStart(3, '0')}`;
+/** Writes to standard output, no faster than that is read. */
+function printer({ terminal: { out } }: CommandContext, writer: LogWriter) {
+  let count = 0;
+  const put = async (text: string) => {
+    if (text !== '') out.write(text);
+    if ((await out.drained()) === 'gone') throw new ReaderGone();
+  };
+  return {
+    begin: () => put(writer.begin()),
+    async lines(lines: readonly LogLine[]): Promise<void> {
+      count += lines.length;
+      await put(writer.lines(lines));
+    },
+    end: () => put(writer.end()),
+    count: () => count,
+  };
 }
+type Printer = ReturnType<typeof printer>;
 
-/** `09:40:12.123  load#2  INFO      message  field=value`. */
-export function logText(line: LogLine, palette: Palette): string {
-  return textWith(line, harmlessLine(line.message), palette);
-}
-
-function textWith(line: LogLine, message: string, palette: Palette): string {
-  const fields = Object.entries(line)
-    .filter(([name]) => !wrapperFields.has(name))
-    .map(([name, value]) => cut(`${name}=${harmlessLine(fieldText(value))}`, longestField));
-  const job = line.attempt > 1 ? `${line.job_id}#${line.attempt}` : line.job_id;
-  return [
-    palette.dim(clockTime(line.timestamp)),
-    palette.cyan(harmlessLine(job)),
-    paintLevel(line.level, palette),
-    message,
-    ...(fields.length === 0 ? [] : [palette.dim(fields.join('  '))]),
-  ].join('  ');
-}
-
-/** The stack of an error that stands in a field. */
-function stackIn(line: LogLine): readonly string[] {
-  for (const value of Object.values(line)) {
-    if (typeof value !== 'object' || value === null || !('stack' in value) || typeof value.stack !== 'string') continue;
-    return value.stack.split('\n').filter((text) => /^\s+at /.test(text));
+/** Prints lines, or only the last so many. */
+async function printLast(lines: Batches<LogLine>, most: number | undefined, print: Printer): Promise<void> {
+  let last: LogLine[] = [];
+  for await (const batch of lines) {
+    if (most === undefined) await print.lines(batch);
+    else last = [...last, ...batch].slice(-most);
   }
-  return [];
+  if (last.length > 0) await print.lines(last);
 }
 
-/** Tabs as spaces, everything else that acts on a terminal as an escape. */
-const plainText = (text: string) => harmlessLine(text.replaceAll('\t', '  '));
-
-/**
- * A line for a terminal: its message over as many lines as it has, an error's stack once and without frames that are
- * not the author's. What follows the first line stands behind a bar: no message can look like another record.
- */
-export function logLines(line: LogLine, palette: Palette): readonly string[] {
-  const [first = '', ...rest] = line.message.replaceAll('\r\n', '\n').replace(/\n+$/, '').split('\n');
-  const below = withoutOwnFrames([...rest, ...stackIn(line)]).map((text) => palette.dim(`  | ${plainText(text)}`));
-  // The request's id is in `--json`; here it would fill a line.
-  return [textWith(line, plainText(first.replace(/^REPORT RequestId: \S+/, 'REPORT')), palette), ...below];
+export function formatOf({ format, json }: LogOptions): LogFormat {
+  return format ?? (json ? 'jsonl' : 'text');
 }
 
-/** Lines for a terminal: what Lambda says of a call that threw is left out where the wrapper's record says it. */
-export function readableLines(lines: readonly LogLine[]): readonly LogLine[] {
-  const keyOf = ({ job_id: job, attempt }: LogLine) => `${job}#${attempt}`;
-  const told = new Set(lines.filter((line) => stackIn(line).length > 0).map(keyOf));
-  return lines.filter((line) => !invokeError.test(line.message) || !told.has(keyOf(line)));
+/** `bunsui logs SESSION`, `logs tail`, `logs filter`. */
+export async function printLogs(context: CommandContext, name: string, options: TailOptions): Promise<number> {
+  const { follow, until } = options;
+  if (follow && until !== undefined) {
+    throw new BunsuiError('ConfigError', 'BS2001', '--follow and --until do not go together', {
+      hint: 'what is followed has no end yet; leave one of them out',
+    });
+  }
+  const query = queryOf(options, Date.now());
+  const print = printer(context, logWriter(formatOf(options), context.terminal.out));
+  try {
+    return await (follow
+      ? followed(context, name, options, query, print)
+      : printed(context, name, options, query, print));
+  } catch (thrown) {
+    if (thrown instanceof ReaderGone) return exitCodes.ok;
+    throw thrown;
+  }
 }
 
-/** Ids of all jobs and maps of a pipeline. */
-const nodesOf = ({ body }: PipelineIr) =>
-  placedNodes(body).flatMap(({ node }) => (['branch', 'switch', 'guard'].includes(node.kind) ? [] : [node.id]));
-
-export async function printLogs(context: CommandContext, name: string, options: LogsOptions): Promise<number> {
-  const { out, err } = context.terminal;
-  const { job } = options;
-  const open = () => openForSession(context, options.target);
-  const lines = await readFromPlatform(open, async (platform) => {
-    const item = await sessionNamed(platform, name);
-    if (job === undefined) return readSessionLogs(await platform.clients(), item);
-    const artifact = await artifactOf(platform, item);
-    const { view } = await viewNow(platform, item, artifact);
-    const paths = pathsOf(job, view.jobs, nodesOf(artifact.pipeline));
-    const [only] = paths;
-    if (paths.length === 1 && only !== undefined) return readSessionLogs(await platform.clients(), item, { job: only });
-    const all = await readSessionLogs(await platform.clients(), item);
-    return all.filter(({ job_id: path }) => paths.some((wanted) => isWithin(path, wanted)));
+async function printed(
+  context: CommandContext,
+  name: string,
+  options: TailOptions,
+  query: LogQuery,
+  print: Printer,
+): Promise<number> {
+  const { err } = context.terminal;
+  const { job, lines: most } = options;
+  await print.begin();
+  await readLogOf(context, name, options, async (platform, item) => {
+    // Where it is begun again, what is printed is printed.
+    const lines = sessionLines(await platform.clients(), item, query, Date.now());
+    await printLast(without(lines, print.count()), most, print);
+    if (print.count() === 0) await requireThere(platform, item, job);
   });
-  if (options.json) for (const line of lines) out.write(`${JSON.stringify(line)}\n`);
-  else if (!out.live) for (const line of lines) out.write(`${logText(line, out.palette)}\n`);
-  else for (const line of readableLines(lines)) out.write(`${logLines(line, out.palette).join('\n')}\n`);
-  if (lines.length === 0) err.write(`${job === undefined ? 'the session' : `job "${job}"`} wrote nothing\n`);
+  await print.end();
+  if (print.count() === 0) err.write(`${nothingWritten(options)}\n`);
   return exitCodes.ok;
 }
 
-const isWithin = (path: string, job: string) =>
-  path === job || path.startsWith(`${job}/`) || path.startsWith(`${job}[`);
+async function* without(lines: Batches<LogLine>, count: number): Batches<LogLine> {
+  let skip = count;
+  for await (const batch of lines) {
+    const left = batch.slice(skip);
+    skip -= batch.length - left.length;
+    if (left.length > 0) yield left;
+  }
+}
 
-/**
- * Paths that a name stands for: itself when it is the path of a job, a map or an iteration (`by-hub[3]`); those of all
- * iterations when it is the id of a node (`profile`).
- *
- * @throws {BunsuiError} BS3006 when the session has no such job.
- */
-export function pathsOf(
-  name: string,
-  jobs: readonly Pick<JobView, 'job' | 'node'>[],
-  nodes: readonly string[],
-): readonly string[] {
-  if (jobs.some(({ job }) => isWithin(job, name))) return [name];
-  // A map without items has none of its jobs.
-  if (nodes.includes(name)) return jobs.filter(({ node }) => node === name).map(({ job }) => job);
-  throw new BunsuiError('SessionError', 'BS3006', `this session has no job "${harmlessLine(name)}"`, {
-    hint:
-      didYouMean(name, [...nodes, ...jobs.map(({ job }) => job)]) ??
-      (nodes.length === 0 ? 'it has no jobs' : `its jobs are ${nodes.join(', ')}`),
+function nothingWritten({ job, level, grep, since, until }: LogOptions): string {
+  if ([level, grep, since, until].some((one) => one !== undefined)) return 'no line fits';
+  return `${job === undefined ? 'the session' : job.map((one) => `job "${one}"`).join(', ')} wrote nothing`;
+}
+
+/** @throws {BunsuiError} BS3005 when no process works on it, so that it would be followed in vain */
+async function requireDriven(
+  context: CommandContext,
+  platform: Platform,
+  item: SessionItem,
+  { target }: TailOptions,
+): Promise<void> {
+  if (platform.kind === 'aws' || !(await interruptedAmong(platform, [item])).has(item.session_id)) return;
+  throw new BunsuiError('SessionError', 'BS3005', `no process works on session ${item.session_id}`, {
+    hint: `go on with it: ${commandLine(context, `session resume ${item.session_id}`, target)}`,
   });
+}
+
+async function followed(
+  context: CommandContext,
+  name: string,
+  options: TailOptions,
+  query: LogQuery,
+  print: Printer,
+): Promise<number> {
+  let current: Platform | undefined;
+  using interruption = listenForInterruption(
+    () => {},
+    () => {},
+  );
+  const work = toItsEnd(context, name, options, query, print, (platform) => {
+    current = platform;
+  });
+  return Promise.race([
+    work,
+    interruption.asked.then(async (code) => {
+      work.catch(() => {});
+      await current?.close().catch(() => {});
+      // A request of ours may still wait for an answer that nobody wants now.
+      process.exit(code);
+    }),
+  ]);
+}
+
+async function toItsEnd(
+  context: CommandContext,
+  name: string,
+  options: TailOptions,
+  query: LogQuery,
+  print: Printer,
+  onOpen: (platform: Platform) => void,
+): Promise<number> {
+  const { err } = context.terminal;
+  const follower = followLogs(query);
+  let session = name;
+  let looks = 0;
+  let quiet = 0;
+  await print.begin();
+  const open = async () => {
+    const platform = await openForSession(context, options.target);
+    onOpen(platform);
+    return platform;
+  };
+  const end = await readFromPlatform(open, async (platform) => {
+    const clients = await platform.clients();
+    for (;;) {
+      const item = await sessionNamed(platform, session);
+      session = item.session_id;
+      if (looks === 0) await requireJobsOf(platform, item, options.job);
+      const hasEnded = isTerminal(item.status);
+      // On this machine a line is there as soon as it is printed.
+      const isLong = hasEnded || (platform.kind === 'aws' && looks % longEvery === 0);
+      const before = print.count();
+      await printLast(follower.look(clients, item, isLong), looks === 0 ? options.lines : undefined, print);
+      quiet = hasEnded && print.count() === before ? quiet + 1 : 0;
+      if (quiet >= quietLooks[platform.kind]) return item;
+      if (!hasEnded && looks % longEvery === 0) await requireDriven(context, platform, item, options);
+      looks += 1;
+      await wait(platform.kind === 'aws' ? lookOnAwsMs : lookMs);
+    }
+  });
+  await print.end();
+  err.write(`session ${end.session_id} ${end.status === 'timeout' ? 'has timed out' : `is ${end.status}`}\n`);
+  return exitCodes.ok;
 }

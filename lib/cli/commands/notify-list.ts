@@ -14,7 +14,8 @@ import { table } from '../table.ts';
 
 interface ListedChannel {
   readonly channel: string;
-  readonly kind: ChannelConfig['kind'];
+  /** Of a plugin, where it was written as one of its kinds. */
+  readonly kind: string;
   readonly to: string;
   readonly events: readonly string[];
   /** Channels without a queue have no counts. */
@@ -25,15 +26,16 @@ interface ListedChannel {
 /** Where a channel leads, without what is secret of it. */
 function destination(channel: ChannelConfig): string {
   if (channel.kind === 'slack') return `secret ${channel.secret}`;
+  if (channel.kind === 'post' && channel.url === undefined) return `secret ${channel.address}`;
   // Its query may hold a token.
-  if (channel.kind === 'webhook') return channel.url.replace(/\?.*$/s, '?…');
+  if (channel.kind === 'webhook' || channel.kind === 'post') return (channel.url ?? '').replace(/\?.*$/s, '?…');
   return channel.to.join(', ');
 }
 
 async function listed(there: ChannelsThere): Promise<readonly ListedChannel[]> {
   const all = Object.entries(there.channels).map(async ([name, config]) => ({
     channel: name,
-    kind: config.kind,
+    kind: config.kind === 'post' ? (config.writtenAs ?? config.kind) : config.kind,
     to: destination(config),
     events: eventsOf(config),
     ...(config.kind === 'mail' ? {} : await channelCounts(there, name)),

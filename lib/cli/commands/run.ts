@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { onAnyPlatform } from '../attend.ts';
 import { type AttendedOptions, type AttendedRun, attended, attendToEnd } from '../attended-run.ts';
 import { inputMistakes } from '../checked-input.ts';
-import { loadCompiled, reportDiagnostics } from '../checked-pipeline.ts';
+import { loadDeployable, reportDiagnostics } from '../checked-pipeline.ts';
 import type { CommandContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { readInput } from '../input.ts';
@@ -29,8 +29,9 @@ async function work(context: CommandContext, file: string, options: RunOptions, 
   const { progress } = run;
   const printing = { json: options.json ?? false, print: progress.note };
   progress.preparing(`reading ${basename(file)}`);
-  const compiled = await loadCompiled(context, file, printing);
-  if (compiled === undefined) return exitCodes.invalid;
+  const deployable = await loadDeployable(context, file, printing);
+  if (deployable === undefined) return exitCodes.invalid;
+  const compiled = deployable.artifact;
   const sources = { params: options.param ?? [], ...(options.input === undefined ? {} : { file: options.input }) };
   const typed = await readInput(sources, compiled.pipeline.input, context.cwd);
   const input = await promptMissing(context, compiled.pipeline, typed, options, () => progress.stop());
@@ -53,7 +54,7 @@ async function work(context: CommandContext, file: string, options: RunOptions, 
   // With a key of its own the same start may be asked for again, should the runtime's process end in between.
   const key = options.key ?? `run-${randomUUID()}`;
   const { artifact, started } = await onAnyPlatform(attendance, async (platform) => {
-    const artifact = await deploy(platform, compiled);
+    const artifact = await deploy(platform, deployable);
     const started = await platform.start({
       pipeline: artifact.pipeline.id,
       version: artifact.version,

@@ -10,7 +10,7 @@ import { nextDueTimes } from '../../schedules/schedule.ts';
 import { sweepTurns } from '../../sessions/overlap.ts';
 import { isTerminal } from '../../sessions/status.ts';
 import { getSession } from '../../sessions/store.ts';
-import { loadCompiled } from '../checked-pipeline.ts';
+import { loadDeployable } from '../checked-pipeline.ts';
 import type { CommandContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { harmlessLine } from '../harmless.ts';
@@ -19,7 +19,7 @@ import { isoTime, jsonLine } from '../json-lines.ts';
 import { type LocalPlatform, openLocalPlatform } from '../local-platform.ts';
 import type { LocalOptions } from '../options.ts';
 import { schedulesThere } from '../schedules-there.ts';
-import { deploy } from '../start.ts';
+import { type Deployable, deploy } from '../start.ts';
 import { zonedTime } from '../zoned-times.ts';
 
 /** How often the end of a session is looked for, and whether another process has let go of the state folder. */
@@ -38,12 +38,13 @@ export async function startSchedules(
   files: readonly string[],
   options: LocalOptions,
 ): Promise<number> {
-  const artifacts: PipelineArtifact[] = [];
+  const found: Deployable[] = [];
   for (const file of files) {
-    const artifact = await loadCompiled(context, file, { json: options.json ?? false });
-    if (artifact !== undefined) artifacts.push(artifact);
+    const deployable = await loadDeployable(context, file, { json: options.json ?? false });
+    if (deployable !== undefined) found.push(deployable);
   }
-  if (artifacts.length < files.length) return exitCodes.invalid;
+  if (found.length < files.length) return exitCodes.invalid;
+  const artifacts = found.map(({ artifact }) => artifact);
   const stop = new AbortController();
   using interruption = listenForInterruption(
     () => stop.abort(),
@@ -53,7 +54,7 @@ export async function startSchedules(
   const platform = await ownPlatform(work);
   if (platform === undefined) return interruption.asked;
   try {
-    for (const artifact of artifacts) await deploy(platform, artifact);
+    for (const deployable of found) await deploy(platform, deployable);
     await sayWhatComes(work, platform, artifacts);
     await goOn(work, platform);
     platform.runtime.startFiring();

@@ -8,7 +8,7 @@ import { openForSession, sessionNamed } from '../find-session.ts';
 import { jsonLine } from '../json-lines.ts';
 import { readFromPlatform } from '../local-platform.ts';
 import type { PlatformOptions } from '../options.ts';
-import { recordedValue } from '../recorded-value.ts';
+import { recordedValue } from '../../sessions/recorded-value.ts';
 import { table } from '../table.ts';
 
 export interface CheckpointsOptions extends PlatformOptions {

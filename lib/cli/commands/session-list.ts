@@ -17,7 +17,7 @@ import { yamlDocument } from '../yaml.ts';
 import { isUnusedFolder, readFromPlatform } from '../local-platform.ts';
 import { openPlatform } from '../platform.ts';
 import { commandLine, hintWith } from '../places.ts';
-import { recordedValue } from '../recorded-value.ts';
+import { recordedValue } from '../../sessions/recorded-value.ts';
 import { wholeItem } from '../whole-values.ts';
 import { paintOf, type ShownStatus, symbolOf } from '../screen/symbols.ts';
 import { type Column, table } from '../table.ts';

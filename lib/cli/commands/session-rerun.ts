@@ -7,7 +7,7 @@ import { type Rerun, rerunSession } from '../../sessions/rerun.ts';
 import { isTerminal } from '../../sessions/status.ts';
 import { type Attendance, onAnyPlatform } from '../attend.ts';
 import { type AttendedOptions, type AttendedRun, attended, attendToEnd } from '../attended-run.ts';
-import { loadCompiled } from '../checked-pipeline.ts';
+import { loadDeployable } from '../checked-pipeline.ts';
 import type { CommandContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { artifactOf, openForSession, sessionNamed } from '../find-session.ts';
@@ -95,9 +95,9 @@ async function deployFile(
     print(`${harmlessLine(file)}, which session ${item.session_id} ran, is not there: what was deployed last counts`);
     return true;
   }
-  const compiled = await loadCompiled(context, file, { json: options.json ?? false, print });
+  const compiled = await loadDeployable(context, file, { json: options.json ?? false, print });
   if (compiled === undefined) return false;
-  if (compiled.pipeline.id === pipeline.id) await deploy(platform, compiled);
+  if (compiled.artifact.pipeline.id === pipeline.id) await deploy(platform, compiled);
   return true;
 }
 

@@ -83,7 +83,7 @@ async function hasEnded(platform: LocalPlatform, item: SessionItem, context: Com
 /** Starts a session whose start was cut off, as far as it had not come. @returns the execution's ARN. */
 async function startAgain(platform: LocalPlatform, item: SessionItem, artifact: PipelineArtifact): Promise<string> {
   // Another version may have been deployed since; an execution that is there keeps its own.
-  if ((await historyOf(platform, item)) === undefined) await deploy(platform, artifact);
+  if ((await historyOf(platform, item)) === undefined) await deploy(platform, { artifact });
   const [{ startQueued }, { requirePipeline }, clients] = await Promise.all([
     import('../../sessions/start-queued.ts'),
     import('../../sessions/pipelines.ts'),

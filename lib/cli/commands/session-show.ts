@@ -86,6 +86,7 @@ function jobRecord(job: JobView): { readonly [field: string]: unknown } {
       ...timeField('started_at', attempt.startedAt),
       ...timeField('completed_at', attempt.endedAt),
       ...errorRecord(attempt.error),
+      ...(attempt.called === undefined ? {} : { called_session: attempt.called.session }),
     })),
     ...(job.iterations === undefined ? {} : { iterations: job.iterations }),
     ...(job.input === undefined ? {} : { input: job.input }),

@@ -1,9 +1,6 @@
 /** `bunsui session why`: why a job ran, waits, was skipped or failed. */
-import { BunsuiError } from '../../errors.ts';
-import { nearest } from '../../ir/spelling.ts';
-import { readPlan, reusedIn } from '../../sessions/reuse-items.ts';
-import { listJobRecords } from '../../sessions/store.ts';
-import { type Why, whyJob } from '../../sessions/why.ts';
+import { askWhy } from '../../sessions/ask-why.ts';
+import type { Why } from '../../sessions/why.ts';
 import type { CommandContext } from '../context.ts';
 import { localTime } from '../durations.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -26,20 +23,7 @@ export async function whyCommand(
       const item = await sessionNamed(platform, name);
       const artifact = await artifactOf(platform, item);
       const { view } = await viewNow(platform, item, artifact);
-      const clients = await platform.clients();
-      const isRerun = item.generation > 1;
-      const plan = item.rerun_plan === undefined ? undefined : (await readPlan(clients, item.rerun_plan)).jobs;
-      const { checkpoints } = isRerun ? await listJobRecords(clients, item.session_id) : { checkpoints: [] };
-      const reused = reusedIn(checkpoints, item.generation);
-      const found = whyJob({ artifact, view, job, reused, ...(plan === undefined ? {} : { plan }) });
-      if (found !== undefined) return { session: item.session_id, why: found };
-      const near = nearest(
-        job,
-        view.jobs.map((one) => one.job),
-      );
-      throw new BunsuiError('SessionError', 'BS3006', `session ${item.session_id} has no job "${job.slice(0, 100)}"`, {
-        hint: near === undefined ? 'see session show; a job of a map is named convert[0]/one' : `is "${near}" meant?`,
-      });
+      return { session: item.session_id, why: await askWhy(await platform.clients(), { item, artifact, view }, job) };
     },
   );
   const { out } = context.terminal;

@@ -4,13 +4,16 @@
  * of an operation goes into the pipeline as data, so that compiler, constructs, engine and reports know no kinds.
  */
 import type { SourcePosition } from '../../errors.ts';
-import type { ContainerIr, StatementIr } from '../../ir/nodes.ts';
-import { callSite } from '../call-site.ts';
+import type { CallIr, ContainerIr, StatementIr } from '../../ir/nodes.ts';
+import { useSite } from '../call-site.ts';
 import type { Duration } from '../durations.ts';
 import type { In, Ref, RefBase } from '../refs.ts';
 import type { Schema } from '../schemas.ts';
 
-/** The version of this door. A kind says which one it was made for; another one is refused by name. */
+/**
+ * The version of this door, for kinds and for plugins. Each says which one it was made for, as a number of its own and
+ * not by this constant, which is always that of the bunsui that runs; another one is refused by name.
+ */
 export const kindInterface = 1;
 
 /** When and how a failed job is tried again. */
@@ -108,6 +111,8 @@ export interface TaskParts {
   readonly statements: readonly StatementIr[];
   /** File that exports `handler`, which takes the service's place on a laptop. */
   readonly standIn?: string;
+  /** Where the call begins a session of another pipeline: the state names it. @default it does not */
+  readonly call?: CallIr;
 }
 
 /** A container that runs on Fargate from start to end. */
@@ -126,6 +131,8 @@ export interface OperationKind {
   readonly icon: string;
   /** One sentence. */
   readonly summary: string;
+  /** Markdown: what an operation of it is given, and an example. Shown by `bunsui plugin show`. @default none */
+  readonly docs?: string;
   /**
    * What its settings may be, beside the fields that every contract has. It must not be asynchronous.
    * @default they are checked with the pipeline
@@ -145,5 +152,5 @@ export function operationOf<I extends Schema, O extends Schema>(
   contract: Contract<I, O>,
 ): Operation<I, O> {
   const { input, output, ...rest } = contract;
-  return { kind: definition.kind, id, input, output, contract: rest, definition, source: callSite() };
+  return { kind: definition.kind, id, input, output, contract: rest, definition, source: useSite() };
 }

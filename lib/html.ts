@@ -3,7 +3,7 @@
  * element content and in double-quoted attributes; nowhere else (no tag or attribute names, no URLs, no scripts).
  */
 
-/** Markup that needs no more escaping. Only `html`, `join` and `trustedMarkup` make it. */
+/** Markup that needs no more escaping. Only `html` and `trustedMarkup` make it. */
 export interface Html {
   readonly markup: string;
 }

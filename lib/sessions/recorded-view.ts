@@ -6,8 +6,8 @@ import type { SourcePosition } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import type { Json } from '../ir/expressions.ts';
 import { placedNodes } from '../ir/walk.ts';
-import type { AttemptItem, SessionItem } from '../sessions/items.ts';
-import type { AttemptView, FailureView, JobView, SessionView } from '../sessions/view.ts';
+import type { AttemptItem, SessionItem } from './items.ts';
+import type { AttemptView, FailureView, JobView, SessionView } from './view.ts';
 import { recordedValue } from './recorded-value.ts';
 
 const unknown: SourcePosition = { file: '', line: 0, column: 0 };

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { escapeText, html, scriptJson, trustedMarkup, visibleText } from '../../lib/report/html.ts';
-import { payloads } from './payloads.ts';
+import { escapeText, html, scriptJson, trustedMarkup, visibleText } from '../lib/html.ts';
+import { payloads } from './report/payloads.ts';
 
 describe('html', () => {
   test('escapes values, keeps markup, joins lists and leaves out what is absent', () => {
