@@ -114,11 +114,11 @@ export async function unfinishedSessions(platform: Platform): Promise<readonly s
 const newestMs = ({ events }: EventsNow, item: SessionItem) => events.at(-1)?.timestamp ?? Date.parse(item.created_at);
 
 async function viewOfRecords(platform: Platform, item: SessionItem, artifact: PipelineArtifact): Promise<SessionView> {
-  const [{ listJobRecords }, { recordedView }] = await Promise.all([
+  const [{ bodiesRead, listJobRecords }, { recordedView }] = await Promise.all([
     import('../sessions/store.ts'),
     import('../sessions/recorded-view.ts'),
   ]);
-  const { attempts } = await listJobRecords(await platform.clients(), item.session_id);
+  const { attempts } = await listJobRecords(await platform.clients(), item.session_id, bodiesRead(artifact));
   return recordedView(artifact, item, attempts);
 }
 

@@ -7,7 +7,7 @@ import type { PlatformNames } from '../storage-layout.ts';
 import type { StoreDeps } from './deps.ts';
 import type { SessionItem } from './items.ts';
 import { readPlan, reusedIn } from './reuse-items.ts';
-import { listJobRecords } from './store.ts';
+import { bodiesRead, listJobRecords } from './store.ts';
 import type { SessionView } from './view.ts';
 import { type Why, whyJob } from './why.ts';
 
@@ -22,7 +22,8 @@ export async function askWhy(
   job: string,
 ): Promise<Why> {
   const plan = item.rerun_plan === undefined ? undefined : (await readPlan(deps, item.rerun_plan)).jobs;
-  const { checkpoints } = item.generation > 1 ? await listJobRecords(deps, item.session_id) : { checkpoints: [] };
+  const { checkpoints } =
+    item.generation > 1 ? await listJobRecords(deps, item.session_id, bodiesRead(artifact)) : { checkpoints: [] };
   const reused = reusedIn(checkpoints, item.generation);
   const found = whyJob({ artifact, view, job, reused, ...(plan === undefined ? {} : { plan }) });
   if (found !== undefined) return found;

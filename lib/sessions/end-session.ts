@@ -27,7 +27,15 @@ import { reusedIn } from './reuse-items.ts';
 import type { ReportData } from './report-data.ts';
 import type { SessionStatus } from './status.ts';
 import { wholeView } from './whole-values.ts';
-import { advanceSession, createItem, getSession, type JobRecords, listJobRecords, putJobRecords } from './store.ts';
+import {
+  advanceSession,
+  bodiesRead,
+  createItem,
+  getSession,
+  type JobRecords,
+  listJobRecords,
+  putJobRecords,
+} from './store.ts';
 import type { SessionView } from './view.ts';
 
 export interface EndRequest {
@@ -93,7 +101,7 @@ export async function endSession(
   const { item, artifact } = await startingPoint(deps, execution, stored);
   const folded = foldHistory(artifact, await readHistory(deps.sfn, executionArn));
   const view = await withFailedRecords(deps, artifact, folded, executionArn);
-  const checkpoints = await putMissing(deps, item, attemptItems(view, item, executionArn));
+  const checkpoints = await putMissing(deps, artifact, item, attemptItems(view, item, executionArn));
   const session = endOf(deps, view, item);
   const logs = await archiveLogs(deps, item, executionArn);
   const shown = await wholeView(deps, item, view, { result: maxRecordTextBytes, values: maxReportedBytes });
@@ -162,10 +170,11 @@ async function recordPaused(
  */
 async function putMissing(
   deps: EndDeps,
+  artifact: PipelineArtifact,
   session: SessionItem,
   items: readonly AttemptItem[],
 ): Promise<JobRecords['checkpoints']> {
-  const { attempts, checkpoints } = await listJobRecords(deps, session.session_id);
+  const { attempts, checkpoints } = await listJobRecords(deps, session.session_id, bodiesRead(artifact, 0));
   const there = new Map(attempts.map((item) => [item.job_timestamp, item]));
   const reused = reusedIn(checkpoints, session.generation);
   await putJobRecords(

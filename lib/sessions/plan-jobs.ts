@@ -66,6 +66,8 @@ export interface JobsToPlan {
   readonly before: unknown;
   readonly now: unknown;
   readonly selection: Selection;
+  /** Maps over S3 with more results than anybody looks through. */
+  readonly beyond?: readonly string[];
 }
 
 /** What the generation finds in the place of a job's checkpoint. */
@@ -330,6 +332,8 @@ function withoutResult(
   maps: readonly string[],
   is: (action: JobAction, reason: string) => Decision,
 ): Decision {
+  const beyond = maps.find((map) => given.beyond?.includes(map));
+  if (beyond !== undefined) return is('run', `${beyond} has more results than are looked through`);
   const own = [...given.statuses].filter(([path]) => nodeOf(path) === job).map(([, status]) => status);
   const isOver = openPaths(given, job, maps, []) === 0;
   const isSkipped = own.length > 0 ? own.every((status) => status === 'skipped') : maps.length > 0 && isOver;

@@ -26,7 +26,7 @@ import { estimateRerun, type JobEstimate } from './rerun-cost.ts';
 import { chooseRoad, closedTo, type RerunRoad, type RerunTurn } from './rerun-road.ts';
 import { resultsOf } from './reuse-items.ts';
 import type { JobStatus } from './status.ts';
-import { getSession, type JobRecords, listJobRecords } from './store.ts';
+import { bodiesRead, getSession, type JobRecords, listJobRecords } from './store.ts';
 import type { JobView, SessionView } from './view.ts';
 import { wholeValues } from './whole-values.ts';
 
@@ -80,6 +80,8 @@ export interface PreparedRerun {
   /** What a new execution is given. */
   readonly input: { readonly [field: string]: Json };
   readonly reuse: readonly (Reuse & { readonly fingerprint?: Fingerprint })[];
+  /** Maps over S3 with more results than anybody looks through. */
+  readonly beyond: readonly string[];
 }
 
 /**
@@ -122,15 +124,17 @@ export async function prepareRerun(deps: RerunDeps, request: RerunRequest): Prom
     });
   }
   const version = road === 'redrive' ? item.pipeline_version : (pipeline?.version ?? item.pipeline_version);
-  const [artifact, records, then] = await Promise.all([
+  const [artifact, old, events] = await Promise.all([
     readArtifact(deps, item.pipeline_id, version),
-    listJobRecords(deps, item.session_id),
-    execution && ranBefore(deps, item),
+    readArtifact(deps, item.pipeline_id, item.pipeline_version),
+    execution && readHistory(deps.sfn, item.execution_arn ?? ''),
   ]);
+  const then = events && foldHistory(old, events);
+  const records = await listJobRecords(deps, item.session_id, bodiesRead(old));
   const { plans, reuse, input } =
     road === 'redrive' && then !== undefined
-      ? { plans: redriven(artifact, then.view), reuse: [], input: {} }
-      : await planned(deps, { item, artifact, records, then, before: await inputOf(deps, item, execution), request });
+      ? { plans: redriven(artifact, then), reuse: [], input: {} }
+      : planned({ item, artifact, old, records, then, before: await inputOf(deps, item, execution), request });
   const { jobs, expected_ms, cost_usd } = estimateRerun(artifact.pipeline, plans, records.attempts, road);
   const of = (...actions: readonly JobPlan['action'][]) =>
     jobs.filter(({ action }) => actions.includes(action)).map(({ job }) => job);
@@ -148,7 +152,7 @@ export async function prepareRerun(deps: RerunDeps, request: RerunRequest): Prom
     expected_ms,
     cost_usd,
   };
-  return { plan, item, execution, pipeline, input, reuse };
+  return { plan, item, execution, pipeline, input, reuse, beyond: records.beyond };
 }
 
 export function notFailed({ session_id, status }: Pick<SessionItem, 'session_id' | 'status'>): BunsuiError {
@@ -253,16 +257,6 @@ async function turnOf(deps: RerunDeps, item: SessionItem, pipeline: PipelineItem
   return { policy, ...(other === undefined ? {} : { other }) };
 }
 
-interface Then {
-  readonly artifact: PipelineArtifact;
-  readonly view: SessionView;
-}
-
-async function ranBefore(deps: RerunDeps, item: SessionItem): Promise<Then> {
-  const artifact = await readArtifact(deps, item.pipeline_id, item.pipeline_version);
-  return { artifact, view: foldHistory(artifact, await readHistory(deps.sfn, item.execution_arn ?? '')) };
-}
-
 type InputObject = { readonly [field: string]: Json };
 
 /** The whole input of the generation before. */
@@ -323,21 +317,27 @@ interface Grounds {
   readonly item: SessionItem;
   readonly artifact: PipelineArtifact;
   readonly records: JobRecords;
-  readonly then: Then | undefined;
+  /** What ran before, and how it went, where its history is kept. */
+  readonly old: PipelineArtifact;
+  readonly then: SessionView | undefined;
   readonly before: InputObject;
   readonly request: RerunRequest;
 }
 
 /** The jobs of a new execution. */
-async function planned(
-  deps: RerunDeps,
-  { item, artifact, records, then, before, request }: Grounds,
-): Promise<{ readonly plans: readonly JobPlan[] } & Pick<PreparedRerun, 'reuse' | 'input'>> {
+function planned({
+  item,
+  artifact,
+  old,
+  records,
+  then,
+  before,
+  request,
+}: Grounds): { readonly plans: readonly JobPlan[] } & Pick<PreparedRerun, 'reuse' | 'input'> {
   const selection = selectionOf(request);
   requireJobs(artifact, selection);
   const now = requireInput(item, artifact, { ...before, ...request.input });
   const stored = resultsOf(records, item.generation);
-  const old = then?.artifact ?? (await readArtifact(deps, item.pipeline_id, item.pipeline_version));
   const results = [...stored.values()].map((result): JobResult => {
     const { job_id: job, input_hash, fingerprint, record_type, kept } = result;
     const known = fingerprint ?? old.fingerprints?.[job.split('/').at(-1) ?? ''];
@@ -349,8 +349,16 @@ async function planned(
       ...(unproven && { unproven }),
     };
   });
-  const statuses = statusesOf(then?.view, records, item.generation);
-  const { jobs, reuse, missing } = planJobs({ artifact, results, statuses, before, now, selection });
+  const statuses = statusesOf(then, records, item.generation);
+  const { jobs, reuse, missing } = planJobs({
+    artifact,
+    results,
+    statuses,
+    before,
+    now,
+    selection,
+    beyond: records.beyond,
+  });
   requireWork(item, request, jobs, missing);
   const fingerprints = new Map(results.map(({ job, fingerprint }) => [job, fingerprint]));
   const known = reuse.map((one) => {

@@ -151,7 +151,7 @@ async function startGeneration(
   by: Asker,
   action: 'rerun' | 'resume',
 ): Promise<Rerun> {
-  const { plan, item, pipeline, input, reuse } = prepared;
+  const { plan, item, pipeline, input, reuse, beyond } = prepared;
   // A plan with this road has the pipeline that it runs.
   if (pipeline === undefined) throw notFailed(item);
   const { session_id, created_at } = item;
@@ -167,7 +167,7 @@ async function startGeneration(
       : await putPlan(
           deps,
           created_at,
-          { planVersion: 1, session_id, generation, version, jobs, reuse },
+          { planVersion: 1, session_id, generation, version, jobs, reuse, ...(beyond.length > 0 && { beyond }) },
           deps.entropy(),
         );
   const next: SessionItem = {

@@ -32,6 +32,8 @@ export interface StoredPlan {
   readonly version: string;
   readonly jobs: readonly JobPlan[];
   readonly reuse: readonly (Reuse & { readonly fingerprint?: Fingerprint })[];
+  /** Maps over S3 with more results than anybody looks through. */
+  readonly beyond?: readonly string[];
 }
 
 /** A result, and its place in the generation that it was recorded in. */
@@ -85,7 +87,8 @@ const writesAtOnce = 16;
 export async function putReused(deps: ReuseDeps, session: SessionItem): Promise<void> {
   if (session.rerun_plan === undefined) return;
   const plan = await readPlan(deps, session.rerun_plan);
-  const results = resultsOf(await listJobRecords(deps, session.session_id), session.generation - 1);
+  const records = await listJobRecords(deps, session.session_id, { maps: plan.beyond ?? [], most: 0 });
+  const results = resultsOf(records, session.generation - 1);
   const items = plan.reuse.flatMap((one) => itemOf(session, one, results.get(one.job)) ?? []);
   for (let from = 0; from < items.length; from += writesAtOnce) {
     await Promise.all(items.slice(from, from + writesAtOnce).map((item) => putUnlessThere(deps, item)));

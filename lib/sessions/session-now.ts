@@ -9,7 +9,7 @@ import type { SessionItem } from './items.ts';
 import { type ArtifactDeps, readArtifact } from './pipelines.ts';
 import { recordedView } from './recorded-view.ts';
 import { isTerminal } from './status.ts';
-import { listJobRecords } from './store.ts';
+import { bodiesRead, listJobRecords } from './store.ts';
 import type { SessionView } from './view.ts';
 
 /** The pipeline of a session, in the version it runs. @throws {BunsuiError} BS3003 when that is not kept any more */
@@ -41,5 +41,5 @@ export async function sessionNow(
   };
   const events = arn === undefined ? [] : await readHistory(deps.sfn, arn).catch(none);
   if (events.length > 0 || !isTerminal(item.status)) return foldHistory(artifact, events);
-  return recordedView(artifact, item, (await listJobRecords(deps, item.session_id)).attempts);
+  return recordedView(artifact, item, (await listJobRecords(deps, item.session_id, bodiesRead(artifact))).attempts);
 }

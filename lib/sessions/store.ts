@@ -2,6 +2,8 @@
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { BatchWriteCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { BunsuiError } from '../errors.ts';
+import type { PipelineArtifact } from '../ir/artifact.ts';
+import { mapsOverS3 } from '../ir/map-s3.ts';
 import { tables } from '../storage-layout.ts';
 import type { StoreDeps } from './deps.ts';
 import type {
@@ -142,10 +144,40 @@ export interface JobRecords {
   readonly answers: readonly AnswerItem[];
   readonly candidates: readonly CandidateItem[];
   readonly progress: readonly ProgressItem[];
+  /** Maps over S3 of whose bodies more is recorded than was to be read: nothing of them is here. */
+  readonly beyond: readonly string[];
 }
 
-/** Everything recorded of a session's jobs, in order of the keys. */
-export async function listJobRecords(deps: StoreDeps, sessionId: string): Promise<JobRecords> {
+/** Of a map over S3 there may be a record for each of millions of bodies. */
+export interface BodiesRead {
+  /** Ids of maps over S3. */
+  readonly maps: readonly string[];
+  /** So many records are read of the bodies of each; of a map with more none. */
+  readonly most: number;
+}
+
+/** Of a map whose bodies have more records, nobody looks for what may be reused or shown. */
+export const readBodies = 10_000;
+
+/** What is read of the bodies of a pipeline's maps over S3 where their results matter. */
+export function bodiesRead({ pipeline }: Pick<PipelineArtifact, 'pipeline'>, most = readBodies): BodiesRead {
+  return { maps: mapsOverS3(pipeline).map(({ id }) => id), most };
+}
+
+/**
+ * What is recorded of a session's jobs, in order of the keys.
+ *
+ * @param bodies how much is read of the bodies of maps over S3. @default all
+ */
+export async function listJobRecords(
+  deps: StoreDeps,
+  sessionId: string,
+  { maps, most }: BodiesRead = { maps: [], most: 0 },
+): Promise<JobRecords> {
+  const { partitionKey, sortKey } = tables.jobHistory;
+  const seen = new Map<string, number>();
+  const mapOf = ({ job_id: job }: JobItem) => maps.find((id) => job.startsWith(`${id}[`));
+  const isBeyond = (map: string | undefined) => map !== undefined && (seen.get(map) ?? 0) > most;
   const answers: AnswerItem[] = [];
   const attempts: AttemptItem[] = [];
   const checkpoints: CheckpointItem[] = [];
@@ -156,12 +188,16 @@ export async function listJobRecords(deps: StoreDeps, sessionId: string): Promis
     const page = await deps.db.send(
       new QueryCommand({
         TableName: deps.names.jobHistoryTable,
-        KeyConditionExpression: `${tables.jobHistory.partitionKey} = :id`,
+        KeyConditionExpression: `${partitionKey} = :id`,
         ExpressionAttributeValues: { ':id': sessionId },
         ExclusiveStartKey: from,
       }),
     );
-    for (const item of (page.Items ?? []) as JobItem[]) {
+    const items = (page.Items ?? []) as JobItem[];
+    for (const item of items) {
+      const map = mapOf(item);
+      if (map !== undefined) seen.set(map, (seen.get(map) ?? 0) + 1);
+      if (isBeyond(map)) continue;
       if (item.record_type === 'checkpoint') checkpoints.push(item);
       else if (item.record_type === 'attempt') attempts.push(item);
       else if (item.record_type === 'answer') answers.push(item);
@@ -169,8 +205,17 @@ export async function listJobRecords(deps: StoreDeps, sessionId: string): Promis
       else if (item.record_type === 'progress') progress.push(item);
     }
     from = page.LastEvaluatedKey;
+    const last = items.at(-1);
+    const map = last && mapOf(last);
+    // The next one of another job: keys of bodies begin with `{map}[`, and `\\` is what comes after `[`.
+    if (from !== undefined && isBeyond(map)) from = { [partitionKey]: sessionId, [sortKey]: `${map}\\` };
   } while (from !== undefined);
-  return { attempts, checkpoints, answers, candidates, progress };
+  const beyond = maps.filter(isBeyond);
+  const within = <T extends JobItem>(items: readonly T[]) => items.filter((item) => !isBeyond(mapOf(item)));
+  return {
+    ...{ attempts: within(attempts), checkpoints: within(checkpoints), answers },
+    ...{ candidates: within(candidates), progress: within(progress), beyond },
+  };
 }
 
 const batchSize = 25;

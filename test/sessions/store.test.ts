@@ -35,6 +35,32 @@ describe('job records', () => {
     await tables.close();
   });
 
+  it('of a map over S3 are passed over where there are more than are wanted', async () => {
+    const tables = await startTables();
+    const { deps, calls } = cloudOn(tables);
+    const of = (job: string, index: number) => ({
+      ...attempt(index),
+      job_id: job,
+      job_timestamp: `${job}#t#1.${index}`,
+    });
+    // Names that begin as that of the map does, before it and behind it.
+    const others = ['load', 'order', 'orders', 'ordersmap[0]/load', 'send'].map((job, index) => of(job, index));
+    const bodies = Array.from({ length: 1_500 }, (_, index) => of(`orders[${index}]/load`, index));
+    await putJobRecords(deps, [...others, ...bodies]);
+    const listed = async (most: number) => {
+      const before = calls.length;
+      const { attempts: read, beyond } = await listJobRecords(deps, 's', { maps: ['orders', 'none'], most });
+      return { jobs: read.map(({ job_id: job }) => job).sort(), beyond, pages: calls.length - before };
+    };
+    const jobs = [...others, ...bodies].map(({ job_id: job }) => job).sort();
+    expect(await listed(1_500)).toMatchObject({ jobs, beyond: [] });
+    const few = await listed(1_499);
+    expect(few).toMatchObject({ jobs: others.map(({ job_id: job }) => job), beyond: ['orders'] });
+    const { pages } = await listed(0);
+    expect(pages).toBeLessThan(few.pages);
+    await tables.close();
+  });
+
   it('that the table did not take are sent again, and only those', async () => {
     const sent: number[] = [];
     const taking = async ({
