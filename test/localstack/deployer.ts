@@ -13,7 +13,7 @@ import { inject } from 'vitest';
 import { compilePipeline } from '../../lib/compiler/compile.ts';
 import { portableArtifact } from '../../lib/constructs/deployed-artifact.ts';
 import { placeFunctions } from '../../lib/constructs/place-functions.ts';
-import { type PipelineArtifact, platformBucketPlaceholder } from '../../lib/ir/artifact.ts';
+import type { PipelineArtifact } from '../../lib/ir/artifact.ts';
 import { withFingerprints } from '../../lib/ir/fingerprints.ts';
 import { lambdasOf } from '../../lib/ir/operations.ts';
 import { withStandIns } from '../../lib/local/stand-ins.ts';
@@ -37,11 +37,6 @@ export type Deploy = (
   pipeline: Pipeline,
   budget?: { readonly bytes: number; readonly events: number },
 ) => Promise<void>;
-
-/** LocalStack refuses a definition that says how results of a map are written, and writes of them the manifest alone. */
-function readable(definition: PipelineArtifact['definition']): PipelineArtifact['definition'] {
-  return JSON.parse(JSON.stringify(definition, (key, value) => (key === 'WriterConfig' ? undefined : value)));
-}
 
 /** Makes something that deploys pipelines to the platform, each once. */
 export async function deployer(): Promise<Deploy> {
@@ -83,10 +78,9 @@ export async function deployer(): Promise<Deploy> {
         gatesTable,
         machine: child,
         pipeline: main.machine,
-        parts: new Map([[platformBucketPlaceholder, names.bucket]]),
         ...(comment === undefined ? {} : { comment }),
       };
-      const definition = placeFunctions(readable(withStandIns(machine, states, standIns)), own, placed).text;
+      const definition = placeFunctions(withStandIns(machine, states, standIns), own, placed).text;
       const made = await sfn.send(
         new CreateStateMachineCommand({ name, definition, roleArn, loggingConfiguration, publish }),
       );
