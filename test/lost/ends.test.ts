@@ -83,6 +83,71 @@ describe('events of ends that are dropped', () => {
   });
 });
 
+describe('sessions that nobody is told of', () => {
+  it('are put right by an index that is a run behind', async () => {
+    const random = randomOf(18);
+    // What an index answered when it was asked last: minutes ago, not a second.
+    const answers = new Map<string, unknown>();
+    let late = 0;
+    const db = {
+      send: async (command: never) => {
+        const { input } = command as { readonly input: { readonly IndexName?: string } };
+        const now: unknown = await cloud.deps.db.send(command);
+        if (input.IndexName === undefined) return now;
+        const key = JSON.stringify(input);
+        const before = answers.get(key) ?? { Items: [] };
+        if (JSON.stringify(before) !== JSON.stringify(now)) late += 1;
+        answers.set(key, now);
+        return before;
+      },
+    } as typeof cloud.deps.db;
+    const runs = async () => {
+      cloud.deps.nowMs += minute;
+      const deps = { ...cloud.deps, db, now: () => cloud.deps.nowMs };
+      return reconcile(deps, { renderReport: render, remainingMs: () => 10 * minute });
+    };
+    const all: { readonly id: string; readonly arn: string; readonly isTold: boolean }[] = [];
+    const finals = new Set<string>();
+    const told = new Map<string, string>();
+    for (let round = 0; round < 12; round += 1) {
+      for (let count = 0; count < 4; count += 1) {
+        const { id, arn } = await started();
+        const stoppedAt = cloud.deps.nowMs;
+        Object.assign(cloud.executions.get(arn) ?? {}, {
+          history: successHistory(),
+          status: 'SUCCEEDED',
+          stoppedAt,
+          startedAt: stoppedAt,
+        });
+        const isTold = random.chance(0.5);
+        if (isTold) {
+          await endSession(cloud.deps, { executionArn: arn }, render);
+          told.set(id, await recordsOf(id, arn));
+        }
+        all.push({ id, arn, isTold });
+      }
+      const { failed, started: begun, problems, reopened } = await runs();
+      expect({ failed, begun, problems, reopened }).toStrictEqual({
+        failed: [],
+        begun: [],
+        problems: [],
+        reopened: [],
+      });
+    }
+    for (let round = 0; round < 3; round += 1) await runs();
+    for (const { id, arn, isTold } of all) {
+      const records = await recordsOf(id, arn);
+      // What was recorded in time is what it was.
+      if (isTold) expect(records).toBe(told.get(id));
+      finals.add(records);
+      cloud.executions.delete(arn);
+    }
+    expect(finals.size).toBe(1);
+    expect(late).toBeGreaterThan(10);
+    console.log(`${all.length} sessions, ${late} answers of an index that were not true any more: 0 wrong records`);
+  });
+});
+
 describe('what can never be recorded', () => {
   it('holds up nothing beside it, in its batch or after it', async () => {
     const good = await started();

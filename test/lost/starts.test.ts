@@ -160,6 +160,41 @@ describe('two processes', () => {
   });
 });
 
+describe('an execution whose name is taken', () => {
+  it.each([
+    ['its answer was lost, it runs', 'RUNNING', 'after'],
+    ['its answer was lost, it has ended', 'SUCCEEDED', 'after'],
+    ['it was never asked for', undefined, 'before'],
+    ['somebody else was faster, it runs', 'RUNNING', undefined],
+    ['somebody else was faster, it has ended', 'SUCCEEDED', undefined],
+  ] as const)("is the session's, whether its answer was lost, it runs or has ended: %s", async (_, status, crash) => {
+    const before = world.executions.size;
+    const fire = (
+      (firing) => () =>
+        fireSession(world.start, { pipeline: 'flow', firing })
+    )(due(dueTime()));
+    let crashed = 0;
+    world.around = (when, call) => {
+      if (world.calls[call - 1] !== 'StartExecutionCommand' || crash !== when) return;
+      crashed += 1;
+      throw new Error('crash');
+    };
+    await fire().catch((thrown: Error) => expect(thrown.message).toBe('crash'));
+    world.around = undefined;
+    expect(crashed).toBe(crash === undefined ? 0 : 1);
+    const execution = [...world.executions.values()].at(-1);
+    if (status !== undefined && execution !== undefined) execution.status = status;
+    const again = await fire();
+    const item = (await world.sessions()).find(({ session_id }) => session_id === again.session_id);
+    expect([world.executions.size - before, item?.status, item?.execution_arn]).toStrictEqual([
+      1,
+      'running',
+      again.execution_arn,
+    ]);
+    expect([...world.executions.keys()].at(-1)).toBe(again.execution_arn);
+  });
+});
+
 describe('names of executions', () => {
   it('are what Step Functions takes, one for each of 10,000 ids and generations, and tell the id', () => {
     const random = randomOf(6);
