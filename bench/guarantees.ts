@@ -48,7 +48,8 @@ for await (const text of child.stdout.setEncoding('utf8')) out += text;
 /** What tests have printed, by file and title. */
 const printed = new Map<string, string>();
 for (const [, file = '', title = '', text = ''] of out.matchAll(/^stdout \| (\S+) > (?:.* > )?(.*)\n((?:.+\n)+)/gm)) {
-  printed.set(`${file} ${title}`, text.trim());
+  const key = `${file} ${title}`;
+  printed.set(key, [printed.get(key) ?? [], text.trim()].flat().join('\n'));
 }
 const report = JSON.parse(readFileSync(outputFile, 'utf8')) as Report;
 rmSync(folder, { recursive: true, force: true });
@@ -57,7 +58,7 @@ for (const { id, happens, comes, tests } of lines) {
     report.testResults
       .filter(({ name }) => name.endsWith(file))
       .flatMap(({ assertionResults }) => assertionResults)
-      .filter((one) => new RegExp(`^${titled(title)}`).test(one.title))
+      .filter((one) => new RegExp(titled(title)).test(one.title))
       .map((one) => ({ ...one, file })),
   );
   const passed = ran.filter(({ status }) => status === 'passed').length;
