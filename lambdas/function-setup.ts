@@ -24,11 +24,19 @@ export function requireVariable(env: Environment, name: string): string {
   });
 }
 
+/**
+ * How often a call of a table is tried, as the wrapper does it. Of the SDK's own three tries a table that throttles a
+ * third of its calls lets one in thirty fail; a batch of many writes would hardly ever be recorded whole.
+ */
+export const tableTries = 10;
+
 /** Clients and names that starting a session takes; ending one takes these and more. */
 export function startDeps(env: Environment): StartDeps {
   const name = env[environment.environment];
   return {
-    db: DynamoDBDocumentClient.from(new DynamoDBClient({}), { marshallOptions: { removeUndefinedValues: true } }),
+    db: DynamoDBDocumentClient.from(new DynamoDBClient(triesOf(env)), {
+      marshallOptions: { removeUndefinedValues: true },
+    }),
     sfn: new SFNClient({}),
     s3: s3Client(env),
     names: {
@@ -45,6 +53,11 @@ export function startDeps(env: Environment): StartDeps {
     ...deployments(env),
     ...notices(env),
   };
+}
+
+/** What the environment says of tries counts, as it does for every client. */
+function triesOf({ AWS_MAX_ATTEMPTS: said }: Environment): { readonly maxAttempts?: number } {
+  return said === undefined ? { maxAttempts: tableTries } : {};
 }
 
 /** Not set where a function has nothing to do with approvals. */

@@ -30,7 +30,8 @@ export function emitSessionMetrics(session: SessionItem, view: SessionView, cons
   emit(
     pipeline,
     {
-      [names.sessionDuration]: startedAt === undefined || endedAt === undefined ? [] : [endedAt - startedAt],
+      [names.sessionDuration]:
+        startedAt === undefined || endedAt === undefined ? [] : [Math.max(0, endedAt - startedAt)],
       [names.sessionSuccess]: [status === 'completed' ? 1 : 0],
       [names.sessionFailure]: [failed ? 1 : 0],
     },
@@ -49,7 +50,7 @@ function measuredJobs(jobs: readonly JobView[]): readonly (readonly [string, Mea
     if (kind !== 'job' || (status !== 'completed' && !failed)) continue;
     const measured = byNode.get(node) ?? { durations: [], successes: [], failures: [] };
     byNode.set(node, measured);
-    if (startedAt !== undefined && endedAt !== undefined) measured.durations.push(endedAt - startedAt);
+    if (startedAt !== undefined && endedAt !== undefined) measured.durations.push(Math.max(0, endedAt - startedAt));
     measured.successes.push(failed ? 0 : 1);
     measured.failures.push(failed ? 1 : 0);
   }

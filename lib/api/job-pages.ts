@@ -104,9 +104,9 @@ async function withWholeValues(job: Job, whole: ReadWhole): Promise<Job> {
   };
 }
 
+/** As they happened: clocks may go back, the events of an execution are numbered. */
 function byRun(a: AttemptItem, b: AttemptItem): number {
-  if (a.generation !== b.generation) return a.generation - b.generation;
-  return a.started_at === b.started_at ? a.event_id - b.event_id : a.started_at < b.started_at ? -1 : 1;
+  return a.generation - b.generation || a.event_id - b.event_id;
 }
 
 function jobOf(path: string, items: readonly JobItem[], withData: boolean): Job {

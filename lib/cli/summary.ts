@@ -77,7 +77,7 @@ export function endedLine({ session, pipeline, version, view, places, isRecorded
     pipeline,
     version,
     status: view.status,
-    ...(startedAt === undefined || endedAt === undefined ? {} : { duration_ms: endedAt - startedAt }),
+    ...(startedAt === undefined || endedAt === undefined ? {} : { duration_ms: Math.max(0, endedAt - startedAt) }),
     jobs: jobCounts(view),
     ...(view.output === undefined ? {} : { output: view.output }),
     ...(said === undefined

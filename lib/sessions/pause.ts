@@ -10,6 +10,8 @@
 import { ExecutionDoesNotExist, type SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { BunsuiError, pausedErrors } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
+import type { OperationIr } from '../ir/nodes.ts';
+import { isLambda } from '../ir/operations.ts';
 import { iso } from './attempt-items.ts';
 import type { StoreDeps } from './deps.ts';
 import { type Asker, type CheckpointItem, type SessionItem, withAction } from './items.ts';
@@ -123,6 +125,17 @@ export interface Stopped {
   readonly nowMs: number;
 }
 
+/**
+ * Whether a job's work goes on without its execution. Lambda finishes what it runs; what Step Functions waits for in
+ * other services (`.sync`) it stops with the execution, and other calls are over.
+ *
+ * @see https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html#connect-sync
+ */
+function outlivesExecution(operation: OperationIr | undefined): boolean {
+  if (operation === undefined || isLambda(operation)) return true;
+  return 'task' in operation && operation.task.resource.startsWith('arn:aws:states:::lambda:invoke');
+}
+
 /** Paths of jobs whose functions may still run: no checkpoint, no last line in the log, and time left. */
 export function stillRunning({ artifact, view, checkpoints, logs, generation, nowMs }: Stopped): readonly string[] {
   const done = new Set(checkpoints.filter((item) => item.generation === generation).map(({ job_id }) => job_id));
@@ -130,13 +143,14 @@ export function stillRunning({ artifact, view, checkpoints, logs, generation, no
     const last = attempts.at(-1);
     const isCut = last?.status === 'running' || (last?.status === 'cancelled' && last.error === undefined);
     // An approval has no function: what waits for a person is asked anew.
-    if (last === undefined || !isCut || isApproval || done.has(job)) return [];
+    const declared = artifact.pipeline.operations[operation ?? ''];
+    if (last === undefined || !isCut || isApproval || done.has(job) || !outlivesExecution(declared)) return [];
     const lines = logs[job]?.lines ?? [];
     const isOver = lines.some(
       ({ message, timestamp }) =>
         (message === 'job failed' || message === 'job completed') && Date.parse(timestamp) >= last.startedAt,
     );
-    const { timeoutSeconds = 900 } = artifact.pipeline.operations[operation ?? ''] ?? {};
+    const { timeoutSeconds = 900 } = declared ?? {};
     return isOver || nowMs > last.startedAt + timeoutSeconds * 1_000 + graceMs ? [] : [job];
   });
 }

@@ -50,5 +50,6 @@ describe('due times over two years', () => {
       .map((row) => ({ table: row, ours: rowOf(row[0], zone) }))
       .filter(({ table, ours }) => JSON.stringify(table) !== JSON.stringify(ours));
     expect(differing).toStrictEqual([]);
+    console.log(`${zone}: ${rows.filter((row) => row[1] === zone).length} expressions over two years, 0 differences`);
   });
 });

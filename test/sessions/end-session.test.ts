@@ -275,6 +275,7 @@ describe('ending a session', () => {
         });
       }
     }
+    console.log(`end of a session: crashed at ${2 * steps} points, told again: 1 final state`);
   });
 });
 

@@ -144,6 +144,7 @@ describe('a firing of a schedule', () => {
     expect([all.length, new Set(all.map(({ input }) => input)).size, world.executions.size]).toStrictEqual([
       1000, 1000, 1000,
     ]);
+    console.log(`1000 due times: ${all.length} sessions, ${world.executions.size} executions`);
   });
 
   it('stays the same session when it comes again after another version was deployed', async () => {

@@ -408,6 +408,7 @@ describe('any order, any number of times', () => {
     const orders = permutations(h.events);
     expect(orders).toHaveLength(5_040);
     for (const order of orders) expect(foldHistory(artifact, order)).toStrictEqual(want);
+    console.log(`${orders.length} orders of ${h.events.length} events: 1 final state`);
   });
 
   it('gives the same session for shuffled, repeated and split deliveries of whole histories', () => {

@@ -75,33 +75,30 @@ function createTable(name: string, keys: TableKeys): CreateTableCommand {
 /** Starts the tables, empty. */
 export async function startTables(): Promise<LocalTables> {
   const database = dynalite({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
-  const databasePort = await listening(database);
   const calls: string[] = [];
   const state: { spoil: Spoil | undefined } = { spoil: undefined };
 
   const front = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
-      const operation = String(request.headers['x-amz-target']).split('.').at(-1) ?? '';
-      calls.push(operation);
-      const spoilt = state.spoil?.({ operation, number: calls.length });
-      if (typeof spoilt === 'object') {
+    const operation = String(request.headers['x-amz-target']).split('.').at(-1) ?? '';
+    calls.push(operation);
+    const spoilt = state.spoil?.({ operation, number: calls.length });
+    if (typeof spoilt === 'object') {
+      request.resume().on('end', () => {
         response.writeHead(spoilt.status, { 'content-type': 'application/x-amz-json-1.0' }).end(spoilt.body);
-        return;
-      }
-      const headers = Object.fromEntries(
-        Object.entries(request.headers).filter(([name]) => !['host', 'connection', 'content-length'].includes(name)),
-      ) as Record<string, string>;
-      fetch(`http://127.0.0.1:${databasePort}/`, { method: 'POST', headers, body: Buffer.concat(chunks) })
-        .then(async (answer) => {
-          const body = await answer.text();
-          if (spoilt === 'lose-answer') request.socket.destroy();
-          else response.writeHead(answer.status, { 'content-type': 'application/x-amz-json-1.0' }).end(body);
-        })
-        .catch(() => request.socket.destroy());
-    });
+      });
+      return;
+    }
+    if (spoilt === 'lose-answer') {
+      response.end = () => {
+        request.socket.destroy();
+        return response;
+      };
+    }
+    // Handed on within the process: it listens to no port of its own.
+    database.emit('request', request, response);
   });
+  // On a busy machine a client may send on a connection in the moment in which it is closed.
+  front.keepAliveTimeout = 0;
   const endpoint = `http://127.0.0.1:${await listening(front)}`;
   const client = new DynamoDBClient({
     endpoint,
@@ -136,7 +133,7 @@ export async function startTables(): Promise<LocalTables> {
     async close() {
       client.destroy();
       await closed(front);
-      await closed(database);
+      await new Promise((resolve) => database.close(resolve));
     },
   };
 }

@@ -234,6 +234,9 @@ describe.each(['skip', 'queue', 'cancel-running'] as const satisfies readonly Ov
       const sessions = await world.sessions();
       const names = new Map(sessions.map(({ execution_name, session_id }) => [execution_name, session_id]));
       expect(most).toBe(1);
+      console.log(
+        `${policy}: ${arrivals} arrivals, ${sessions.length} sessions, never more than ${most} at once, 0 left waiting`,
+      );
       expect(sessions.length).toBeGreaterThan(arrivals * 0.8);
       const rounds = new Map(sessions.map(({ session_id, created_at }) => [session_id, created_at]));
       const ran = order.map((name) => names.get(name));

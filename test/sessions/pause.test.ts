@@ -11,13 +11,13 @@ import { BunsuiError } from '../../lib/errors.ts';
 import { cancelSession } from '../../lib/sessions/cancel.ts';
 import { endSession } from '../../lib/sessions/end-session.ts';
 import { registerPipeline } from '../../lib/sessions/pipelines.ts';
-import { pauseSession } from '../../lib/sessions/pause.ts';
+import { pauseSession, stillRunning } from '../../lib/sessions/pause.ts';
 import { reconcile } from '../../lib/sessions/reconcile.ts';
 import { rerunSession, resumeSession } from '../../lib/sessions/rerun.ts';
 import { startSession } from '../../lib/sessions/start-session.ts';
 import { getSession, updateSession } from '../../lib/sessions/store.ts';
 import { checkpointKey } from '../../lib/storage-layout.ts';
-import { type Cloud, cloudOn, machineArn } from './cloud.ts';
+import { type Cloud, cloudOn, machineArn, nowMs } from './cloud.ts';
 import { artifact, historyOf, successHistory } from './history-fixture.ts';
 import { type LocalTables, startTables, tableNames } from './local-tables.ts';
 
@@ -210,6 +210,51 @@ describe('a session that is paused', () => {
     cloud.deps.nowMs += 120_000;
     await reconcile(deps, options);
     expect(await now()).toStrictEqual(['paused', false, 1, undefined]);
+  });
+});
+
+describe('what is waited for', () => {
+  const seen = (operation: string) => ({
+    status: 'paused' as const,
+    input: {},
+    jobs: [
+      {
+        job: 'work',
+        kind: 'job' as const,
+        node: 'work',
+        operation,
+        status: 'cancelled' as const,
+        attempts: [{ number: 1, startedAt: nowMs - 1_000, endedAt: nowMs, status: 'cancelled' as const, eventId: 4 }],
+        source: { file: 'f', line: 1, column: 1 },
+      },
+    ],
+  });
+  const base = { id: 'work', input: {}, output: {}, source: { file: 'f', line: 1, column: 1 } };
+  const task = (resource: string) => ({ ...base, kind: 'any', icon: 'x', task: { resource }, statements: [] });
+  const operations: { readonly [kind: string]: object } = {
+    lambda: { ...base, entry: '/work.ts', timeoutSeconds: 60 },
+    lambdaArn: task('arn:aws:states:::lambda:invoke'),
+    ecs: { ...base, kind: 'ecs', icon: 'x', container: {}, timeoutSeconds: 86_400 },
+    glue: task('arn:aws:states:::glue:startJobRun.sync'),
+    call: task('arn:aws:states:::states:startExecution.sync:2'),
+    aws: task('arn:aws:states:::aws-sdk:s3:listObjectsV2'),
+    http: task('arn:aws:states:::http:invoke'),
+  };
+
+  // Step Functions stops what it waits for together with the execution; functions it leaves alone.
+  it.each([
+    ['lambda', ['work']],
+    ['lambdaArn', ['work']],
+    ['ecs', []],
+    ['glue', []],
+    ['call', []],
+    ['aws', []],
+    ['http', []],
+  ] as const)('of a job of kind %s: %j', (kind, jobs) => {
+    const { pipeline } = artifact;
+    const own = { ...artifact, pipeline: { ...pipeline, operations: { work: operations[kind] } } } as typeof artifact;
+    const stopped = { artifact: own, view: seen('work'), checkpoints: [], logs: {}, generation: 1, nowMs };
+    expect(stillRunning(stopped)).toStrictEqual(jobs);
   });
 });
 

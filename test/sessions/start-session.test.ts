@@ -203,6 +203,7 @@ describe('a crash between any two steps, then the same request three times more'
         });
       }
     }
+    console.log(`start: crashed at ${2 * steps} points, asked again three times: 1 session and 1 execution each time`);
   });
 });
 
