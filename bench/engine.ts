@@ -2,8 +2,9 @@
  * How fast the engine is, beside others on the same machine in the same run:
  * `node bench/engine.ts [--short] [--endpoint URL]`.
  *
- * `--endpoint` runs the machines without tasks at a running endpoint as well, LocalStack say, and prints how many times as
- * fast the engine is. `--short` leaves out the functions, and takes fewer rounds. Figures are transitions per second, as AWS bills them, in
+ * The machines run on LocalStack as well where it is installed (`npm run localstack:start` does that), or with `--endpoint` at
+ * that running endpoint: their tasks are then calls that it answers by itself. How many times as fast the engine is, is
+ * printed. `--short` leaves out LocalStack and the functions, and takes fewer rounds. Figures are transitions per second, as AWS bills them, in
  * the best round; what counts is the ratio, which against npm is that of processor time. Exit code 1 when a goal is
  * missed; with `--short`, when a ratio against npm in memory is below 0.9: the goal is 1, the rest is noise of few rounds.
  */
@@ -14,13 +15,14 @@ import { StateMachine } from 'aws-local-stepfunctions';
 import { timeAt } from './engine/endpoint.ts';
 import { historyTimes } from './engine/history.ts';
 import { lambdaJobs } from './engine/lambda-jobs.ts';
+import { openLocalStack } from './engine/localstack.ts';
 import { inJsonata, type Machine, shared, taskAnswer } from './engine/machines.ts';
 import { best, inTurns, processorRatio, type Run } from './engine/measure.ts';
 import { durableRun, engineRun } from './engine/ours.ts';
 
 const isShort = process.argv.includes('--short');
 const endpointAt = process.argv.indexOf('--endpoint');
-const endpoint = endpointAt < 0 ? undefined : process.argv[endpointAt + 1];
+const given = endpointAt < 0 ? undefined : process.argv[endpointAt + 1];
 const [rounds, chunkMs] = isShort ? [7, 60] : [21, 150];
 const goals = { durablePerSecond: 20_000, lambdaMs: 3, historyMs: 100 };
 
@@ -57,6 +59,12 @@ const whole = (value: number) => Math.round(value).toLocaleString('en-US');
 const times = (value: number) => `${value < 20 ? value.toFixed(2) : whole(value)} ×`;
 const rate = (transitions: number, ms: number) => `${whole(perSecond(transitions, ms))}/s`;
 
+const localStack = given === undefined && !isShort ? await openLocalStack() : undefined;
+const endpoint = given ?? localStack?.endpoint;
+if (endpoint === undefined) {
+  const why = isShort ? '--short' : 'it is not installed here; npm run localstack:start installs it';
+  process.stdout.write(`the ratio against LocalStack is left out: ${why}\n`);
+}
 try {
   for (const machine of shared) {
     const transitions = await transitionsOf(machine);
@@ -77,11 +85,11 @@ try {
       `${times(best(npm) / best(durable))} npm; ${durableGoal}`,
     );
     line('  npm aws-local-stepfunctions, no history', rate(transitions, best(npm)), '');
-    if (endpoint !== undefined && machine.tasks.length === 0) {
+    if (endpoint !== undefined) {
       const ms = await timeAt(endpoint, machine);
       const [inMemory, onDisk] = [ms / best(memory), ms / best(durable)];
       line(
-        `  ${endpoint}`,
+        localStack === undefined ? `  ${endpoint}` : '  LocalStack',
         rate(transitions, ms),
         `we: ${times(inMemory)}, durable ${times(onDisk)}; ${against('1,000 ×', inMemory >= 1_000)}, ${against('100 ×', onDisk >= 100)}`,
       );
@@ -106,6 +114,7 @@ try {
   );
   if (!isShort) for (const text of await lambdaJobs(folder, goals.lambdaMs, against)) process.stdout.write(`${text}\n`);
 } finally {
+  await localStack?.close();
   rmSync(folder, { recursive: true, force: true });
 }
 process.exitCode = (isShort ? sunk : missed) > 0 ? 1 : 0;

@@ -13,7 +13,7 @@ export interface Machine {
 }
 
 const size = 1_000;
-const workArn = 'arn:aws:lambda:us-east-1:000000000000:function:work';
+export const workArn = 'arn:aws:lambda:us-east-1:000000000000:function:work';
 export const taskAnswer = { rows: 3 };
 
 type States = { readonly [name: string]: object };

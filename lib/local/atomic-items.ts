@@ -22,6 +22,9 @@ export interface DynaliteStore {
     open(): Promise<void>;
     close(): Promise<void>;
     batch(operations: readonly LevelOperation[], done: Done): void;
+    /** Calls back as dynalite has changed it to. The value is `undefined` when there is none. */
+    get(key: string, done: (error: unknown, value?: unknown) => void): void;
+    getSync(key: string): unknown;
   };
   getItemDb(table: string): Part;
   getIndexDb(type: string, table: string, index: string): Part;

@@ -145,6 +145,7 @@ async function openDynalite(folder: string): Promise<Dynalite> {
   };
   const store = create({ path: folder, createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
   await store.db.open();
+  readAtOnce(store.db);
   return {
     store,
     run: (operation, input) =>
@@ -156,6 +157,21 @@ async function openDynalite(folder: string): Promise<Dynalite> {
         checkValidations(data, types, custom, store);
         act(storeFor(operation, store), data, (error, answer) => (error ? reject(error) : resolve(answer)));
       }),
+  };
+}
+
+/**
+ * Reads in the turn in which they are asked for. What a call reads (its table, an item) is in LevelDB's memory as a
+ * rule, and a way through the pool of threads takes several times as long.
+ */
+function readAtOnce(db: DynaliteStore['db']): void {
+  db.get = (key, done) => {
+    try {
+      const value = db.getSync(key);
+      setImmediate(done, null, value);
+    } catch (error) {
+      setImmediate(done, error);
+    }
   };
 }
 

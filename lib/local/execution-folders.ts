@@ -2,13 +2,25 @@
  * Where the journals of executions lie: in `open/` what is unfinished or not announced yet, in `ended/` the others, with
  * a line each in `ended.jsonl`; in `damaged/` copies of what could not be read whole.
  */
-import { readdir, rename } from 'node:fs/promises';
+import { readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { durableLines, errnoOf, makeFolder, readIfThere, safeFileName, syncFolder } from './durable-files.ts';
+import {
+  durableLines,
+  errnoOf,
+  makeFolder,
+  readIfThere,
+  safeFileName,
+  storageError,
+  syncFolder,
+} from './durable-files.ts';
 import { type ExecutionRecord, type ExecutionSummary, parseSummary, summaryOf } from './execution-records.ts';
 import { type JournalContent, type JournalHeader, readJournal } from './journal.ts';
 
 type Named = Pick<JournalHeader, 'stateMachineName' | 'name'>;
+
+/** The journal that was read last is kept so long, and only when it is not larger: a history is asked for page by page. */
+const keptMs = 5_000;
+const keptBytes = 64 * 1024 * 1024;
 
 export interface ExecutionFolders {
   /** Where copies of damaged journals are kept. */
@@ -41,6 +53,11 @@ export async function openExecutionFolders(stateDir: string): Promise<ExecutionF
   const lines = durableLines(index);
   const openPath = (header: Named) => join(open, fileOf(header));
   const endedPath = (header: Named) => join(away, fileOf(header));
+  const readAgain = keepingLast(async (path) => {
+    const content = await readJournal(path);
+    if (content?.damage !== undefined) throw content.damage;
+    return content;
+  });
   const ended = async (): Promise<ReadonlyMap<string, ExecutionSummary>> => {
     const summaries = ((await readIfThere(index)) ?? '').split('\n').flatMap((line) => parseSummary(line) ?? []);
     return new Map(summaries.map((summary) => [summary.executionArn, summary]));
@@ -53,9 +70,7 @@ export async function openExecutionFolders(stateDir: string): Promise<ExecutionF
     },
     async readEnded(executionArn) {
       try {
-        const content = await readJournal(endedPath(partsOf(executionArn)));
-        if (content?.damage !== undefined) throw content.damage;
-        return content;
+        return await readAgain(endedPath(partsOf(executionArn)));
       } catch (error) {
         if (errnoOf(error) === 'ENOENT') return undefined;
         throw error;
@@ -91,4 +106,30 @@ function fileOf({ stateMachineName, name }: Named): string {
 function partsOf(executionArn: string): Named {
   const [stateMachineName = '', name = ''] = executionArn.split(':').slice(6);
   return { stateMachineName, name };
+}
+
+/** Reads a file anew when it is not the one that was read last, or is not as it was then. */
+function keepingLast<T>(read: (path: string) => Promise<T>): (path: string) => Promise<T> {
+  let last: { readonly path: string; readonly mark: string; readonly content: Promise<T> } | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const forget = () => {
+    last = undefined;
+  };
+  return async (path) => {
+    const { ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true }).catch((cause: unknown) => {
+      throw storageError(path, cause, 'read');
+    });
+    const mark = `${ino} ${size} ${mtimeNs} ${ctimeNs}`;
+    if (last?.path === path && last.mark === mark) return last.content;
+    const content = read(path);
+    if (size > keptBytes) return content;
+    const kept = { path, mark, content };
+    last = kept;
+    clearTimeout(timer);
+    timer = setTimeout(forget, keptMs).unref();
+    content.catch(() => {
+      if (last === kept) forget();
+    });
+    return content;
+  };
 }

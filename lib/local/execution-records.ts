@@ -33,7 +33,9 @@ export interface ExecutionSummary {
 }
 
 export function eventsIn(records: readonly JournalRecord[]): readonly HistoryEvent[] {
-  return records.flatMap((record) => (record.kind === 'event' ? [record.event] : []));
+  const events: HistoryEvent[] = [];
+  for (const record of records) if (record.kind === 'event') events.push(record.event);
+  return events;
 }
 
 export function recordOf(header: JournalHeader, events: readonly HistoryEvent[], nowMs: number): ExecutionRecord {

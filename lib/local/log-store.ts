@@ -88,6 +88,7 @@ function newStream(folder: string, nowMs: number): LogStream {
   return {
     name: streamName(file),
     append(events) {
+      if (events.length === 0) return last;
       const text = events
         .map(({ timestampMs, message }) => `${JSON.stringify({ t: timestampMs, m: message })}\n`)
         .join('');

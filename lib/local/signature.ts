@@ -3,7 +3,7 @@
  *
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { AwsFault } from './aws-fault.ts';
 
 /** An access key. */
@@ -153,8 +153,8 @@ export function signedHeaders(
   nowMs: number,
 ): Record<string, string> {
   const date = new Date(nowMs).toISOString().replaceAll(/[-:]|\.\d{3}/g, '');
-  const hash = sha256(body);
-  const headers: Record<string, string> = { 'x-amz-date': date, 'x-amz-content-sha256': hash };
+  const bodyHash = sha256(body);
+  const headers: Record<string, string> = { 'x-amz-date': date, 'x-amz-content-sha256': bodyHash };
   for (const [name, value] of Object.entries(parts.headers)) if (typeof value === 'string') headers[name] = value;
   const authorization: Authorization = {
     accessKeyId: credentials.accessKeyId,
@@ -165,7 +165,7 @@ export function signedHeaders(
     signature: '',
     date,
   };
-  const signature = signatureOf({ ...parts, headers }, authorization, credentials, hash);
+  const signature = signatureOf({ ...parts, headers }, authorization, credentials, bodyHash);
   const credential = `${credentials.accessKeyId}/${authorization.day}/${scope.region}/${scope.service}/aws4_request`;
   return {
     ...headers,
@@ -175,7 +175,7 @@ export function signedHeaders(
 
 /** SHA-256 in hexadecimal. */
 export function sha256(data: string | Uint8Array): string {
-  return createHash('sha256').update(data).digest('hex');
+  return hash('sha256', data);
 }
 
 function signatureOf(parts: SignedParts, by: Authorization, credentials: Credentials, payloadHash: string): string {
@@ -190,14 +190,27 @@ function signatureOf(parts: SignedParts, by: Authorization, credentials: Credent
   ].join('\n');
   const scope = `${by.day}/${by.region}/${by.service}/aws4_request`;
   const text = [algorithm, by.date, scope, sha256(canonical)].join('\n');
-  const key = [by.day, by.region, by.service, 'aws4_request'].reduce<Uint8Array | string>(
-    (secret, part) => hmac(secret, part),
-    `AWS4${credentials.secretAccessKey}`,
-  );
-  return hmac(key, text).toString('hex');
+  return hmac(signingKey(by, credentials), text).toString('hex');
 }
 
-function hmac(key: Uint8Array | string, text: string): Buffer {
+/** Keys that were made last, by what they are made of: one serves all requests of a day to a service. */
+const signingKeys = new Map<string, KeyObject>();
+const maxSigningKeys = 64;
+
+function signingKey({ day, region, service }: Authorization, { secretAccessKey }: Credentials): KeyObject {
+  const of = JSON.stringify([secretAccessKey, day, region, service]);
+  const known = signingKeys.get(of);
+  if (known !== undefined) return known;
+  const key = createSecretKey(
+    [day, region, service, 'aws4_request'].reduce<Buffer>(hmac, Buffer.from(`AWS4${secretAccessKey}`)),
+  );
+  // Day, region and service are the caller's words: they must not fill the memory.
+  if (signingKeys.size >= maxSigningKeys) signingKeys.clear();
+  signingKeys.set(of, key);
+  return key;
+}
+
+function hmac(key: Uint8Array | KeyObject, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest();
 }
 

@@ -18,6 +18,7 @@ import { environment, payloadPath } from '../storage-layout.ts';
 import type { Envelope } from './envelope.ts';
 import { asError, jobError } from './job-error.ts';
 import type { WrapperPorts } from './ports.ts';
+import { signingKeys } from './signed-calls.ts';
 
 const maxTries = 8;
 const firstDelayMs = 50;
@@ -135,6 +136,7 @@ function sender(ports: WrapperPorts, remainingMs: () => number): Send {
       ...(body === undefined ? {} : { body }),
       service: 's3',
       region,
+      cache: signingKeys,
       accessKeyId: env['AWS_ACCESS_KEY_ID'] ?? '',
       secretAccessKey: env['AWS_SECRET_ACCESS_KEY'] ?? '',
       ...(env['AWS_SESSION_TOKEN'] === undefined ? {} : { sessionToken: env['AWS_SESSION_TOKEN'] }),

@@ -1,4 +1,5 @@
 /** What the wrapper is handed: the outside world of a function, so that tests can give another. */
+import { httpFetch } from './http-fetch.ts';
 
 /** Answers as `fetch` does; the little of it that the wrapper uses. */
 export type Fetch = (
@@ -27,7 +28,7 @@ export interface WrapperPorts {
 export function functionPorts(): WrapperPorts {
   return {
     environment: process.env,
-    fetch: (url, { body, ...init }) => fetch(url, body === undefined ? init : { ...init, body }),
+    fetch: httpFetch,
     now: Date.now,
     random: Math.random,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),

@@ -50,6 +50,9 @@ export class CallError extends Error {
   }
 }
 
+/** Signing keys, for all signers of this process: to derive one takes longer than the rest of a call to sign. */
+export const signingKeys = new Map<string, ArrayBuffer>();
+
 /** Makes a call. @throws {CallError} for what no repetition helps; a job error when the tries or the time are used up */
 export type SignedCall = (service: Service, operation: string, request: object) => Promise<unknown>;
 
@@ -73,6 +76,7 @@ export function signedCalls(ports: WrapperPorts, remainingMs: () => number): Sig
       body,
       service: service.name,
       region,
+      cache: signingKeys,
       accessKeyId: env['AWS_ACCESS_KEY_ID'] ?? '',
       secretAccessKey: env['AWS_SECRET_ACCESS_KEY'] ?? '',
       ...(env['AWS_SESSION_TOKEN'] === undefined ? {} : { sessionToken: env['AWS_SESSION_TOKEN'] }),

@@ -287,4 +287,25 @@ describe('signing', () => {
     );
     expect(sha256('')).toBe('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855');
   });
+
+  it('is another with another secret, for another service and on another day', () => {
+    const parts = { method: 'POST', path: '/', query: '', headers: { host: '127.0.0.1:1' } };
+    const sign = (secretAccessKey: string, service: string, day: number) =>
+      signedHeaders(
+        parts,
+        { service, region: 'us-east-1' },
+        { accessKeyId: 'AKID', secretAccessKey },
+        '{}',
+        Date.UTC(2026, 0, day),
+      )['authorization'];
+    const all = () => [
+      sign('one', 'states', 1),
+      sign('two', 'states', 1),
+      sign('one', 'sqs', 1),
+      sign('one', 'states', 2),
+    ];
+    const first = all();
+    expect(new Set(first).size).toBe(4);
+    expect(all()).toStrictEqual(first);
+  });
 });
