@@ -108,7 +108,7 @@ function withoutBunsui(print: (text: string, file: string) => Promise<string>): 
   return {
     name: 'bunsui-code-hash',
     setup(setUp) {
-      setUp.onResolve({ filter: /^bunsui$/ }, () => ({ path: 'bunsui', external: true, sideEffects: false }));
+      setUp.onResolve({ filter: /^bunsui(\/storage)?$/ }, ({ path }) => ({ path, external: true, sideEffects: false }));
       setUp.onResolve({ filter: /^[^./]/ }, async ({ path, pluginData, ...rest }) => {
         if (pluginData === asked || isBuiltin(path)) return undefined;
         const { importer, resolveDir, kind, namespace } = rest;
@@ -192,7 +192,19 @@ function placeOf(dependency: string, from: string): string | undefined {
 }
 
 /** What of bunsui makes contracts, and does nothing beside that. */
-const contractMakers = ['aws', 'batch', 'ecs', 'eks', 'emr', 'glue', 'http', 'lambda', 'lambdaArn', 'sagemaker'];
+const contractMakers = [
+  'aws',
+  'batch',
+  'ecs',
+  'eks',
+  'emr',
+  'glue',
+  'http',
+  'jsonLines',
+  'lambda',
+  'lambdaArn',
+  'sagemaker',
+];
 const makesContracts = new RegExp(`\\b(?:${contractMakers.join('|')})\\b`);
 
 /** A declaration at the top of a file, as esbuild prints it, whose value is made by one of them or by zod. */

@@ -38,6 +38,7 @@ export {
   sum,
   tpl,
 } from './dsl/functions.ts';
+export { type JsonLines, type JsonLinesSchema, jsonLines } from './dsl/json-lines.ts';
 export type {
   Batch,
   MapS3Policy,

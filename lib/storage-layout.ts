@@ -328,6 +328,24 @@ export function payloadPath(at: {
   return `${dayPath(at.createdAt)}/${at.session}/${at.object}`;
 }
 
+/**
+ * The object, for `payloadPath`, that holds the records of a try of a job. `unique` tells runs apart that do not know of
+ * each other, such as one that was given up and goes on: none of them writes over what another one has completed.
+ */
+export function recordsObject(at: {
+  readonly job: string;
+  readonly generation: number;
+  readonly attempt: number;
+  readonly unique: string;
+}): string {
+  return `records/${jobKeyPart(at.job)}/${at.generation}-${at.attempt}-${at.unique}.jsonl`;
+}
+
+/** Whether it is the path, below a pipeline's prefix, of records. */
+export function isRecordsPath(path: string): boolean {
+  return /^\d{4}\/\d\d\/\d\d\/[\w-]+\/records\/\w[\w.-]*\/[\w-]+\.jsonl$/.test(path);
+}
+
 /** Name of the execution that runs a generation of a session: unique per machine, as Step Functions wants. */
 export function executionName(session: string, generation: number): string {
   return `session-${session}-${generation}`;

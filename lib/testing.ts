@@ -22,7 +22,10 @@ import { type GatesInMemory, gatesInMemory } from './testing/gates.ts';
 import { objectsInMemory } from './testing/objects.ts';
 import { type PayloadsInMemory, payloadsInMemory } from './testing/payloads.ts';
 import { virtualPorts } from './testing/virtual-ports.ts';
+import * as z from 'zod';
+import { type JsonLines, jsonLines } from './dsl/json-lines.ts';
 import { runHandler } from './wrapper/wrap-handler.ts';
+import { writesRecords } from './wrapper/values.ts';
 
 export type { TestAnswer, TestApprover, TestQuestion } from './testing/approvals.ts';
 
@@ -41,6 +44,16 @@ export interface TestContext {
  * contract. What it throws fails the job with the error's name.
  */
 export type TestOperation = (input: never, context: TestContext) => unknown;
+
+/**
+ * Records in memory, for what is given `jsonLines(…)`: a handler's `run`, the input of a pipeline.
+ * @example await load.run({ orders: await recordsOf([{ id: 'a' }, { id: 'b' }]) })
+ */
+export async function recordsOf<T>(records: Iterable<T> | AsyncIterable<T>): Promise<JsonLines<T>> {
+  const schema = jsonLines(z.json());
+  const at = await schema[writesRecords](records, { operation: 'recordsOf' });
+  return schema.parse(at) as unknown as JsonLines<T>;
+}
 
 /** One try of one job. Times in milliseconds of virtual time since the start. */
 export interface TestAttempt {

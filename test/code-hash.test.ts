@@ -8,9 +8,10 @@ import { codeHashes } from '../lib/code-hash.ts';
 /** A small project, one file per name. */
 const project = {
   'operations.ts': `
-import { lambda } from 'bunsui';
+import { jsonLines, lambda } from 'bunsui';
 import * as z from 'zod';
 
+const lines = jsonLines(z.object({ n: z.int().max(7) }));
 const row = z.object({ key: z.string().min(1) });
 // what is read
 export const read = lambda('read', {
@@ -21,6 +22,7 @@ export const read = lambda('read', {
 });
 const many = z.array(row).max(100);
 export const load = lambda('load', { entry: './load.ts', input: z.object({ rows: many }), output: z.object({ n: z.int().min(0) }) });
+export const dump = lambda('dump', { entry: './dump.ts', input: row, output: lines });
 `,
   'read.ts': `
 import { keyOf } from './keys.ts';
@@ -78,6 +80,7 @@ describe('the code hash of a handler', () => {
     ['what it does not use', { 'keys.ts': replaced('date.length', 'date.length + 1') }],
     ['the contract of another operation', { 'operations.ts': replaced('min(0)', 'min(1)') }],
     ['a schema that only another contract uses', { 'operations.ts': replaced('max(100)', 'max(200)') }],
+    ['records of another contract', { 'operations.ts': replaced('max(7)', 'max(8)') }],
     ['how it is retried', { 'operations.ts': replaced("max: 3, delay: '2s'", 'max: 5') }],
     [
       'how long it may take',

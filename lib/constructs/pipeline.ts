@@ -16,7 +16,7 @@ import { BunsuiError } from '../errors.ts';
 import type { PipelineArtifact } from '../ir/artifact.ts';
 import { secretsOf } from '../ir/expressions.ts';
 import type { LambdaOperationIr, PipelineIr } from '../ir/nodes.ts';
-import { callsOf, containersOf, lambdasOf } from '../ir/operations.ts';
+import { callsOf, containersOf, lambdasOf, yieldsRecords } from '../ir/operations.ts';
 import { placedNodes } from '../ir/walk.ts';
 import { environment, payloadPrefix } from '../storage-layout.ts';
 import { acknowledgeWildcards } from './acknowledgements.ts';
@@ -200,6 +200,7 @@ export class Pipeline extends Construct {
   /** What the function of every operation does. Said once: in each role it would fill the template of a large pipeline. */
   private newSharedPolicy(platform: IPlatform): ManagedPolicy {
     const payloads = platform.bucket.arnForObjects(`${payloadPrefix(this.artifact.pipeline.id)}/*`);
+    const inParts = lambdasOf(this.artifact.pipeline).some(yieldsRecords);
     const policy = new ManagedPolicy(this, 'OperationsPolicy', {
       description: `bunsui: operations of ${this.artifact.pipeline.id}`,
       statements: [
@@ -208,8 +209,11 @@ export class Pipeline extends Construct {
           actions: ['dynamodb:GetItem', 'dynamodb:PutItem'],
           resources: [platform.jobHistoryTable.tableArn],
         }),
-        // Values that are too large for the state machine.
-        new PolicyStatement({ actions: ['s3:GetObject', 's3:PutObject'], resources: [payloads] }),
+        // Values that are too large for the state machine, and records.
+        new PolicyStatement({
+          actions: ['s3:GetObject', 's3:PutObject', ...(inParts ? ['s3:AbortMultipartUpload'] : [])],
+          resources: [payloads],
+        }),
       ],
     });
     acknowledgeWildcards(policy, 'objects', [payloads]);

@@ -48,7 +48,10 @@ export type In<T> =
       ? T | (string extends T ? Secret : never)
       : T extends readonly (infer E)[]
         ? RefBase<readonly E[]> | readonly In<E>[]
-        : { [K in keyof T]: In<T[K]> });
+        : // Records in S3 are what a job has written, and are given as its output.
+          T extends AsyncIterable<unknown>
+          ? never
+          : { [K in keyof T]: In<T[K]> });
 
 /** What a ref knows of itself: its expression, and the recording it belongs to. */
 export interface RefRecord {

@@ -1,6 +1,8 @@
 /** Schemas as authors write them (zod) and as the pipeline records them (JSON Schema). */
 import * as z from 'zod';
 import type { JsonSchema } from '../ir/nodes.ts';
+import { recordsKeyword } from '../ir/operations.ts';
+import { writesRecords } from '../wrapper/values.ts';
 
 export type Schema = z.core.$ZodType;
 
@@ -28,7 +30,7 @@ type NonJson<T, Depth extends keyof Deeper | never = 0> = [Depth] extends [never
   ? never
   : unknown extends T
     ? never
-    : T extends string | number | boolean | null | undefined
+    : T extends string | number | boolean | null | undefined | AsyncIterable<unknown>
       ? never
       : T extends Foreign
         ? T
@@ -47,9 +49,21 @@ export function jsonSchema(
   io: 'input' | 'output',
 ): { readonly schema: JsonSchema } | { readonly reason: string } {
   try {
-    const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'throw' });
+    const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, {
+      io,
+      unrepresentable: 'throw',
+      override: withRecords,
+    });
     return { schema: JSON.parse(JSON.stringify(rest)) as JsonSchema };
   } catch (error) {
     return { reason: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** The schema of records belongs to that of the object which holds them. */
+function withRecords({ zodSchema, jsonSchema: made }: { zodSchema: object; jsonSchema: object }): void {
+  const { item } = zodSchema as { readonly item?: Schema };
+  if (item === undefined || !(writesRecords in zodSchema)) return;
+  const { $schema: _dialect, ...records } = z.toJSONSchema(item, { unrepresentable: 'throw', override: withRecords });
+  Object.assign(made, { [recordsKeyword]: records });
 }

@@ -20,6 +20,17 @@ export function isContainer(operation: OperationIr): operation is ContainerOpera
   return 'container' in operation;
 }
 
+/**
+ * On the schema of an object of records in S3: the schema of a record. Not a word of JSON Schema: what stands in the
+ * pipeline is where the object lies, and the records are part of the contract all the same.
+ */
+export const recordsKeyword = 'bunsui:records';
+
+/** Whether an operation's handler yields records, which are written in parts. */
+export function yieldsRecords({ output }: OperationIr): boolean {
+  return Object.hasOwn(output, recordsKeyword);
+}
+
 /** The operations that are containers. */
 export function containersOf({ operations }: Pick<PipelineIr, 'operations'>): readonly ContainerOperationIr[] {
   return Object.values(operations).filter(isContainer);

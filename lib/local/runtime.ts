@@ -31,6 +31,7 @@ import { mapRunsOf } from './map-runs.ts';
 import { mailService } from './mail.ts';
 import { openNotices } from './notices.ts';
 import { openObjectStore } from './object-store.ts';
+import { openUploads } from './object-uploads.ts';
 import { type OwnerLock, ownerOf, takeOwnerLock } from './owner-lock.ts';
 import { privateService } from './private-routes.ts';
 import { openQueueEvents } from './queue-events.ts';
@@ -265,7 +266,7 @@ async function startServices(
       log,
     }),
     lambda: lambdaService(pool, place, log),
-    s3: s3Service(store, place, log),
+    s3: s3Service(store, openUploads(stateDir), place, log),
     dynamodb,
     sns: snsService(stateDir, place, notices, log),
     sqs: sqsService(queues, place, log),

@@ -17,6 +17,9 @@ const ofObjects = 'meta-* acl storage-class server-side-encryption';
 const served: Readonly<Record<string, string>> = {
   CreateBucket: `${ofBodies} acl object-ownership bucket-object-lock-enabled`,
   PutObject: `${ofBodies} ${ofObjects}`,
+  CreateMultipartUpload: `${ofObjects} checksum-algorithm`,
+  UploadPart: ofBodies,
+  CompleteMultipartUpload: ofBodies,
   GetObject: 'checksum-mode',
   HeadObject: 'checksum-mode',
   DeleteObjects: ofBodies,
@@ -27,6 +30,7 @@ const served: Readonly<Record<string, string>> = {
 const plainHeaders: Readonly<Record<string, string>> = {
   PutObject: 'if-match if-none-match',
   CopyObject: 'if-match if-none-match',
+  CompleteMultipartUpload: 'if-match if-none-match',
   GetObject: 'range if-match if-none-match if-modified-since if-unmodified-since',
   HeadObject: 'if-match if-none-match if-modified-since if-unmodified-since',
 };
@@ -34,6 +38,8 @@ const plainHeaders: Readonly<Record<string, string>> = {
 /** Headers that are heeded with one value only: what holds here anyway. */
 const onlyValues: Readonly<Record<string, readonly string[]>> = {
   'x-amz-sdk-checksum-algorithm': ['CRC32', 'SHA1', 'SHA256'],
+  // Each part is checked by its own; the object as a whole has none then.
+  'x-amz-checksum-algorithm': ['CRC32', 'SHA1', 'SHA256'],
   'x-amz-trailer': ['x-amz-checksum-crc32', 'x-amz-checksum-sha1', 'x-amz-checksum-sha256'],
   'x-amz-acl': ['private'],
   'x-amz-storage-class': ['STANDARD'],

@@ -1,11 +1,12 @@
 /**
- * S3, path-style, as far as pipelines use it: buckets, put, get with range, head, list, delete, copy. Whatever else
- * is asked answers `NotImplemented` and is named in the log.
+ * S3, path-style, as far as pipelines use it: buckets, put, upload in parts, get with range, head, list, delete, copy.
+ * Whatever else is asked answers `NotImplemented` and is named in the log.
  */
 import { type AwsAnswer, AwsFault } from './aws-fault.ts';
 import type { AwsRequest, Service } from './http.ts';
 import { isBucketName } from './object-paths.ts';
 import type { KeyCursor, ObjectInfo, ObjectStore } from './object-store.ts';
+import type { Uploads } from './object-uploads.ts';
 import type { RuntimeLog } from './runtime-log.ts';
 import { readUpload } from './s3-body.ts';
 import {
@@ -30,6 +31,7 @@ const listParameters = 'list-type prefix delimiter continuation-token start-afte
 interface Call {
   readonly request: AwsRequest;
   readonly store: ObjectStore;
+  readonly uploads: Uploads;
   readonly region: string;
   readonly bucket: string;
   readonly key: string;
@@ -40,6 +42,7 @@ interface Call {
 /** The S3 service over a store. */
 export function s3Service(
   store: ObjectStore,
+  uploads: Uploads,
   place: { readonly region: string; readonly accountId: string },
   log: RuntimeLog,
 ): Service {
@@ -55,6 +58,7 @@ export function s3Service(
       const call: Call = {
         request,
         store,
+        uploads,
         region: place.region,
         bucket,
         key: decodePath(rest.join('/')),
@@ -96,6 +100,11 @@ function operationOf({ request, bucket, key }: Call): string {
     if (method === 'POST' && query.has('delete')) return 'DeleteObjects';
     return { PUT: 'CreateBucket', HEAD: 'HeadBucket' }[method] ?? `${method} bucket`;
   }
+  if (method === 'POST' && query.has('uploads')) return 'CreateMultipartUpload';
+  if (query.has('uploadId')) {
+    if (method === 'PUT' && headers['x-amz-copy-source'] === undefined) return 'UploadPart';
+    return { POST: 'CompleteMultipartUpload', DELETE: 'AbortMultipartUpload' }[method] ?? `${method} upload`;
+  }
   if (method === 'PUT') return headers['x-amz-copy-source'] === undefined ? 'PutObject' : 'CopyObject';
   return { GET: 'GetObject', HEAD: 'HeadObject', DELETE: 'DeleteObject' }[method] ?? `${method} object`;
 }
@@ -105,6 +114,10 @@ function knownParameters(operation: string): ReadonlySet<string> {
     ListObjectsV2: listParameters,
     DeleteObjects: 'delete',
     GetBucketLocation: 'location',
+    CreateMultipartUpload: 'uploads',
+    UploadPart: 'uploadId partNumber',
+    CompleteMultipartUpload: 'uploadId',
+    AbortMultipartUpload: 'uploadId',
   };
   return new Set(['x-id', ...(own[operation]?.split(' ') ?? [])]);
 }
@@ -158,6 +171,41 @@ const operations: Readonly<Record<string, ((call: Call) => Promise<AwsAnswer>) |
       (current) => checkPutCondition(headers, current),
     );
     return emptyAnswer(200, { etag: etagOf(info), ...info.checksums });
+  },
+
+  async CreateMultipartUpload({ uploads, bucket, key, request }) {
+    const upload = await uploads.begin(bucket, key, describedBy(request.headers));
+    const fields = [element('Bucket', bucket), element('Key', key), element('UploadId', upload)];
+    return xmlAnswer(element('InitiateMultipartUploadResult', fields));
+  },
+
+  async UploadPart({ uploads, bucket, key, request }) {
+    const { query, headers } = request;
+    const at = { bucket, key, upload: query.get('uploadId') ?? '', number: Number(query.get('partNumber')) };
+    const part = await uploads.part(at, (write) => readUpload(request.stream, headers, request.payloadHash, write));
+    return emptyAnswer(200, { etag: `"${part.md5}"`, ...part.checksums });
+  },
+
+  async CompleteMultipartUpload({ store, uploads, bucket, key, request }) {
+    const upload = request.query.get('uploadId') ?? '';
+    const root = readXml(await readSmall(request));
+    const parts = (root?.children ?? []).map((part) => ({
+      number: Number(childText(part, 'PartNumber')),
+      md5: (childText(part, 'ETag') ?? '').replaceAll('"', ''),
+    }));
+    if (root?.name !== 'CompleteMultipartUpload' || parts.length === 0 || parts.length > 10_000) {
+      throw new AwsFault('MalformedXML', 'The XML you provided was not well-formed', 400);
+    }
+    const { headers, fill } = await uploads.complete(bucket, key, upload, parts);
+    const info = await store.put(bucket, key, headers, fill, (current) => checkPutCondition(request.headers, current));
+    await uploads.end(bucket, key, upload);
+    const fields = [element('Bucket', bucket), element('Key', key), element('ETag', etagOf(info))];
+    return xmlAnswer(element('CompleteMultipartUploadResult', fields));
+  },
+
+  async AbortMultipartUpload({ uploads, bucket, key, request }) {
+    await uploads.end(bucket, key, request.query.get('uploadId') ?? '');
+    return emptyAnswer(204, {});
   },
 
   async GetObject({ store, bucket, key, request }) {

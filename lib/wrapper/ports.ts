@@ -10,7 +10,12 @@ export type Fetch = (
     readonly body: string | Uint8Array<ArrayBuffer> | undefined;
     readonly signal: AbortSignal;
   },
-) => Promise<{ readonly status: number; text(): Promise<string>; arrayBuffer(): Promise<ArrayBuffer> }>;
+) => Promise<{
+  readonly status: number;
+  readonly headers?: { get(name: string): string | null };
+  text(): Promise<string>;
+  arrayBuffer(): Promise<ArrayBuffer>;
+}>;
 
 export interface WrapperPorts {
   readonly environment: Readonly<Record<string, string | undefined>>;

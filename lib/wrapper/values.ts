@@ -1,6 +1,8 @@
 /** Checks of what goes into a handler and of what comes out of it. */
 import { jobErrors } from '../errors.ts';
+import type { ExecutionBlock } from '../storage-layout.ts';
 import { asError, type JobErrorName, jobError } from './job-error.ts';
+import type { WrapperPorts } from './ports.ts';
 
 /** What is found wrong with a value. */
 export interface SchemaIssue {
@@ -17,6 +19,28 @@ export type SchemaResult =
  */
 export interface Schema {
   readonly '~standard': { validate(value: unknown): SchemaResult | Promise<SchemaResult> };
+  readonly [writesRecords]?: RecordsWriter;
+}
+
+/** By which a schema says that the output is written while the handler yields it, and is itself where that lies. */
+export const writesRecords: unique symbol = Symbol.for('bunsui.records');
+
+/** Writes what a handler has returned, record by record. @returns where it lies */
+export type RecordsWriter = (returned: unknown, place: RecordsPlace) => Promise<unknown>;
+
+/** Whose records they are. */
+export interface RecordsPlace {
+  readonly operation: string;
+  /** @default in the memory of this process, as a unit test wants it */
+  readonly stored?: {
+    readonly ports: WrapperPorts;
+    readonly remainingMs: () => number;
+    readonly block: ExecutionBlock;
+    readonly job: string;
+    readonly attempt: number;
+    /** Name of a secret of the job whose value is in a text. */
+    readonly secretIn: (text: string) => string | undefined;
+  };
 }
 
 const shownIssues = 20;
@@ -99,17 +123,24 @@ export async function checkOutput(
     );
   }
   const value = await checkValue(schema, returned, outputInvalid, `the output of ${operation}`);
-  let text: string;
+  return { value, text: jsonText(value, 'output', `the output of ${operation}`) };
+}
+
+/**
+ * A value as JSON text.
+ * @param root what paths to what is wrong begin with
+ * @throws an error named `Bunsui.OutputInvalid` for what JSON has no form for
+ */
+export function jsonText(value: unknown, root: string, what: string): string {
   try {
-    const wrong = notJson(value, 'output', new Set());
+    const wrong = notJson(value, root, new Set());
     if (wrong !== undefined) throw new TypeError(wrong);
-    text = JSON.stringify(value);
+    return JSON.stringify(value);
   } catch (thrown) {
     const { message } = asError(thrown);
     throw jobError(
-      outputInvalid,
-      `the output of ${operation} is not JSON: ${message}; return plain objects, lists, text, numbers and booleans only`,
+      jobErrors.outputInvalid,
+      `${what} is not JSON: ${message}; return plain objects, lists, text, numbers and booleans only`,
     );
   }
-  return { value, text };
 }

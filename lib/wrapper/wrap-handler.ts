@@ -29,7 +29,7 @@ import { jobProgress, type Progress, progressInMemory } from './progress.ts';
 import { functionPorts, type WrapperPorts } from './ports.ts';
 import { leakedSecret, maskedError, maskerOf, type Masker, maskOutput, readSecrets, withSecrets } from './secrets.ts';
 import { signedCalls } from './signed-calls.ts';
-import { checkOutput, checkValue, type Schema } from './values.ts';
+import { checkOutput, checkValue, type RecordsPlace, type Schema, writesRecords } from './values.ts';
 
 /** What is known of an operation where its handler runs. */
 export interface HandlerContract {
@@ -92,6 +92,7 @@ async function runChecked(
   run: Run,
   input: unknown,
   context: HandlerContext,
+  stored?: RecordsPlace['stored'],
 ): Promise<{ readonly value: unknown; readonly text: string }> {
   const parsed = await checkValue(contract.input, input, jobErrors.inputInvalid, `the input of ${contract.id}`);
   let returned: unknown;
@@ -100,7 +101,20 @@ async function runChecked(
   } catch (thrown) {
     throw asError(thrown);
   }
-  return checkOutput(contract.output, returned, contract.id);
+  const { id, output } = contract;
+  const write = output[writesRecords];
+  if (write !== undefined)
+    returned = await write(returned, { operation: id, ...(stored === undefined ? {} : { stored }) });
+  else if (isGenerator(returned)) {
+    const message = `the handler of ${id} is a generator, and the output of ${id} is no jsonLines(…): declare it so, or return a value`;
+    throw jobError(jobErrors.outputInvalid, message);
+  }
+  return checkOutput(output, returned, id);
+}
+
+/** Nobody would run it, and a schema without fields would take it for an object. */
+function isGenerator(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'next' in value && typeof value.next === 'function';
 }
 
 const consoleLog: JobLog = {
@@ -194,13 +208,15 @@ export function wrapHandler(contract: HandlerContract, run: Run, ports: WrapperP
       }
       const idempotencyKey = `${block.session}/${block.generation}/${job}`;
       const { session, generation } = block;
-      const progress = jobProgress(ports, call, envelope, (text) => masker?.found(text));
+      const secretIn = (text: string) => masker?.found(text);
+      const progress = jobProgress(ports, call, envelope, secretIn);
       const about = { session, job, attempt, operation, generation, idempotencyKey };
       const context = { ...about, log, remainingTimeMs, signal, ...progress };
       const secrets = await readSecrets(ports, call, envelope.secrets);
       masker = maskerOf(secrets);
       unmask = maskOutput(masker);
-      const made = await runChecked(contract, run, withSecrets(input, envelope.secrets, secrets), context);
+      const place = { ports, remainingMs: remainingTimeMs, block, job, attempt, secretIn };
+      const made = await runChecked(contract, run, withSecrets(input, envelope.secrets, secrets), context, place);
       const leaked = masker?.found(made.text);
       if (leaked !== undefined) throw leakedSecret(`the output of ${operation}`, leaked);
       const output = await large.leave(envelope, made);

@@ -11,6 +11,7 @@ import { functionPlaceholder } from '../../lib/ir/artifact.ts';
 import { callsOf, isLambda, tasksOf } from '../../lib/ir/operations.ts';
 import { rows } from '../fixtures/pipelines.ts';
 import { ensureLambdas, newApp, newStack, propertiesOf, type Resources, resourcesOf } from './synth.ts';
+import lines from '../cli/lines/lines.ts';
 import { twoStep } from './two-step/pipeline.ts';
 
 beforeAll(ensureLambdas);
@@ -323,6 +324,17 @@ describe('an operation', () => {
       LogGroupName: nameOf('load', '/aws/lambda/'),
       RetentionInDays: 30,
       Tags: [{ Key: 'bunsui:platform', Value: expect.stringMatching(/^Test-Platform-[0-9A-F]{8}$/) }],
+    });
+  });
+
+  it('may give up what it has sent of records, where it yields some', () => {
+    const { app } = newStack();
+    const stack = new Stack(app, 'Other');
+    new Pipeline(stack, 'Lines', { platform: new Platform(stack, 'Platform'), definition: lines });
+    expect(statementsOf(resourcesOf(stack), 'LinesOperationsPolicy', 'AWS::IAM::ManagedPolicy')).toContainEqual({
+      Action: ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'],
+      Effect: 'Allow',
+      Resource: { 'Fn::Join': ['', [arn('PlatformBucket'), '/payloads/lines/*']] },
     });
   });
 

@@ -1,7 +1,10 @@
 /** What pipelines need of S3, for any endpoint. */
 import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
   CopyObjectCommand,
   CreateBucketCommand,
+  CreateMultipartUploadCommand,
   DeleteObjectCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
@@ -11,6 +14,7 @@ import {
   ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
+  UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { Readable } from 'node:stream';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -181,6 +185,62 @@ export function s3Contract(target: () => Target): void {
       expect(Contents.map(({ Key, Size, ETag }) => ({ Key, Size, ETag }))).toStrictEqual([
         { Key: 'facts', Size: head.ContentLength, ETag: head.ETag },
       ]);
+    });
+
+    describe('an upload in parts', () => {
+      const begin = async (Key: string) => {
+        const begun = await s3.send(
+          new CreateMultipartUploadCommand({ Bucket, Key, ContentType: 'text/plain', Metadata: { a: 'b' } }),
+        );
+        return { Bucket, Key, UploadId: begun.UploadId };
+      };
+      type Upload = Awaited<ReturnType<typeof begin>>;
+      const part = async (at: Upload, PartNumber: number, Body: string) => {
+        const { ETag } = await s3.send(new UploadPartCommand({ ...at, PartNumber, Body }));
+        return { PartNumber, ETag };
+      };
+      const complete = (at: Upload, Parts: { PartNumber: number; ETag: string | undefined }[]) =>
+        s3.send(new CompleteMultipartUploadCommand({ ...at, MultipartUpload: { Parts } }));
+      const large = 'x'.repeat(5 * 1024 ** 2);
+
+      it('is there as a whole when it is completed, and not before', async () => {
+        const at = await begin('parts/whole');
+        await part(at, 2, 'to be replaced');
+        const parts = [await part(at, 1, large), await part(at, 2, 'end')];
+        expect(await keysOf('parts/whole')).toStrictEqual([]);
+        await complete(at, parts);
+        const got = await s3.send(new GetObjectCommand({ Bucket, Key: 'parts/whole' }));
+        expect((await got.Body?.transformToString()) === `${large}end`).toBe(true);
+        expect([got.ContentType, got.Metadata, got.ETag?.endsWith('-2"')]).toStrictEqual([
+          'text/plain',
+          { a: 'b' },
+          true,
+        ]);
+        expect(await keysOf('parts/')).toStrictEqual(['parts/whole']);
+      });
+
+      it('leaves what was there when it is aborted', async () => {
+        await put('parts/before', 'before');
+        const at = await begin('parts/before');
+        const parts = [await part(at, 1, 'after')];
+        await s3.send(new AbortMultipartUploadCommand(at));
+        expect(await refusal(complete(at, parts))).toBe('NoSuchUpload');
+        expect(await refusal(part(at, 2, 'x'))).toBe('NoSuchUpload');
+        expect(await text('parts/before')).toBe('before');
+      });
+
+      it('is refused with parts that are missing, changed, out of order or too small', async () => {
+        const at = await begin('parts/refused');
+        const [first, second] = [await part(at, 1, 'small'), await part(at, 2, large)];
+        expect(await refusal(complete(at, [first, { ...second, PartNumber: 3 }]))).toBe('InvalidPart');
+        expect(await refusal(complete(at, [second, first]))).toBe('InvalidPartOrder');
+        expect(await refusal(complete(at, [first, second]))).toBe('EntityTooSmall');
+        const changed = await part(at, 2, 'other');
+        expect(changed.ETag).not.toBe(second.ETag);
+        expect(await refusal(complete(at, [second]))).toBe('InvalidPart');
+        expect(await keysOf('parts/refused')).toStrictEqual([]);
+        await s3.send(new AbortMultipartUploadCommand(at));
+      });
     });
 
     it('copies with metadata', async () => {

@@ -178,7 +178,7 @@ describe('the endpoint', () => {
 
   it.each([
     ['?acl', 'GET', '/bucket-one/k?acl', 'GetObject ?acl'],
-    ['?uploads', 'POST', '/bucket-one/k?uploads', 'POST object ?uploads'],
+    ['?restore', 'POST', '/bucket-one/k?restore', 'POST object ?restore'],
     ['the first kind of list', 'GET', '/bucket-one', 'GET bucket'],
     ['deleting a bucket', 'DELETE', '/bucket-one', 'DELETE bucket'],
   ])('says what of S3 it does not serve: %s', async (_what, method, path, named) => {

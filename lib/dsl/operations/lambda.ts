@@ -4,6 +4,7 @@
  */
 import type * as z from 'zod';
 import { type HandlerContext, type LambdaHandler, runHandler, wrapHandler } from '../../wrapper/wrap-handler.ts';
+import type { JsonLinesSchema } from '../json-lines.ts';
 import type { JsonOnly, Schema } from '../schemas.ts';
 import { type Contract, kindInterface, type Operation, type OperationKind, operationOf } from './kind.ts';
 
@@ -34,10 +35,14 @@ export interface LambdaOperation<I extends Schema, O extends Schema> extends Ope
    * Makes the exported `handler` of the entry file.
    * @example export const handler = extract.handler(async (input, ctx) => ({ rows: 1 }));
    */
-  handler(
-    run: (input: z.output<I>, context: HandlerContext) => Promise<z.input<O>> | z.input<O>,
-  ): OperationHandler<I, O>;
+  handler(run: (input: z.output<I>, context: HandlerContext) => Returned<O>): OperationHandler<I, O>;
 }
+
+/** What a handler returns: its output, or the records that are. */
+type Returned<O extends Schema> =
+  O extends JsonLinesSchema<infer S>
+    ? AsyncIterable<z.input<S>> | Iterable<z.input<S>> | Promise<AsyncIterable<z.input<S>> | Iterable<z.input<S>>>
+    : Promise<z.input<O>> | z.input<O>;
 
 export const lambdaKind = {
   interface: kindInterface,
