@@ -134,7 +134,8 @@ describe('records of a job', () => {
       const { id, note } = record as z.output<typeof order>;
       ids.push(note === megabyte ? id : 'another text');
     }
-    expect([first, calls.length - asked]).toStrictEqual([2, 3]);
+    // The next part may have been asked for, the last one not yet.
+    expect([first <= 2, calls.length - asked]).toStrictEqual([true, 3]);
     expect(ids).toStrictEqual(Array.from({ length: 20 }, (_, id) => id));
     expect(left('large')).toStrictEqual([at.key.split('/').at(-1)]);
   });
