@@ -24,7 +24,7 @@ export const httpFetch: Fetch = async (url, { method, headers, body, signal }) =
     response.on('end', () => resolve({ status: response.statusCode ?? 0, bytes: Buffer.concat(chunks) }));
     response.on('error', failed);
   };
-  const options = { method, headers: Object.fromEntries(headers), signal };
+  const options = { method, headers, signal };
   clientFor(url.protocol).request(url, options, answered).on('error', failed).end(body);
   const { status, bytes } = await promise;
   return {

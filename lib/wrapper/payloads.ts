@@ -2,7 +2,6 @@
  * Large values of a job: its output is moved to S3 as far as it does not fit through the state machine, and what its
  * input points at is fetched before the handler sees it. See lib/payload-layout.ts for what stands in their place.
  */
-import { AwsV4Signer } from 'aws4fetch';
 import { jobErrors } from '../errors.ts';
 import {
   isPayload,
@@ -18,7 +17,7 @@ import { environment, payloadPath } from '../storage-layout.ts';
 import type { Envelope } from './envelope.ts';
 import { asError, jobError } from './job-error.ts';
 import type { WrapperPorts } from './ports.ts';
-import { signingKeys } from './signed-calls.ts';
+import { regionOf, signedRequest } from './signed-calls.ts';
 
 const maxTries = 8;
 const firstDelayMs = 50;
@@ -122,29 +121,19 @@ type Send = (
 
 function sender(ports: WrapperPorts, remainingMs: () => number): Send {
   const env = ports.environment;
-  const region = env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'] ?? 'us-east-1';
+  const region = regionOf(env);
   const once = async (...[method, path, { body, range }]: Parameters<Send>) => {
-    const signer = new AwsV4Signer({
+    const { url, headers } = signedRequest(env, 's3', {
       method,
-      url: addressOf(env, region, path),
+      address: addressOf(env, region, path),
       headers: {
         ...(range === undefined ? {} : { range: `bytes=${range.start}-${range.start + range.bytes - 1}` }),
-        ...(body === undefined
-          ? {}
-          : { 'x-amz-content-sha256': await sha256(body), 'content-type': 'application/json' }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
-      ...(body === undefined ? {} : { body }),
-      service: 's3',
-      region,
-      cache: signingKeys,
-      accessKeyId: env['AWS_ACCESS_KEY_ID'] ?? '',
-      secretAccessKey: env['AWS_SECRET_ACCESS_KEY'] ?? '',
-      ...(env['AWS_SESSION_TOKEN'] === undefined ? {} : { sessionToken: env['AWS_SESSION_TOKEN'] }),
+      body: body ?? '',
     });
-    const signed = await signer.sign();
     const limitMs = baseCallMs + (body?.length ?? range?.bytes ?? 0) * msPerByte;
     const signal = AbortSignal.timeout(Math.max(1, Math.floor(Math.min(limitMs, remainingMs()))));
-    const { url, headers } = signed;
     const response = await ports.fetch(url, { method, headers, body, signal });
     return { status: response.status, bytes: new Uint8Array(await response.arrayBuffer()) };
   };
@@ -186,9 +175,4 @@ function addressOf(env: WrapperPorts['environment'], region: string, path: strin
   return endpoint === undefined
     ? `https://${bucket}.s3.${region}.amazonaws.com/${key}`
     : `${endpoint.replace(/\/$/, '')}/${bucket}/${key}`;
-}
-
-async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
