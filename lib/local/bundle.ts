@@ -9,7 +9,7 @@ import type { BuildOptions, Metafile, Plugin } from 'esbuild';
 import { codeHashes, withEsbuild } from '../code-hash.ts';
 import { bundlingError, handlerBundleSettings, missingHandler, refusal } from '../handler-bundle.ts';
 import { makeFolder, readIfThere, writeFileAtomic } from './durable-files.ts';
-import { sha256 } from './signature.ts';
+import { sha256 } from '../request-signature.ts';
 
 /** Raising it makes all bundles anew. */
 const bundleVersion = 6;

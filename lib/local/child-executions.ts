@@ -10,7 +10,7 @@ import type { ExecutionRecord } from './execution-records.ts';
 import { type Executions, executionArnOf } from './executions.ts';
 import type { JournalHeader } from './journal.ts';
 import type { Machine, MachineStore } from './machines.ts';
-import { sha256 } from './signature.ts';
+import { sha256 } from '../request-signature.ts';
 
 export interface ChildParts {
   readonly machines: MachineStore;

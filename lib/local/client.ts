@@ -5,7 +5,7 @@
 import { request } from 'node:http';
 import { BunsuiError } from '../errors.ts';
 import { hintMark } from './aws-fault.ts';
-import { type Credentials, signedHeaders } from './signature.ts';
+import { type Credentials, signedHeaders } from '../request-signature.ts';
 
 /** Where a runtime is and how to speak to it. */
 export interface RuntimeAddress {

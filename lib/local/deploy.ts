@@ -31,7 +31,7 @@ import {
 import { bundleHandlers } from './bundle.ts';
 import { localClient, type JsonResult, type LocalClient } from './client.ts';
 import type { Runtime } from './runtime.ts';
-import { sha256 } from './signature.ts';
+import { sha256 } from '../request-signature.ts';
 import { withStandIns } from './stand-ins.ts';
 
 /** A pipeline on the local runtime. */

@@ -10,7 +10,8 @@ import { pipeline } from 'node:stream/promises';
 import { BunsuiError } from '../errors.ts';
 import { type AwsAnswer, AwsFault, faultAnswer, hintMark, type Protocol } from './aws-fault.ts';
 import type { RuntimeLog } from './runtime-log.ts';
-import { type Credentials, checkSignature, readAuthorization, type SignedParts, sha256 } from './signature.ts';
+import { type Credentials, type SignedParts, sha256 } from '../request-signature.ts';
+import { checkSignature, readAuthorization } from './signature.ts';
 
 /** A request whose host and signature are right. */
 export interface AwsRequest {

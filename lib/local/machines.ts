@@ -8,7 +8,7 @@ import type { Definition } from '../asl/definition.ts';
 import { type MachineType, validateDefinition } from '../asl/validate.ts';
 import { BunsuiError } from '../errors.ts';
 import { damagedFile, makeFolder, parseStored, readIfThere, safeFileName, writeFileAtomic } from './durable-files.ts';
-import { sha256 } from './signature.ts';
+import { sha256 } from '../request-signature.ts';
 
 /** What a machine was when it was published. */
 export interface MachineVersion {

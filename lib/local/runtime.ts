@@ -39,7 +39,7 @@ import { openQueues } from './queues.ts';
 import { openRuntimeLog, type RuntimeLog } from './runtime-log.ts';
 import { s3Service } from './s3.ts';
 import { secretsService } from './secrets.ts';
-import type { Credentials } from './signature.ts';
+import type { Credentials } from '../request-signature.ts';
 import { snsService } from './sns.ts';
 import { sqsService } from './sqs.ts';
 import { isChildMachine, readCaller, reservedInputKey, sessionNamed } from '../storage-layout.ts';

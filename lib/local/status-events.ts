@@ -11,7 +11,7 @@ import { readIfThere, writeFileAtomic } from './durable-files.ts';
 import type { ExecutionRecord } from './execution-records.ts';
 import type { FunctionPool } from './function-pool.ts';
 import type { RuntimeLog } from './runtime-log.ts';
-import { sha256 } from './signature.ts';
+import { sha256 } from '../request-signature.ts';
 
 export interface StatusEvents {
   /** The function that hears of ends; kept over restarts. */

@@ -3,6 +3,7 @@
  * generation before in the places of this one's checkpoints: as checkpoints where they are known to count, as
  * candidates where that depends on the input, and marks where a job is not to run.
  */
+import { sha256 } from '../request-signature.ts';
 import { checkpointKey, environment, tables } from '../storage-layout.ts';
 import type { Envelope } from './envelope.ts';
 import type { WrapperPorts } from './ports.ts';
@@ -108,15 +109,11 @@ export function checkpoints(ports: WrapperPorts, call: SignedCall): Checkpoints 
 const hexDigits = 32;
 
 /** Hash of a job's input, 32 hexadecimal digits: the same for the same value, whatever the order of its fields. */
-export async function hashOfInput(input: unknown): Promise<string> {
+export function hashOfInput(input: unknown): string {
   const text = JSON.stringify(input, (_, part: unknown) =>
     typeof part === 'object' && part !== null && !Array.isArray(part)
       ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
       : part,
   );
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text ?? 'undefined'));
-  return [...new Uint8Array(digest)]
-    .map((byte) => byte.toString(16).padStart(2, '0'))
-    .join('')
-    .slice(0, hexDigits);
+  return sha256(text ?? 'undefined').slice(0, hexDigits);
 }

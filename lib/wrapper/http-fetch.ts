@@ -33,7 +33,7 @@ export const httpFetch: Fetch = async (url, { method, headers, body, signal }) =
     });
     response.on('error', failed);
   };
-  const options = { method, headers: Object.fromEntries(headers), signal };
+  const options = { method, headers, signal };
   clientFor(url.protocol).request(url, options, answered).on('error', failed).end(body);
   const { status, headers: told, bytes } = await promise;
   return {

@@ -1,10 +1,9 @@
 /** Calls of S3 about objects under the prefix that the environment names, signed by hand: this rides in every function. */
-import { AwsV4Signer } from 'aws4fetch';
 import { jobErrors } from '../errors.ts';
 import { environment } from '../storage-layout.ts';
 import { asError, jobError } from './job-error.ts';
 import type { WrapperPorts } from './ports.ts';
-import { signingKeys } from './signed-calls.ts';
+import { regionOf, signedRequest } from './signed-calls.ts';
 
 const maxTries = 8;
 const firstDelayMs = 50;
@@ -42,29 +41,19 @@ export type ObjectCall = (
 /** @param remainingMs how long the function still has */
 export function objectCalls(ports: WrapperPorts, remainingMs: () => number): ObjectCall {
   const env = ports.environment;
-  const region = env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'] ?? 'us-east-1';
+  const region = regionOf(env);
   const once = async (...[method, path, { body, range, query }]: Parameters<ObjectCall>) => {
-    const signer = new AwsV4Signer({
+    const { url, headers } = signedRequest(env, 's3', {
       method,
-      url: addressOf(env, region, path, query),
+      address: addressOf(env, region, path, query),
       headers: {
         ...(range === undefined ? {} : { range: `bytes=${range.start}-${range.start + range.bytes - 1}` }),
-        ...(body === undefined
-          ? {}
-          : { 'x-amz-content-sha256': await sha256(body), 'content-type': 'application/json' }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
-      ...(body === undefined ? {} : { body }),
-      service: 's3',
-      region,
-      cache: signingKeys,
-      accessKeyId: env['AWS_ACCESS_KEY_ID'] ?? '',
-      secretAccessKey: env['AWS_SECRET_ACCESS_KEY'] ?? '',
-      ...(env['AWS_SESSION_TOKEN'] === undefined ? {} : { sessionToken: env['AWS_SESSION_TOKEN'] }),
+      body: body ?? '',
     });
-    const signed = await signer.sign();
     const limitMs = baseCallMs + (body?.length ?? range?.bytes ?? 0) * msPerByte;
     const signal = AbortSignal.timeout(Math.max(1, Math.floor(Math.min(limitMs, remainingMs()))));
-    const { url, headers } = signed;
     const response = await ports.fetch(url, { method, headers, body, signal });
     const bytes = new Uint8Array(await response.arrayBuffer());
     return { status: response.status, bytes, etag: response.headers?.get('etag') ?? '' };
@@ -123,9 +112,4 @@ function addressOf(
   return endpoint === undefined
     ? `https://${bucket}.s3.${region}.amazonaws.com/${key}`
     : `${endpoint.replace(/\/$/, '')}/${bucket}/${key}`;
-}
-
-async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

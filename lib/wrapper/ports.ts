@@ -6,7 +6,8 @@ export type Fetch = (
   url: URL,
   init: {
     readonly method: string;
-    readonly headers: Headers;
+    /** Names in lower case. */
+    readonly headers: Readonly<Record<string, string>>;
     readonly body: string | Uint8Array<ArrayBuffer> | undefined;
     readonly signal: AbortSignal;
   },

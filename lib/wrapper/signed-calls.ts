@@ -1,6 +1,6 @@
 /** Calls of AWS services that speak JSON, signed by hand: no SDK, because this rides in every function. */
-import { AwsV4Signer } from 'aws4fetch';
 import { jobErrors } from '../errors.ts';
+import { signedHeaders } from '../request-signature.ts';
 import { asError, jobError } from './job-error.ts';
 import type { WrapperPorts } from './ports.ts';
 
@@ -50,8 +50,38 @@ export class CallError extends Error {
   }
 }
 
-/** Signing keys, for all signers of this process: to derive one takes longer than the rest of a call to sign. */
-export const signingKeys = new Map<string, ArrayBuffer>();
+/** A request of an AWS service, with the headers that sign it for the function's own credentials. */
+export function signedRequest(
+  environment: WrapperPorts['environment'],
+  service: string,
+  {
+    method,
+    address,
+    headers,
+    body,
+  }: {
+    readonly method: string;
+    readonly address: string;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body: string | Uint8Array;
+  },
+): { readonly url: URL; readonly headers: Readonly<Record<string, string>> } {
+  const url = new URL(address);
+  const parts = { method, path: url.pathname, query: url.search.slice(1), headers: { ...headers, host: url.host } };
+  const sessionToken = environment['AWS_SESSION_TOKEN'];
+  const credentials = {
+    accessKeyId: environment['AWS_ACCESS_KEY_ID'] ?? '',
+    secretAccessKey: environment['AWS_SECRET_ACCESS_KEY'] ?? '',
+    ...(sessionToken === undefined ? {} : { sessionToken }),
+  };
+  const scope = { service, region: regionOf(environment) };
+  return { url, headers: signedHeaders(parts, scope, credentials, body, Date.now()) };
+}
+
+/** The region that the environment names. */
+export function regionOf(environment: WrapperPorts['environment']): string {
+  return environment['AWS_REGION'] ?? environment['AWS_DEFAULT_REGION'] ?? 'us-east-1';
+}
 
 /** Makes a call. @throws {CallError} for what no repetition helps; a job error when the tries or the time are used up */
 export type SignedCall = (service: Service, operation: string, request: object) => Promise<unknown>;
@@ -59,31 +89,23 @@ export type SignedCall = (service: Service, operation: string, request: object) 
 /** @param remainingMs how long the function still has */
 export function signedCalls(ports: WrapperPorts, remainingMs: () => number): SignedCall {
   const env = ports.environment;
-  const region = env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'] ?? 'us-east-1';
 
   const callOnce = async (service: Service, operation: string, body: string): Promise<unknown> => {
-    const url =
+    const address =
       env[endpointVariables[service.name]] ??
       env['AWS_ENDPOINT_URL'] ??
-      `https://${service.name}.${region}.amazonaws.com`;
-    const signer = new AwsV4Signer({
+      `https://${service.name}.${regionOf(env)}.amazonaws.com`;
+    const { url, headers } = signedRequest(env, service.name, {
       method: 'POST',
-      url,
+      address,
       headers: {
         'content-type': `application/x-amz-json-${service.protocol}`,
         'x-amz-target': `${service.target}.${operation}`,
       },
       body,
-      service: service.name,
-      region,
-      cache: signingKeys,
-      accessKeyId: env['AWS_ACCESS_KEY_ID'] ?? '',
-      secretAccessKey: env['AWS_SECRET_ACCESS_KEY'] ?? '',
-      ...(env['AWS_SESSION_TOKEN'] === undefined ? {} : { sessionToken: env['AWS_SESSION_TOKEN'] }),
     });
-    const signed = await signer.sign();
     const signal = AbortSignal.timeout(Math.max(1, Math.min(maxCallMs, Math.floor(remainingMs()))));
-    const response = await ports.fetch(signed.url, { method: signed.method, headers: signed.headers, body, signal });
+    const response = await ports.fetch(url, { method: 'POST', headers, body, signal });
     const text = await response.text();
     if (response.status === 200) return JSON.parse(text) as unknown;
     let answer: { readonly __type?: string; readonly message?: string; readonly Message?: string } = {};

@@ -200,7 +200,7 @@ export function wrapHandler(contract: HandlerContract, run: Run, ports: WrapperP
       const before = await store?.find(envelope);
       if (before !== undefined && before.as !== 'candidate') return await stored(before);
       const input = await large.fetch(envelope, await fillInput(envelope, store));
-      const inputHash = await hashOfInput(input);
+      const inputHash = hashOfInput(input);
       if (before !== undefined && before.inputHash === inputHash) {
         // What comes before this job has changed, and gives it the same as ever.
         await store?.record(envelope, { ...before, inputHash });

@@ -13,7 +13,7 @@ export interface SourceFile {
   /** Path from the root of the repository, with `/`. */
   readonly path: string;
   readonly imports: readonly Import[];
-  /** Classes that the file makes and whose names end in `Client`, but for aws4fetch's, which only signs. */
+  /** Classes that the file makes and whose names end in `Client`. */
   readonly clients: readonly { readonly name: string; readonly line: number }[];
 }
 
@@ -22,7 +22,6 @@ export function readSource(path: string, text: string): SourceFile {
   const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
   const imports: Import[] = [];
   const clients: { name: string; line: number }[] = [];
-  const signing = new Set<string>();
   const lineOf = (node: ts.Node): number => file.getLineAndCharacterOfPosition(node.getStart(file)).line + 1;
   const add = (specifier: ts.Node | undefined, kind: Import['kind'], node: ts.Node): void => {
     if (specifier !== undefined && ts.isStringLiteralLike(specifier)) {
@@ -36,10 +35,6 @@ export function readSource(path: string, text: string): SourceFile {
         node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword ? 'type' : 'runtime',
         node,
       );
-      const bindings = node.importClause?.namedBindings;
-      if (node.moduleSpecifier.getText(file).includes('aws4fetch') && bindings && ts.isNamedImports(bindings)) {
-        for (const element of bindings.elements) signing.add(element.name.text);
-      }
     } else if (ts.isExportDeclaration(node)) {
       add(node.moduleSpecifier, node.isTypeOnly ? 'type' : 'runtime', node);
     } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
@@ -55,7 +50,7 @@ export function readSource(path: string, text: string): SourceFile {
         : ts.isIdentifier(callee)
           ? callee.text
           : '';
-      if (name.endsWith('Client') && !signing.has(name)) clients.push({ name, line: lineOf(node) });
+      if (name.endsWith('Client')) clients.push({ name, line: lineOf(node) });
     }
     ts.forEachChild(node, visit);
   };

@@ -22,6 +22,7 @@ export const rooms: { readonly [room: string]: RoomRule } = {
   'approval-layout': nothing,
   'handler-bundle': { ...nothing, rooms: ['errors'], node: 'any' },
   'payload-layout': nothing,
+  'request-signature': { ...nothing, node: 'any' },
   'secret-layout': nothing,
   prices: nothing,
   html: nothing,
@@ -32,8 +33,8 @@ export const rooms: { readonly [room: string]: RoomRule } = {
     node: 'none',
   },
   wrapper: {
-    rooms: ['errors', 'gate-layout', 'payload-layout', 'secret-layout', 'storage-layout'],
-    packages: ['aws4fetch'],
+    rooms: ['errors', 'gate-layout', 'payload-layout', 'request-signature', 'secret-layout', 'storage-layout'],
+    packages: [],
     node: 'any',
   },
   dsl: {
@@ -59,11 +60,12 @@ export const rooms: { readonly [room: string]: RoomRule } = {
       'code-hash',
       'gate-layout',
       'handler-bundle',
+      'request-signature',
       'secret-layout',
       'storage-layout',
       'errors',
     ],
-    packages: ['dynalite', 'esbuild', 'aws4fetch'],
+    packages: ['dynalite', 'esbuild'],
     node: 'any',
   },
   sessions: {

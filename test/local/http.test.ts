@@ -9,7 +9,7 @@ import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { localClient } from '../../lib/local/client.ts';
 import type { Runtime } from '../../lib/local/runtime.ts';
-import { sha256, signedHeaders } from '../../lib/local/signature.ts';
+import { sha256, signedHeaders } from '../../lib/request-signature.ts';
 import { clientConfig, refusal } from '../contract/target.ts';
 import { openForTest } from './runtimes.ts';
 

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { localClient } from '../../lib/local/client.ts';
-import { sha256 } from '../../lib/local/signature.ts';
+import { sha256 } from '../../lib/request-signature.ts';
 import { openForTest } from './runtimes.ts';
 
 const roleArn = 'arn:aws:iam::000000000000:role/r';

@@ -90,7 +90,7 @@ async function run(program: Program, artifact: PipelineArtifact, table: Table, g
     return tokens.delete(token);
   };
   const fetch: Fetch = async (_, { headers, body }) => {
-    const target = headers.get('x-amz-target') ?? '';
+    const target = headers['x-amz-target'] ?? '';
     const call = JSON.parse(String(body)) as {
       readonly TableName?: string;
       readonly Key?: { readonly job_timestamp: { readonly S: string } };

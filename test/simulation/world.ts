@@ -188,7 +188,7 @@ export async function simulate(seed: number): Promise<World> {
       writeLine: () => {},
       async fetch(_url, { headers, body: sent }) {
         const body = typeof sent === 'string' ? sent : '';
-        const target = headers.get('x-amz-target') ?? '';
+        const target = headers['x-amz-target'] ?? '';
         await step(invocation);
         if (random.chance(0.05)) {
           note(`${invocation.job} a table fails`);

@@ -55,7 +55,7 @@ describe('a completed job', () => {
         generation: 1,
         execution_arn: executionArn,
         output: '{"rows":3}',
-        input_hash: await hashOfInput('in'),
+        input_hash: hashOfInput('in'),
         completed_at: '2026-03-04T05:06:07.000Z',
       },
     ]);
@@ -128,13 +128,13 @@ describe('a result of an earlier generation', () => {
   });
 
   it('is the answer of a candidate where the input is the same, and is a checkpoint then', async () => {
-    await put({ record_type: 'candidate', input_hash: await hashOfInput('in') });
+    await put({ record_type: 'candidate', input_hash: hashOfInput('in') });
     expect(await answer()).toStrictEqual([{ old: 1 }, { old: 1 }, 0]);
     expect(await items()).toMatchObject([{ record_type: 'checkpoint', reused_from: 1, output: '{"old":1}' }]);
   });
 
   it('is none where a candidate was given another input: the job runs, once', async () => {
-    await put({ record_type: 'candidate', input_hash: await hashOfInput('other') });
+    await put({ record_type: 'candidate', input_hash: hashOfInput('other') });
     expect(await answer()).toStrictEqual([{ run: 1 }, { run: 1 }, 1]);
     const [stored] = (await items()) as readonly { readonly [name: string]: unknown }[];
     expect([stored?.['record_type'], stored?.['output'], stored?.['reused_from']]).toStrictEqual([
@@ -155,8 +155,8 @@ describe('a result of an earlier generation', () => {
       { b: [{ d: 3, c: 2 }], a: 1 },
       { a: 1, b: [{ c: 2 }] },
     ];
-    expect(await hashOfInput(one)).toBe(await hashOfInput(two));
-    expect(await hashOfInput(one)).not.toBe(await hashOfInput(other));
+    expect(hashOfInput(one)).toBe(hashOfInput(two));
+    expect(hashOfInput(one)).not.toBe(hashOfInput(other));
   });
 });
 

@@ -29,7 +29,7 @@ async function served(
 const call = (url: URL, over: Partial<Parameters<typeof httpFetch>[1]> = {}) =>
   httpFetch(url, {
     method: 'POST',
-    headers: new Headers({ 'x-amz-target': 'T' }),
+    headers: { 'x-amz-target': 'T' },
     body: undefined,
     signal: AbortSignal.timeout(10_000),
     ...over,

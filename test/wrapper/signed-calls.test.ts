@@ -1,54 +1,42 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { AwsV4Signer } from 'aws4fetch';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { functionPorts } from '../../lib/wrapper/ports.ts';
-import { dynamodb, signedCalls, stepFunctions } from '../../lib/wrapper/signed-calls.ts';
+import { signedRequest } from '../../lib/wrapper/signed-calls.ts';
 
-/** What a request says of its signature. */
-async function endpoint(): Promise<{ readonly url: string; readonly signatures: readonly string[] }> {
-  const signatures: string[] = [];
-  const server = createServer(({ headers }, response) => {
-    signatures.push(headers.authorization ?? '');
-    response.end('{}');
-  });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
+const environment = {
+  AWS_REGION: 'eu-west-3',
+  AWS_ACCESS_KEY_ID: 'AKID',
+  AWS_SECRET_ACCESS_KEY: 'secret/of+this',
+  AWS_SESSION_TOKEN: 'token==',
+};
+
+it.each([
+  ['dynamodb', 'POST', 'https://dynamodb.eu-west-3.amazonaws.com', { 'x-amz-target': 'T.GetItem' }, '{"t":"ü"}'],
+  ['states', 'POST', 'http://127.0.0.1:4566', { 'content-type': 'application/x-amz-json-1.0' }, ''],
+  ['s3', 'PUT', 'https://b.s3.eu-west-3.amazonaws.com/a%20b/ü(1)!*~.json', {}, new Uint8Array([0, 255, 10])],
+  ['s3', 'GET', 'http://127.0.0.1:4566/b/payloads/2026/x.json', { range: 'bytes=0-9' }, ''],
+] as const)('a request of %s by %s to %s is signed as another implementation does', async (...given) => {
+  const [service, method, address, headers, body] = given;
+  vi.useFakeTimers({ now: Date.UTC(2026, 10, 30, 1, 2, 3), toFake: ['Date'] });
   onTestFinished(() => {
-    server.close();
-    server.closeAllConnections();
+    vi.useRealTimers();
   });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, signatures };
-}
-
-const portsAt = (url: string, secret: string) => ({
-  ...functionPorts(),
-  environment: {
-    AWS_REGION: 'us-east-1',
-    AWS_ACCESS_KEY_ID: 'AKID',
-    AWS_SECRET_ACCESS_KEY: secret,
-    AWS_ENDPOINT_URL: url,
-  },
-});
-
-it('derives a signing key once for all calls to a service', async () => {
-  const { url, signatures } = await endpoint();
-  const imported = vi.spyOn(crypto.subtle, 'importKey');
-  onTestFinished(() => imported.mockRestore());
-  const keysFor = async (act: () => Promise<unknown>) => {
-    const before = imported.mock.calls.length;
-    await act();
-    return imported.mock.calls.length - before;
-  };
-  // Each invocation makes its own.
-  const call = () => signedCalls(portsAt(url, 'secret-of-this-test'), () => 10_000);
-  const first = await keysFor(() => call()(dynamodb, 'GetItem', {}));
-  const later = await keysFor(() => call()(dynamodb, 'PutItem', { n: 1 }));
-  const other = await keysFor(() => call()(stepFunctions, 'SendTaskSuccess', {}));
-  const rotated = await keysFor(() =>
-    signedCalls(portsAt(url, 'its-successor'), () => 10_000)(dynamodb, 'GetItem', {}),
-  );
-  // Four keys lead to that which signs.
-  expect([first, later, other, rotated]).toStrictEqual([5, 1, 5, 5]);
-  expect(new Set(signatures).size).toBe(4);
+  const { url, headers: signed } = signedRequest(environment, service, { method, address, headers, body });
+  const other = new AwsV4Signer({
+    method,
+    url: address,
+    headers: { ...headers, 'x-amz-content-sha256': signed['x-amz-content-sha256'] ?? '' },
+    body,
+    service,
+    region: environment.AWS_REGION,
+    accessKeyId: environment.AWS_ACCESS_KEY_ID,
+    secretAccessKey: environment.AWS_SECRET_ACCESS_KEY,
+    sessionToken: environment.AWS_SESSION_TOKEN,
+    allHeaders: true,
+  });
+  const theirs = await other.sign();
+  expect([url.href, signed['authorization'], signed['x-amz-security-token']]).toStrictEqual([
+    theirs.url.href,
+    theirs.headers.get('authorization'),
+    'token==',
+  ]);
 });
