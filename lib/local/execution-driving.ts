@@ -16,8 +16,15 @@ import type { ExecutionHandle } from '../engine/run.ts';
 import { errnoOf } from './durable-files.ts';
 import { type Entry, wake } from './execution-entry.ts';
 import type { ExecutionFolders } from './execution-folders.ts';
-import { type ExecutionRecord, eventsIn, recordOf } from './execution-records.ts';
-import { cutJournal, type JournalContent, type JournalFile, type JournalHeader, readJournal } from './journal.ts';
+import { type ExecutionRecord, recordOf } from './execution-records.ts';
+import {
+  cutJournal,
+  type JournalContent,
+  type JournalFile,
+  type JournalHeader,
+  readEvents,
+  readJournal,
+} from './journal.ts';
 import type { MachineStore } from './machines.ts';
 import type { RuntimeLog } from './runtime-log.ts';
 
@@ -130,9 +137,9 @@ export function drivingOf(options: ExecutionsOptions, folders: ExecutionFolders)
     return entry;
   };
   /** It may be put away while it is being looked for. */
-  const contentOf = ({ path, header }: Entry): Promise<JournalContent | undefined> =>
-    readJournal(path).catch((error: unknown) => {
-      if (errnoOf(error) === 'ENOENT') return folders.readEnded(header.executionArn);
+  const openOrEnded = <T>(entry: Entry, isOpen: (path: string) => Promise<T>, ended: (arn: string) => Promise<T>) =>
+    isOpen(entry.path).catch((error: unknown) => {
+      if (errnoOf(error) === 'ENOENT') return ended(entry.header.executionArn);
       throw error;
     });
 
@@ -143,11 +150,11 @@ export function drivingOf(options: ExecutionsOptions, folders: ExecutionFolders)
     recordNow,
     open,
     async eventsOf(entry) {
-      return entry.handle?.events ?? eventsIn((await contentOf(entry))?.records ?? []);
+      return entry.handle?.events ?? (await openOrEnded(entry, readEvents, folders.eventsOfEnded))?.events ?? [];
     },
     async journalOf(executionArn) {
       const entry = await open(executionArn);
-      return entry === undefined ? folders.readEnded(executionArn) : contentOf(entry);
+      return entry === undefined ? folders.readEnded(executionArn) : openOrEnded(entry, readJournal, folders.readEnded);
     },
     drive: (entry, handle, journal) => track(seen(entry, handle, journal)),
     settled,

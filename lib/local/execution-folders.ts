@@ -13,8 +13,16 @@ import {
   storageError,
   syncFolder,
 } from './durable-files.ts';
+import type { BunsuiError } from '../errors.ts';
 import { type ExecutionRecord, type ExecutionSummary, parseSummary, summaryOf } from './execution-records.ts';
-import { type JournalContent, type JournalHeader, readJournal } from './journal.ts';
+import {
+  isInJournal,
+  type JournalContent,
+  type JournalEvents,
+  type JournalHeader,
+  readEvents,
+  readJournal,
+} from './journal.ts';
 
 type Named = Pick<JournalHeader, 'stateMachineName' | 'name'>;
 
@@ -31,6 +39,8 @@ export interface ExecutionFolders {
   openPaths(): Promise<readonly string[]>;
   /** The journal of an execution that has ended. @throws {BunsuiError} BS4003 when it is damaged */
   readEnded(executionArn: string): Promise<JournalContent | undefined>;
+  /** Of it what the execution's history shows. @throws {BunsuiError} BS4003 when it is damaged */
+  eventsOfEnded(executionArn: string): Promise<JournalEvents | undefined>;
   /** What has ended, the latest line of each; lines that a crash cut off are of journals that are still open. */
   ended(): Promise<ReadonlyMap<string, ExecutionSummary>>;
   /** Executions of a machine that have ended and in whose journal a text stands, the latest first. */
@@ -53,11 +63,20 @@ export async function openExecutionFolders(stateDir: string): Promise<ExecutionF
   const lines = durableLines(index);
   const openPath = (header: Named) => join(open, fileOf(header));
   const endedPath = (header: Named) => join(away, fileOf(header));
-  const readAgain = keepingLast(async (path) => {
-    const content = await readJournal(path);
-    if (content?.damage !== undefined) throw content.damage;
-    return content;
-  });
+  const whole = async <T extends { readonly damage?: BunsuiError }>(content: Promise<T | undefined>) => {
+    const found = await content;
+    if (found?.damage !== undefined) throw found.damage;
+    return found;
+  };
+  const eventsAgain = keepingLast((path) => whole(readEvents(path)));
+  const ifThere = async <T>(read: Promise<T>): Promise<T | undefined> => {
+    try {
+      return await read;
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+  };
   const ended = async (): Promise<ReadonlyMap<string, ExecutionSummary>> => {
     const summaries = ((await readIfThere(index)) ?? '').split('\n').flatMap((line) => parseSummary(line) ?? []);
     return new Map(summaries.map((summary) => [summary.executionArn, summary]));
@@ -68,19 +87,13 @@ export async function openExecutionFolders(stateDir: string): Promise<ExecutionF
     async openPaths() {
       return (await readdir(open)).filter((name) => name.endsWith('.jsonl')).map((name) => join(open, name));
     },
-    async readEnded(executionArn) {
-      try {
-        return await readAgain(endedPath(partsOf(executionArn)));
-      } catch (error) {
-        if (errnoOf(error) === 'ENOENT') return undefined;
-        throw error;
-      }
-    },
+    readEnded: (executionArn) => ifThere(whole(readJournal(endedPath(partsOf(executionArn))))),
+    eventsOfEnded: (executionArn) => ifThere(eventsAgain(endedPath(partsOf(executionArn)))),
     ended,
     async *endedWith(stateMachineName, text) {
       const arns = [...(await ended()).keys()].filter((arn) => partsOf(arn).stateMachineName === stateMachineName);
       for (const arn of arns.reverse()) {
-        if ((await readIfThere(endedPath(partsOf(arn))))?.includes(text)) yield arn;
+        if (await ifThere(isInJournal(endedPath(partsOf(arn)), text))) yield arn;
       }
     },
     async putAway(path, record) {

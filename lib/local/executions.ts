@@ -7,7 +7,7 @@ import { rm } from 'node:fs/promises';
 import type { ExecutionStatus, HistoryEvent } from '../asl/history.ts';
 import { type ExecutionHandle, resumeExecution, startExecution } from '../engine/run.ts';
 import { BunsuiError, pausedErrors } from '../errors.ts';
-import { readIfThere } from './durable-files.ts';
+import { errnoOf } from './durable-files.ts';
 import { drivingOf, type ExecutionsOptions, functionsIn, identityOf, portsOf } from './execution-driving.ts';
 import { type Entry, firstEvents, nextNews, wake } from './execution-entry.ts';
 import { openExecutionFolders } from './execution-folders.ts';
@@ -16,6 +16,7 @@ import { redrive } from './execution-redrive.ts';
 import {
   createJournal,
   type ExecutionOrigin,
+  isInJournal,
   type JournalContent,
   type JournalHeader,
   openJournal,
@@ -184,7 +185,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     entries.set(executionArn, entry);
     let usedBefore = false;
     entry.starting = (async () => {
-      usedBefore = (await folders.readEnded(executionArn)) !== undefined;
+      usedBefore = (await folders.eventsOfEnded(executionArn)) !== undefined;
       if (usedBefore) return;
       await removeRefused(executionArn);
       track(removeAllRefused().then(() => {}));
@@ -207,14 +208,14 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     const entry = await open(executionArn);
     if (entry?.ended !== undefined) return entry.ended;
     if (entry !== undefined) return recordNow(entry.header, await eventsOf(entry));
-    const content = await folders.readEnded(executionArn);
-    return content && recordNow(content.header, eventsIn(content.records));
+    const content = await folders.eventsOfEnded(executionArn);
+    return content && recordNow(content.header, content.events);
   };
   const stop = async (executionArn: string, error?: string, cause?: string): Promise<number | undefined> => {
     const entry = await open(executionArn);
     if (entry === undefined) {
-      const content = await folders.readEnded(executionArn);
-      return content && recordNow(content.header, eventsIn(content.records)).stoppedAtMs;
+      const content = await folders.eventsOfEnded(executionArn);
+      return content && recordNow(content.header, content.events).stoppedAtMs;
     }
     if (entry.ended !== undefined) return entry.ended.stoppedAtMs;
     entry.letsFinish = error === pausedErrors.wait;
@@ -281,8 +282,8 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     async history(executionArn) {
       const entry = await open(executionArn);
       if (entry !== undefined) return eventsOf(entry);
-      const content = await folders.readEnded(executionArn);
-      return content && eventsIn(content.records);
+      const content = await folders.eventsOfEnded(executionArn);
+      return content?.events;
     },
 
     async list() {
@@ -327,7 +328,12 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       const ofMachine = ({ header }: Entry) => header.stateMachineName === stateMachineName;
       const open = [...entries.values()].filter(ofMachine).sort((a, b) => b.header.startedAtMs - a.header.startedAtMs);
       for (const { path, header } of open) {
-        if ((await readIfThere(path))?.includes(text)) yield header.executionArn;
+        // It may be put away meanwhile, and is found there.
+        const isIn = await isInJournal(path, text).catch((error: unknown) => {
+          if (errnoOf(error) === 'ENOENT') return false;
+          throw error;
+        });
+        if (isIn) yield header.executionArn;
       }
       yield* folders.endedWith(stateMachineName, text);
     },
@@ -347,9 +353,9 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       for (;;) {
         const entry = await open(executionArn);
         if (entry === undefined) {
-          const content = await folders.readEnded(executionArn);
+          const content = await folders.eventsOfEnded(executionArn);
           if (content === undefined) return undefined;
-          const events = eventsIn(content.records);
+          const { events } = content;
           const { status } = recordNow(content.header, events);
           return { status, driven: true, events: events.slice(afterId) };
         }

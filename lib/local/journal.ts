@@ -8,6 +8,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import type { HistoryEvent } from '../asl/history.ts';
 import type { Journal, JournalRecord } from '../engine/ports.ts';
 import { BunsuiError } from '../errors.ts';
 import { makeFolder, storageError, syncFolder, writeFileAtomic } from './durable-files.ts';
@@ -40,9 +41,8 @@ export interface JournalFile extends Journal {
   close(): Promise<void>;
 }
 
-export interface JournalContent {
+interface Scanned {
   readonly header: JournalHeader;
-  readonly records: readonly JournalRecord[];
   /** Bytes up to the end of the last whole line. */
   readonly length: number;
   /** What followed and was not whole, in bytes. */
@@ -51,6 +51,14 @@ export interface JournalContent {
   readonly damage?: BunsuiError;
   /** More follows what is damaged: it is no end of an append that a crash cut off, but a record that was acted on. */
   readonly damagedWithin?: true;
+}
+
+export interface JournalContent extends Scanned {
+  readonly records: readonly JournalRecord[];
+}
+
+export interface JournalEvents extends Scanned {
+  readonly events: readonly HistoryEvent[];
 }
 
 /** Begins a journal. When this resolves the execution exists, whatever happens then; when it rejects there is nothing. */
@@ -81,12 +89,11 @@ export async function openJournal(
   path: string,
   keepIn: string,
 ): Promise<{ readonly content: JournalContent; readonly journal: JournalFile; readonly kept?: string }> {
-  const bytes = await readAll(path);
-  const content = parseJournal(path, bytes);
-  if (content === undefined) throw damaged(path, { line: 1, records: [], why: 'its first line is not whole' });
+  const content = await readJournal(path);
+  if (content === undefined) throw damaged(path, { line: 1, why: 'its first line is not whole' });
   let file: FileHandle | undefined;
   try {
-    const kept = content.damage === undefined ? undefined : await keepCopy(path, bytes, keepIn);
+    const kept = content.damage === undefined ? undefined : await keepCopy(path, await readAll(path), keepIn);
     file = await open(path, constants.O_RDWR);
     if (content.torn > 0) {
       await file.truncate(content.length);
@@ -126,41 +133,112 @@ async function keepCopy(path: string, bytes: Buffer, keepIn: string): Promise<st
  * @throws {BunsuiError} BS4003 when its first line is there and does not read as it was written.
  */
 export async function readJournal(path: string): Promise<JournalContent | undefined> {
-  return parseJournal(path, await readAll(path));
+  const records: JournalRecord[] = [];
+  const found = await scan(path, (record) => records.push(record));
+  return found && { ...found, records };
 }
 
-function parseJournal(path: string, bytes: Buffer): JournalContent | undefined {
-  const lines: unknown[] = [];
-  let start = 0;
-  let damage: { readonly within: boolean } | undefined;
-  for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
-    const value = parseLine(bytes.subarray(start, end));
-    if (value === undefined) {
+/**
+ * Reads of a journal what its execution's history shows. Beside that it may hold many times as much: all that the children
+ * of maps are given and give. No more of it is in memory at once than one append.
+ *
+ * @returns as `readJournal`
+ * @throws {BunsuiError} as `readJournal`
+ */
+export async function readEvents(path: string): Promise<JournalEvents | undefined> {
+  const events: HistoryEvent[] = [];
+  const found = await scan(path, (record) => {
+    if (record.kind === 'event') events.push(record.event);
+  });
+  return found && { ...found, events };
+}
+
+/** Whether a text stands in a journal. */
+export async function isInJournal(path: string, text: string): Promise<boolean> {
+  for await (const { lines } of linesOf(path)) if (lines.some((line) => line.includes(text))) return true;
+  return false;
+}
+
+/** Goes through a journal, record by record. */
+async function scan(path: string, take: (record: JournalRecord) => void): Promise<Scanned | undefined> {
+  let header: JournalHeader | undefined;
+  let lastEvent: number | undefined;
+  let whole = 0;
+  let length = 0;
+  let size = 0;
+  let damage: { readonly line: number; within: boolean } | undefined;
+  for await (const { lines, rest } of linesOf(path)) {
+    for (const line of lines) {
+      size += line.length + 1;
       // A crash can leave the end of the last append and not its middle.
-      damage = { within: bytes.indexOf(10, end + 1) >= 0 };
-      break;
+      if (damage !== undefined) damage.within = true;
+      const value = damage === undefined ? parseLine(line) : undefined;
+      if (value === undefined) {
+        damage ??= { line: whole + 1, within: false };
+        continue;
+      }
+      whole += 1;
+      length = size;
+      if (header === undefined) header = value.json as JournalHeader;
+      else
+        for (const record of value.json as readonly JournalRecord[]) {
+          if (record.kind === 'event') lastEvent = record.event.id;
+          take(record);
+        }
     }
-    lines.push(value.json);
-    start = end + 1;
+    size += rest.length;
+    // A whole line that ends otherwise: no crash writes another byte in place of a newline.
+    if (damage === undefined && parseLine(rest.subarray(0, -1)) !== undefined)
+      damage = { line: whole + 1, within: false };
   }
-  // A whole line that ends otherwise: no crash writes another byte in place of a newline.
-  if (damage === undefined && parseLine(bytes.subarray(start, -1)) !== undefined) damage = { within: false };
-  const [first, ...appends] = lines;
-  const records: JournalRecord[] = [];
-  for (const append of appends) for (const record of append as readonly JournalRecord[]) records.push(record);
   const why = 'its checksum does not match';
-  if (first === undefined) {
-    if (damage !== undefined) throw damaged(path, { line: 1, records, why });
+  if (header === undefined) {
+    if (damage !== undefined) throw damaged(path, { line: 1, why });
     return undefined;
   }
   return {
-    header: first as JournalHeader,
-    records,
-    length: start,
-    torn: bytes.length - start,
-    ...(damage !== undefined && { damage: damaged(path, { line: lines.length + 1, records, why }) }),
+    header,
+    length,
+    torn: size - length,
+    ...(damage !== undefined && { damage: damaged(path, { line: damage.line, lastEvent, why }) }),
     ...(damage?.within && { damagedWithin: true as const }),
   };
+}
+
+/** So much of a file is read at once, in bytes. */
+const pieceBytes = 1_048_576;
+
+/** The lines of a file without their ends, piece by piece; with the last piece what follows the last end. */
+async function* linesOf(path: string): AsyncGenerator<{ readonly lines: readonly Buffer[]; readonly rest: Buffer }> {
+  let file: FileHandle | undefined;
+  const none = Buffer.alloc(0);
+  try {
+    file = await open(path, constants.O_RDONLY);
+    let left = (await file.stat()).size;
+    let begun: Buffer[] = [];
+    for (;;) {
+      // One byte more than there is: so the end is found without asking again.
+      const { bytesRead, buffer } = await file.read({ buffer: Buffer.allocUnsafe(Math.min(left + 1, pieceBytes)) });
+      if (bytesRead === 0) break;
+      left = Math.max(0, left - bytesRead);
+      const piece = buffer.subarray(0, bytesRead);
+      const lines: Buffer[] = [];
+      let from = 0;
+      for (let end = piece.indexOf(10); end >= 0; end = piece.indexOf(10, from)) {
+        const last = piece.subarray(from, end);
+        lines.push(begun.length === 0 ? last : Buffer.concat([...begun, last]));
+        begun = [];
+        from = end + 1;
+      }
+      if (from < piece.length) begun.push(piece.subarray(from));
+      yield { lines, rest: none };
+    }
+    yield { lines: [], rest: Buffer.concat(begun) };
+  } catch (cause) {
+    throw storageError(path, cause, 'read');
+  } finally {
+    await file?.close();
+  }
 }
 
 function appending(
@@ -211,11 +289,10 @@ async function readAll(path: string): Promise<Buffer> {
 
 function damaged(
   path: string,
-  found: { readonly line: number; readonly records: readonly JournalRecord[]; readonly why: string },
+  found: { readonly line: number; readonly lastEvent?: number | undefined; readonly why: string },
 ): BunsuiError {
-  const { line, records, why } = found;
-  const last = records.findLast((record) => record.kind === 'event');
-  const whole = last === undefined ? 'no event before it' : `the ${last.event.id} events before it`;
+  const { line, lastEvent, why } = found;
+  const whole = lastEvent === undefined ? 'no event before it' : `the ${lastEvent} events before it`;
   return new BunsuiError('SessionError', 'BS4003', `the journal ${path} is damaged at line ${line}: ${why}`, {
     context: { path, line },
     hint:

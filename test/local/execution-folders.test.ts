@@ -33,38 +33,38 @@ async function withEnded(): Promise<{ readonly folders: ExecutionFolders; readon
 describe('the journal of an execution that has ended', () => {
   it('is read once for all who ask for it page by page', async () => {
     const { folders } = await withEnded();
-    const read = await folders.readEnded(header.executionArn);
-    expect(read).toMatchObject({ header, records: [{ kind: 'private', n: 1 }] });
-    expect(await folders.readEnded(header.executionArn)).toBe(read);
+    const read = await folders.eventsOfEnded(header.executionArn);
+    expect(read).toMatchObject({ header, events: [] });
+    expect(await folders.eventsOfEnded(header.executionArn)).toBe(read);
   });
 
   it('is read anew when the file is another', async () => {
     const { folders, file } = await withEnded();
-    const read = await folders.readEnded(header.executionArn);
+    const read = await folders.eventsOfEnded(header.executionArn);
     const text = readFileSync(file);
     rmSync(file);
-    expect(await folders.readEnded(header.executionArn)).toBe(undefined);
+    expect(await folders.eventsOfEnded(header.executionArn)).toBe(undefined);
     writeFileSync(file, text);
-    const again = await folders.readEnded(header.executionArn);
+    const again = await folders.eventsOfEnded(header.executionArn);
     expect(again).toStrictEqual(read);
     expect(again).not.toBe(read);
   });
 
   it('is told to be damaged whenever it is asked for, also when it was whole a moment before', async () => {
     const { folders, file } = await withEnded();
-    await folders.readEnded(header.executionArn);
+    await folders.eventsOfEnded(header.executionArn);
     const bytes = readFileSync(file);
     bytes.writeUInt8(bytes.readUInt8(bytes.length - 3) ^ 1, bytes.length - 3);
     writeFileSync(file, bytes);
     for (let asked = 0; asked < 2; asked += 1) {
-      await expect(folders.readEnded(header.executionArn)).rejects.toMatchObject({ code: 'BS4003' });
+      await expect(folders.eventsOfEnded(header.executionArn)).rejects.toMatchObject({ code: 'BS4003' });
     }
   });
 
   it('is taken out for a redrive', async () => {
     const { folders } = await withEnded();
-    await folders.readEnded(header.executionArn);
+    await folders.eventsOfEnded(header.executionArn);
     await folders.takeOut(header);
-    expect(await folders.readEnded(header.executionArn)).toBe(undefined);
+    expect(await folders.eventsOfEnded(header.executionArn)).toBe(undefined);
   });
 });

@@ -2,7 +2,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { JournalRecord } from '../../lib/engine/ports.ts';
-import { createJournal, type JournalHeader, openJournal, readJournal } from '../../lib/local/journal.ts';
+import {
+  createJournal,
+  isInJournal,
+  type JournalHeader,
+  openJournal,
+  readEvents,
+  readJournal,
+} from '../../lib/local/journal.ts';
 import { BunsuiError } from '../../lib/errors.ts';
 import { watchDisk } from '../faults/disk.ts';
 import { temporaryFolder } from './runtimes.ts';
@@ -38,6 +45,33 @@ describe('a journal', () => {
       length,
       torn: 0,
     });
+  });
+
+  it('gives the events of a history by themselves, and is searched, however long its lines are', async () => {
+    const event = (id: number): JournalRecord => ({
+      kind: 'event',
+      thread: '0',
+      event: { id, previousEventId: id - 1, timestamp: id, type: 'MapRunSucceeded' },
+    });
+    // Lines of more than is read at once.
+    const long: JournalRecord = { kind: 'private', text: `${'x'.repeat(2_500_000)} here` };
+    const path = await writtenJournal([[event(1), long], [long, event(2)], [event(3)]]);
+    const { length } = readFileSync(path);
+    const events = [1, 2, 3].flatMap((id) => (event(id) as { readonly event: object }).event);
+    expect(await readEvents(path)).toStrictEqual({ header, events, length, torn: 0 });
+    expect((await readJournal(path))?.records).toStrictEqual([event(1), long, long, event(2), event(3)]);
+    expect([await isInJournal(path, 'x here'), await isInJournal(path, 'x there')]).toStrictEqual([true, false]);
+    for (const [at, isWithin] of [
+      [1_048_576 * 3, true],
+      [length - 3, false],
+    ] as const) {
+      const bytes = readFileSync(path);
+      bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+      const damaged = join(dirname(path), 'damaged.jsonl');
+      writeFileSync(damaged, bytes);
+      const { events: kept, damage, damagedWithin = false } = (await readEvents(damaged)) ?? {};
+      expect([kept?.length, damage?.code, damagedWithin]).toStrictEqual([isWithin ? 1 : 2, 'BS4003', isWithin]);
+    }
   });
 
   it('is begun once', async () => {
