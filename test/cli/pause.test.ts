@@ -40,7 +40,7 @@ it('a paused session goes on in another process, with results from before, on wh
   const [ran, paused] = await Promise.all([running, pausing]);
   const session = String(paused.lines[0]?.['session']);
   expect([paused.lines[0], ran.lines.at(-1)]).toMatchObject([
-    { type: 'session.paused', status: 'paused' },
+    { type: 'session.paused', status: 'paused', outcome: 'paused' },
     { type: 'session.ended', session, status: 'paused' },
   ]);
 
