@@ -51,6 +51,11 @@ it('a paused session goes on in another process, with results from before, on wh
   expect(still).toMatchObject({ session_id: session, status: 'paused' });
 
   const resumed = await bunsui('session', 'resume', session);
+  expect(resumed.lines.find(({ type }) => type === 'session.resumed')).toMatchObject({
+    road: 'new-execution',
+    generation: 2,
+    reason: expect.stringMatching(/deployed/) as string,
+  });
   expect(resumed.lines.at(-1)).toMatchObject({
     type: 'session.ended',
     status: 'completed',
