@@ -251,10 +251,23 @@ export function checkpointKey(job: string, generation: number): string {
   return `${job}#checkpoint#${String(generation).padStart(6, '0')}`;
 }
 
-/** Sort key of what a handler that works for long has kept of its way in a generation (`ctx.checkpoint`). */
-export function progressKey(job: string, generation: number): string {
-  return `${job}#progress#${String(generation).padStart(6, '0')}`;
+/**
+ * Sort key of what a handler that works for long has kept of its way in a generation (`ctx.checkpoint`).
+ *
+ * @param milestone name of what stays beside what is kept later. @default what takes the place of the one before
+ */
+export function progressKey(job: string, generation: number, milestone?: string): string {
+  const name = milestone === undefined ? '' : `#${milestone}`;
+  return `${job}#progress#${String(generation).padStart(6, '0')}${name}`;
 }
+
+/** What a milestone may be called. */
+export function isMilestone(name: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name);
+}
+
+/** What may be kept of a handler's way at once, in bytes of JSON. */
+export const maxProgressBytes = 262_144;
 
 /** Sort key of one attempt's record: `job_id#timestamp`, made unique by the event that began the attempt. */
 export function attemptKey(job: string, startedAt: string, generation: number, eventId: number): string {

@@ -3,7 +3,13 @@ import { setTimeout as wait } from 'node:timers/promises';
 import * as z from 'zod/mini';
 import type { Json } from '../ir/expressions.ts';
 import { askWhy } from '../sessions/ask-why.ts';
-import { type KeptCheckpoint, listCheckpoints, pruneCheckpoints } from '../sessions/checkpoints.ts';
+import {
+  checkpointKinds,
+  type KeptCheckpoint,
+  keepCheckpoint,
+  listCheckpoints,
+  pruneCheckpoints,
+} from '../sessions/checkpoints.ts';
 import { deleteSession, sessionsToPurge } from '../sessions/delete-session.ts';
 import { type DiffSide, diffSessions, type JobChange, type ValueChange } from '../sessions/diff.ts';
 import type { SessionItem } from '../sessions/items.ts';
@@ -16,6 +22,8 @@ import {
   checkpointQuery,
   diff,
   diffQuery,
+  keepBody,
+  keptAnswer,
   pruneBody,
   pruned,
   purgeBody,
@@ -131,16 +139,22 @@ const diffRoute = route({
   },
 });
 
-const kinds = ['candidate', 'progress', 'result'] as const;
-/** The last one of a page: generation, job, kind. */
-const mark = z.tuple([z.int(), jobPath(), z.enum(kinds)]);
+/** The last one of a page: generation, job, kind, milestone. */
+const mark = z.tuple([z.int(), jobPath(), z.enum(checkpointKinds), z.string()]);
 
-const markOf = ({ generation, job, kind }: KeptCheckpoint): z.output<typeof mark> => [generation, job, kind];
+const markOf = ({ generation, job, kind, milestone = '' }: KeptCheckpoint): z.output<typeof mark> => [
+  generation,
+  job,
+  kind,
+  milestone,
+];
 
-/** Whether something stands behind a mark: newest generation first, then by job and kind. */
-function isBehind({ generation, job, kind }: KeptCheckpoint, [atGeneration, atJob, atKind]: z.output<typeof mark>) {
+/** Whether something stands behind a mark: newest generation first, then by job, kind and milestone. */
+function isBehind(one: KeptCheckpoint, [atGeneration, atJob, atKind, atMilestone]: z.output<typeof mark>) {
+  const { generation, job, kind, milestone = '' } = one;
   if (generation !== atGeneration) return generation < atGeneration;
-  return job === atJob ? kind > atKind : job > atJob;
+  if (job !== atJob) return job > atJob;
+  return kind === atKind ? milestone > atMilestone : kind > atKind;
 }
 
 const checkpoints = route({
@@ -177,6 +191,27 @@ const checkpoints = route({
       ...(query.data === 'true' ? { value: recordedValue(value) } : {}),
     }));
     return { status: 200, body: { checkpoints: shown, ...cursor } };
+  },
+});
+
+const keep = route({
+  method: 'POST',
+  path: '/v1/sessions/{session}/checkpoints',
+  operation: 'keepCheckpoint',
+  role: 'operator',
+  summary: 'Keeps a value for a job in place of its handler',
+  description: 'The next try of the job in the generation of the session is given it.',
+  params: sessionParams,
+  query: nothing,
+  headers: noHeaders,
+  body: keepBody,
+  answers: { 200: { description: 'it is kept', schema: keptAnswer } },
+  handle: async (deps, { params, body, caller }) => {
+    const { session_id: session } = await requireSession(deps, params.session);
+    const by = { kind: 'api', ...optional(caller, 'user') } as const;
+    const request = { session, job: body.job, value: JSON.stringify(body.value), by, ...optional(body, 'milestone') };
+    const { job, value: _, ...kept } = await keepCheckpoint(deps, request);
+    return { status: 200, body: { job_id: job, ...kept } };
   },
 });
 
@@ -234,4 +269,4 @@ const purge = route({
   },
 });
 
-export const operatingRoutes: readonly Route[] = [waitRoute, whyRoute, diffRoute, checkpoints, prune, purge];
+export const operatingRoutes: readonly Route[] = [waitRoute, whyRoute, diffRoute, checkpoints, keep, prune, purge];

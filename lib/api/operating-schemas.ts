@@ -1,5 +1,6 @@
 /** Shapes of what is asked about sessions, and of what is kept and cleared away of them. */
 import * as z from 'zod/mini';
+import { checkpointKinds } from '../sessions/checkpoints.ts';
 import { jobStatuses, sessionStatuses, terminalStatuses } from '../sessions/status.ts';
 import {
   count,
@@ -100,8 +101,13 @@ const checkpoint = z.strictObject({
   job_id: jobPath(),
   generation: z.int(),
   kind: described(
-    z.enum(['result', 'candidate', 'progress']),
-    '"result": the job has completed; "candidate": a rerun may take it; "progress": a handler has kept it on its way',
+    z.enum(checkpointKinds),
+    '"result": the job has completed; "candidate": a rerun may take it; "progress": a handler has kept it on its way, "milestone": under a name; "manual": a person has kept either',
+  ),
+  milestone: z.optional(z.string()),
+  by: described(
+    z.optional(z.strictObject({ kind: z.enum(['manual', 'api']), user: z.optional(z.string()) })),
+    'the person',
   ),
   attempt: z.optional(z.int()),
   at: instant(),
@@ -110,6 +116,15 @@ const checkpoint = z.strictObject({
   value: value('when asked for; pointers stand for what is large'),
 });
 export const checkpointPage = z.strictObject({ checkpoints: z.array(checkpoint), cursor: nextCursor() });
+export const keepBody = z.strictObject({
+  job: jobPath(),
+  value: described(
+    z.unknown().check(z.refine((given) => given !== undefined, 'is required')),
+    'any JSON, at most 256 KiB',
+  ),
+  milestone: described(z.optional(z.string()), 'its name, where it is to stay beside what is kept later'),
+});
+export const keptAnswer = checkpoint;
 export const pruneBody = z.strictObject({
   all: described(
     z._default(z.boolean(), false),

@@ -133,6 +133,7 @@ export const pages: { readonly [command: string]: HelpPage } = {
       ['bunsui session checkpoints latest', 'all that is kept'],
       ['bunsui session checkpoints latest --job load', 'the result of a job, as JSON'],
       ['bunsui session checkpoints 01k9x2 --prune', 'delete what no rerun needs'],
+      ['bunsui session checkpoints latest --job copy --set \'{"next":200}\'', 'keep a value for its next try'],
     ],
     notes: [sessionNote, 'Only what has ended is pruned.'],
   },

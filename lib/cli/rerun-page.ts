@@ -8,6 +8,11 @@ import type { Output, Paint } from './terminal.ts';
 
 const roads = { redrive: 'by redrive', 'new-execution': 'by a new execution' } as const;
 
+/** Which way a rerun takes, and why. */
+export function roadText({ road, reason }: Pick<RerunPlan, 'road' | 'reason'>): string {
+  return `${roads[road]}: ${harmlessLine(reason)}`;
+}
+
 const usdText = (usd: number) => `${usd.toFixed(6)} USD`;
 
 function actionText({ action, unless_same_input, reused_iterations }: JobEstimate): string {
@@ -40,10 +45,10 @@ export function planLines(plan: RerunPlan, output: Output): readonly string[] {
     { title: 'WHY', atLeast: 12 },
   ] as const;
   const available = output.live ? output.size().columns - 1 : Number.POSITIVE_INFINITY;
-  const { session_id: session, pipeline_id: pipeline, road, reason, version, expected_ms: ms } = plan;
+  const { session_id: session, pipeline_id: pipeline, version, expected_ms: ms } = plan;
   const expected = ms === 0 ? '' : `${duration(ms)} and `;
   return [
-    `session ${session} of ${pipeline} ${version}, ${roads[road]}: ${harmlessLine(reason)}`,
+    `session ${session} of ${pipeline} ${version}, ${roadText(plan)}`,
     '',
     ...table(columns, cells, available, palette.dim),
     '',

@@ -41,6 +41,13 @@ interface ListOptions extends PlatformOptions {
   readonly cursor?: string;
   readonly limit: number;
 }
+interface CheckpointsOptions extends PlatformOptions {
+  readonly job?: string;
+  readonly prune?: true;
+  readonly all?: true;
+  readonly set?: string;
+  readonly milestone?: string;
+}
 interface PurgeOptions extends PlatformOptions {
   readonly olderThan: string;
   readonly pipeline?: string;
@@ -204,10 +211,11 @@ export function addSessionCommands(program: Command, context: CommandContext, ru
     .option('--job <job>', 'only this job, by its path; prints its values')
     .option('--prune', 'delete what no rerun needs')
     .option('--all', 'with --prune: everything, so that a rerun computes it anew')
+    .option('--set <json>', 'with --job: keep this value for the next try of the job')
+    .option('--milestone <name>', 'with --set: keep it under this name')
     .addOption(jsonOption('print them as JSON Lines, with their values'))
-    .action(
-      (id: string, options: PlatformOptions & { readonly job?: string; readonly prune?: true; readonly all?: true }) =>
-        run(async () => (await import('./commands/session-checkpoints.ts')).checkpointsCommand(context, id, options)),
+    .action((id: string, options: CheckpointsOptions) =>
+      run(async () => (await import('./commands/session-checkpoints.ts')).checkpointsCommand(context, id, options)),
     );
   onPlatform(session.command('pause'), context)
     .summary('stop a session for a time')

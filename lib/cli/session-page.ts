@@ -161,5 +161,5 @@ export function resultLines(view: SessionView, options: PageOptions): readonly s
   if (view.output === undefined) return [];
   const { output } = options;
   const lines = layoutValue(view.output, { columns: output.size().columns - 3, palette: output.palette });
-  return [output.palette.bold('Result'), ...lines.map((line) => `  ${line}`)];
+  return lines.length === 0 ? [] : [output.palette.bold('Result'), ...lines.map((line) => `  ${line}`)];
 }

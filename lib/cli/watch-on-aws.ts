@@ -19,6 +19,7 @@ import { artifactOf, sessionNamed, viewNow } from './find-session.ts';
 import { type Feed, follow } from './follow.ts';
 import { listenForInterruption } from './interruption.ts';
 import { isoTime, jsonLine } from './json-lines.ts';
+import { roadText } from './rerun-page.ts';
 import { commandLine, hintWith } from './places.ts';
 import type { AwsTarget } from './platform-target.ts';
 import { wholeToShow } from './whole-values.ts';
@@ -57,12 +58,14 @@ async function recordOf(platform: AwsPlatform, session: string): Promise<Session
   }
 }
 
+type Watched = Pick<AttendedSession, 'session' | 'origin' | 'rerun'>;
+
 /** @returns the exit code: 0 completed, 1 for any other end, 130 and 143 when interrupted. */
 export async function watchOnAws(
   context: CommandContext,
   options: WatchOptions,
   platform: AwsPlatform,
-  watched: { readonly session: string; readonly origin: AttendedSession['origin'] },
+  watched: Watched,
 ): Promise<number> {
   const progress = progressFor(context, options);
   const { err, out } = context.terminal;
@@ -106,7 +109,7 @@ async function followed(
   context: CommandContext,
   options: WatchOptions,
   platform: AwsPlatform,
-  { session: id, origin }: { readonly session: string; readonly origin: AttendedSession['origin'] },
+  { session: id, origin, rerun }: Watched,
   progress: ReturnType<typeof progressFor>,
 ): Promise<number> {
   const item = await sessionNamed(platform, id);
@@ -123,7 +126,9 @@ async function followed(
     version: item.pipeline_version,
     executionArn,
     origin,
+    ...(rerun === undefined ? {} : { rerun }),
   };
+  if (rerun !== undefined && !options.json) progress.note(roadText(rerun));
   const artifact = await artifactOf(platform, item);
   const seen = await seenToEnd(platform, item, session, artifact, progress);
   const recorded = await recordOf(platform, item.session_id);

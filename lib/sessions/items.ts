@@ -218,16 +218,20 @@ export interface CandidateItem extends Omit<CheckpointItem, 'record_type'> {
   readonly record_type: 'candidate';
 }
 
-/** What a handler has kept of its way (`ctx.checkpoint`): key `session_id` + `progressKey`. */
+/** What a handler has kept of its way (`ctx.checkpoint`), or a person for it: key `session_id` + `progressKey`. */
 export interface ProgressItem
   extends Pick<
     CheckpointItem,
     'session_id' | 'job_timestamp' | 'job_id' | 'operation_id' | 'attempt' | 'generation' | 'execution_arn'
   > {
   readonly record_type: 'progress';
+  /** Absent where what is kept later takes its place. */
+  readonly milestone?: string;
   /** JSON text. */
   readonly value: string;
   readonly kept_at: string;
+  /** Who has kept it, where no handler has. */
+  readonly kept_by?: Asker;
 }
 
 /** Says that a job is not to run in a generation, in the place of a checkpoint. */

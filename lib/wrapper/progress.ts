@@ -3,12 +3,20 @@
  * where a handler asks for it.
  */
 import { jobErrors } from '../errors.ts';
-import { environment, progressKey, tables } from '../storage-layout.ts';
+import { environment, isMilestone, maxProgressBytes, progressKey, tables } from '../storage-layout.ts';
 import type { Envelope } from './envelope.ts';
 import { jobError } from './job-error.ts';
 import type { WrapperPorts } from './ports.ts';
 import { leakedSecret } from './secrets.ts';
 import { dynamodb, refusal, type SignedCall } from './signed-calls.ts';
+
+export interface CheckpointOptions {
+  /**
+   * Keeps the value under this name (letters, digits, `-` and `_`, at most 64), beside all that is kept later: the end
+   * of a part of the work that is not to be done again.
+   */
+  readonly milestone?: string;
+}
 
 /** What of it a handler is given. */
 export interface Progress {
@@ -17,37 +25,45 @@ export interface Progress {
    * generation is given it by `checkpointed`.
    *
    * @example await ctx.checkpoint({ page: 17 });
+   * @example await ctx.checkpoint({ files }, { milestone: 'listed' });
    * @throws an error named `Bunsui.OutputTooLarge`, or `Bunsui.OutputInvalid` for what is no JSON or holds a secret
    */
-  checkpoint(value: unknown): Promise<void>;
+  checkpoint(value: unknown, options?: CheckpointOptions): Promise<void>;
   /**
-   * What an earlier try has kept last; `undefined` when there is nothing. Not checked: it is what some version of the
-   * handler has kept.
+   * What an earlier try has kept last, or as the given milestone; `undefined` when there is nothing. Not checked: it is
+   * what some version of the handler has kept, or a person.
    *
    * @example const { page = 1 } = (await ctx.checkpointed<{ page: number }>()) ?? {};
    */
-  checkpointed<T = unknown>(): Promise<T | undefined>;
+  checkpointed<T = unknown>(milestone?: string): Promise<T | undefined>;
 }
-
-const maxBytes = 262_144;
 
 function jsonOf(value: unknown, job: string): string {
   const text = JSON.stringify(value);
   if (text === undefined) throw jobError(jobErrors.outputInvalid, `the checkpoint of ${job} is no JSON value`);
   const bytes = Buffer.byteLength(text);
-  if (bytes <= maxBytes) return text;
-  const message = `the checkpoint of ${job} is ${bytes} bytes, at most ${maxBytes} are kept; keep the key of an object in S3`;
+  if (bytes <= maxProgressBytes) return text;
+  const message = `the checkpoint of ${job} is ${bytes} bytes, at most ${maxProgressBytes} are kept; keep the key of an object in S3`;
   throw jobError(jobErrors.outputTooLarge, message);
+}
+
+function checkedName(milestone: string | undefined): string | undefined {
+  if (milestone === undefined || isMilestone(milestone)) return milestone;
+  const message = `"${String(milestone).slice(0, 80)}" is no name of a milestone: letters, digits, - and _, at most 64`;
+  throw jobError(jobErrors.outputInvalid, message);
 }
 
 /** Kept in the memory of this process, where nothing is recorded: a unit test. */
 export function progressInMemory(job: string): Progress {
-  let kept: string | undefined;
+  const kept = new Map<string | undefined, string>();
   return {
-    checkpoint: async (value) => {
-      kept = jsonOf(value, job);
+    checkpoint: async (value, { milestone } = {}) => {
+      kept.set(checkedName(milestone), jsonOf(value, job));
     },
-    checkpointed: async <T>() => (kept === undefined ? undefined : (JSON.parse(kept) as T)),
+    checkpointed: async <T>(milestone?: string) => {
+      const text = kept.get(checkedName(milestone));
+      return text === undefined ? undefined : (JSON.parse(text) as T);
+    },
   };
 }
 
@@ -66,9 +82,13 @@ export function jobProgress(
   const { block, job, operation, attempt, execution } = envelope;
   if (table === undefined || table === '') return progressInMemory(job);
   const { partitionKey, sortKey } = tables.jobHistory;
-  const Key = { [partitionKey]: { S: block.session }, [sortKey]: { S: progressKey(job, block.generation) } };
+  const keyOf = (milestone: string | undefined) => ({
+    [partitionKey]: { S: block.session },
+    [sortKey]: { S: progressKey(job, block.generation, checkedName(milestone)) },
+  });
   return {
-    async checkpoint(value) {
+    async checkpoint(value, { milestone } = {}) {
+      const Key = keyOf(milestone);
       const text = jsonOf(value, job);
       const secret = secretIn(text);
       if (secret !== undefined) throw leakedSecret(`the checkpoint of ${job}`, secret);
@@ -80,6 +100,7 @@ export function jobProgress(
         attempt: { N: String(attempt) },
         generation: { N: String(block.generation) },
         execution_arn: { S: execution },
+        ...(milestone === undefined ? {} : { milestone: { S: milestone } }),
         value: { S: text },
         kept_at: { S: new Date(ports.now()).toISOString() },
       };
@@ -89,7 +110,8 @@ export function jobProgress(
         throw refusal(`PutItem on table ${table}`, thrown);
       }
     },
-    async checkpointed<T>() {
+    async checkpointed<T>(milestone?: string) {
+      const Key = keyOf(milestone);
       try {
         const answer = await call(dynamodb, 'GetItem', { TableName: table, Key, ConsistentRead: true });
         const text = (answer as { readonly Item?: { readonly value?: { readonly S?: string } } }).Item?.value?.S;

@@ -31,7 +31,7 @@ async function ended(how: 'completed' | 'failed', day?: string): Promise<string>
 }
 
 const get = <T = unknown>(path: string) => world.call<T>('GET', `/v1/sessions/${path}`);
-const post = <T = unknown>(path: string, body?: unknown, role: 'operator' | 'admin' = 'admin') =>
+const post = <T = unknown>(path: string, body?: unknown, role: 'viewer' | 'operator' | 'admin' = 'admin') =>
   world.call<T>('POST', `/v1/sessions/${path}`, { role, ...(body === undefined ? {} : { body }) });
 
 describe('GET /v1/sessions/{session}/wait', () => {
@@ -176,6 +176,34 @@ describe('checkpoints of a session', () => {
       ],
     });
     expect((await refused(get(`${session}/checkpoints?cursor=eA`))).slice(0, 2)).toStrictEqual([400, 'BS6001']);
+  });
+
+  it('are kept by an operator in place of a handler, and told with who has', async () => {
+    const session = await ended('failed');
+    const path = `${session}/checkpoints`;
+    expect((await refused(post(path, { job: 'load', value: 1 }, 'viewer'))).slice(0, 2)).toStrictEqual([403, 'BS6007']);
+    const body = { job: 'load', value: { page: 18 }, milestone: 'listed' };
+    const { body: kept } = await post<{ readonly by: { readonly kind: string } }>(path, body, 'operator');
+    expect(kept).toMatchObject({ job_id: 'load', generation: 1, kind: 'manual', milestone: 'listed', bytes: 11 });
+    expect(kept.by.kind).toBe('api');
+    await post(path, { job: 'load', value: 2 }, 'operator');
+    expect((await refused(post(path, { job: 'load', value: 2, milestone: 'a b' }))).slice(0, 2)).toStrictEqual([
+      400,
+      'BS2001',
+    ]);
+    for (const limit of [1, 200]) {
+      const values: unknown[] = [];
+      for (let cursor = ''; ; ) {
+        const { body: page } = await get<{
+          readonly checkpoints: readonly { readonly value: unknown }[];
+          readonly cursor?: string;
+        }>(`${path}?data=true&limit=${limit}${cursor}`);
+        values.push(...page.checkpoints.map((one) => one.value));
+        if (page.cursor === undefined) break;
+        cursor = `&cursor=${page.cursor}`;
+      }
+      expect(values).toStrictEqual([2, { page: 18 }]);
+    }
   });
 
   it('are deleted when no rerun needs them, or all, by an admin, once it has ended', async () => {

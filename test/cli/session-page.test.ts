@@ -102,4 +102,5 @@ it('lays out what the pipeline gave back', () => {
     ['Result', '  rows  3'],
     [],
   ]);
+  expect(resultLines(session([], { output: {} }), options)).toStrictEqual([]);
 });

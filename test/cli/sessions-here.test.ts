@@ -148,6 +148,37 @@ describe('without one', () => {
     ]);
   });
 
+  it('a value is kept for a job by hand, and listed with what jobs have left', async () => {
+    const kept = await run('session', 'checkpoints', 'latest', '--job', 'prices[0]/price', '--set', '{"page":18}');
+    const named = await run(
+      ...['session', 'checkpoints', 'latest', '--job', 'hold', '--set', '1', '--milestone', 'seen', '--json'],
+    );
+    const listed = lines((await run('session', 'checkpoints', 'latest', '--json')).out);
+    expect(kept.code).toBe(0);
+    expect(kept.out).toMatch(/^prices\[0\]\/price: kept for its next try in generation \d of session \w{26}\n$/);
+    expect(lines(named.out)[0]).toMatchObject({
+      type: 'checkpoint',
+      job: 'hold',
+      kind: 'manual',
+      milestone: 'seen',
+      value: 1,
+    });
+    expect(listed.filter(({ kind }) => kind === 'manual').map(({ job, value }) => [job, value])).toStrictEqual([
+      ['hold', 1],
+      ['prices[0]/price', { page: 18 }],
+    ]);
+    const wrong = [
+      await run('session', 'checkpoints', 'latest', '--set', '1'),
+      await run('session', 'checkpoints', 'latest', '--milestone', 'seen'),
+      await run('session', 'checkpoints', 'latest', '--job', 'hold', '--set', '{'),
+    ];
+    expect(wrong.map(({ code, err }) => [code, err.slice(0, 34)])).toStrictEqual([
+      [2, 'error[BS2001]: --set keeps a value'],
+      [2, 'error[BS2001]: --milestone names w'],
+      [2, 'error[BS2001]: the value is no JSO'],
+    ]);
+  });
+
   it('a start that cannot be is refused before anything is made', async () => {
     const tries = [
       await run('session', 'start', 'shop', '-p', 'orders=1000'),

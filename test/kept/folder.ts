@@ -25,7 +25,7 @@ export function unpackFolder({ root, files }: KeptFolder, at: string): void {
     if (relative(at, file).startsWith('..')) throw new Error(`${path} leaves the folder`);
     mkdirSync(dirname(file), { recursive: true });
     const content = Buffer.from(base64, 'base64');
-    const names = /\/functions\/registered\//.test(path);
+    const names = /^functions\/registered\//.test(path);
     writeFileSync(file, names ? content.toString().replaceAll(root, at) : content);
   }
 }

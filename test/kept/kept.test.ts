@@ -108,6 +108,8 @@ async function keep(): Promise<void> {
     if (id !== interrupted) sessions[id] = await told(cwd, id);
   }
   writeCompressed(new URL('state.json.gz', at), { folder: packFolder(join(cwd, '.bunsui')), interrupted, sessions });
+  // What is opened again must need nothing of it.
+  rmSync(cwd, { recursive: true });
 }
 if (process.env['BUNSUI_KEEP'] === '1') await keep();
 

@@ -1,10 +1,13 @@
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import * as z from 'zod';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BunsuiError } from '../../lib/errors.ts';
-import { listCheckpoints, pruneCheckpoints } from '../../lib/sessions/checkpoints.ts';
+import { keepCheckpoint, listCheckpoints, pruneCheckpoints } from '../../lib/sessions/checkpoints.ts';
 import type { SessionItem } from '../../lib/sessions/items.ts';
 import { createItem } from '../../lib/sessions/store.ts';
 import { checkpointKey, progressKey } from '../../lib/storage-layout.ts';
+import { wrapHandler } from '../../lib/wrapper/wrap-handler.ts';
+import { callOf, portsFor } from '../wrapper/call.ts';
 import { type Cloud, cloudOn } from './cloud.ts';
 import { type LocalTables, startTables, tableNames } from './local-tables.ts';
 
@@ -82,4 +85,53 @@ it('refuses while jobs may need them', async () => {
   await item('running');
   const said = await pruneCheckpoints(deps, { session: 's' }).catch((error: unknown) => (error as BunsuiError).code);
   expect(said).toBe('BS3017');
+});
+
+describe('what a person keeps for a job', () => {
+  const by = { kind: 'manual', user: 'ann' } as const;
+
+  it('is given to the next try of its handler in the generation of the session', async () => {
+    await item('failed');
+    const keep = (value: string, milestone?: string) =>
+      keepCheckpoint(
+        { ...deps, now: () => 0 },
+        { session: 's', job: 'slow', value, by, ...(milestone && { milestone }) },
+      );
+    await keep('{"page":18}');
+    await keep('["a"]', 'listed');
+    const kept = (await listCheckpoints(deps, 's')).filter(({ job }) => job === 'slow');
+    const at = '1970-01-01T00:00:00.000Z';
+    expect(kept).toStrictEqual([
+      { job: 'slow', generation: 2, kind: 'manual', by, at, bytes: 11, value: '{"page":18}' },
+      { job: 'slow', generation: 2, kind: 'manual', milestone: 'listed', by, at, bytes: 5, value: '["a"]' },
+    ]);
+    let seen: unknown;
+    const handler = wrapHandler(
+      { id: 'slow', input: z.unknown(), output: z.unknown() },
+      async (_: never, ctx) => {
+        seen = [await ctx.checkpointed(), await ctx.checkpointed('listed')];
+        return 1;
+      },
+      portsFor(tables),
+    );
+    const block = { session: 's', createdAt: '2026-03-04T05:06:00.000Z', generation: 2 };
+    await handler(callOf('in', { job: 'slow', operation: 'slow', block }));
+    expect(seen).toStrictEqual([{ page: 18 }, ['a']]);
+  });
+
+  it.each([
+    ['a path', { job: '../x' }, 'BS2001 "../x" is no path of a job'],
+    ['a name', { milestone: 'a b' }, 'BS2001 "a b" is no name of a milestone'],
+    ['JSON', { value: '{' }, 'BS2001 the value is no JSON: '],
+    ['small', { value: `"${'x'.repeat(262_144)}"` }, 'BS2001 the value is 262146 bytes, at most 262144 are kept'],
+    ['of a session', { session: 'nobody' }, 'BS3002 no session has the id "nobody"'],
+  ])('is refused when it is not %s', async (_, wrong, message) => {
+    await item('failed');
+    const request = { session: 's', job: 'slow', value: '1', by, ...wrong };
+    const said = await keepCheckpoint({ ...deps, now: () => 0 }, request).then(
+      () => 'kept',
+      (error: unknown) => `${(error as BunsuiError).code} ${(error as BunsuiError).message}`,
+    );
+    expect(said.slice(0, message.length)).toBe(message);
+  });
 });

@@ -48,10 +48,17 @@ afterEach(() => tables.close());
 const definitionOf = (of: string, key = `${of}.json`): string =>
   JSON.stringify({ Comment: `Flows. ${deploymentMark({ version: of, bucket: 'cdk-assets', key })}` });
 
+/** Both only read: a crash after one is a crash before the next call. */
+function numbered(name: string): void {
+  const call = cloud.calls.push(name);
+  cloud.around?.('before', call);
+  cloud.around?.('after', call);
+}
+
 // In front of the world's Step Functions, which knows no definition.
 const send = async (command: object): Promise<never> => {
   if (command instanceof DescribeStateMachineCommand) {
-    cloud.calls.push('DescribeStateMachineCommand');
+    numbered('DescribeStateMachineCommand');
     const { stateMachineArn = '' } = command.input;
     const number = Number(/^.*:stateMachine:flow(?::(\d+))?$/.exec(stateMachineArn)?.[1] ?? 0);
     expect(stateMachineArn).toBe(number === 0 ? machineArn : `${machineArn}:${number}`);
@@ -59,7 +66,7 @@ const send = async (command: object): Promise<never> => {
     return { definition, revisionId: number === 0 ? revision : published[number - 1] } as never;
   }
   if (command instanceof ListStateMachineVersionsCommand) {
-    cloud.calls.push('ListStateMachineVersionsCommand');
+    numbered('ListStateMachineVersionsCommand');
     const { stateMachineArn, maxResults } = command.input;
     const arns = published.map((_, index) => ({ stateMachineVersionArn: `${stateMachineArn}:${index + 1}` }));
     return { stateMachineVersions: arns.reverse().slice(0, maxResults) } as never;
@@ -109,6 +116,45 @@ describe('a pipeline that CloudFormation has deployed', () => {
       'StartExecutionCommand',
       'UpdateCommand',
     ]);
+  });
+
+  it('is registered and started once, whatever call its first start crashes before or after', async () => {
+    let versions = 0;
+    const deploy = () => {
+      versions += 1;
+      const own = { ...artifact, version: String(versions).padStart(12, '0') };
+      cloud.objects.set(`${own.version}.json`, JSON.stringify(own));
+      definition = definitionOf(own.version);
+      cloud.calls.length = 0;
+      return own;
+    };
+    deploy();
+    await startSession(deps, { ...request, key: 'clean' });
+    const steps = cloud.calls.length;
+    for (let step = 1; step <= steps; step += 1) {
+      for (const when of ['before', 'after'] as const) {
+        const own = deploy();
+        const executions = cloud.executions.size;
+        cloud.around = (now, call) => {
+          if (now === when && call === step) throw new Error('crash');
+        };
+        const start = () => startSession(deps, { ...request, key: `${when} ${step}` });
+        expect(await refusal(start())).toBe('Error: crash');
+        cloud.around = undefined;
+        const answers = [await start(), await start(), await start()];
+        const records = (await cloud.items('pipelinesTable')).filter((item) => item['version'] === own.version);
+        expect([
+          new Set(answers.map(({ session_id }) => session_id)).size,
+          cloud.executions.size - executions,
+          records.length,
+          await versionOf(answers[0] ?? { session_id: '' }),
+        ]).toStrictEqual([1, 1, 1, own.version]);
+        expect(await readArtifact(deps, 'flow', own.version)).toStrictEqual(own);
+      }
+    }
+    console.log(
+      `first start of a deployed version: crashed at ${2 * steps} points, asked again three times: 1 of each`,
+    );
   });
 
   it('is started in the version that its machine has, also when an older one is deployed again', async () => {

@@ -242,8 +242,16 @@ describe('ending a session', () => {
   });
 
   it('converges whatever call it crashes before or after', async () => {
-    cloud.logs.set('/aws/lambda/flow-load', []);
+    const printing = (id: string) =>
+      cloud.logs.set('/aws/lambda/flow-load', printed('s1', record(id, 'load', 'one'), record(id, 'load', 'two')));
+    const archived = (id: string) => {
+      const text = cloud.objects.get(`logs/2026/03/04/${id}/load/load.jsonl`) ?? '';
+      return text
+        .split('\n')
+        .flatMap((line) => (line === '' ? [] : [(JSON.parse(line) as { message: string }).message]));
+    };
     const first = await ran(successHistory(), 'SUCCEEDED');
+    printing(first.session_id);
     cloud.calls.length = 0;
     await endSession(cloud.deps, { executionArn: first.execution_arn }, render);
     const steps = cloud.calls.length;
@@ -251,13 +259,14 @@ describe('ending a session', () => {
     for (let step = 1; step <= steps; step += 1) {
       for (const when of ['before', 'after'] as const) {
         const { session_id: id, execution_arn: executionArn } = await ran(successHistory(), 'SUCCEEDED');
+        printing(id);
         cloud.calls.length = 0;
         cloud.around = (now, call) => {
           if (now === when && call === step) throw new Error('crash');
         };
         const crashed = await endSession(cloud.deps, { executionArn }, render).catch((error: Error) => error.message);
         cloud.around = undefined;
-        await endSession(cloud.deps, { executionArn }, render);
+        for (let time = 0; time < 3; time += 1) await endSession(cloud.deps, { executionArn }, render);
         const { attempts } = await listJobRecords(cloud.deps, id);
         const item = await getSession(cloud.deps, id);
         expect({
@@ -265,17 +274,19 @@ describe('ending a session', () => {
           step,
           crashed,
           status: item?.status,
+          log: archived(id),
           keys: attempts.map((one) => one.job_timestamp),
         }).toStrictEqual({
           when,
           step,
           crashed: 'crash',
           status: 'completed',
+          log: ['one', 'two'],
           keys: want,
         });
       }
     }
-    console.log(`end of a session: crashed at ${2 * steps} points, told again: 1 final state`);
+    console.log(`end of a session: crashed at ${2 * steps} points, told again three times: 1 final state`);
   });
 });
 

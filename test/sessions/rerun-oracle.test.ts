@@ -319,6 +319,40 @@ function compared(ran: readonly string[], want: ReadonlySet<string>, status: str
   };
 }
 
+describe('a rerun from a job', () => {
+  it('runs it and what comes after it, and nothing else, in 1,000 random graphs', { timeout: 120_000 }, () => {
+    const graphs = draws(1_000);
+    let ran = 0;
+    for (let seed = 1; seed <= graphs; seed += 1) {
+      const random = randomOf(seed + 33_000);
+      const drawnNow = drawn(random);
+      const program = { ...drawnNow, specs: drawnNow.specs.map((spec) => ({ ...spec, never: false })) };
+      const artifact = artifactOf(program);
+      const from = program.specs[random.below(program.specs.length)]?.id ?? '';
+      const after = new Set([from]);
+      for (const { id, reads, after: behind } of program.specs) {
+        if ([...reads, ...behind].some((one) => after.has(one))) after.add(id);
+      }
+      const { jobs, missing } = planJobs({
+        artifact,
+        results: program.specs.map(({ id }) => ({
+          job: id,
+          input_hash: 'h',
+          fingerprint: artifact.fingerprints?.[id],
+        })) as never,
+        statuses: new Map(program.specs.map(({ id }) => [id, 'completed'])),
+        before: { day: program.day },
+        now: { day: program.day },
+        selection: { from: [from] },
+      });
+      const planned = jobs.filter(({ action }) => action === 'run').map(({ job }) => job);
+      expect([seed, from, missing, planned.toSorted()]).toStrictEqual([seed, from, [], [...after].toSorted()]);
+      ran += planned.length;
+    }
+    console.log(`${graphs} graphs: ${ran} jobs run, each of them the one that was named or after it, none left out`);
+  });
+});
+
 /** Seeds of 200 graphs; a share of them where generated tests draw less. */
 const batches = draws(20);
 

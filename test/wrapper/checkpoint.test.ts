@@ -178,6 +178,28 @@ describe('what a handler keeps of its way', () => {
     expect(seen).toStrictEqual([undefined, { page: 1 }, undefined]);
   });
 
+  it('is kept under the name of a milestone beside what is kept later', async () => {
+    const seen: unknown[] = [];
+    const handler = wrapHandler(
+      contract,
+      async (_: never, ctx) => {
+        seen.push([await ctx.checkpointed('listed'), await ctx.checkpointed()]);
+        await ctx.checkpoint(['a'], { milestone: 'listed' });
+        await ctx.checkpoint(1);
+        await ctx.checkpoint(2);
+        throw new Error('cut off');
+      },
+      portsFor(tables),
+    );
+    for (const attempt of [0, 1]) await failure(handler(call({ attempt })));
+    expect(seen).toStrictEqual([
+      [undefined, undefined],
+      [['a'], 2],
+    ]);
+    const odd = wrapHandler(contract, (_: never, ctx) => ctx.checkpoint(1, { milestone: 'a#b' }), portsFor(tables));
+    expect(await failure(odd(call()))).toMatch(/^Bunsui\.OutputInvalid: "a#b" is no name of a milestone: letters/);
+  });
+
   it('is refused when it is no JSON, or too large', async () => {
     const keep = (value: unknown) =>
       failure(wrapHandler(contract, (_: never, ctx) => ctx.checkpoint(value), portsFor(tables))(call()));
@@ -188,6 +210,9 @@ describe('what a handler keeps of its way', () => {
   it('stays in memory in a unit test', async () => {
     const run = (_: never, ctx: HandlerContext) => ctx.checkpoint(1).then(() => ctx.checkpointed());
     expect(await runHandler(contract, run, 'in')).toBe(1);
+    const named = (_: never, ctx: HandlerContext) =>
+      ctx.checkpoint(1, { milestone: 'm' }).then(async () => [(await ctx.checkpointed()) ?? null, await ctx.checkpointed('m')]);
+    expect(await runHandler(contract, named, 'in')).toStrictEqual([null, 1]);
   });
 });
 

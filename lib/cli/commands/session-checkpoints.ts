@@ -1,6 +1,6 @@
 /** `bunsui session checkpoints`: what is kept of a session's jobs; shown, and taken away. */
 import { BunsuiError } from '../../errors.ts';
-import { type KeptCheckpoint, listCheckpoints, pruneCheckpoints } from '../../sessions/checkpoints.ts';
+import { type KeptCheckpoint, keepCheckpoint, listCheckpoints, pruneCheckpoints } from '../../sessions/checkpoints.ts';
 import type { CommandContext } from '../context.ts';
 import { localTime } from '../durations.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -10,11 +10,15 @@ import { readFromPlatform } from '../local-platform.ts';
 import type { PlatformOptions } from '../options.ts';
 import { recordedValue } from '../../sessions/recorded-value.ts';
 import { table } from '../table.ts';
+import { userName } from '../user-name.ts';
 
 export interface CheckpointsOptions extends PlatformOptions {
   readonly job?: string;
   readonly prune?: true;
   readonly all?: true;
+  /** JSON text. */
+  readonly set?: string;
+  readonly milestone?: string;
 }
 
 export async function checkpointsCommand(
@@ -25,6 +29,10 @@ export async function checkpointsCommand(
   const { job, prune, all, target } = options;
   if (all && !prune) {
     throw new BunsuiError('ConfigError', 'BS2001', '--all says what --prune takes away', { hint: 'give both' });
+  }
+  if (options.set !== undefined) return keepByHand(context, name, { ...options, set: options.set });
+  if (options.milestone !== undefined) {
+    throw new BunsuiError('ConfigError', 'BS2001', '--milestone names what --set keeps', { hint: 'give both' });
   }
   const { session, kept } = await readFromPlatform(
     () => openForSession(context, target),
@@ -45,6 +53,35 @@ export async function checkpointsCommand(
   return exitCodes.ok;
 }
 
+/** Keeps a value for a job, which its next try is given. */
+async function keepByHand(
+  context: CommandContext,
+  name: string,
+  { job, set: value, milestone, target, json, prune }: CheckpointsOptions & { readonly set: string },
+): Promise<number> {
+  if (job === undefined || prune) {
+    throw new BunsuiError('ConfigError', 'BS2001', '--set keeps a value for one job', {
+      hint: 'say which: --job JOB, without --prune',
+    });
+  }
+  const { session, kept } = await readFromPlatform(
+    () => openForSession(context, target),
+    async (platform) => {
+      const { session_id } = await sessionNamed(platform, name);
+      const by = { kind: 'manual', user: userName() } as const;
+      const request = { session: session_id, job, value, by, ...(milestone === undefined ? {} : { milestone }) };
+      return {
+        session: session_id,
+        kept: await keepCheckpoint({ ...(await platform.clients()), now: Date.now }, request),
+      };
+    },
+  );
+  const { out } = context.terminal;
+  if (json) out.write(recordLine(session, kept, undefined));
+  else out.write(`${job}: kept for its next try in generation ${kept.generation} of session ${session}\n`);
+  return exitCodes.ok;
+}
+
 function recordLine(session: string, { value, ...one }: KeptCheckpoint, prune: true | undefined): string {
   if (prune) return jsonLine('checkpoint.deleted', { session, ...one });
   return jsonLine('checkpoint', { session, ...one, value: recordedValue(value) });
@@ -53,7 +90,7 @@ function recordLine(session: string, { value, ...one }: KeptCheckpoint, prune: t
 function tableOf({ terminal: { out } }: CommandContext, kept: readonly KeptCheckpoint[]): readonly string[] {
   const cells = kept.map((one) => [
     one.job,
-    one.kind,
+    one.milestone === undefined ? one.kind : `${one.kind} ${one.milestone}`,
     String(one.generation),
     one.reused_from === undefined ? '' : String(one.reused_from),
     String(one.bytes),

@@ -21,15 +21,20 @@ export async function pauseCommand(context: CommandContext, name: string, option
   const { terminal } = context;
   // On this machine nobody else finds out that the last job has ended.
   const isWaiting = options.wait === true || target.kind === 'local';
+  /** The session that was asked to pause; the process that has the runtime may end with it, and another is asked then. */
+  let asked: string | undefined;
   const paused = await readFromPlatform(
     () => openForSession(context, target),
     async (platform) => {
-      const { session_id: session } = await sessionNamed(platform, name);
+      const isAgain = asked !== undefined;
+      const session = asked ?? (await sessionNamed(platform, name)).session_id;
       const deps = { ...(await platform.clients()), now: Date.now };
       const request = { session, by: askerHere(), ...(reason === undefined ? {} : { reason }), ...(now && { now }) };
       const { status, outcome } = await pauseSession(deps, request);
-      if (!isWaiting || outcome === 'exists') return { session, status, outcome };
-      if (!options.json) terminal.err.write(`session ${session} is pausing: no job starts any more\n`);
+      if (outcome === 'exists') return { session, status, outcome: isAgain ? 'paused' : outcome };
+      if (!isWaiting) return { session, status, outcome };
+      asked = session;
+      if (!options.json && !isAgain) terminal.err.write(`session ${session} is pausing: no job starts any more\n`);
       const item = await untilPaused(platform, session);
       return { session, status: item?.status ?? status, outcome: item?.status === 'paused' ? 'paused' : outcome };
     },

@@ -21,8 +21,9 @@ import type { PlatformOptions } from '../options.ts';
 import { commandLine } from '../places.ts';
 import { openPlatform, type Platform } from '../platform.ts';
 import type { AwsTarget, LocalTarget } from '../platform-target.ts';
-import { planLines } from '../rerun-page.ts';
+import { planLines, roadText } from '../rerun-page.ts';
 import { deploy } from '../start.ts';
+import type { FollowedSession } from '../screen/progress.ts';
 import { startDepsOf } from '../start-deps.ts';
 import { askerHere } from '../user-name.ts';
 
@@ -52,6 +53,11 @@ export function sayRerun(context: CommandContext, options: PlatformOptions, reru
   }
   const watch = commandLine(context, `session watch ${session}`, options.target);
   out.write(`${planLines(rerun, out).join('\n')}\n\n  ${watch}  ${out.palette.dim('follow it to its end')}\n`);
+}
+
+/** What is shown of the way that a session goes on. */
+export function roadOf({ road, reason, generation }: Rerun): NonNullable<FollowedSession['rerun']> {
+  return { road, reason, generation };
 }
 
 /** What is asked for, with the parameters typed by the schema of the version that is to run. */
@@ -138,7 +144,7 @@ async function rerunOnAws(
     return exitCodes.ok;
   }
   const { watchOnAws } = await import('../watch-on-aws.ts');
-  return watchOnAws(context, options, platform, { session, origin: 'resumed' });
+  return watchOnAws(context, options, platform, { session, origin: 'resumed', rerun: roadOf(rerun) });
 }
 
 /** On this machine it runs in the process that owns the state folder; if there is none in this one, which follows it. */
@@ -185,6 +191,9 @@ export async function followRerun(
     pipeline: rerun.pipeline_id,
     version: rerun.version,
     origin: 'resumed' as const,
+    rerun: roadOf(rerun),
   };
+  // As JSON it stands in the line of the session.
+  if (!options.json) run.progress.note(roadText(rerun));
   return attendToEnd(context, options, run, attendance, session, await artifactOf(platform, item));
 }

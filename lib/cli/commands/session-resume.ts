@@ -20,7 +20,7 @@ import { runAgain } from '../run-again.ts';
 import { startDepsOf } from '../start-deps.ts';
 import { askerHere } from '../user-name.ts';
 import { deploy } from '../start.ts';
-import { followRerun, sayRerun } from './session-rerun.ts';
+import { followRerun, roadOf, sayRerun } from './session-rerun.ts';
 
 export interface ResumeOptions extends PlatformOptions {
   readonly wait?: true;
@@ -51,7 +51,7 @@ async function resumeOnAws(
     return exitCodes.ok;
   }
   const { watchOnAws } = await import('../watch-on-aws.ts');
-  return watchOnAws(context, options, platform, { session, origin: 'resumed' });
+  return watchOnAws(context, options, platform, { session, origin: 'resumed', rerun: roadOf(resumed) });
 }
 
 /** The newest session without an end. @throws {BunsuiError} BS3002 when there is none. */

@@ -39,6 +39,7 @@ export function jsonProgress({ out, err }: Terminal): Progress {
           session,
           pipeline: followed.pipeline,
           version: followed.version,
+          ...followed.rerun,
           jobs: view.jobs.filter(({ job }) => !job.includes('[')).length,
         }),
       );

@@ -1,6 +1,7 @@
 /**
  * Showing a running session: the three ways (a live picture, plain lines, JSON Lines) behind one interface.
  */
+import type { Rerun } from '../../sessions/rerun.ts';
 import type { SessionView } from '../../sessions/view.ts';
 
 /** Which session is followed. */
@@ -12,6 +13,8 @@ export interface FollowedSession {
   readonly createdAt: string;
   /** `resumed`: an interrupted one goes on. `existing`: the idempotency key stood for it already. */
   readonly origin: 'started' | 'resumed' | 'existing';
+  /** How a session goes on that had ended or was paused. */
+  readonly rerun?: Pick<Rerun, 'road' | 'reason' | 'generation'>;
 }
 
 export interface Progress {
