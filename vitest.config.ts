@@ -8,6 +8,7 @@ export default defineConfig({
     alias: [
       { find: /^bunsui$/, replacement: at('./lib/index.ts') },
       { find: /^bunsui\/constructs$/, replacement: at('./lib/constructs/index.ts') },
+      { find: /^bunsui\/storage$/, replacement: at('./lib/storage.ts') },
       { find: /^bunsui\/testing$/, replacement: at('./lib/testing.ts') },
     ],
   },

@@ -204,6 +204,7 @@ const contractMakers = [
   'lambda',
   'lambdaArn',
   'sagemaker',
+  'storageCopy',
 ];
 const makesContracts = new RegExp(`\\b(?:${contractMakers.join('|')})\\b`);
 

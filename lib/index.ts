@@ -65,6 +65,7 @@ export { type EcsContract, ecs } from './dsl/operations/ecs.ts';
 export { type HttpContract, http } from './dsl/operations/http.ts';
 export { type LambdaContract, type LambdaOperation, lambda, type OperationHandler } from './dsl/operations/lambda.ts';
 export { type LambdaArnContract, lambdaArn } from './dsl/operations/lambda-arn.ts';
+export { type StorageCopyContract, storageCopy } from './dsl/operations/storage-copy.ts';
 export { batch, eks, emr, glue, type ServiceContract, sagemaker } from './dsl/operations/services.ts';
 export {
   type ChannelKind,

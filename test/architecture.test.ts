@@ -100,8 +100,8 @@ describe('the checker', () => {
       'lambdas/start-session/handler.ts': `import { SFNClient } from '@aws-sdk/client-sfn'; new SFNClient({});`,
     };
     expect(check(files)).toStrictEqual([
-      'lib/sessions/store.ts:2 makes a SFNClient: clients are made in bin/, lib/cli/, lambdas/, pipelines/ and handed in',
-      'lib/report/x.ts:1 makes a S3Client: clients are made in bin/, lib/cli/, lambdas/, pipelines/ and handed in',
+      'lib/sessions/store.ts:2 makes a SFNClient: clients are made in bin/, lib/cli/, lib/storage/, lambdas/, pipelines/ and handed in',
+      'lib/report/x.ts:1 makes a S3Client: clients are made in bin/, lib/cli/, lib/storage/, lambdas/, pipelines/ and handed in',
     ]);
   });
 

@@ -11,7 +11,8 @@ import { handlerBundleSettings, missingHandler } from '../handler-bundle.ts';
 import type { LambdaOperationIr } from '../ir/nodes.ts';
 
 /** The wrapper that goes into a bundle is the one that belongs to this compiler, whatever copies an author has installed. */
-const self = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../index.ts' : '../index.js', import.meta.url));
+const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+const fileOf = (name: string): string => fileURLToPath(new URL(`../${name}.${ending}`, import.meta.url));
 
 function isBuildFailure(error: unknown): error is BuildFailure {
   return error instanceof Error && 'errors' in error && Array.isArray(error.errors);
@@ -34,7 +35,7 @@ export function bundleOperation(operation: LambdaOperationIr): { readonly [fileN
       absWorkingDir: folder,
       write: false,
       metafile: true,
-      alias: { bunsui: self },
+      alias: { bunsui: fileOf('index'), 'bunsui/storage': fileOf('storage') },
     });
     const missing = missingHandler(operation.entry, metafile.outputs['index.mjs']?.exports ?? [], [operation.id]);
     if (missing !== undefined) throw refusal(operation, missing);

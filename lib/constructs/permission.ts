@@ -1,6 +1,8 @@
 /** What somebody may do: a statement of a policy, and the ARNs of a platform that statements name. */
-import { ArnFormat, Stack } from 'aws-cdk-lib';
+import { ArnFormat, Fn, Stack } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IConstruct } from 'constructs';
+import type { StatementIr } from '../ir/nodes.ts';
 import type { wildcardReasons } from './acknowledgements.ts';
 
 /** The tag by which a platform's bookkeeping may read a log group: a list of names would outgrow a role's policy. */
@@ -13,6 +15,15 @@ export interface Permission {
   readonly conditions?: { readonly [operator: string]: { readonly [key: string]: unknown } };
   /** Why a wildcard stands in `resources`. @default - there is none */
   readonly wildcard?: keyof typeof wildcardReasons;
+}
+
+/** A statement that a kind of operations asks for. */
+export function policyStatement({ actions, resources, conditions }: StatementIr): PolicyStatement {
+  return new PolicyStatement({
+    actions: [...actions],
+    resources: resources.map((resource) => (resource.includes('${') ? Fn.sub(resource) : resource)),
+    ...(conditions === undefined ? {} : { conditions }),
+  });
 }
 
 /** ARN of a platform's state machines up to the pipeline's id. */

@@ -1,6 +1,6 @@
 /** The state machine of a pipeline: its definition as an asset, the role it calls functions with, version and alias. */
 import { createHash } from 'node:crypto';
-import { ArnFormat, Fn, Lazy, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { ArnFormat, Lazy, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Role, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import {
@@ -30,6 +30,7 @@ import { approvalItems, gateItems } from './gate-permissions.ts';
 import { artifactAsset, assemblyFile, markOf } from './deployed-artifact.ts';
 import { mapStatements, usesPlatformBucket } from './map-permissions.ts';
 import { type PlacedDefinition, placeFunctions } from './place-functions.ts';
+import { policyStatement } from './permission.ts';
 import type { IPlatform } from './platform-interface.ts';
 
 export interface PipelineMachine {
@@ -301,14 +302,7 @@ interface ServiceStatement {
 function serviceStatements(pipeline: PipelineArtifact['pipeline']): readonly ServiceStatement[] {
   const asked = tasksOf(pipeline).flatMap(({ statements }) => statements);
   const once = new Map(asked.map((statement) => [JSON.stringify(statement), statement]));
-  return [...once.values()].map(({ actions, resources, conditions, wildcard: reason }) => ({
-    statement: new PolicyStatement({
-      actions: [...actions],
-      resources: resources.map((resource) => (resource.includes('${') ? Fn.sub(resource) : resource)),
-      ...(conditions === undefined ? {} : { conditions }),
-    }),
-    reason,
-  }));
+  return [...once.values()].map((one) => ({ statement: policyStatement(one), reason: one.wildcard }));
 }
 
 /** A role that only these machines may take, and that may call exactly these functions and services. */

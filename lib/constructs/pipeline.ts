@@ -19,7 +19,7 @@ import type { LambdaOperationIr, PipelineIr } from '../ir/nodes.ts';
 import { callsOf, containersOf, lambdasOf, yieldsRecords } from '../ir/operations.ts';
 import { placedNodes } from '../ir/walk.ts';
 import { environment, payloadPrefix } from '../storage-layout.ts';
-import { acknowledgeWildcards } from './acknowledgements.ts';
+import { acknowledgeResources, acknowledgeWildcards } from './acknowledgements.ts';
 import type { PipelineDefinition } from './artifact-of.ts';
 import { artifactOf, diagnosticLine, fingerprinted } from './artifact-of.ts';
 import { operationCode } from './bundle-operation.ts';
@@ -29,6 +29,7 @@ import { functionName } from './function-name.ts';
 import { LoggedFunction } from './logged-function.ts';
 import { pipelineSchedule, pipelineTrigger } from './pipeline-firings.ts';
 import { requireRoom } from './pipeline-limits.ts';
+import { policyStatement } from './permission.ts';
 import { gatedMachines, pipelineMachine } from './pipeline-machine.ts';
 import type { IPlatform, NetworkPlace } from './platform-interface.ts';
 
@@ -227,8 +228,9 @@ export class Pipeline extends Construct {
   ): LambdaFunction {
     const { vpcSubnets, securityGroups } = network;
     const { encryptionKey } = platform;
+    const asked = (operation.statements ?? []).map((one) => ({ ...one, statement: policyStatement(one) }));
     const opens = this.artifact.gates?.openedBy.includes(operation.id) === true;
-    const { function: made } = new LoggedFunction(this, `Operation-${operation.id}`, {
+    const { function: made, role } = new LoggedFunction(this, `Operation-${operation.id}`, {
       code: operationCode(operation),
       description: `bunsui: ${this.artifact.pipeline.id}/${operation.id}`,
       timeout: Duration.seconds(operation.timeoutSeconds),
@@ -257,9 +259,15 @@ export class Pipeline extends Construct {
       named: {
         functionName: functionName(this, this.artifact.pipeline.id, operation.id),
         policy: shared,
-        statements: [...(opens ? this.gateStatements(platform) : []), ...this.secretStatements(operation.id)],
+        statements: [
+          ...(opens ? this.gateStatements(platform) : []),
+          ...this.secretStatements(operation.id),
+          ...asked.map(({ statement }) => statement),
+        ],
       },
     });
+    for (const { statement, wildcard } of asked)
+      if (wildcard !== undefined) acknowledgeResources(role, wildcard, statement.resources);
     encryptionKey?.grantEncryptDecrypt(made);
     return made;
   }

@@ -55,8 +55,11 @@ function lowered(
   if (checked === undefined) return { ...base, ...nothing, kind: definition.kind };
   const made = definition.lower(checked as never, aboutOf(recording, id, source));
   if ('handler' in made) {
-    const { entry, memoryMiB, environment, defaultTimeoutSeconds } = made.handler;
-    return { ...base, kind: 'lambda', entry, timeoutSeconds: seconds ?? defaultTimeoutSeconds, memoryMiB, environment };
+    const { entry, memoryMiB, environment, defaultTimeoutSeconds, statements = [] } = made.handler;
+    return {
+      ...{ ...base, kind: 'lambda', entry, timeoutSeconds: seconds ?? defaultTimeoutSeconds, memoryMiB, environment },
+      ...(statements.length === 0 ? {} : { statements }),
+    };
   }
   if ('container' in made) {
     const { container, command } = made;

@@ -15,6 +15,7 @@ import type {
   ApprovalIr,
   ContainerOperationIr,
   JobIr,
+  LambdaOperationIr,
   MapIr,
   NodeIr,
   OperationIr,
@@ -231,6 +232,7 @@ function checkOperation(operation: OperationIr): readonly Diagnostic[] {
       operation.source,
     ),
     ...checkRetry(operation.retry, [...at, 'retry'], operation.source),
+    ...checkStatements(operation, at),
     ...(memoryFits
       ? []
       : [
@@ -292,10 +294,7 @@ function checkContainer(operation: ContainerOperationIr, at: Path): readonly Dia
 
 /** What Step Functions asks of a Task, whoever has made it: a kind of a package's, or a file. */
 function checkTask(operation: TaskOperationIr, at: Path): readonly Diagnostic[] {
-  const { id, kind, task, source, timeoutSeconds, statements } = operation;
-  const wild = statements.find(
-    ({ resources, wildcard }) => wildcard === undefined && resources.some((resource) => resource.includes('*')),
-  );
+  const { id, kind, task, source, timeoutSeconds } = operation;
   return [
     ...checkTimeout(timeoutSeconds, 1, 99_999_999, `the timeout of operation "${id}"`, [...at, 'timeout'], source),
     ...checkRetry(operation.retry, [...at, 'retry'], source),
@@ -311,17 +310,26 @@ function checkTask(operation: TaskOperationIr, at: Path): readonly Diagnostic[] 
             'a resource is written arn:aws:states:::SERVICE:ACTION, with .sync where the end is waited for',
           ),
         ]),
-    ...(wild === undefined
-      ? []
-      : [
-          mistake(
-            'BS1140',
-            `operation "${id}" of kind "${kind}" asks for ${wild.actions.join(', ')} on ${wild.resources.join(', ')}, and does not say why`,
-            [...at, 'statements'],
-            source,
-            'name the resources, or give the statement a `wildcard` that says why they cannot be named',
-          ),
-        ]),
+    ...checkStatements(operation, at),
+  ];
+}
+
+/** A kind says why it asks for more than it can name. */
+function checkStatements(operation: LambdaOperationIr | TaskOperationIr, at: Path): readonly Diagnostic[] {
+  const { id, kind, source, statements = [] } = operation;
+  const wild = statements.find(
+    ({ resources, wildcard }) => wildcard === undefined && resources.some((resource) => resource.includes('*')),
+  );
+  if (wild === undefined) return [];
+  const asked = `${wild.actions.join(', ')} on ${wild.resources.join(', ')}`;
+  return [
+    mistake(
+      'BS1140',
+      `operation "${id}" of kind "${kind}" asks for ${asked}, and does not say why`,
+      [...at, 'statements'],
+      source,
+      'name the resources, or give the statement a `wildcard` that says why they cannot be named',
+    ),
   ];
 }
 

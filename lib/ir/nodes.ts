@@ -132,6 +132,8 @@ export interface LambdaOperationIr extends OperationBase {
   /** Function memory, 128 to 10240 MiB. */
   readonly memoryMiB: number;
   readonly environment: { readonly [name: string]: string };
+  /** What the function must be allowed, beside what every function is. */
+  readonly statements?: readonly StatementIr[];
 }
 
 /** A call of a service by the state machine itself. What its kind makes of its author's settings stands here, whole. */

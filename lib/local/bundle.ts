@@ -123,8 +123,11 @@ const ownPackage: Plugin = {
   name: 'bunsui',
   setup(setUp) {
     const source = import.meta.url.endsWith('.ts');
-    const index = fileURLToPath(new URL(source ? '../index.ts' : '../index.js', import.meta.url));
-    setUp.onResolve({ filter: /^bunsui$/ }, () => ({ path: index, sideEffects: false }));
+    const ending = source ? 'ts' : 'js';
+    const fileOf = (name: string) => fileURLToPath(new URL(`../${name}.${ending}`, import.meta.url));
+    const entries = { bunsui: fileOf('index'), 'bunsui/storage': fileOf('storage') };
+    for (const [name, path] of Object.entries(entries))
+      setUp.onResolve({ filter: new RegExp(`^${name}$`) }, () => ({ path, sideEffects: false }));
   },
 };
 

@@ -123,6 +123,12 @@ export const rooms: { readonly [room: string]: RoomRule } = {
     node: 'any',
   },
   index: { rooms: ['dsl', 'wrapper', 'ir', 'approval-layout', 'errors'], packages: [], node: 'none' },
+  // For authors' handlers: they are not handed clients, they give addresses.
+  storage: {
+    rooms: ['dsl', 'wrapper', 'errors'],
+    packages: ['@aws-sdk/*', '@azure/storage-blob', '@google-cloud/storage'],
+    node: 'any',
+  },
   testing: {
     rooms: [
       'dsl',
@@ -156,8 +162,9 @@ export const rooms: { readonly [room: string]: RoomRule } = {
 export const ownEntries: { readonly [specifier: string]: string } = {
   bunsui: 'index',
   'bunsui/constructs': 'constructs',
+  'bunsui/storage': 'storage',
   'bunsui/testing': 'testing',
 };
 
 /** Where clients of AWS are made: everybody else is handed one. */
-export const compositionRoots: readonly string[] = ['bin/', 'lib/cli/', 'lambdas/', 'pipelines/'];
+export const compositionRoots: readonly string[] = ['bin/', 'lib/cli/', 'lib/storage/', 'lambdas/', 'pipelines/'];

@@ -63,6 +63,26 @@ describe('a bundle', () => {
     expect(JSON.stringify(here)).not.toContain(folder);
   });
 
+  it('has the SDKs of stores in files of their own, which nothing reads until a store is used', () => {
+    const copy = mkdtempSync(join(dirname(folder), 'copy-'));
+    onTestFinished(() => rmSync(copy, { recursive: true, force: true }));
+    const entry = join(copy, 'stores.ts');
+    const source = `import { storage } from 'bunsui/storage';\nexport const handler = (url: string) => storage(url).read('x');`;
+    writeFileSync(entry, source);
+    const files = bundleOperation({ ...operation('tidy'), entry });
+    const code = new Map(Object.entries(files).filter(([name]) => name.endsWith('.mjs')));
+    // What a module imports before it runs: names of files beside it.
+    const importsOf = (name: string): readonly string[] =>
+      [...(code.get(name) ?? '').matchAll(/(?:import|from)\s*"\.{1,2}\/(?:chunks\/)?([\w.-]+\.mjs)"/g)].map(
+        ([, file = '']) => `chunks/${file}`,
+      );
+    const loaded = new Set(['index.mjs']);
+    for (const name of loaded) for (const file of importsOf(name)) loaded.add(file);
+    const loadedBytes = [...loaded].reduce((sum, name) => sum + (code.get(name) ?? '').length, 0);
+    const allBytes = [...code.values()].reduce((sum, text) => sum + text.length, 0);
+    expect([loadedBytes < 40_000 || loadedBytes, allBytes > 1_000_000]).toStrictEqual([true, true]);
+  });
+
   it('does not change with a comment', () => {
     const copy = mkdtempSync(join(dirname(folder), 'copy-'));
     onTestFinished(() => rmSync(copy, { recursive: true, force: true }));

@@ -6,6 +6,8 @@ import { type IVpc, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { pipeline as pipelineOf, storageCopy } from 'bunsui';
+import * as z from 'zod';
 import { Pipeline, Platform } from '../../lib/constructs/index.ts';
 import { functionPlaceholder } from '../../lib/ir/artifact.ts';
 import { callsOf, isLambda, tasksOf } from '../../lib/ir/operations.ts';
@@ -336,6 +338,29 @@ describe('an operation', () => {
       Effect: 'Allow',
       Resource: { 'Fn::Join': ['', [arn('PlatformBucket'), '/payloads/lines/*']] },
     });
+  });
+
+  it('may read and write the stores that it copies between, and only where it copies', () => {
+    const { app } = newStack();
+    const stack = new Stack(app, 'Copies');
+    const copies = pipelineOf('copies', { input: z.object({}) }, (p) => {
+      p.job('copy', storageCopy('copy', { from: 's3://exports/shop/', to: 's3://lake' }), {});
+    });
+    new Pipeline(stack, 'Copies', { platform: new Platform(stack, 'Platform'), definition: copies });
+    const role = propertiesOf(resourcesOf(stack), 'AWS::IAM::Role')['CopiesOperationcopyRole'] as {
+      Policies: readonly { PolicyDocument: { Statement: readonly unknown[] } }[];
+    };
+    const bucket = (rest: string) => ({ 'Fn::Sub': `arn:\${AWS::Partition}:s3:::${rest}` });
+    expect(role.Policies[0]?.PolicyDocument.Statement.slice(0, 3)).toStrictEqual([
+      {
+        Action: 's3:ListBucket',
+        Condition: { StringLike: { 's3:prefix': ['shop/*'] } },
+        Effect: 'Allow',
+        Resource: bucket('exports'),
+      },
+      { Action: 's3:GetObject', Effect: 'Allow', Resource: bucket('exports/shop/*') },
+      { Action: ['s3:PutObject', 's3:AbortMultipartUpload'], Effect: 'Allow', Resource: bucket('lake/*') },
+    ]);
   });
 
   it('takes four resources, and one more when its author grants it something', () => {

@@ -1,16 +1,9 @@
 /**
  * What the state of a container asks of ECS, asked of moto's ECS: whether it takes the request, and the task has our
- * variables and can be stopped. moto runs no container, and no real Fargate was asked. It is installed once, into a
- * folder of caches; where PyPI is out of reach the test is skipped.
+ * variables and can be stopped. moto runs no container, and no real Fargate was asked.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { ecs, pipeline } from 'bunsui';
-import { afterAll, expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import * as z from 'zod';
 import { compilePipeline } from '../../lib/compiler/compile.ts';
 import { virtualClock } from '../../lib/engine/clock.ts';
@@ -18,38 +11,7 @@ import type { Json } from '../../lib/engine/ports.ts';
 import { startExecution } from '../../lib/engine/run.ts';
 import { containerParts, containerPlaceholder } from '../../lib/ir/artifact.ts';
 import { virtualPorts } from '../../lib/testing/virtual-ports.ts';
-
-const version = '5.2.5';
-const run = promisify(execFile);
-
-/** @returns the program, or why there is none */
-async function motoServer(): Promise<{ readonly program: string } | { readonly why: string }> {
-  const folder = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'bunsui-tests', `moto-${version}`);
-  const program = join(folder, 'bin', 'moto_server');
-  if (existsSync(program)) return { program };
-  try {
-    mkdirSync(folder, { recursive: true });
-    await run('python3', ['-m', 'venv', folder]);
-    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', `moto[server,ec2]==${version}`];
-    await run(join(folder, 'bin', 'python'), pip, { timeout: 240_000 });
-    return { program };
-  } catch (error) {
-    // What is half installed is not found by the next one.
-    rmSync(folder, { recursive: true, force: true });
-    return { why: `moto cannot be installed: ${String(error).slice(0, 300)}` };
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
-let server: ChildProcess | undefined;
-afterAll(() => void server?.kill('SIGKILL'));
+import { motoServer } from '../storage/servers.ts';
 
 type Fields = { readonly [name: string]: Json };
 
@@ -65,9 +27,8 @@ function small(value: Json): Json {
 it('is taken by ECS, with the variables of the job, and can be stopped', { timeout: 300_000 }, async ({ skip }) => {
   const moto = await motoServer();
   if ('why' in moto) return skip(moto.why);
-  const port = await freePort();
-  server = spawn(moto.program, ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
-  const endpoint = `http://127.0.0.1:${port}/`;
+  onTestFinished(() => moto.stop());
+  const endpoint = `http://127.0.0.1:${moto.port}/`;
   const authorization = (service: string) =>
     `AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/${service}/aws4_request, SignedHeaders=host, Signature=a`;
   const call = async (action: string, body: Json): Promise<Fields> => {
@@ -84,11 +45,6 @@ it('is taken by ECS, with the variables of the job, and can be stopped', { timeo
     if (answer.status !== 200) throw new Error(`${action}: ${text}`);
     return JSON.parse(text) as Fields;
   };
-  for (let isUp = false; !isUp; )
-    isUp = await fetch(endpoint).then(
-      () => true,
-      () => new Promise((wake) => setTimeout(wake, 100, false)),
-    );
   const subnets = await fetch(endpoint, {
     method: 'POST',
     headers: { 'content-type': 'application/x-www-form-urlencoded', authorization: authorization('ec2') },

@@ -5,6 +5,7 @@ import { httpKind } from './http.ts';
 import type { OperationKind } from './kind.ts';
 import { lambdaKind } from './lambda.ts';
 import { lambdaArnKind } from './lambda-arn.ts';
+import { storageCopyKind } from './storage-copy.ts';
 import { serviceKinds } from './services.ts';
 
 export const builtInKinds: readonly OperationKind[] = [
@@ -13,5 +14,6 @@ export const builtInKinds: readonly OperationKind[] = [
   ecsKind,
   awsKind,
   httpKind,
+  storageCopyKind,
   ...Object.values(serviceKinds),
 ];

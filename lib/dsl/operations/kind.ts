@@ -95,6 +95,8 @@ export interface HandlerParts {
   readonly environment: Readonly<Record<string, string>>;
   /** Seconds that one call may take, where the author has not said. */
   readonly defaultTimeoutSeconds: number;
+  /** What the function must be allowed, beside what every function is. @default nothing */
+  readonly statements?: readonly StatementIr[];
 }
 
 /** A call of a service. */
