@@ -100,6 +100,8 @@ export const environment = {
   payloads: 'BUNSUI_PAYLOADS',
   /** ARN of state machines up to the name, where CloudFormation deploys pipelines; not set where nobody does. */
   machines: 'BUNSUI_MACHINES',
+  /** Set where a function is ended with the task that waits for it: on a laptop. Lambda's run on. */
+  functionsEndWithTasks: 'BUNSUI_FUNCTIONS_END_WITH_TASKS',
   /** ARN of the topic that notices are published to; not set where nobody is told. */
   topic: 'BUNSUI_TOPIC',
   /** Address of the HTTP API, with its stage and a slash at its end; not set where there is none. */
@@ -254,6 +256,21 @@ export function checkpointKey(job: string, generation: number): string {
 /** Sort key of what a handler that works for long has kept of its way in a generation (`ctx.checkpoint`). */
 export function progressKey(job: string, generation: number): string {
   return `${job}#progress#${String(generation).padStart(6, '0')}`;
+}
+
+/** What the sort keys of jobs that are to be undone when a generation fails begin with. No path of a job begins so. */
+export function undoablePrefix(generation: number): string {
+  return `#undo#${String(generation).padStart(6, '0')}#`;
+}
+
+/** Sort key of what an attempt says of itself whose job is to be undone; attempts from 1, 0 for a result that is reused. */
+export function undoableKey(generation: number, job: string, attempt: number): string {
+  return `${undoablePrefix(generation)}${job}#${attempt}`;
+}
+
+/** Sort key of what says that a generation is being undone: nothing that is to be undone begins any more. */
+export function undoFence(generation: number): string {
+  return undoablePrefix(generation);
 }
 
 /** Sort key of one attempt's record: `job_id#timestamp`, made unique by the event that began the attempt. */

@@ -253,7 +253,13 @@ export class Pipeline extends Construct {
       named: {
         functionName: functionName(this, this.artifact.pipeline.id, operation.id),
         policy: shared,
-        statements: [...(opens ? this.gateStatements(platform) : []), ...this.secretStatements(operation.id)],
+        statements: [
+          ...(opens ? this.gateStatements(platform) : []),
+          ...(operation.looksThroughJobs
+            ? [new PolicyStatement({ actions: ['dynamodb:Query'], resources: [platform.jobHistoryTable.tableArn] })]
+            : []),
+          ...this.secretStatements(operation.id),
+        ],
       },
     });
     encryptionKey?.grantEncryptDecrypt(made);

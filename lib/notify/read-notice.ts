@@ -31,6 +31,7 @@ const noticeSchema = z.object({
   total_jobs: count,
   completed_jobs: count,
   failed_jobs: count,
+  compensation: z.optional(z.object({ undone: count, failed: count })),
   job: z.optional(
     z.object({
       job_id: text,

@@ -21,6 +21,13 @@ const operations = {
   inspect: op('inspect', key, z.object({ kind: z.enum(['csv', 'json', 'other']) })),
   readCsv: op('read-csv', key, rows),
   readJson: op('read-json', key, rows),
+  book: op('book', z.object({ what: z.string() }), z.object({ id: z.string() })),
+  unbook: op(
+    'unbook',
+    z.object({ input: z.object({ what: z.string() }), output: z.object({ id: z.string() }) }),
+    z.object({}),
+  ),
+  pay: op('pay', z.object({ id: z.string() }), z.object({})),
   readPage: op('read-page', z.object({ from: z.string() }), z.object({ next: z.string(), rows: z.int() })),
 };
 
@@ -38,6 +45,9 @@ const close = op('close', z.object({ order: z.string() }), z.object({}));
 const inspect = op('inspect', key, z.object({ kind: z.enum(['csv', 'json', 'other']) }));
 const readCsv = op('read-csv', key, rows);
 const readJson = op('read-json', key, rows);
+const book = op('book', z.object({ what: z.string() }), z.object({ id: z.string() }));
+const unbook = op('unbook', z.object({ input: z.object({ what: z.string() }), output: z.object({ id: z.string() }) }), z.object({}));
+const pay = op('pay', z.object({ id: z.string() }), z.object({}));
 const readPage = op('read-page', z.object({ from: z.string() }), z.object({ next: z.string(), rows: z.int() }));
 `;
 
@@ -73,6 +83,32 @@ describe('the page on structures', () => {
     const run = await runPipeline(orders, { input: { order: 'o' }, operations: { ...usual, ...changed } });
     const jobs = run.attempts.map(({ job }) => job);
     expect({ output: run.output, ran: jobs.sort() }).toStrictEqual({ output: { shipped }, ran: [...ran].sort() });
+  });
+
+  it('has an example that undoes what it has done', async () => {
+    const { trip } = examples();
+    if (trip === undefined) throw new Error('no such example');
+    const undone: string[] = [];
+    const operations = {
+      book: ({ what }: { readonly what: string }) => ({ id: `id of ${what}` }),
+      unbook: ({
+        input,
+        output,
+      }: {
+        readonly input: { readonly what: string };
+        readonly output: { readonly id: string };
+      }) => {
+        undone.push(`${input.what}: ${output.id}`);
+        return {};
+      },
+      pay: named('Declined'),
+    };
+    const run = await runPipeline(trip, { input: { from: 'HND', nights: ['mon', 'tue'] }, operations });
+    expect(run.error).toBe('Declined');
+    expect([undone.slice(0, 2).toSorted(), undone.slice(2)]).toStrictEqual([
+      ['mon: id of mon', 'tue: id of tue'],
+      ['HND: id of HND'],
+    ]);
   });
 
   it('has an example that fails with what it does not name', async () => {
