@@ -22,7 +22,7 @@ const noticeSchema = z.object({
   pipeline_id: id,
   pipeline_version: text,
   status: z.enum(sessionStatuses),
-  trigger: z.object({ kind: z.enum(['manual', 'api', 'schedule', 'event']), detail: z.optional(text) }),
+  trigger: z.object({ kind: z.enum(['manual', 'api', 'schedule', 'event', 'call']), detail: z.optional(text) }),
   execution_arn: z.optional(text),
   environment: z.optional(text),
   platform: z.optional(text.check(z.regex(/^[a-z][a-z0-9]{0,14}$/))),
