@@ -36,6 +36,7 @@ export const errorCodes = {
   BS1130: 'a secret where only a job may be given one',
   BS1140: 'settings that the kind of an operation does not take',
   BS1141: 'a kind of operations that was made for another version',
+  BS1142: 'a compensation that could not undo its job',
   BS1121: 'a switch without cases, or with two for one text',
   BS1122: 'a loop without a bound, or that carries nothing on',
   BS1123: 'a wait for a time that is none',
@@ -158,6 +159,8 @@ export const jobErrors = {
   loopBound: 'Bunsui.LoopBound',
   /** The job's completion could not be recorded; the attempt is repeated. */
   recordFailed: 'Bunsui.RecordFailed',
+  /** It came when its session was being undone already, and has done nothing. Nobody waits for it any more. */
+  undone: 'Bunsui.Undone',
   /** Whoever was asked has rejected it. */
   rejected: 'Bunsui.Rejected',
   /**

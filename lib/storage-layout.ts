@@ -100,6 +100,8 @@ export const environment = {
   payloads: 'BUNSUI_PAYLOADS',
   /** ARN of state machines up to the name, where CloudFormation deploys pipelines; not set where nobody does. */
   machines: 'BUNSUI_MACHINES',
+  /** Set where a function is ended with the task that waits for it: on a laptop. Lambda's run on. */
+  functionsEndWithTasks: 'BUNSUI_FUNCTIONS_END_WITH_TASKS',
   /** ARN of the topic that notices are published to; not set where nobody is told. */
   topic: 'BUNSUI_TOPIC',
   /** Address of the HTTP API, with its stage and a slash at its end; not set where there is none. */
@@ -268,6 +270,21 @@ export function isMilestone(name: string): boolean {
 
 /** What may be kept of a handler's way at once, in bytes of JSON. */
 export const maxProgressBytes = 262_144;
+
+/** What the sort keys of jobs that are to be undone when a generation fails begin with. No path of a job begins so. */
+export function undoablePrefix(generation: number): string {
+  return `#undo#${String(generation).padStart(6, '0')}#`;
+}
+
+/** Sort key of what an attempt says of itself whose job is to be undone; attempts from 1, 0 for a result that is reused. */
+export function undoableKey(generation: number, job: string, attempt: number): string {
+  return `${undoablePrefix(generation)}${job}#${attempt}`;
+}
+
+/** Sort key of what says that a generation is being undone: nothing that is to be undone begins any more. */
+export function undoFence(generation: number): string {
+  return undoablePrefix(generation);
+}
 
 /** Sort key of one attempt's record: `job_id#timestamp`, made unique by the event that began the attempt. */
 export function attemptKey(job: string, startedAt: string, generation: number, eventId: number): string {

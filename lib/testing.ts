@@ -18,6 +18,7 @@ import { childError } from './asl/child-error.ts';
 import { checkedMachines, runChild } from './testing/child-machines.ts';
 import type { Keep } from './payload-layout.ts';
 import { runApproval, type TestApprover } from './testing/approvals.ts';
+import { type CompensationInMemory, compensationInMemory, isFinder, type Undoing } from './testing/compensation.ts';
 import { type GatesInMemory, gatesInMemory } from './testing/gates.ts';
 import { objectsInMemory } from './testing/objects.ts';
 import { type PayloadsInMemory, payloadsInMemory } from './testing/payloads.ts';
@@ -117,7 +118,7 @@ export async function runPipeline(pipeline: Pipeline, options: TestOptions): Pro
   const artifact = compiledFor(pipeline, options);
   const pipelines = new Map(withCalled(pipeline, options).map((one) => [one.id, one]));
   for (const { ir, operations, forms } of pipelines.values()) {
-    const needed = Object.keys(operations).filter((id) => !isCall(ir.operations[id], options));
+    const needed = Object.keys(operations).filter((id) => !isCall(ir.operations[id], options) && !isFinder(ir, id));
     checkFunctions('operation', needed, options.operations);
     checkFunctions('approval', Object.keys(forms), options.approvals ?? {});
   }
@@ -132,6 +133,7 @@ export async function runPipeline(pipeline: Pipeline, options: TestOptions): Pro
   const attempts: TestAttempt[] = [];
   const gates = gatesInMemory();
   const payloads = payloadsInMemory();
+  const undoing = compensationInMemory();
   const { keep = true, inline = Number.POSITIVE_INFINITY } = artifact.input ?? {};
   const apart: Promise<unknown>[] = [];
   const machine = `arn:aws:states:us-east-1:000000000000:stateMachine:${pipeline.id}`;
@@ -149,7 +151,15 @@ export async function runPipeline(pipeline: Pipeline, options: TestOptions): Pro
           apart.push(child.done);
         }) ??
         describeMapRun(handles, task) ??
-        runOperation(pipelines, options.operations, clock, startMs, attempts, { gates, payloads }, task.arguments),
+        runOperation(
+          pipelines,
+          options.operations,
+          clock,
+          startMs,
+          attempts,
+          { gates, payloads, undoing },
+          task.arguments,
+        ),
     },
   };
   const executionArn = machine.replace(':stateMachine:', ':execution:').concat(':test');
@@ -289,7 +299,7 @@ type Call = {
       readonly gates?: GateWork;
       readonly keep?: Keep;
       readonly inline?: number;
-    };
+    } & Undoing;
     readonly input: Json;
   };
 };
@@ -301,11 +311,16 @@ async function runOperation(
   clock: VirtualTime,
   startMs: number,
   attempts: TestAttempt[],
-  { gates, payloads }: { readonly gates: GatesInMemory; readonly payloads: PayloadsInMemory },
+  {
+    gates,
+    payloads,
+    undoing,
+  }: { readonly gates: GatesInMemory; readonly payloads: PayloadsInMemory; readonly undoing: CompensationInMemory },
   given: Json,
 ) {
   const { bunsui: called, input: sent } = (given as unknown as Call).Payload;
-  const input = payloads.whole(gates.fill(sent, called.gates?.inputs));
+  const filled = undoing.given(called) ?? gates.fill(sent, called.gates?.inputs);
+  const input = payloads.whole(filled);
   const attempt = called.attempt + 1;
   const begun = { job: called.job, attempt, startedAtMs: clock.now() - startMs, input };
   // The function works in real time; virtual time stands still meanwhile, but for what it sleeps.
@@ -316,19 +331,24 @@ async function runOperation(
     await woken;
     release = clock.hold();
   };
+  undoing.begin(called);
   try {
-    const contract = pipelines.get(machineOf(called.execution))?.operations[called.operation];
-    const run = operations[called.operation];
+    const pipeline = pipelines.get(machineOf(called.execution));
+    const contract = pipeline?.operations[called.operation];
+    const find: TestOperation = ({ jobs }: { readonly jobs: never }) => undoing.find(called.execution, jobs, sleep);
+    const run = pipeline && isFinder(pipeline.ir, called.operation) ? find : operations[called.operation];
     if (!contract || !run) throw new Error(`there is no operation "${called.operation}"`);
     // Checked on the way in and out as in a function: a test is not to pass with values that would fail for real.
     const returned = await runHandler(contract, (value) => run(value, { job: called.job, attempt, sleep }), input);
     const output = JSON.parse(JSON.stringify(returned)) as Json;
     const left = await payloads.leave(called, output);
+    undoing.end(called, { input: filled, output: left });
     attempts.push({ ...begun, endedAtMs: clock.now() - startMs, output });
     gates.complete(called.execution, called.job, left, called.gates);
     return { ok: true, output: { ExecutedVersion: '$LATEST', Payload: left, StatusCode: 200 } } as const;
   } catch (thrown) {
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    undoing.end(called);
     attempts.push({ ...begun, endedAtMs: clock.now() - startMs, error: error.name });
     return {
       ok: false,

@@ -74,6 +74,10 @@ const sessionFields = {
   total_jobs: described(count(), 'jobs; while it runs, those outside of maps'),
   completed_jobs: count(),
   failed_jobs: count(),
+  compensation: described(
+    z.optional(z.strictObject({ undone: count(), failed: count() })),
+    'how many jobs were undone after it had failed, and how many compensations have failed',
+  ),
   generation: described(z.int().check(z.minimum(1)), 'raised by a rerun by a new execution'),
   redrive_count: described(count(), 'how often the execution of this generation was redriven'),
   execution_arn: z.optional(z.string()),
@@ -173,6 +177,7 @@ const attempt = z.strictObject({
     z.optional(z.strictObject({ session_id: sessionId(), created_at: instant() })),
     'of a call: the session that it has begun',
   ),
+  compensates: described(z.optional(jobPath()), 'of a compensation: the job that it undoes'),
   reused_from: described(z.optional(z.int()), 'the generation whose result it gave instead of running'),
 });
 export const job = z.strictObject({

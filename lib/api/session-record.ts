@@ -16,6 +16,7 @@ export function summaryOf(item: SessionItem): z.output<typeof sessionSummary> {
     total_jobs: item.total_jobs,
     completed_jobs: item.completed_jobs,
     failed_jobs: item.failed_jobs,
+    ...optional(item, 'compensation'),
     generation: item.generation,
     redrive_count: item.redrive_count ?? 0,
     ...optional(item, 'execution_arn'),

@@ -3,6 +3,7 @@
  */
 import type { SourcePosition } from '../errors.ts';
 import { thrownAt } from '../report/handler-output.ts';
+import { compensationOf, compensationText } from '../sessions/compensation-view.ts';
 import type { LogLine } from '../sessions/report-data.ts';
 import type { JobView, SessionView } from '../sessions/view.ts';
 import { approvalText } from './approval-text.ts';
@@ -51,11 +52,15 @@ export function outcomeLines({ session, pipeline, view }: SessionFacts, options:
   const paint = paintOf(status, palette);
   const word = `${symbolOf(status, options.unicode)} ${status}`;
   const jobs = view.jobs.filter(({ kind }) => kind === 'job');
+  const undone = compensationOf(view.jobs);
   return [
     `${paint(palette.bold(word))}  ${palette.bold(pipeline)}  ${session}${took === '' ? '' : `  ${palette.dim(view.endedAt === undefined ? 'for' : 'in')} ${took}`}`,
     palette.dim(
       `${jobs.length} job${jobs.length === 1 ? '' : 's'}${jobs.length === 0 ? '' : `: ${countByStatus(jobs.map((job) => ({ status: shownStatus(job.status, options) })))}`}`,
     ),
+    ...(undone === undefined
+      ? []
+      : [undone.failed.length > 0 ? palette.red(compensationText(undone)) : compensationText(undone)]),
   ];
 }
 
@@ -115,6 +120,11 @@ function calledText({ attempts }: JobView): string | undefined {
   return called === undefined ? undefined : `session ${called.session}`;
 }
 
+/** Which job a compensation undoes. */
+function undoneText({ compensates }: JobView): string | undefined {
+  return compensates === undefined ? undefined : `undoes ${compensates}`;
+}
+
 /** The table of jobs. Iterations of maps are counted in their map's row; those that failed or run have rows. */
 export function jobTable(view: SessionView, options: PageOptions): readonly string[] {
   const { output, unicode, nowMs } = options;
@@ -131,7 +141,7 @@ export function jobTable(view: SessionView, options: PageOptions): readonly stri
       job.job,
       items === '' ? attempts : job.kind === 'loop' ? `round ${iterations?.total}` : `${items} items`,
       lengthOf(job, nowMs),
-      error === undefined ? (calledText(job) ?? approvalText(job)) : failureLine(error),
+      error === undefined ? (calledText(job) ?? undoneText(job) ?? approvalText(job)) : failureLine(error),
     ];
   });
   const paintStatus = (cell: string, row: number) => {
@@ -145,7 +155,9 @@ export function jobTable(view: SessionView, options: PageOptions): readonly stri
       { title: 'ATTEMPTS', align: 'right' },
       { title: 'TIME', align: 'right' },
       {
-        title: rows.some((job) => job.isApproval || calledText(job) !== undefined) ? 'NOTE' : 'ERROR',
+        title: rows.some((job) => job.isApproval || (calledText(job) ?? undoneText(job)) !== undefined)
+          ? 'NOTE'
+          : 'ERROR',
         atLeast: 12,
         paint: output.palette.dim,
       },

@@ -75,6 +75,10 @@ function functionState(
     ...gateWork(emitter, node, around, input.fetched),
     ...outputSize(emitter, node, frame),
     ...(secrets.length === 0 ? [] : [`"secrets": ${literal(secrets)}`]),
+    ...(node.compensate === undefined ? [] : ['"undoable": true']),
+    ...(node.compensates === undefined
+      ? []
+      : [`"compensates": ${print(printScope(emitter, noOverrides, frame.known), node.compensates.path)}`]),
   ];
   return {
     Type: 'Task',

@@ -261,6 +261,9 @@ export class Pipeline extends Construct {
         policy: shared,
         statements: [
           ...(opens ? this.gateStatements(platform) : []),
+          ...(operation.looksThroughJobs
+            ? [new PolicyStatement({ actions: ['dynamodb:Query'], resources: [platform.jobHistoryTable.tableArn] })]
+            : []),
           ...this.secretStatements(operation.id),
           ...asked.map(({ statement }) => statement),
         ],

@@ -7,11 +7,12 @@ import type { SourcePosition } from '../errors.ts';
 import { checkPipeline } from '../ir/check.ts';
 import type { Expression } from '../ir/expressions.ts';
 import { freeze } from '../ir/freeze.ts';
-import { irVersion, type NodeIr, type PipelineIr, type RoundsIr, type ScopeIr } from '../ir/nodes.ts';
+import { type GuardIr, irVersion, type NodeIr, type PipelineIr, type RoundsIr, type ScopeIr } from '../ir/nodes.ts';
 import { placedNodes } from '../ir/walk.ts';
 import { type ApprovalContract, approvalFields, noForm } from './approvals.ts';
 import { callSite } from './call-site.ts';
 import { recordCall } from './calls.ts';
+import { recordCompensation, recordUndo } from './compensation.ts';
 import type { Duration } from './durations.ts';
 import { not } from './functions.ts';
 import { type Batch, mapS3Fields, type MapS3Policy, type ObjectsSource, type RecordsSource } from './map-s3.ts';
@@ -156,6 +157,7 @@ function recordScope(
     options: JobOptions,
     path: readonly (string | number)[],
     source: SourcePosition,
+    undo: { readonly compensate?: string } = {},
   ): void => {
     const { retry, timeout, tolerate } = options;
     nodes.push({
@@ -169,14 +171,15 @@ function recordScope(
       ...(timeout === undefined ? {} : { timeoutSeconds: secondsOf(recording, timeout, [...path, 'timeout'], source) }),
       ...(tolerate === undefined ? {} : { tolerate: tolerate === true ? ['States.ALL'] : tolerate }),
       ...(options.reuse === undefined ? {} : { reuse: options.reuse }),
+      ...undo,
     });
   };
   const scope: Scope = {
-    job(id, operation, input, options = {}) {
+    job(id, operation, input, { compensate, ...options } = {}) {
       const source = callSite();
       const path = [...at, id];
       recordOperation(recording, operation, path, source);
-      addJob(id, operation.id, input, options, path, source);
+      addJob(id, operation.id, input, options, path, source, recordUndo(recording, compensate, path, source));
       return handle(recording, id);
     },
     call(id, child, { input, wait, ...options }) {
@@ -318,32 +321,40 @@ function guarded(
   output: Expression | undefined,
 ): { readonly scope: ScopeIr; readonly output: Expression | undefined } {
   const ordered = (['failure', 'end'] as const).flatMap((on) => handlers.find((one) => one.on === on) ?? []);
-  return ordered.reduce<ReturnType<typeof guarded>>(
-    (inside, { on, source, body }) => {
-      const taken = new Set(placedNodes(inside.scope).map(({ node }) => node.id));
-      const names = ['run', ...Array.from(taken, (_, index) => `run-${index + 2}`)];
-      const id = names.find((name) => !taken.has(name)) ?? 'run';
-      const { failed, failure } = handle(recording, id);
-      const ok = not(failed) as Ref<never>;
-      const handler = recordScope(recording, [...at, on]);
-      body(handler.scope, { ok, failed, failure });
+  const taken = new Set(placedNodes(scope).map(({ node }) => node.id));
+  const freeId = (): string => {
+    const names = ['run', ...Array.from(taken, (_, index) => `run-${index + 2}`)];
+    const id = names.find((name) => !taken.has(name)) ?? 'run';
+    taken.add(id);
+    return id;
+  };
+  const guards = ordered.map(({ on, source, body }): GuardAround => {
+    const id = freeId();
+    const { failed, failure } = handle(recording, id);
+    const ok = not(failed) as Ref<never>;
+    const handler = recordScope(recording, [...at, on]);
+    body(handler.scope, { ok, failed, failure });
+    for (const { node } of placedNodes({ nodes: handler.nodes })) taken.add(node.id);
+    return { id, source, handler: { on, scope: { nodes: handler.nodes } } };
+  });
+  // What has been done is undone before anybody is told.
+  const others = guards.map(({ handler }) => handler.scope);
+  const compensation = recordCompensation(recording, scope, others);
+  const first: readonly GuardAround[] = compensation ? [{ id: freeId(), ...compensation }] : [];
+  return [...first, ...guards].reduce<ReturnType<typeof guarded>>(
+    (inside, { id, source, handler }) => {
       const result = inside.output;
-      const guard: NodeIr = {
-        kind: 'guard',
-        id,
-        source,
-        after: [],
-        body: { ...inside.scope, ...(result && { result }) },
-        handler: { on, scope: { nodes: handler.nodes } },
-      };
+      const body = { ...inside.scope, ...(result && { result }) };
       return {
-        scope: { nodes: [guard] },
+        scope: { nodes: [{ kind: 'guard', id, source, after: [], body, handler }] },
         output: result && { kind: 'ref', target: { kind: 'node', id }, path: [] },
       };
     },
     { scope, output },
   );
 }
+
+type GuardAround = Pick<GuardIr, 'id' | 'source' | 'handler'>;
 
 type AnyRounds = { readonly max: number } & Partial<
   Record<'while' | 'until', (state: Ref<never>) => RefBase<boolean>> & Record<'over' | 'from' | 'to', unknown>

@@ -6,6 +6,7 @@ import type * as z from 'zod';
 import type { Diagnostic } from '../errors.ts';
 import type { PipelineIr, RequiredEnd } from '../ir/nodes.ts';
 import type { Approval, ApprovalContract, NoForm } from './approvals.ts';
+import type { Undoes } from './compensation.ts';
 import type { Duration } from './durations.ts';
 import type { FiringOptions } from './firings.ts';
 import type { Batch, MapS3Policy, ObjectsSource, RecordsSource, S3Object, Totals } from './map-s3.ts';
@@ -64,6 +65,16 @@ export interface JobOptions extends OrderOptions {
   readonly tolerate?: true | readonly string[];
 }
 
+/** Policy and order of a job that has an operation of its own, and what undoes it. */
+export interface CompensatedOptions<I extends Schema, O extends Schema, U extends Schema> extends JobOptions {
+  /**
+   * Undoes what the job has done: it runs when the pipeline fails and the job had completed, after the compensations of
+   * all that came after the job. It is given `{ input, output }` of the job. Both have functions (`lambda`).
+   * @default what it has done stays
+   */
+  readonly compensate?: Undoes<I, O, U>;
+}
+
 /** What a call is given: the child's input, and policy and order as any job has them. A try that has failed is followed by a new session. */
 export interface CallOptions<I extends Schema, W extends boolean = true> extends JobOptions {
   readonly input: { [K in keyof z.input<NoInfer<I>>]: In<z.input<NoInfer<I>>[K]> };
@@ -93,11 +104,11 @@ export interface Scope {
    * Adds a job: one operation with its input.
    * @example const load = p.job('load', loadRows, { key: extract.out.key }, { retry: { max: 3 } });
    */
-  job<I extends Schema, O extends Schema>(
+  job<I extends Schema, O extends Schema, U extends Schema = Schema>(
     id: string,
     operation: Operation<I, O>,
     input: { [K in keyof z.input<NoInfer<I>>]: In<z.input<NoInfer<I>>[K]> },
-    options?: JobOptions,
+    options?: CompensatedOptions<NoInfer<I>, NoInfer<O>, U>,
   ): Job<z.output<O>>;
 
   /**

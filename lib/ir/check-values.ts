@@ -75,6 +75,8 @@ function wantedAt(pipeline: PipelineIr, node: NodeIr, place: string): JsonSchema
   if (place === 'when') return { type: 'boolean' };
   switch (node.kind) {
     case 'job':
+      // What a compensation is given is on record (`check-compensation.ts`).
+      if (node.compensates) return place === 'compensates' ? { type: 'string' } : {};
       return pipeline.operations[node.operation]?.input ?? {};
     case 'branch':
       return { type: 'boolean' };

@@ -4,6 +4,7 @@
  */
 import type { Diagnostic, SourcePosition } from '../errors.ts';
 import { checkApprovals } from './check-approvals.ts';
+import { checkCompensation } from './check-compensation.ts';
 import { checkFirings } from './check-firings.ts';
 import { checkMapS3, checkMapS3Place } from './check-map-s3.ts';
 import { checkCases, checkEnds, checkIsolated, checkLoop, checkWait } from './check-structures.ts';
@@ -86,6 +87,7 @@ export function checkPipeline(pipeline: PipelineIr): readonly Diagnostic[] {
     ...cycles,
     // Shapes follow refs from node to node: in a cycle there is no end.
     ...(cycles.length > 0 ? [] : checkValues(pipeline)),
+    ...(cycles.length > 0 ? [] : placed.flatMap((place) => checkCompensation(pipeline, nodes, place))),
   ];
 }
 

@@ -134,6 +134,8 @@ export interface LambdaOperationIr extends OperationBase {
   readonly environment: { readonly [name: string]: string };
   /** What the function must be allowed, beside what every function is. */
   readonly statements?: readonly StatementIr[];
+  /** It finds out which jobs of its session have completed: its function may look through the records of jobs. */
+  readonly looksThroughJobs?: true;
 }
 
 /** A call of a service by the state machine itself. What its kind makes of its author's settings stands here, whole. */
@@ -269,6 +271,19 @@ export interface JobIr extends NodeBase {
   readonly timeoutSeconds?: number;
   /** Names of errors after which the pipeline goes on, with the job's output absent. @default none */
   readonly tolerate?: readonly string[];
+  /** Id of the operation that undoes what it has done, when the pipeline fails and it has completed. */
+  readonly compensate?: string;
+  /**
+   * It undoes what another job has done (`compensation.ts`). What it is given is not its `input`, which holds secrets
+   * alone, but what is on record of that job: `{ input, output }`.
+   */
+  readonly compensates?: CompensatesIr;
+}
+
+/** Which job is undone: its id, and at run time its path, an empty text where there is nothing to undo. */
+export interface CompensatesIr {
+  readonly job: string;
+  readonly path: Expression;
 }
 
 /** One of two scopes, by a condition. Its output is that of the side taken; absent when the side taken has none. */

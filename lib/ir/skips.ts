@@ -106,7 +106,7 @@ function withWhen(context: ShapeContext, node: NodeIr): NodeIr {
 
 /** The schema of what is given to a node whose fields may be optional. */
 function schemaAt({ operations }: PipelineIr, node: NodeIr, place: string): JsonSchema | undefined {
-  if (node.kind === 'job') return operations[node.operation]?.input;
+  if (node.kind === 'job') return place === 'input' ? operations[node.operation]?.input : undefined;
   return node.kind === 'loop' && place === 'start' ? node.state : undefined;
 }
 

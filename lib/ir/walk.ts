@@ -52,7 +52,11 @@ export function ownExpressions(node: NodeIr): readonly { readonly place: string;
   const when = node.when === undefined ? [] : [{ place: 'when', expression: node.when }];
   switch (node.kind) {
     case 'job':
-      return [...when, { place: 'input', expression: node.input }];
+      return [
+        ...when,
+        { place: 'input', expression: node.input },
+        ...(node.compensates ? [{ place: 'compensates', expression: node.compensates.path }] : []),
+      ];
     case 'branch':
       return [...when, { place: 'condition', expression: node.condition }];
     case 'switch':

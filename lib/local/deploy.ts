@@ -65,7 +65,12 @@ export async function deployLocally(
         handler: handlerExport,
         timeoutSeconds,
         memoryMiB,
-        environment: { ...own, ...platformEnvironment(runtime), [environment.payloads]: payloadPrefix(pipeline.id) },
+        environment: {
+          ...own,
+          ...platformEnvironment(runtime),
+          [environment.payloads]: payloadPrefix(pipeline.id),
+          [environment.functionsEndWithTasks]: '1',
+        },
       }),
     ),
   );

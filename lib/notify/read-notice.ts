@@ -22,7 +22,7 @@ const noticeSchema = z.object({
   pipeline_id: id,
   pipeline_version: text,
   status: z.enum(sessionStatuses),
-  trigger: z.object({ kind: z.enum(['manual', 'api', 'schedule', 'event']), detail: z.optional(text) }),
+  trigger: z.object({ kind: z.enum(['manual', 'api', 'schedule', 'event', 'call']), detail: z.optional(text) }),
   execution_arn: z.optional(text),
   environment: z.optional(text),
   platform: z.optional(text.check(z.regex(/^[a-z][a-z0-9]{0,14}$/))),
@@ -31,6 +31,7 @@ const noticeSchema = z.object({
   total_jobs: count,
   completed_jobs: count,
   failed_jobs: count,
+  compensation: z.optional(z.object({ undone: count, failed: count })),
   job: z.optional(
     z.object({
       job_id: text,

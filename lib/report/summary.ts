@@ -1,4 +1,5 @@
 /** The first screen: what ran, how it ended, and if it failed where, why and what to type next. */
+import { compensationOf, compensationText } from '../sessions/compensation-view.ts';
 import type { LogLine } from '../sessions/report-data.ts';
 import { explainFailure } from './failure.ts';
 import { countText, durationText, numberText } from './format.ts';
@@ -14,6 +15,7 @@ import { readableValue } from './values.ts';
 export function headerSection(model: ReportModel): Html {
   const { data, status, startedAt, endedAt, now } = model;
   const { session, artifact } = data;
+  const undone = compensationOf(data.view.jobs);
   const total = [...model.counts.values()].reduce((sum, count) => sum + count, 0);
   const open = startedAt !== undefined && endedAt === undefined;
   const facts: readonly (readonly [string, Html | undefined])[] = [
@@ -38,6 +40,7 @@ export function headerSection(model: ReportModel): Html {
       'Jobs',
       html`<span class="counts">${[...model.counts].map(([each, count]) => badge(each, `${numberText(count)} ${statusWord(model, each)}`))}</span>${total === 0 && 'none'}`,
     ],
+    ['Compensation', undone && html`${compensationText(undone)}`],
   ];
   return html`<header class="top ${status}"><div class="wrap"><p class="eyebrow">Session report</p><div class="title"><h1>${session.pipeline_name}</h1>${badge(status)}</div><p class="sid"><span class="dim">session</span> <code>${session.session_id}</code></p>${artifact.pipeline.description !== undefined && html`<p class="about">${artifact.pipeline.description}</p>`}<dl class="facts">${facts.map(([name, value]) => value && html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></div></header>`;
 }

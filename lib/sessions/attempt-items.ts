@@ -1,5 +1,6 @@
 /** What is recorded of a session's attempts and of its numbers: made of its view, live and at the end alike. */
 import { attemptKey } from '../storage-layout.ts';
+import { compensationOf } from './compensation-view.ts';
 import { fitMessage, fitText } from './fit-text.ts';
 import type { AttemptItem, SessionItem } from './items.ts';
 import type { FailureView, JobView, SessionView } from './view.ts';
@@ -64,6 +65,7 @@ export function attemptItem(
     ...(attempt.called === undefined
       ? {}
       : { called_session: { session_id: attempt.called.session, created_at: attempt.called.createdAt } }),
+    ...(job.compensates === undefined ? {} : { compensates: job.compensates }),
     ...(job.input === undefined ? {} : { input: fitText(JSON.stringify(job.input), full) }),
     ...(job.output === undefined || attempt.status !== 'completed'
       ? {}
@@ -73,10 +75,16 @@ export function attemptItem(
 }
 
 /** The numbers of a session's record. */
-export type Counts = Pick<SessionItem, 'total_jobs' | 'completed_jobs' | 'failed_jobs'>;
+export type Counts = Pick<SessionItem, 'total_jobs' | 'completed_jobs' | 'failed_jobs' | 'compensation'>;
 
 export function countsOf(view: SessionView): Counts {
   const jobs = view.jobs.filter((job) => job.kind === 'job');
   const count = (...statuses: readonly string[]) => jobs.filter((job) => statuses.includes(job.status)).length;
-  return { total_jobs: jobs.length, completed_jobs: count('completed'), failed_jobs: count('failed', 'timeout') };
+  const { undone, failed } = compensationOf(jobs) ?? {};
+  return {
+    total_jobs: jobs.length,
+    completed_jobs: count('completed'),
+    failed_jobs: count('failed', 'timeout'),
+    ...(undone && failed && { compensation: { undone: undone.length, failed: failed.length } }),
+  };
 }

@@ -51,6 +51,8 @@ export interface SessionItem {
   readonly total_jobs: number;
   readonly completed_jobs: number;
   readonly failed_jobs: number;
+  /** How many jobs were undone after its failure, and how many compensations have failed. Absent where there was nothing to undo. */
+  readonly compensation?: { readonly undone: number; readonly failed: number };
   readonly execution_arn?: string;
   readonly execution_name?: string;
   readonly generation: number;
@@ -160,6 +162,8 @@ export interface AttemptItem {
   readonly output?: string;
   /** Of a call: the session that it has begun. */
   readonly called_session?: SessionRef;
+  /** Of a compensation: the path of the job that it undoes. */
+  readonly compensates?: string;
   /** The generation whose result it gave instead of running. */
   readonly reused_from?: number;
   /** What the output depends on (`ir/fingerprints.ts`); on the attempt that completed. */
@@ -187,6 +191,10 @@ export interface CheckpointItem {
   readonly fingerprint?: Fingerprint;
   /** A rerun was to keep it, whatever has changed. */
   readonly kept?: boolean;
+  /** JSON text of what it was given, of a job that is to be undone when its pipeline fails. */
+  readonly input?: string;
+  /** Of a compensation: the path of the job that it has undone, whose result counts no more. */
+  readonly compensates?: string;
   readonly completed_at: string;
 }
 

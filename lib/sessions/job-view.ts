@@ -23,6 +23,8 @@ export interface JobFacts {
   readonly called?: CalledSession;
   /** Values that the input lacks in the history, because the job's function fetched them from behind gates. */
   readonly fetched?: readonly GatedInput[];
+  /** Of a compensation: the path of the job that it undoes. */
+  readonly compensates?: string;
   readonly output?: Json;
   readonly error?: FailureView;
   readonly startedAt: number;
@@ -30,7 +32,7 @@ export interface JobFacts {
   readonly lastEventId: number;
 }
 
-type Sent = Pick<JobFacts, 'input' | 'fetched' | 'called'>;
+type Sent = Pick<JobFacts, 'input' | 'fetched' | 'called' | 'compensates'>;
 
 /** The job's own input: what the wrapper hands to the handler, what a person is asked, or all that the service was called with. */
 function sentTo(parameters: string): Sent {
@@ -46,9 +48,11 @@ function sentTo(parameters: string): Sent {
   const input = payload === undefined ? called : envelope === undefined ? payload : field(payload, 'input');
   // Written by the compiler, and by nobody else into a history.
   const work = field(envelope, 'gates') as GateWork | undefined;
+  const compensates = field(envelope, 'compensates');
   return {
     ...(input === undefined ? {} : { input }),
     ...(work?.inputs === undefined ? {} : { fetched: work.inputs }),
+    ...(typeof compensates === 'string' ? { compensates } : {}),
   };
 }
 

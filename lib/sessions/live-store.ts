@@ -80,4 +80,12 @@ export async function reopenSession(
 }
 
 /** What a session's record holds of its end, and of nothing before it. */
-export const endFields = ['completed_at', 'error_code', 'error_message', 'output', 'noticed', 'pausing'] as const;
+export const endFields = [
+  'completed_at',
+  'error_code',
+  'error_message',
+  'output',
+  'noticed',
+  'pausing',
+  'compensation',
+] as const;

@@ -34,7 +34,7 @@ function durationText(ms: number): string {
 
 /** What there is to say of a notice beyond its headline: name and text, in the order in which people ask. */
 export function noticeFacts(notice: Notice): readonly (readonly [name: string, text: string])[] {
-  const { job, approval, error, trigger } = notice;
+  const { job, approval, compensation, error, trigger } = notice;
   const source = job?.source ?? notice.source;
   return [
     ...(error === undefined ? [] : [['Error', `${error.error_code}: ${error.error_message}`] as const]),
@@ -51,6 +51,9 @@ export function noticeFacts(notice: Notice): readonly (readonly [name: string, t
     ['Session', notice.session_id],
     ...(notice.duration_ms === undefined ? [] : [['Duration', durationText(notice.duration_ms)] as const]),
     ['Jobs', `${notice.completed_jobs} of ${notice.total_jobs} completed, ${notice.failed_jobs} failed`],
+    ...(compensation === undefined
+      ? []
+      : [['Compensation', `${compensation.undone} undone, ${compensation.failed} failed`] as const]),
     ['Version', notice.pipeline_version],
     ['Started by', trigger.detail === undefined ? trigger.kind : `${trigger.kind}, ${trigger.detail}`],
     ['At', notice.at],

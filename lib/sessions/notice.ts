@@ -32,6 +32,8 @@ export interface Notice {
   readonly total_jobs: number;
   readonly completed_jobs: number;
   readonly failed_jobs: number;
+  /** How many jobs were undone after the failure, and how many compensations have failed. */
+  readonly compensation?: { readonly undone: number; readonly failed: number };
   /** The job that failed or is tried again. */
   readonly job?: { readonly job_id: string; readonly attempt: number; readonly source?: SourcePosition };
   /** What somebody is asked, where that is what it is about. */

@@ -72,6 +72,7 @@ export function noticeOf(
     total_jobs: session.total_jobs,
     completed_jobs: session.completed_jobs,
     failed_jobs: session.failed_jobs,
+    ...(session.compensation === undefined ? {} : { compensation: session.compensation }),
     ...(job === undefined ? {} : { job }),
     ...(approval === undefined ? {} : { approval }),
     ...(source === undefined ? {} : { source }),

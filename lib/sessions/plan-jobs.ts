@@ -62,6 +62,8 @@ export interface JobsToPlan {
   readonly results: readonly JobResult[];
   /** How far each job and map has come, by path; what is not known is left out. */
   readonly statuses: ReadonlyMap<string, JobStatus>;
+  /** What had completed and was undone, by path. @default nothing */
+  readonly undone?: ReadonlySet<string>;
   /** The input of the generation before, and the one that is given now. */
   readonly before: unknown;
   readonly now: unknown;
@@ -340,6 +342,7 @@ function withoutResult(
   // What decides about it is as it was.
   if (isSkipped && before.changes === undefined)
     return is('skip', own.length > 0 ? 'is skipped, as before' : 'its map has no items');
+  if ([...(given.undone ?? [])].some((path) => nodeOf(path) === job)) return is('run', 'was undone');
   const worst = gravest.find((status) => own.includes(status));
   return is('run', (worst && unfinished[worst]) ?? 'was not reached');
 }

@@ -24,7 +24,7 @@ import { readArtifact } from './pipelines.ts';
 import { changed, type JobPlan, type JobResult, planJobs, type Reuse, type Selection } from './plan-jobs.ts';
 import { estimateRerun, type JobEstimate } from './rerun-cost.ts';
 import { chooseRoad, closedTo, type RerunRoad, type RerunTurn } from './rerun-road.ts';
-import { resultsOf } from './reuse-items.ts';
+import { resultsOf, undoneIn } from './reuse-items.ts';
 import type { JobStatus } from './status.ts';
 import { bodiesRead, getSession, type JobRecords, listJobRecords } from './store.ts';
 import type { JobView, SessionView } from './view.ts';
@@ -199,9 +199,9 @@ async function handledFailure(
 ): Promise<string | undefined> {
   if (execution?.status !== 'FAILED' || execution.redriveStatus !== 'REDRIVABLE') return undefined;
   const { pipeline } = await readArtifact(deps, item.pipeline_id, item.pipeline_version);
-  return pipeline.body.nodes.some(({ kind }) => kind === 'guard')
-    ? 'its failure was handled by onFailure or finally, and a redrive would go on after them'
-    : undefined;
+  if (!pipeline.body.nodes.some(({ kind }) => kind === 'guard')) return undefined;
+  const undoes = placedNodes(pipeline.body).some(({ node }) => node.kind === 'job' && node.compensates !== undefined);
+  return `its failure was handled by ${undoes ? 'compensations, ' : ''}onFailure or finally, and a redrive would go on after them`;
 }
 
 /**
@@ -350,15 +350,9 @@ function planned({
     };
   });
   const statuses = statusesOf(then, records, item.generation);
-  const { jobs, reuse, missing } = planJobs({
-    artifact,
-    results,
-    statuses,
-    before,
-    now,
-    selection,
-    beyond: records.beyond,
-  });
+  const undone = undoneIn(records, item.generation);
+  const { beyond } = records;
+  const { jobs, reuse, missing } = planJobs({ artifact, results, statuses, undone, beyond, before, now, selection });
   requireWork(item, request, jobs, missing);
   const fingerprints = new Map(results.map(({ job, fingerprint }) => [job, fingerprint]));
   const known = reuse.map((one) => {

@@ -11,7 +11,7 @@ import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { GetObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import type { Fingerprint } from '../ir/fingerprints.ts';
-import { checkpointKey, objectKeys, type PlatformNames } from '../storage-layout.ts';
+import { checkpointKey, objectKeys, type PlatformNames, undoableKey } from '../storage-layout.ts';
 import type { StoreDeps } from './deps.ts';
 import type { CandidateItem, CheckpointItem, SessionItem, SkipItem } from './items.ts';
 import type { JobPlan, Reuse } from './plan-jobs.ts';
@@ -39,13 +39,20 @@ export interface StoredPlan {
 /** A result, and its place in the generation that it was recorded in. */
 export type ResultItem = CheckpointItem | CandidateItem;
 
-/** What of a generation's records may be reused, by path: also what that generation had not come to. */
+/** What of a generation's records may be reused, by path: also what that generation had not come to. What was undone may not. */
 export function resultsOf(
-  { checkpoints, candidates }: JobRecords,
+  { checkpoints, candidates }: Pick<JobRecords, 'checkpoints' | 'candidates'>,
   generation: number,
 ): ReadonlyMap<string, ResultItem> {
   const own = [...candidates, ...checkpoints].filter((item) => item.generation === generation);
-  return new Map(own.map((item) => [item.job_id, item]));
+  const undone = undoneIn({ checkpoints }, generation);
+  return new Map(own.filter(({ job_id: job }) => !undone.has(job)).map((item) => [item.job_id, item]));
+}
+
+/** Paths of the jobs that compensations of a generation have undone. */
+export function undoneIn({ checkpoints }: Pick<JobRecords, 'checkpoints'>, generation: number): ReadonlySet<string> {
+  const own = checkpoints.filter((item) => item.generation === generation);
+  return new Set(own.flatMap(({ compensates }) => compensates ?? []));
 }
 
 /** The jobs of a generation that gave results of earlier ones instead of running: path → the generation that ran it. */
@@ -91,7 +98,13 @@ export async function putReused(deps: ReuseDeps, session: SessionItem): Promise<
   const results = resultsOf(records, session.generation - 1);
   const items = plan.reuse.flatMap((one) => itemOf(session, one, results.get(one.job)) ?? []);
   for (let from = 0; from < items.length; from += writesAtOnce) {
-    await Promise.all(items.slice(from, from + writesAtOnce).map((item) => putUnlessThere(deps, item)));
+    await Promise.all(
+      items.slice(from, from + writesAtOnce).map(async (item) => {
+        await putUnlessThere(deps, item);
+        // What it has done stands, whether or not this generation comes to it: it is to be undone with the rest.
+        if ('input' in item) await putUnlessThere(deps, undoableOf(item));
+      }),
+    );
   }
 }
 
@@ -114,7 +127,13 @@ function itemOf(
   );
 }
 
-async function putUnlessThere(deps: StoreDeps, item: ResultItem | SkipItem): Promise<void> {
+/** Says of a result that is to be undone that it is there, as its function would (`lib/wrapper/undo.ts`). */
+function undoableOf({ session_id, job_id, generation }: ResultItem): object {
+  const key = undoableKey(generation, job_id, 0);
+  return { session_id, job_timestamp: key, record_type: 'undoable', job_id, generation, runs_until_ms: 0 };
+}
+
+async function putUnlessThere(deps: StoreDeps, item: object): Promise<void> {
   try {
     await deps.db.send(
       new PutCommand({

@@ -38,13 +38,17 @@ export function buildView(state: FoldState): SessionView {
 
 /** Jobs with their whole inputs: what their functions have fetched from behind gates stands in outputs of other jobs. */
 function withFetched(state: FoldState, jobs: readonly JobView[]): readonly JobView[] {
-  if (state.artifact.gates === undefined) return jobs;
-  const outputs = new Map(jobs.map(({ job, output }) => [job, output]));
+  if (state.artifact.gates === undefined && jobs.every(({ compensates }) => compensates === undefined)) return jobs;
+  const byPath = new Map(jobs.map((job) => [job.job, job]));
   return jobs.map((job) => {
+    const undone = job.compensates === undefined ? undefined : byPath.get(job.compensates);
+    // What a compensation is given is on record of the job that it undoes.
+    if (undone?.input !== undefined && undone.output !== undefined)
+      return { ...job, input: { input: undone.input, output: undone.output } };
     const fetched = state.jobs.get(job.job)?.facts?.fetched ?? [];
     return fetched.length === 0 || job.input === undefined
       ? job
-      : { ...job, input: filledInput(job.input, fetched, (of) => outputs.get(of)) as Json };
+      : { ...job, input: filledInput(job.input, fetched, (of) => byPath.get(of)?.output) as Json };
   });
 }
 

@@ -176,7 +176,7 @@ export async function listJobRecords(
 ): Promise<JobRecords> {
   const { partitionKey, sortKey } = tables.jobHistory;
   const seen = new Map<string, number>();
-  const mapOf = ({ job_id: job }: JobItem) => maps.find((id) => job.startsWith(`${id}[`));
+  const mapOf = ({ job_timestamp: key }: JobItem) => maps.find((id) => key.startsWith(`${id}[`));
   const isBeyond = (map: string | undefined) => map !== undefined && (seen.get(map) ?? 0) > most;
   const answers: AnswerItem[] = [];
   const attempts: AttemptItem[] = [];

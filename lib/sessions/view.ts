@@ -58,6 +58,8 @@ export interface JobView {
   readonly attempts: readonly AttemptView[];
   readonly input?: Json;
   readonly output?: Json;
+  /** Of a compensation that has begun: the path of the job that it undoes. */
+  readonly compensates?: string;
   /** Why it failed: of its last attempt, or of an expression of its state. Kept when the pipeline went on regardless. */
   readonly error?: FailureView;
   readonly startedAt?: number;

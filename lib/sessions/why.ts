@@ -106,6 +106,8 @@ function failuresOf({ attempts }: JobView): string {
 /** Why a job was passed by: its own condition, or the side of a branch around it. */
 function skipReason({ pipeline }: PipelineArtifact, { node }: JobView): string {
   const placed = placedNodes(pipeline.body).find((one) => one.node.id === node);
+  if (placed?.node.kind === 'job' && placed.node.compensates !== undefined)
+    return `there was nothing to undo: ${placed.node.compensates.job} had not completed, or the pipeline has not failed`;
   if (placed?.node.kind === 'job' && placed.node.when !== undefined) return 'its condition ("when") was not true';
   const around = placed?.scope.findLast(({ part }) => part !== 'body');
   return around === undefined

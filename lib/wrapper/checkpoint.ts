@@ -19,6 +19,8 @@ export interface Found {
   readonly inputHash?: string;
   /** The generation that it was computed in, where that is an earlier one. */
   readonly reusedFrom?: number;
+  /** JSON text of what it was given, of a job that is to be undone when its pipeline fails. */
+  readonly input?: string;
 }
 
 /** What is recorded of a completion. */
@@ -27,6 +29,7 @@ export interface Completion {
   readonly output: string;
   readonly inputHash: string;
   readonly reusedFrom?: number;
+  readonly input?: string;
 }
 
 /** Reads and writes checkpoints of a session. */
@@ -47,11 +50,13 @@ function foundIn(item: Item | undefined): Found | undefined {
   if (item === undefined || output === undefined) return undefined;
   const inputHash = item['input_hash']?.S;
   const reusedFrom = item['reused_from']?.N;
+  const input = item['input']?.S;
   return {
     output,
     as: otherTypes[item['record_type']?.S ?? ''] ?? 'completed',
     ...(inputHash === undefined ? {} : { inputHash }),
     ...(reusedFrom === undefined ? {} : { reusedFrom: Number(reusedFrom) }),
+    ...(input === undefined ? {} : { input }),
   };
 }
 
@@ -75,7 +80,8 @@ export function checkpoints(ports: WrapperPorts, call: SignedCall): Checkpoints 
       }
     },
 
-    async record({ block, job, operation, attempt, execution }, { output, inputHash, reusedFrom }) {
+    async record(envelope, { output, inputHash, reusedFrom, input }) {
+      const { block, job, operation, attempt, execution, compensates } = envelope;
       const item: Item = {
         [partitionKey]: { S: block.session },
         [sortKey]: { S: checkpointKey(job, block.generation) },
@@ -88,6 +94,8 @@ export function checkpoints(ports: WrapperPorts, call: SignedCall): Checkpoints 
         output: { S: output },
         input_hash: { S: inputHash },
         ...(reusedFrom === undefined ? {} : { reused_from: { N: String(reusedFrom) } }),
+        ...(input === undefined ? {} : { input: { S: input } }),
+        ...(compensates === undefined ? {} : { compensates: { S: compensates } }),
         completed_at: { S: new Date(ports.now()).toISOString() },
       };
       try {

@@ -30,6 +30,10 @@ export interface Envelope {
   readonly inline: number;
   /** Secrets that the input is given. */
   readonly secrets?: readonly SecretInput[];
+  /** What it does is to be undone when its pipeline fails. */
+  readonly undoable: boolean;
+  /** The path of the job that it undoes. */
+  readonly compensates?: string;
   readonly input: unknown;
 }
 
@@ -117,6 +121,8 @@ export function readEnvelope(event: unknown, clientContext: unknown, operation: 
     sent['inline'] === undefined ? maxInlineBytes : read('inline', sent['inline'], isWhole, 'a whole number');
   const secrets =
     sent['secrets'] === undefined ? undefined : read('secrets', sent['secrets'], isSecretList, 'a list of secrets');
+  const compensates =
+    sent['compensates'] === undefined ? undefined : read('compensates', sent['compensates'], isPath, 'a job path');
   if (sent['redrive'] !== undefined) read('redrive', sent['redrive'], isCount, 'a whole number from 0');
 
   let given: ExecutionBlock | undefined;
@@ -155,5 +161,7 @@ export function readEnvelope(event: unknown, clientContext: unknown, operation: 
     startedAtMs: Date.parse(startedAt),
     ...(gates === undefined ? {} : { gates }),
     ...(secrets === undefined ? {} : { secrets }),
+    undoable: sent['undoable'] === true,
+    ...(compensates === undefined ? {} : { compensates }),
   };
 }

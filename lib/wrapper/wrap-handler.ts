@@ -7,7 +7,8 @@
  *     { "bunsui": { "job": "convert[17]/one", "operation": "load", "attempt": 0, "redrive"?: 0,
  *                   "execution": "<execution ARN>", "startedAt": "<ISO 8601>",
  *                   "block"?: { "session", "createdAt", "generation" }, "gates"?: …, "keep"?: …, "inline"?: 32768,
- *                   "secrets"?: [{ "at": ["token"], "name": "warehouse/token" }] },
+ *                   "secrets"?: [{ "at": ["token"], "name": "warehouse/token" }],
+ *                   "undoable"?: true, "compensates"?: "<path of the job it undoes>" },
  *       "input": { … } }
  *
  * `gates` (lib/gate-layout.ts) is there when the job takes values from behind gates or opens some. `attempt` is `State.RetryCount` (a runtime that was stopped and goes on adds `custom.bunsui.restarts` in the client
@@ -29,6 +30,7 @@ import { jobProgress, type Progress, progressInMemory } from './progress.ts';
 import { functionPorts, type WrapperPorts } from './ports.ts';
 import { leakedSecret, maskedError, maskerOf, type Masker, maskOutput, readSecrets, withSecrets } from './secrets.ts';
 import { signedCalls } from './signed-calls.ts';
+import { beginUndoable, readUndone, type UndoneJob } from './undo.ts';
 import { checkOutput, checkValue, type RecordsPlace, type Schema, writesRecords } from './values.ts';
 
 /** What is known of an operation where its handler runs. */
@@ -51,6 +53,8 @@ export interface HandlerContext extends Progress {
   readonly generation: number;
   /** The same for every try of this job in this generation: hand it to services that promise to act once per key. */
   readonly idempotencyKey: string;
+  /** Of a compensation: which job it undoes. */
+  readonly undoes?: UndoneJob;
   readonly log: JobLog;
   /** Milliseconds until the function is stopped; `Infinity` outside Lambda. */
   remainingTimeMs(): number;
@@ -196,10 +200,13 @@ export function wrapHandler(contract: HandlerContract, run: Run, ports: WrapperP
     log.info('job started');
     const release = captureConsole(log);
     const { signal, cancel } = abortBefore(remainingTimeMs());
+    let ended: (() => Promise<void>) | undefined;
     try {
       const before = await store?.find(envelope);
       if (before !== undefined && before.as !== 'candidate') return await stored(before);
-      const input = await large.fetch(envelope, await fillInput(envelope, store));
+      const undone = await readUndone(envelope, store);
+      const given = undone?.input ?? (await fillInput(envelope, store));
+      const input = await large.fetch(envelope, given);
       const inputHash = hashOfInput(input);
       if (before !== undefined && before.inputHash === inputHash) {
         // What comes before this job has changed, and gives it the same as ever.
@@ -210,9 +217,11 @@ export function wrapHandler(contract: HandlerContract, run: Run, ports: WrapperP
       const { session, generation } = block;
       const secretIn = (text: string) => masker?.found(text);
       const progress = jobProgress(ports, call, envelope, secretIn);
-      const about = { session, job, attempt, operation, generation, idempotencyKey };
+      const undoes = undone && { undoes: undone.undoes };
+      const about = { session, job, attempt, operation, generation, idempotencyKey, ...undoes };
       const context = { ...about, log, remainingTimeMs, signal, ...progress };
       const secrets = await readSecrets(ports, call, envelope.secrets);
+      ended = await beginUndoable(ports, call, envelope, remainingTimeMs());
       masker = maskerOf(secrets);
       unmask = maskOutput(masker);
       const place = { ports, remainingMs: remainingTimeMs, block, job, attempt, secretIn };
@@ -220,7 +229,8 @@ export function wrapHandler(contract: HandlerContract, run: Run, ports: WrapperP
       const leaked = masker?.found(made.text);
       if (leaked !== undefined) throw leakedSecret(`the output of ${operation}`, leaked);
       const output = await large.leave(envelope, made);
-      if ((await store?.record(envelope, { output: output.text, inputHash })) === 'exists') {
+      const kept = envelope.undoable ? { input: JSON.stringify(given) } : {};
+      if ((await store?.record(envelope, { output: output.text, inputHash, ...kept })) === 'exists') {
         // Another run of this job completed first, or an answer was lost: what is recorded counts.
         return await stored(await store?.find(envelope));
       }
@@ -230,6 +240,8 @@ export function wrapHandler(contract: HandlerContract, run: Run, ports: WrapperP
     } catch (thrown) {
       const error = maskedError(asError(thrown), masker);
       log.error('job failed', { ...sinceStart(), error });
+      // Whoever undoes waits until its time is over where this cannot be said.
+      await ended?.().catch(() => undefined);
       throw error;
     } finally {
       cancel();

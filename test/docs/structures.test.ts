@@ -21,6 +21,13 @@ const operations = {
   inspect: op('inspect', key, z.object({ kind: z.enum(['csv', 'json', 'other']) })),
   readCsv: op('read-csv', key, rows),
   readJson: op('read-json', key, rows),
+  book: op('book', z.object({ what: z.string() }), z.object({ id: z.string() })),
+  unbook: op(
+    'unbook',
+    z.object({ input: z.object({ what: z.string() }), output: z.object({ id: z.string() }) }),
+    z.object({}),
+  ),
+  pay: op('pay', z.object({ id: z.string() }), z.object({})),
   readPage: op('read-page', z.object({ from: z.string() }), z.object({ next: z.string(), rows: z.int() })),
   charge: op(
     'charge',
@@ -48,6 +55,9 @@ const close = op('close', z.object({ order: z.string() }), z.object({}));
 const inspect = op('inspect', key, z.object({ kind: z.enum(['csv', 'json', 'other']) }));
 const readCsv = op('read-csv', key, rows);
 const readJson = op('read-json', key, rows);
+const book = op('book', z.object({ what: z.string() }), z.object({ id: z.string() }));
+const unbook = op('unbook', z.object({ input: z.object({ what: z.string() }), output: z.object({ id: z.string() }) }), z.object({}));
+const pay = op('pay', z.object({ id: z.string() }), z.object({}));
 const readPage = op('read-page', z.object({ from: z.string() }), z.object({ next: z.string(), rows: z.int() }));
 const charge = op('charge', z.object({ day: z.string(), orders: z.array(z.object({ id: z.string(), amount: z.int() })) }), z.object({ charged: z.int(), refused: z.array(z.string()) }));
 const addUp = op('add-up', z.object({ results: z.object({ bucket: z.string(), key: z.string() }) }), z.object({ charged: z.int(), refused: z.array(z.string()) }));
@@ -85,6 +95,32 @@ describe('the page on structures', () => {
     const run = await runPipeline(orders, { input: { order: 'o' }, operations: { ...usual, ...changed } });
     const jobs = run.attempts.map(({ job }) => job);
     expect({ output: run.output, ran: jobs.sort() }).toStrictEqual({ output: { shipped }, ran: [...ran].sort() });
+  });
+
+  it('has an example that undoes what it has done', async () => {
+    const { trip } = examples();
+    if (trip === undefined) throw new Error('no such example');
+    const undone: string[] = [];
+    const operations = {
+      book: ({ what }: { readonly what: string }) => ({ id: `id of ${what}` }),
+      unbook: ({
+        input,
+        output,
+      }: {
+        readonly input: { readonly what: string };
+        readonly output: { readonly id: string };
+      }) => {
+        undone.push(`${input.what}: ${output.id}`);
+        return {};
+      },
+      pay: named('Declined'),
+    };
+    const run = await runPipeline(trip, { input: { from: 'HND', nights: ['mon', 'tue'] }, operations });
+    expect(run.error).toBe('Declined');
+    expect([undone.slice(0, 2).toSorted(), undone.slice(2)]).toStrictEqual([
+      ['mon: id of mon', 'tue: id of tue'],
+      ['HND: id of HND'],
+    ]);
   });
 
   it('has an example that fails with what it does not name', async () => {

@@ -10,7 +10,9 @@ import type { Keep } from '../../lib/payload-layout.ts';
 import type { PipelineArtifact } from '../../lib/ir/artifact.ts';
 import { isLambda } from '../../lib/ir/operations.ts';
 import { wholeHistory } from '../../lib/sessions/splice-histories.ts';
+import type { TestOperation } from 'bunsui/testing';
 import { checkedMachines, runChild } from '../../lib/testing/child-machines.ts';
+import { type CompensationInMemory, compensationInMemory, type Undoing } from '../../lib/testing/compensation.ts';
 import { type GatesInMemory, gatesInMemory } from '../../lib/testing/gates.ts';
 import { type PayloadsInMemory, payloadsInMemory } from '../../lib/testing/payloads.ts';
 import { virtualPorts } from '../../lib/testing/virtual-ports.ts';
@@ -30,6 +32,7 @@ async function runOperation(
   tried: Tried[],
   gates: GatesInMemory,
   payloads: PayloadsInMemory,
+  undoing: CompensationInMemory,
 ): Promise<TaskOutcome> {
   const { Payload: payload } = task.arguments as unknown as {
     readonly Payload: {
@@ -41,22 +44,27 @@ async function runOperation(
         readonly gates?: GateWork;
         readonly keep?: Keep;
         readonly inline?: number;
-      };
+      } & Undoing;
       readonly input: never;
     };
   };
   const { job, operation, attempt, execution, gates: work } = payload.bunsui;
-  const input = payloads.whole(gates.fill(payload.input, work?.inputs)) as never;
+  const filled = undoing.given(payload.bunsui) ?? gates.fill(payload.input, work?.inputs);
+  const input = payloads.whole(filled) as never;
+  undoing.begin(payload.bunsui);
   try {
-    const run = operations[operation];
+    const find: TestOperation = ({ jobs }: { readonly jobs: never }) => undoing.find(execution, jobs, async () => {});
+    const run = operation === 'to-undo' ? find : operations[operation];
     if (run === undefined) throw new TypeError(operation);
     const output = (await run(input, { job, attempt: attempt + 1, sleep: async () => {} })) as never;
     tried.push({ job, input, status: 'completed', output });
     const left = await payloads.leave(payload.bunsui, output);
+    undoing.end(payload.bunsui, { input: filled, output: left });
     gates.complete(execution, job, left, work);
     return { ok: true, output: { ExecutedVersion: '$LATEST', Payload: left, StatusCode: 200 } };
   } catch (thrown) {
     const error = thrown as Error;
+    undoing.end(payload.bunsui);
     tried.push({ job, input, status: 'failed' });
     return { ok: false, error: error.name, cause: JSON.stringify({ errorMessage: error.message }) };
   }
@@ -130,6 +138,7 @@ export async function runRow(row: (typeof rows)[number], budget?: typeof tinyBud
   const of = ({ executionArn }: TaskRequest) => (executionArn.split(':')[6] === 'm' ? tried : elsewhere);
   const gates = gatesInMemory();
   const payloads = payloadsInMemory();
+  const undoing = compensationInMemory();
   const children = new Map<string, ReturnType<typeof startExecution>>();
   const ports: Parameters<typeof startExecution>[0] = {
     ...virtualPorts(virtualClock(1_000_000)),
@@ -141,7 +150,7 @@ export async function runRow(row: (typeof rows)[number], budget?: typeof tinyBud
           if (task.resource.endsWith('.sync:2')) progress.submitted({ ExecutionArn: arn });
         })?.then((outcome) => noteCall(of(task), task, outcome)) ??
         (of(task) === tried ? runService(compiled.artifact, task, tried) : undefined) ??
-        runOperation(task, of(task), gates, payloads),
+        runOperation(task, of(task), gates, payloads, undoing),
     },
   };
   const handle = startExecution(ports, {

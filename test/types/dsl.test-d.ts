@@ -314,3 +314,27 @@ pipeline('approvals', { input: z.object({ n: z.int() }) }, (p, input) => {
   // @ts-expect-error a reason need not be given
   p.job('eight', one, { k: signoff.out.reason });
 });
+
+// A compensation takes what its job was given and gave.
+const undoing = <I extends z.ZodObject>(input: I) =>
+  lambda('undo', { entry: './undo.ts', input, output: z.object({}) });
+const gave = z.object({ done: z.boolean() });
+const undoesOne = undoing(z.object({ input: z.object({ k: z.string() }), output: gave }));
+const undoesPart = undoing(z.object({ output: gave }));
+const undoesOther = undoing(z.object({ output: z.object({ done: z.string() }) }));
+const undoesMore = undoing(z.object({ input: z.object({ k: z.string(), other: z.string() }) }));
+const undoesInput = undoing(z.object({ k: z.string() }));
+
+pipeline('compensated', { input: z.object({ k: z.string() }) }, (p, input) => {
+  const done = p.job('a', one, { k: input.k }, { compensate: undoesOne, retry: { max: 1 } });
+  expectTypeOf(done).toEqualTypeOf<Job<{ done: boolean }>>();
+  p.job('b', one, { k: input.k }, { compensate: undoesPart });
+  // @ts-expect-error it wants text where the job gives a boolean
+  p.job('c', one, { k: input.k }, { compensate: undoesOther });
+  // @ts-expect-error it wants a field that the job is not given
+  p.job('d', one, { k: input.k }, { compensate: undoesMore });
+  // @ts-expect-error it takes the job's input, and not { input, output }
+  p.job('e', one, { k: input.k }, { compensate: undoesInput });
+  // @ts-expect-error only jobs with an operation of their own can be undone
+  p.map('f', [1], (_, q) => q.job('g', one, { k: input.k }), { compensate: undoesOne });
+});

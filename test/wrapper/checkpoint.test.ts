@@ -211,7 +211,9 @@ describe('what a handler keeps of its way', () => {
     const run = (_: never, ctx: HandlerContext) => ctx.checkpoint(1).then(() => ctx.checkpointed());
     expect(await runHandler(contract, run, 'in')).toBe(1);
     const named = (_: never, ctx: HandlerContext) =>
-      ctx.checkpoint(1, { milestone: 'm' }).then(async () => [(await ctx.checkpointed()) ?? null, await ctx.checkpointed('m')]);
+      ctx
+        .checkpoint(1, { milestone: 'm' })
+        .then(async () => [(await ctx.checkpointed()) ?? null, await ctx.checkpointed('m')]);
     expect(await runHandler(contract, named, 'in')).toStrictEqual([null, 1]);
   });
 });

@@ -77,6 +77,7 @@ function jobRecord(job: JobView): { readonly [field: string]: unknown } {
     kind: job.kind,
     ...(job.operation === undefined ? {} : { operation_id: job.operation }),
     ...(job.isApproval ? { approval: true } : {}),
+    ...(job.compensates === undefined ? {} : { compensates: job.compensates }),
     job_status: job.status,
     ...timeField('started_at', job.startedAt),
     ...timeField('completed_at', job.endedAt),
