@@ -174,6 +174,10 @@ export function deploymentMark({ version, bucket, key }: DeploymentMark): string
   return `[bunsui ${version} s3://${bucket}/${key}]`;
 }
 
+/** Most bytes that a mark adds to a definition, with the blank before it: bucket names have 63 characters, keys of assets a prefix and a hash. */
+export const longestDeploymentMark =
+  1 + deploymentMark({ version: '0'.repeat(12), bucket: 'b'.repeat(63), key: 'k'.repeat(160) }).length;
+
 /** The mark at the end of a definition's comment, if there is one. */
 export function readDeploymentMark(comment: string): DeploymentMark | undefined {
   const [, version, bucket, key] =

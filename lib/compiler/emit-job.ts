@@ -98,13 +98,14 @@ function functionState(
 function outputSize({ pipeline, keeps, inline }: Emitter, node: JobIr, frame: Frame): readonly string[] {
   if (isShort(pipeline.operations[node.operation]?.output ?? {})) return [];
   const keep = keeps.jobs.get(node.id);
-  const share = inline.of(node.id);
+  const most = inline.most(node.id);
+  const share = Math.min(most, inline.of(node.id));
   const lists = frame.listed ? frame.maps.filter((map) => inline.results(map).has(node.id)) : [];
   const around = lists.reduce((sum, map) => sum + inline.around(map), 0);
   return [
     ...(keep === undefined ? [] : [`"keep": ${literal(keep)}`]),
     ...(lists.length > 0
-      ? [`"inline": $min([${maxInlineBytes}, $floor(${share} / $states.input.of) - ${around}])`]
+      ? [`"inline": $min([${most}, $floor(${inline.of(node.id)} / $states.input.of) - ${around}])`]
       : share < maxInlineBytes
         ? [`"inline": ${share}`]
         : []),

@@ -12,6 +12,7 @@ import type { PipelineArtifact, StateOrigin } from '../ir/artifact.ts';
 import type { Json } from '../ir/expressions.ts';
 import type { NodeIr, PipelineIr } from '../ir/nodes.ts';
 import { hasFunction } from '../ir/operations.ts';
+import { placedNodes } from '../ir/walk.ts';
 import { gatesOf } from './behind-gates.ts';
 import {
   type Around,
@@ -136,6 +137,7 @@ function emitScope(emitter: Emitter, which: ScopeToEmit, frame: Frame, exit: Exi
   for (const part of shards) meetInShard(emitter, inside, part);
   // An execution is handed with its records what is read in it.
   for (const node of scope.nodes) if (node.kind === 'mapS3') emitter.inline.meet([inputId, ...readFromOutside(node)]);
+  if (shards.length > 0) emitter.inline.hold(heldByMachine(emitter, inside, shards));
   emitPart(emitter, inside, skeleton, frame, exit);
   return entryOf(inside, skeleton);
 }
@@ -229,6 +231,20 @@ function meetInForks(emitter: Emitter, scope: Scope, part: Skeleton): void {
  */
 function meetInShard({ inline }: Emitter, scope: Scope, part: Skeleton): void {
   inline.meet([inputId, ...readFromBefore(scope, part), ...livingOn(scope, part, part)]);
+}
+
+/** Values that stand in variables of each machine: what it makes, and what it is handed or is given back by a child. */
+function heldByMachine({ reads }: Emitter, scope: Scope, shards: readonly Skeleton[]): readonly Iterable<string>[] {
+  const own = new Set(reads.keys());
+  const made = shards.map((part) => {
+    const inside = scope.layout.nodesIn(part).flatMap((id) => {
+      const node = scope.nodes.get(id);
+      return node === undefined ? [] : placedNodes({ nodes: [node] }).map((placed) => placed.node.id);
+    });
+    return inside.filter((id) => own.delete(id));
+  });
+  for (const part of shards) for (const id of livingOn(scope, part, part)) own.add(id);
+  return [own, ...shards.map((part, at) => [...(made[at] ?? []), ...readFromBefore(scope, part)])];
 }
 
 /** A Parallel: its branches put out what lives on, and it assigns that again. */

@@ -27,14 +27,15 @@ export function groundworkOf(pipeline: PipelineIr): Groundwork {
   const estimates = estimatesOf(pipeline);
   const nodes = nodeIndex(pipeline);
   const keeps = keepsOf(pipeline, nodes);
+  const reads = readsOf(pipeline);
   const skeletons = new Map<ScopeIr, SkeletonResult>();
   return {
     pipeline,
     nodes,
     estimates,
     keeps,
-    inlineBytes: inlineBytes(pipeline, nodes, keeps.jobs),
-    reads: readsOf(pipeline),
+    inlineBytes: inlineBytes(pipeline, nodes, keeps.jobs, reads.keys()),
+    reads,
     skeletonOf: (scope) => {
       const built = skeletons.get(scope) ?? skeletonOf(pipeline, estimates, scope);
       skeletons.set(scope, built);

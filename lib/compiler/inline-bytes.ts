@@ -1,18 +1,26 @@
 /**
  * How many bytes of JSON a job's answer may have. A state carries 256 KiB, and where values meet (the input of a job, the
  * branches of a fork, the items of a map, the pipeline's output) they share it. What is more than a job's share goes to
- * S3 in its function, so that no state can fail because of its size.
+ * S3 in its function, so that no state can fail because of its size. What stands in variables at the same time shares the
+ * 10 MiB that those of an execution may have.
  */
 import { type Expression, type RefExpression, refsOf, secretsOf } from '../ir/expressions.ts';
 import type { JobIr, JsonSchema, NodeIr, PipelineIr } from '../ir/nodes.ts';
 import type { ShapeContext } from '../ir/shapes.ts';
-import { innerScopes, ownExpressions } from '../ir/walk.ts';
+import { innerScopes, ownExpressions, type ScopeStep } from '../ir/walk.ts';
 import { byteLength, type Keep, maxInlineBytes, pointerBytes } from '../payload-layout.ts';
+import { itemsRange } from './bounds.ts';
 import { mostBytes } from './most-bytes.ts';
 import { constantBytes } from './sizes.ts';
 
+/** Iterations of an inline Map that run at once. @see https://docs.aws.amazon.com/step-functions/latest/dg/state-map-inline.html */
+export const inlineMapLimit = 40;
+
 /** What values that meet may have together, with the constants beside them: 256 KiB, less names and the envelope. */
 const meetingBytes = 240_000;
+
+/** What variables of an execution may have together: 10 MiB, less what does not come from functions. */
+const variableBytes = 9_500_000;
 
 /** As an item of a list too: as many as a history has events for fit into a state. */
 const shortBytes = 48;
@@ -23,6 +31,10 @@ export const inputId = '';
 export interface InlineBytes {
   /** Notes that values of these nodes go through one state together. */
   meet(nodes: readonly string[]): void;
+  /** Says which values stand in variables of which execution. @default all of them in those of one */
+  hold(executions: readonly Iterable<string>[]): void;
+  /** What one output of a job may have at the most, whatever it meets. */
+  most(job: string): number;
   /** What a job may leave in the state machine, if it is alone with its kind: one item of a map's list has less. */
   of(job: string): number;
   /** What the pipeline's input may. */
@@ -45,19 +57,25 @@ export function envelopeBytes({ operations }: PipelineIr, { input, operation }: 
 
 /** Whether an output is always shorter than what would point at it: nobody need say what to do when it is large. */
 export function isShort(output: JsonSchema): boolean {
-  const short = known.get(output) ?? mostBytes(output) <= shortBytes;
-  known.set(output, short);
-  return short;
+  return mostOfOutput(output) <= shortBytes;
+}
+
+function mostOfOutput(output: JsonSchema): number {
+  const most = known.get(output) ?? mostBytes(output);
+  known.set(output, most);
+  return most;
 }
 
 /** Operations serve many jobs. */
-const known = new WeakMap<JsonSchema, boolean>();
+const known = new WeakMap<JsonSchema, number>();
 
 /** @returns what begins anew for each machine that is emitted */
 export function inlineBytes(
   pipeline: PipelineIr,
   nodes: ShapeContext['nodes'],
   keeps: ReadonlyMap<string, Keep>,
+  /** The values that are read: each stands in a variable. */
+  read: Iterable<string>,
 ): () => InlineBytes {
   const producers = producersOf(nodes);
   const meetCounted = (shares: Shares, met: readonly (readonly [string, number])[], constants = 0): void => {
@@ -81,16 +99,27 @@ export function inlineBytes(
     if ((node.kind === 'loop' || node.kind === 'mapS3') && node.body.result) meetIn(node.body.result);
   }
   if (pipeline.output) meetIn(pipeline.output.value);
+  const context: ShapeContext = { pipeline, nodes, known: [] };
+  const times = (id: string): number => timesAtOnce(nodes.get(id)?.scope ?? [], context);
+  const held = heldBytes(context, producers, times);
+  const inOne = held(read);
   return () => {
     const shares: Shares = new Map(always);
+    let { all, ofList } = inOne;
     return {
+      hold(executions) {
+        const each = executions.map(held);
+        all = Math.min(...each.map((one) => one.all));
+        ofList = Math.min(...each.map((one) => one.ofList));
+      },
+      most: (job) => Math.max(pointerBytes, Math.min(maxInlineBytes, Math.floor(all / times(job)))),
       meet: (ids) =>
         meetCounted(
           shares,
           ids.map((id) => [id, 1] as const),
         ),
       // A pointer has to fit.
-      of: (job) => Math.max(pointerBytes, shareIn(shares, job)),
+      of: (job) => Math.max(pointerBytes, Math.min(ofList, shareIn(shares, job))),
       ofInput: () => Math.min(maxInlineBytes, shareIn(shares, inputId)),
       results: (map) => new Set(producers(map)),
       around(map) {
@@ -101,6 +130,50 @@ export function inlineBytes(
       },
     };
   };
+}
+
+/**
+ * How large values may be that stand in variables of one execution together: one and the same value in all the iterations
+ * that run at once, and a list that a map gives. Those that are always shorter leave their room to the others.
+ */
+function heldBytes(
+  { pipeline, nodes }: ShapeContext,
+  producers: (id: string) => readonly string[],
+  times: (id: string) => number,
+): (values: Iterable<string>) => { readonly all: number; readonly ofList: number } {
+  const mostOf = (job: string): number => {
+    const node = nodes.get(job)?.node;
+    const output = node?.kind === 'job' ? pipeline.operations[node.operation]?.output : undefined;
+    return Math.min(maxInlineBytes, mostOfOutput(output ?? {}));
+  };
+  return (values) => {
+    const held: number[] = [];
+    let lists = 0;
+    for (const id of values) {
+      const kind = nodes.get(id)?.node.kind;
+      if (kind === 'map') lists += times(id);
+      else if (kind !== undefined) for (const job of producers(id)) held.push(mostOf(job) * times(job));
+    }
+    // A list has as many pointers as a history has items: it needs more than one value.
+    const ofList = Math.min(meetingBytes, Math.floor(variableBytes / 2 / Math.max(1, lists)));
+    let room = variableBytes - lists * ofList;
+    for (const [index, bytes] of held.toSorted((a, b) => a - b).entries()) {
+      const left = held.length - index;
+      if (bytes * left > room) return { all: Math.floor(room / left), ofList };
+      room -= bytes;
+    }
+    return { all: Number.POSITIVE_INFINITY, ofList };
+  };
+}
+
+/** How often there is what stands in a scope at the same time: for each iteration that runs, of the maps around. */
+function timesAtOnce(scope: readonly ScopeStep[], context: ShapeContext): number {
+  return scope.reduce((times, { node: id }) => {
+    const node = context.nodes.get(id)?.node;
+    if (node?.kind !== 'map') return times;
+    const most = Math.max(1, itemsRange(context, node.items).max);
+    return times * Math.min(most, node.concurrency || inlineMapLimit, inlineMapLimit);
+  }, 1);
 }
 
 type Shares = Map<string, number>;

@@ -110,7 +110,18 @@ function orDefault(scope: PrintScope, key: string | number, value: string): stri
 
 /** A value, or nothing when it is null. The first item of null would be null itself. */
 function unlessNull(value: string): string {
-  return `($type(${value}) != "null" ? ${value})`;
+  return twice(value, (one) => `$type(${one}) != "null" ? ${one}`);
+}
+
+/** No state assigns it (`reservedVariables`). */
+const found = 'found';
+
+/**
+ * A block that uses a value more than once. One that itself holds such a block is named first: written out each time, a
+ * row of them one in the other would double with each.
+ */
+function twice(value: string, use: (value: string) => string): string {
+  return value.includes(' ? ') ? `($${found} := ${value}; ${use(`$${found}`)})` : `(${use(value)})`;
 }
 
 /** A ref as a value: nothing where it is absent, so that objects leave it out and no comparison is true of it. */
@@ -121,24 +132,24 @@ function printRef(scope: PrintScope, ref: RefExpression): string {
   return absent && asNull ? unlessNull(value) : value;
 }
 
-function printGet(scope: PrintScope, from: Expression, key: string | number): string {
-  const value = print(scope, from);
+/** @param value the value that it is a part of, printed */
+function printGet(scope: PrintScope, from: Expression, value: string, key: string | number): string {
   const maybeNull = typeof key === 'number' && mayBeNull(shapeOf(scope.shapes, from));
   return access(maybeNull ? unlessNull(value) : `(${value})`, [key]);
 }
 
-function printOrElse(scope: PrintScope, first: Expression, otherwise: string): string {
+/** @param printed the first value; printed once, for each of a row in one another would be printed twice as often as the one around it */
+function printOrElse(scope: PrintScope, first: Expression, printed: string, otherwise: string): string {
   if (first.kind !== 'ref') {
-    const value = print(scope, first);
-    return `($exists(${value}) ? ${value} : ${otherwise})`;
+    return twice(printed, (one) => `$exists(${one}) ? ${one} : ${otherwise}`);
   }
   const value = standing(scope, first);
   if (scope.base(first.target) === 'null') return otherwise;
   const { asNull } = shapeOf(scope.shapes, first);
-  if (!asNull) return `($exists(${value}) ? ${value} : ${otherwise})`;
+  if (!asNull) return twice(value, (one) => `$exists(${one}) ? ${one} : ${otherwise}`);
   return first.path.length === 0
     ? `($type(${value}) = "null" ? ${otherwise} : ${value})`
-    : `($exists(${value}) and $type(${value}) != "null" ? ${value} : ${otherwise})`;
+    : twice(value, (one) => `$exists(${one}) and $type(${one}) != "null" ? ${one} : ${otherwise}`);
 }
 
 /** An item of a bracketed list: a list that is not written in brackets goes into some, or it would be flattened. */
@@ -174,10 +185,11 @@ function printCall(scope: PrintScope, { name, arguments: given }: CallExpression
     case 'gte':
     case 'lt':
     case 'lte':
+      return `(${a} ${infix[name]} ${b})`;
     case 'add':
     case 'subtract':
     case 'multiply':
-      return `(${a} ${infix[name]} ${b})`;
+      return `(${first && continues(name, first) ? a.slice(1, -1) : a} ${infix[name]} ${b})`;
     case 'ne':
       return `$not(${a} = ${b})`;
     case 'and':
@@ -189,7 +201,7 @@ function printCall(scope: PrintScope, { name, arguments: given }: CallExpression
     case 'text':
       return given.length === 0 ? '""' : chained(given.map(printedText), '&');
     case 'orElse':
-      return first ? printOrElse(scope, first, b) : b;
+      return first ? printOrElse(scope, first, a, b) : b;
     case 'pluck': {
       const key = second?.kind === 'literal' ? String(second.value) : '';
       const nested = alternatives(shapeOf(scope.shapes, { kind: 'call', name, arguments: given }).schema).some(
@@ -205,14 +217,22 @@ function printCall(scope: PrintScope, { name, arguments: given }: CallExpression
     case 'count':
       return `$count(${a})`;
     case 'get':
-      return first && second?.kind === 'literal' ? printGet(scope, first, second.value as string | number) : a;
+      return first && second?.kind === 'literal' ? printGet(scope, first, a, second.value as string | number) : a;
     case 'ok':
       return `($type(${first?.kind === 'ref' ? standing(scope, first) : a}) != "null")`;
   }
 }
 
+/** Whether an operator after this needs no brackets around it, which would be a level more for each: it is read from the left. */
+export function continues(operator: string, left: Expression): boolean {
+  if (left.kind !== 'call') return false;
+  return operator === 'multiply' ? left.name === 'multiply' : isSum(operator) && isSum(left.name);
+}
+
+const isSum = (name: string) => name === 'add' || name === 'subtract';
+
 /** More than this in a row are printed as two halves: a row is nested as deep as it is long, and depth has a limit. */
-const longestRow = 32;
+export const longestRow = 32;
 
 /** Operands of an operator that may be taken in any order of brackets. */
 function chained(operands: readonly string[], operator: string): string {
@@ -269,7 +289,7 @@ function literalTemplate(value: Json): Json {
 /** Names a variable must not have: they would hide JSONata's functions or what Step Functions sets. */
 export const reservedVariables: ReadonlySet<string> = new Set(
   (
-    'states abs append assert average base64decode base64encode boolean ceil clone contains count decodeUrl decodeUrlComponent distinct each encodeUrl ' +
+    'states found abs append assert average base64decode base64encode boolean ceil clone contains count decodeUrl decodeUrlComponent distinct each encodeUrl ' +
     'encodeUrlComponent error eval exists filter floor formatBase formatInteger formatNumber fromMillis hash join keys length lookup lowercase map match max merge ' +
     'millis min not now number pad parse parseInteger partition power random range reduce replace reverse round shuffle sift single sort split spread sqrt string ' +
     'substring substringAfter substringBefore sum toMillis trim type typeOf uppercase uuid zip'

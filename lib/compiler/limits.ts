@@ -15,9 +15,11 @@ import type { JobIr, LoopIr, MapIr, NodeIr, ScopeIr } from '../ir/nodes.ts';
 import type { ShapeContext } from '../ir/shapes.ts';
 import { innerScopes, nodeIndex, ownExpressions } from '../ir/walk.ts';
 import { boundsOf, itemsRange, roundsRange } from './bounds.ts';
-import { envelopeBytes } from './inline-bytes.ts';
+import { envelopeBytes, inlineMapLimit } from './inline-bytes.ts';
 import { keepsOf } from './keeps.ts';
+import { levelsOf } from './levels.ts';
 import { constantBytes, deployedBytes } from './sizes.ts';
+import { longestDeploymentMark } from '../storage-layout.ts';
 
 /** Largest definition that Step Functions takes, in bytes. */
 export const definitionLimitBytes = 1_048_576;
@@ -27,11 +29,9 @@ export const historyLimitEvents = 25_000;
 export const dataLimitBytes = 262_144;
 /** What of that the envelope of a job and the name of its function may take. */
 export const envelopeReserveBytes = 2_048;
-/** Iterations of an inline Map that run at once. @see https://docs.aws.amazon.com/step-functions/latest/dg/state-map-inline.html */
-export const inlineMapLimit = 40;
 /**
- * How deep expressions may be nested. AWS publishes no number; it was seen to refuse a sum of 200 terms, one nested in
- * the other, with a full stack.
+ * How deep expressions may be nested, as JSONata counts it (`levels.ts`). AWS publishes no number; it was seen to refuse a
+ * sum of 200 terms, one nested in the other, with a full stack.
  */
 export const expressionDepthLimit = 100;
 
@@ -57,7 +57,9 @@ export function limitMistakes(compiled: Compiled): readonly Diagnostic[] {
 }
 
 function sizeMistakes({ pipeline, texts }: Compiled): readonly Diagnostic[] {
-  const bytes = Math.max(...texts.map((text) => deployedBytes(text, pipeline.id)));
+  // The first one's comment ends with where its artifact lies.
+  const sizes = texts.map((text, at) => deployedBytes(text, pipeline.id) + (at === 0 ? longestDeploymentMark : 0));
+  const bytes = Math.max(...sizes);
   if (bytes <= definitionLimitBytes) return [];
   return [
     mistake(
@@ -147,7 +149,7 @@ function expressionMistakes(expression: Expression, place: Place): readonly Diag
 }
 
 function depthMistakes(expression: Expression, { path, source, what }: Place): readonly Diagnostic[] {
-  const depth = depthOf(expression);
+  const depth = levelsOf(expression);
   if (depth <= expressionDepthLimit) return [];
   return [
     mistake(
@@ -157,20 +159,6 @@ function depthMistakes(expression: Expression, { path, source, what }: Place): r
       'add up a list with sum(…), join texts in one tpl, or compute it in a job',
     ),
   ];
-}
-
-/** How many calls lie inside each other. Lists and objects are structure, not nesting. No recursion along it: it may be deep. */
-export function depthOf(expression: Expression): number {
-  let deepest = 0;
-  const open: (readonly [expression: Expression, depth: number])[] = [[expression, 0]];
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const [at, depth] = next;
-    deepest = Math.max(deepest, depth);
-    if (at.kind === 'call') for (const inner of at.arguments) open.push([inner, depth + 1]);
-    else if (at.kind === 'array') for (const inner of at.items) open.push([inner, depth]);
-    else if (at.kind === 'object') for (const inner of Object.values(at.fields)) open.push([inner, depth]);
-  }
-  return deepest;
 }
 
 /** Constants alone that are more than a state may be given. */

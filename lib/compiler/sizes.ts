@@ -7,16 +7,31 @@ const placeholder = /"\$\{(operation|machine|pipeline|table):([^"}]*)\}"/g;
 /** Characters of the table's name: more only where CloudFormation makes it of a very long name of a stack. */
 const longestTable = 64;
 
-/** The bytes that the JSON of a machine, or of a part of it, has at most once it is deployed. */
+/**
+ * The bytes that the JSON of a machine, or of a part of it, has at most once it is deployed: in ASCII, with `${` of texts
+ * escaped, as `constructs/place-functions.ts` writes it for CloudFormation, which hands it on as it is.
+ */
 export function deployedBytes(json: string, pipeline: string): number {
-  let bytes = Buffer.byteLength(json);
+  let bytes = asciiBytes(json);
+  let texts = 0;
+  for (let at = json.indexOf('${'); at >= 0; at = json.indexOf('${', at + 2)) texts += 1;
   // A machine names the same few again and again.
   const longer = new Map<string, number>();
-  for (const [found, kind, id = ''] of json.matchAll(placeholder)) {
+  for (const [found, kind, id = ''] of texts === 0 ? [] : json.matchAll(placeholder)) {
     const more = longer.get(found) ?? longestFor(kind, id, pipeline) + 2 - found.length;
     longer.set(found, more);
     bytes += more;
+    texts -= 1;
   }
+  return bytes + texts * ('\\u0024{'.length - 2);
+}
+
+/** With `\uXXXX` for whatever is not ASCII. */
+function asciiBytes(json: string): number {
+  // Most have nothing else, and that is found out fast.
+  if (Buffer.byteLength(json) === json.length) return json.length;
+  let bytes = json.length;
+  for (let at = 0; at < json.length; at += 1) if (json.charCodeAt(at) > 0x7f) bytes += '\\uffff'.length - 1;
   return bytes;
 }
 

@@ -13,7 +13,7 @@ const read = lambda('read', { entry: './read.ts', input: z.unknown(), output: z.
 
 /** The share of a job that its state names, or the most there is. */
 function shareOf(machines: readonly unknown[], job: string): number {
-  const found = new RegExp(`"job": "${job}",[^%]*?"inline": (\\d+)`).exec(
+  const found = new RegExp(`"job": (?:\\$states.input.path & )?"/?${job}",[^%]*?"inline": (\\d+)`).exec(
     machines.map((machine) => JSON.stringify(machine).replaceAll('\\"', '"')).join('\n'),
   );
   return found === null ? maxInlineBytes : Number(found[1]);
@@ -164,5 +164,96 @@ describe('what of an output must stay', () => {
     expect(beside(room + 1)).toStrictEqual([
       `the constants in the input of "wide" have ${room + 1} bytes, and there is room for ${room}`,
     ]);
+  });
+});
+
+describe('values that stand in variables at the same time', () => {
+  /** Jobs one after the other, each of which makes a text that is read behind all of them, by itself. */
+  const held = (count: number) =>
+    pipeline('held', { input: z.object({}) }, (p) => {
+      const makers: Job<{ text: string }>[] = [];
+      for (let index = 0; index < count; index += 1)
+        makers.push(p.job(`make${index}`, make, {}, { after: makers.slice(-1) }));
+      for (const [index, { out }] of makers.entries())
+        p.job(`read${index}`, read, { text: out.text }, { after: makers.slice(-1) });
+    });
+  /** The same in each iteration of a map, of which so many run at once. */
+  const inMap = (items: number, concurrency: number, count: number) =>
+    pipeline('held', { input: z.object({ list: z.array(z.int()).max(items) }) }, (p, { list }) => {
+      p.map(
+        'each',
+        list,
+        (_, q) => {
+          const makers: Job<{ text: string }>[] = [];
+          for (let index = 0; index < count; index += 1)
+            makers.push(q.job(`make${index}`, make, {}, { after: makers.slice(-1) }));
+          for (const [index, { out }] of makers.entries())
+            q.job(`read${index}`, read, { text: out.text }, { after: makers.slice(-1) });
+        },
+        { concurrency },
+      );
+    });
+  const compiled = ({ ir, diagnostics }: ReturnType<typeof held>) => {
+    expect(diagnostics).toStrictEqual([]);
+    const result = compilePipeline(ir, { sha256: () => '' });
+    if (!result.ok) throw new Error(JSON.stringify(result.diagnostics));
+    return result.artifact;
+  };
+  const text31 = 'x'.repeat(31_000);
+  const ran = (of: ReturnType<typeof held>, input: unknown) =>
+    runPipeline(of, { input, operations: { make: () => ({ text: text31 }), read: () => ({ bytes: 0 }) } } as never);
+
+  it('share the 10 MiB that an execution has for them', async () => {
+    // So many fit with all that one may have.
+    expect(shareOf([compiled(held(280)).definition], 'make0')).toBe(maxInlineBytes);
+    const share = shareOf([compiled(held(400)).definition], 'make0');
+    expect(share).toBeLessThan(10_485_760 / 400);
+    expect(share).toBeGreaterThan(9_000_000 / 400);
+    // They come to more than there is room for, and the run does not fail of it.
+    const { status, error, cause } = await ran(held(345), {});
+    expect([345 * text31.length > 10_485_760, status, error, cause]).toStrictEqual([
+      true,
+      'SUCCEEDED',
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it('are counted for each iteration of a map that runs at once', async () => {
+    const inline = (items: number, concurrency: number, count: number) =>
+      shareOf([compiled(inMap(items, concurrency, count)).definition], 'make0');
+    expect(inline(200, 40, 7)).toBe(maxInlineBytes);
+    expect(inline(200, 40, 9)).toBeLessThan(10_485_760 / 40 / 9);
+    // Of a list of ten no more than ten run at once, and of one of hundreds no more than its author wants.
+    expect([inline(10, 40, 9), inline(200, 10, 9), inline(200, 0, 9) < maxInlineBytes]).toStrictEqual([
+      maxInlineBytes,
+      maxInlineBytes,
+      true,
+    ]);
+    const { status, error, cause } = await ran(inMap(40, 40, 9), { list: Array.from({ length: 40 }, (_, n) => n) });
+    expect([status, error, cause]).toStrictEqual(['SUCCEEDED', undefined, undefined]);
+  });
+
+  it('leave their room to others where they are always short, and are those of one machine', () => {
+    const numbers = lambda('numbers', {
+      entry: './n.ts',
+      input: z.object({}),
+      output: z.object({ a: z.int(), b: z.int() }),
+    });
+    const mixed = pipeline('mixed', { input: z.object({}) }, (p) => {
+      for (let index = 0; index < 200; index += 1) {
+        const { out } = p.job(`number${index}`, numbers, {});
+        const texts = p.job(`make${index}`, make, {});
+        p.job(`read${index}`, read, { a: out.a, b: out.b, text: texts.out.text });
+      }
+    });
+    expect(shareOf([compiled(mixed).definition], 'make0')).toBe(maxInlineBytes);
+    const { ir } = held(400);
+    const cut = compilePipeline(ir, { sha256: () => '', budget: { bytes: 250_000, events: 20_000 } });
+    if (!cut.ok) throw new Error(JSON.stringify(cut.diagnostics));
+    const { definition, shards = [] } = cut.artifact;
+    // Those of the jobs that are read in another machine go through the state that runs it: there they meet.
+    expect(shards.length).toBeGreaterThan(1);
+    expect(shareOf([definition, ...shards], 'make0')).toBeLessThan(maxInlineBytes);
   });
 });

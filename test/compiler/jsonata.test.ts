@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import jsonata from 'jsonata';
 import { describe, expect, it } from 'vitest';
 import { access, type PrintScope, print, template } from '../../lib/compiler/jsonata.ts';
+import { levelsOf } from '../../lib/compiler/levels.ts';
 import type { CallExpression, Expression, Json } from '../../lib/ir/expressions.ts';
 import type { JsonSchema } from '../../lib/ir/nodes.ts';
 import { draws } from '../fuzz.ts';
@@ -82,7 +83,8 @@ function evaluateCall(data: Json, { name, arguments: given }: CallExpression): V
     case 'subtract':
       return (numbers[0] ?? 0) - (numbers[1] ?? 0);
     case 'multiply':
-      return (numbers[0] ?? 0) * (numbers[1] ?? 0);
+      // Through JSON there is no negative zero.
+      return (numbers[0] ?? 0) * (numbers[1] ?? 0) + 0;
     case 'ok':
       return a !== null;
   }
@@ -178,8 +180,19 @@ const { number, text, boolean } = fc.letrec<{ number: Expression; text: Expressi
     fc
       .tuple(fc.constantFrom('add' as const, 'subtract' as const), tie('number'), tie('number'))
       .map(([f, a, b]) => call(f, a, b)),
+    // What is given is small: what is printed as text has no more digits than JSONata prints.
+    fc.tuple(fc.nat(30), tie('number')).map(([factor, a]) => call('multiply', literal(factor - 15), a)),
+    fc.tuple(tie('number'), fc.nat(30)).map(([a, factor]) => call('multiply', a, literal(factor - 15))),
     tie('number').map((otherwise) => call('orElse', ref('maybe'), otherwise)),
     fc.tuple(fc.nat(3), tie('number')).map(([index, otherwise]) => call('orElse', ref('ints', index), otherwise)),
+    // One of both may be absent still.
+    fc
+      .tuple(fc.nat(3), tie('number'))
+      .map(([index, otherwise]) => call('orElse', call('orElse', ref('maybe'), ref('ints', index)), otherwise)),
+    fc.tuple(fc.nat(3), tie('number'), tie('number')).map(([index, n, otherwise]) => {
+      const item = call('orElse', call('get', ref('items'), literal(index)), { kind: 'object', fields: { n } });
+      return call('orElse', call('get', item, literal('n')), otherwise);
+    }),
     fc
       .tuple(fc.nat(3), tie('number'))
       .map(([index, otherwise]) =>
@@ -236,6 +249,13 @@ const structure = fc.oneof(
     .map((fields): Expression => ({ kind: 'object', fields })),
 );
 
+/** How deep what evaluates an expression calls itself. */
+function depthOf(node: unknown): number {
+  if (typeof node !== 'object' || node === null) return 0;
+  const inner = Math.max(0, ...Object.values(node).map(depthOf));
+  return 'type' in node ? inner + 1 : inner;
+}
+
 /** JSONata's answer as plain JSON: its lists carry properties of their own. */
 async function answer(expression: string, value: Json): Promise<Value> {
   const result: unknown = await jsonata(expression).evaluate(null, { data: value });
@@ -272,6 +292,48 @@ describe('a printed expression', () => {
       }),
       { numRuns: draws(1_000) },
     );
+  });
+
+  it('lies as deep in itself as is said of it before it is printed, or a little less', async () => {
+    await fc.assert(
+      fc.property(structure, (expression) => {
+        const levels = levelsOf(expression);
+        const depth = depthOf(jsonata(print(scope, expression)).ast());
+        expect([depth, levels, depth <= levels && levels <= 2 * depth + 12]).toContain(true);
+      }),
+      { numRuns: draws(1_000) },
+    );
+    const nested = (count: number, around: (inner: Expression) => Expression) =>
+      Array.from({ length: count }).reduce<Expression>(around, ref('n'));
+    const grown: readonly ((inner: Expression) => Expression)[] = [
+      (inner) => call('add', inner, literal(1)),
+      (inner) => call('subtract', inner, literal(1)),
+      (inner) => call('multiply', inner, literal(1)),
+      (inner) => call('add', literal(1), inner),
+      (inner) => call('multiply', call('add', inner, literal(1)), literal(2)),
+      (inner) => call('not', inner),
+      (inner) => call('ne', inner, literal(1)),
+      (inner) => call('text', inner, literal('x')),
+      (inner) => call('and', ...Array.from({ length: 70 }, () => ref('flag')), inner),
+      (inner) => call('orElse', inner, literal(1)),
+      (inner) => call('orElse', literal(1), inner),
+      (inner) => call('orElse', call('get', inner, literal(0)), literal(1)),
+      (inner) => call('sum', inner),
+      (inner) => ({ kind: 'object', fields: { inner } }),
+      (inner) => ({ kind: 'array', items: [inner] }),
+    ];
+    for (const around of grown) {
+      const [some, more] = [10, 20].map((count) => {
+        const expression = nested(count, around);
+        const printed = print(scope, expression);
+        return { depth: depthOf(jsonata(printed).ast()), levels: levelsOf(expression), length: printed.length };
+      });
+      if (some === undefined || more === undefined) throw new Error('two');
+      expect(some.levels).toBeGreaterThanOrEqual(some.depth);
+      expect(more.levels).toBeGreaterThanOrEqual(more.depth);
+      // It grows by no more than what it is made of.
+      expect(more.length).toBeLessThan(3 * some.length);
+    }
   });
 
   it('takes the default of an input field that an execution was started without', async () => {

@@ -12,9 +12,12 @@ import {
   expressionDepthLimit,
   historyLimitEvents,
 } from '../../lib/compiler/limits.ts';
+import { placeFunctions } from '../../lib/constructs/place-functions.ts';
+import type { PipelineArtifact } from '../../lib/ir/artifact.ts';
 import type { Expression } from '../../lib/ir/expressions.ts';
 import type { PipelineIr } from '../../lib/ir/nodes.ts';
 import { innerScopes } from '../../lib/ir/walk.ts';
+import { deploymentMark } from '../../lib/storage-layout.ts';
 
 /** Just under and just over each limit: what is refused says the number and the place, what is accepted runs. */
 const number = z.object({ n: z.int() });
@@ -93,6 +96,13 @@ describe('the events of a history', () => {
   });
 });
 
+/** The bytes that a definition is deployed to: what stands in the place of functions, and where its artifact lies, have lengths of their own. */
+function deployedTo(definition: PipelineArtifact['definition']): number {
+  const arn = `arn:aws-us-gov:lambda:us-gov-west-1:123456789012:function:long-work-12345678-12345678:12345`;
+  const mark = { version: '0'.repeat(12), bucket: 'b'.repeat(63), key: 'k'.repeat(160) };
+  return placeFunctions(definition, { work: arn }, { comment: deploymentMark(mark) }).text.length;
+}
+
 describe('the bytes of a definition', () => {
   const described = (description: string) =>
     pipeline('long', { input: z.object({}), description }, (p) => {
@@ -102,16 +112,25 @@ describe('the bytes of a definition', () => {
   it('may be as many as Step Functions takes, and not one more', async () => {
     const compiled = compilePipeline(described('x').ir, { sha256: () => '' });
     if (!compiled.ok) throw new Error('does not compile');
-    // What stands in the place of the function when it is deployed has a length of its own.
-    const arn = `arn:aws-us-gov:lambda:us-gov-west-1:123456789012:function:long-work-12345678-12345678:12345`;
-    const deployed = JSON.stringify(compiled.artifact.definition).replace('${operation:work}', arn);
-    const room = definitionLimitBytes - Buffer.byteLength(deployed) + 1;
+    const room = definitionLimitBytes - deployedTo(compiled.artifact.definition) + 1;
     await runs(described('x'.repeat(room)));
-    expect(mistakesIn(described('x'.repeat(room + 1)))).toStrictEqual([
+    const tooMany = [
       `BS1113 error: a state machine has ${definitionLimitBytes + 1} bytes, and Step Functions takes ${definitionLimitBytes}`,
-    ]);
-    // Bytes, not characters.
-    expect(mistakesIn(described(`é${'x'.repeat(room - 1)}`))).toHaveLength(1);
+    ];
+    expect(mistakesIn(described('x'.repeat(room + 1)))).toStrictEqual(tooMany);
+    // As a deployment writes them, which is in ASCII and without what CloudFormation would fill in.
+    for (const [text, bytes] of [
+      ['é', 6],
+      ['漢', 6],
+      ['😀', 12],
+      ['${', 7],
+      ['"', 2],
+    ] as const) {
+      const filled = (more: number) => described(text + 'x'.repeat(room - bytes + more));
+      expect(mistakesIn(filled(1))).toStrictEqual(tooMany);
+      const most = compilePipeline(filled(0).ir, { sha256: () => '' });
+      expect(most.ok && deployedTo(most.artifact.definition)).toBe(definitionLimitBytes);
+    }
   });
 
   it('are counted as such when machines are cut: texts that are not ASCII take three for a character', () => {
@@ -196,9 +215,16 @@ describe('the depth of an expression', () => {
       p.output({ n: one.out.n });
     });
 
+  /** So many are added in a row where a path to a value, which may have a default, and brackets are all that is besides. */
+  const most = expressionDepthLimit - 9;
+
   it('may be what is sure to be evaluated', async () => {
-    expect(await runs(nested(expressionDepthLimit), { n: 1 })).toStrictEqual({ n: 1 + expressionDepthLimit });
-    expect(mistakesIn(nested(expressionDepthLimit + 1))).toStrictEqual([
+    expect(await runs(nested(most), { n: 1 })).toStrictEqual({ n: 1 + most });
+    const compiled = compilePipeline(nested(most).ir, { sha256: () => '' });
+    const depths = expressionsIn(compiled.ok && compiled.artifact.definition).map((one) => depth(jsonata(one).ast()));
+    expect(Math.max(...depths)).toBeLessThanOrEqual(expressionDepthLimit);
+    expect(Math.max(...depths)).toBeGreaterThan(most);
+    expect(mistakesIn(nested(most + 1))).toStrictEqual([
       `BS1113 error: the input of "one" is nested ${expressionDepthLimit + 1} deep, and at most ${expressionDepthLimit} are sure to be evaluated`,
     ]);
   });
@@ -211,9 +237,10 @@ describe('the depth of an expression', () => {
         for (let index = 0; index < depth; index += 1) total = add(total, 1);
         p.output({ n: total });
       });
-    expect(await runs(outer(expressionDepthLimit), { n: 1 })).toStrictEqual({ n: 1 + expressionDepthLimit });
+    // Without an object around it.
+    expect(await runs(outer(most), { n: 1 })).toStrictEqual({ n: 1 + most });
     const told = `is nested ${expressionDepthLimit + 1} deep, and at most ${expressionDepthLimit} are sure to be evaluated`;
-    expect(mistakesIn(outer(expressionDepthLimit + 1))).toStrictEqual([`BS1113 error: the output of "outer" ${told}`]);
+    expect(mistakesIn(outer(most + 1))).toStrictEqual([`BS1113 error: the output of "outer" ${told}`]);
     const deep = (depth: number): Expression => {
       const one: Expression = { kind: 'literal', value: 1 };
       let sum: Expression = one;
@@ -221,8 +248,8 @@ describe('the depth of an expression', () => {
       return sum;
     };
     for (const [part, where] of results) {
-      expect(mistakesIn(withResult(part, deep(expressionDepthLimit)))).toStrictEqual([]);
-      expect(mistakesIn(withResult(part, deep(expressionDepthLimit + 1)))).toStrictEqual([
+      expect(mistakesIn(withResult(part, deep(expressionDepthLimit - 2)))).toStrictEqual([]);
+      expect(mistakesIn(withResult(part, deep(expressionDepthLimit - 1)))).toStrictEqual([
         `BS1113 error: ${where} ${told}`,
       ]);
     }
