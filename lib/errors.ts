@@ -37,6 +37,7 @@ export const errorCodes = {
   BS1140: 'settings that the kind of an operation does not take',
   BS1141: 'a kind of operations that was made for another version',
   BS1142: 'a compensation that could not undo its job',
+  BS1143: 'a deadline of which nobody would be told in time',
   BS1121: 'a switch without cases, or with two for one text',
   BS1122: 'a loop without a bound, or that carries nothing on',
   BS1123: 'a wait for a time that is none',

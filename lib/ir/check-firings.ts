@@ -45,7 +45,28 @@ export function checkFirings(pipeline: PipelineIr): readonly Diagnostic[] {
           ),
         ]),
     ...notify.flatMap((notice, index) => checkNotify(pipeline, notice, index)),
+    ...checkDeadline(pipeline),
   ];
+}
+
+/** On AWS somebody looks every minute, and what is told has to be read before anything can be done. */
+const deadlineLeadSeconds = 120;
+
+/** A deadline is to be told of while something can still be done: before the timeout ends the session. */
+function checkDeadline({ id, source, deadlineSeconds, timeoutSeconds }: PipelineIr): readonly Diagnostic[] {
+  if (deadlineSeconds === undefined || timeoutSeconds === undefined) return [];
+  const left = timeoutSeconds - deadlineSeconds;
+  if (left >= deadlineLeadSeconds) return [];
+  const found =
+    left <= 0
+      ? `the deadline is ${deadlineSeconds} seconds, and the timeout ends the session after ${timeoutSeconds}`
+      : `the timeout ends the session ${left} seconds after its deadline, which on AWS is told within a minute`;
+  const hint =
+    left <= 0
+      ? 'give a deadline that is shorter than the timeout, or leave one of them out'
+      : `leave at least ${deadlineLeadSeconds} seconds between them, so that whoever is told can still do something`;
+  const late = mistake('BS1143', found, [id, 'deadline'], source, hint);
+  return [left <= 0 ? late : { ...late, severity: 'warning' }];
 }
 
 interface Named {

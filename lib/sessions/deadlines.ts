@@ -8,11 +8,30 @@ import { noticeOf, publishNotice } from './notices.ts';
 import { readOpenSessions } from './open-sessions.ts';
 import { findPipeline } from './pipelines.ts';
 import { updateSession } from './store.ts';
+import type { SessionView } from './view.ts';
 
 /** Milliseconds since the epoch; `undefined` when there is nothing to tell, or no more. */
 export function deadlineOf(session: SessionItem, { deadlineSeconds }: PipelinePolicy): number | undefined {
   if (deadlineSeconds === undefined || session.deadline_noticed !== undefined) return undefined;
   return Date.parse(session.started_at ?? session.created_at) + deadlineSeconds * 1_000;
+}
+
+/** When a session is to have ended, and whether it had not by then. */
+export interface DeadlineState {
+  /** ISO 8601 in UTC. */
+  readonly at: string;
+  readonly missed: boolean;
+}
+
+/** @returns nothing where its pipeline has no deadline, or it has not begun */
+export function deadlineState(
+  { startedAt, endedAt }: Pick<SessionView, 'startedAt' | 'endedAt'>,
+  { deadlineSeconds }: Pick<PipelinePolicy, 'deadlineSeconds'>,
+  nowMs: number,
+): DeadlineState | undefined {
+  if (deadlineSeconds === undefined || startedAt === undefined) return undefined;
+  const dueMs = startedAt + deadlineSeconds * 1_000;
+  return { at: iso(dueMs), missed: (endedAt ?? nowMs) > dueMs };
 }
 
 /** Tells of a session that runs and has missed its deadline. @returns whether there was somebody to tell */

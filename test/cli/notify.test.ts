@@ -271,6 +271,12 @@ describe('a session that takes too long', () => {
     expect([ran.code, ran.err]).toStrictEqual([0, '']);
     const notices = webhook.received.map(({ body }) => JSON.parse(body) as Notice);
     expect(notices).toMatchObject([{ event: 'deadline', status: 'running', pipeline_id: 'late', completed_jobs: 0 }]);
+    const { out } = await bunsui(['session', 'show', 'latest', '--json'], { cwd: folder });
+    const { started_at: began, ...shown } = JSON.parse(out) as { readonly started_at: string };
+    expect(shown).toMatchObject({
+      deadline_missed: true,
+      deadline_at: new Date(Date.parse(began) + 1_000).toISOString(),
+    });
   });
 });
 

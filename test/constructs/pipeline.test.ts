@@ -374,6 +374,20 @@ describe('an operation', () => {
     expect(types('load')).toHaveLength(5);
   });
 
+  it('may look through the records of jobs where it finds out what is to be undone, and no other may', () => {
+    const saga = rows.find(({ name }) => name === 'saga')?.pipeline;
+    if (saga === undefined) throw new Error('no such row');
+    const stack = new Stack(newApp({ 'aws:cdk:bundling-stacks': [] }), 'Test');
+    const pipeline = new Pipeline(stack, 'Row', {
+      platform: Platform.fromAttributes(stack, 'Platform'),
+      definition: saga,
+    });
+    expect(pipeline.artifact.pipeline.operations['to-undo']).toMatchObject({ looksThroughJobs: true });
+    const roles = Object.entries(propertiesOf(resourcesOf(stack), 'AWS::IAM::Role'));
+    const asking = roles.filter(([, role]) => JSON.stringify(role).includes('dynamodb:Query')).map(([id]) => id);
+    expect(asking).toStrictEqual(['RowOperationtoundoRole']);
+  });
+
   it('is given more by its author', () => {
     const { stack, platform, pipeline } = newStack();
     platform.grantData(pipeline.operation('load'), 'two-step');

@@ -246,6 +246,28 @@ describe('schedules and triggers', () => {
     expect(messages([s3('fine')])).toStrictEqual([['BS1117', 'trigger "s3": input: date is missing']]);
   });
 
+  it.each([
+    ['1h', '1h', 'error', 'the deadline is 3600 seconds, and the timeout ends the session after 3600'],
+    ['2h', '1h', 'error', 'the deadline is 7200 seconds, and the timeout ends the session after 3600'],
+    [
+      '59m',
+      '1h',
+      'warning',
+      'the timeout ends the session 60 seconds after its deadline, which on AWS is told within a minute',
+    ],
+  ])(
+    'refuse a deadline of %s with a timeout of %s: nobody would be told in time (%s)',
+    (deadline, timeout, severity, message) => {
+      const { diagnostics } = record({ deadline, timeout });
+      expect(diagnostics).toMatchObject([{ code: 'BS1143', severity, message, path: ['daily', 'deadline'] }]);
+      expect(diagnostics[0]?.source?.file).toMatch(/firings\.test\.ts$/);
+    },
+  );
+
+  it('take a deadline that leaves time before the timeout', () => {
+    expect(record({ deadline: '58m', timeout: '1h' }).diagnostics).toStrictEqual([]);
+  });
+
   it('refuse policies and notices that are none', () => {
     expect(
       mistakesOf({

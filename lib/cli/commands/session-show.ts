@@ -1,4 +1,5 @@
 /** `bunsui session show`: one session as a page, or as one JSON object. */
+import { type DeadlineState, deadlineState } from '../../sessions/deadlines.ts';
 import type { SessionItem } from '../../sessions/items.ts';
 import { isTerminal } from '../../sessions/status.ts';
 import type { FailureView, JobView, SessionView } from '../../sessions/view.ts';
@@ -15,6 +16,7 @@ import { readFromPlatform } from '../local-platform.ts';
 import { commandLine, hintWith, type SessionPlaces } from '../places.ts';
 import { failureLines, jobTable, outcomeLines, type PageOptions, resultLines } from '../session-page.ts';
 import { whereLines } from '../summary.ts';
+import type { Palette } from '../terminal.ts';
 import { layoutValue } from '../values.ts';
 import { wholeToShow } from '../whole-values.ts';
 
@@ -31,17 +33,20 @@ interface Shown {
   /** Of its newest event. */
   readonly lastEventMs: number;
   readonly places: SessionPlaces;
+  readonly deadline?: DeadlineState;
 }
 
 export async function showSession(context: CommandContext, name: string, options: ShowOptions): Promise<number> {
   const open = () => openForSession(context, options.target, tellingLateRecords(context));
   const shown = await readFromPlatform(open, async (platform): Promise<Shown> => {
     const item = await sessionNamed(platform, name);
-    const { view: seen, interrupted, lastEventMs } = await viewNow(platform, item, await artifactOf(platform, item));
+    const artifact = await artifactOf(platform, item);
+    const { view: seen, interrupted, lastEventMs } = await viewNow(platform, item, artifact);
     const view = await wholeToShow(() => platform.clients(), item, seen, options);
     const at = { session: item.session_id, createdAt: item.created_at, isRecorded: isTerminal(item.status) };
     const places = platform.placesOf(at);
-    return { item, view, interrupted, lastEventMs, places };
+    const deadline = deadlineState(view, artifact.pipeline, interrupted ? lastEventMs : Date.now());
+    return { item, view, interrupted, lastEventMs, places, ...(deadline && { deadline }) };
   });
   const { out } = context.terminal;
   if (options.json) out.write(jsonLine('session', { ...shown.item, ...liveFields(shown) }));
@@ -50,11 +55,12 @@ export async function showSession(context: CommandContext, name: string, options
 }
 
 /** The record with parsed input and output, the jobs, and the places, in the record's kind of names. */
-function liveFields({ item, view, interrupted, places }: Shown): { readonly [field: string]: unknown } {
+function liveFields({ item, view, interrupted, places, deadline }: Shown): { readonly [field: string]: unknown } {
   return {
     status: view.endedAt === undefined ? item.status : view.status,
     interrupted,
     input: view.input,
+    ...(deadline === undefined ? {} : { deadline_at: deadline.at, deadline_missed: deadline.missed }),
     ...(view.output === undefined ? {} : { output: view.output }),
     jobs: view.jobs.map(jobRecord),
     ...(places.exist(places.report) ? { report: places.report } : {}),
@@ -99,8 +105,12 @@ function jobRecord(job: JobView): { readonly [field: string]: unknown } {
   };
 }
 
+function deadlineLine({ at, missed }: DeadlineState, { dim, yellow }: Palette): string {
+  return missed ? yellow(`missed its deadline at ${localTime(at)}`) : dim(`deadline ${localTime(at)}`);
+}
+
 function pageLines(context: CommandContext, shown: Shown, target: PlatformTarget): readonly string[] {
-  const { item, view, interrupted, places } = shown;
+  const { item, view, interrupted, places, deadline } = shown;
   const { out, unicode } = context.terminal;
   const { bold, dim } = out.palette;
   const nowMs = Date.now();
@@ -115,6 +125,7 @@ function pageLines(context: CommandContext, shown: Shown, target: PlatformTarget
   return [
     ...outcomeLines(facts, options),
     dim(harmlessLine(`version ${item.pipeline_version}, started ${started} by ${by}`)),
+    ...(deadline === undefined ? [] : [deadlineLine(deadline, out.palette)]),
     ...(interrupted
       ? [
           '',
