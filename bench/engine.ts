@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { StateMachine } from 'aws-local-stepfunctions';
 import { timeAt } from './engine/endpoint.ts';
-import { historyTimes } from './engine/history.ts';
+import { historyTimes, pagesTime } from './engine/history.ts';
 import { lambdaJobs } from './engine/lambda-jobs.ts';
 import { openLocalStack } from './engine/localstack.ts';
 import { inJsonata, type Machine, shared, taskAnswer } from './engine/machines.ts';
@@ -111,6 +111,12 @@ try {
     `a history of ${whole(events)} events`,
     `${historyMs.toFixed(0)} ms`,
     `open ${openMs.toFixed(0)}, fold ${foldMs.toFixed(0)}, page ${pageMs.toFixed(0)}; ${against('100 ms', historyMs <= goals.historyMs)}`,
+  );
+  const pagesMs = await pagesTime(folder, isShort ? 3 : 9);
+  line(
+    '  its pages at the endpoint',
+    `${pagesMs.toFixed(0)} ms`,
+    'from the first request to the last answer, as read by the client',
   );
   if (!isShort) for (const text of await lambdaJobs(folder, goals.lambdaMs, against)) process.stdout.write(`${text}\n`);
 } finally {

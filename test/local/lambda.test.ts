@@ -11,6 +11,7 @@ import { cappedLines } from '../../lib/local/capped-lines.ts';
 import { localClient } from '../../lib/local/client.ts';
 import type { Runtime } from '../../lib/local/runtime.ts';
 import { clientConfig, refusal } from '../contract/target.ts';
+import { eventually } from '../eventually.ts';
 import { openForTest, registerFunction, type TestFunction, temporaryFolder } from './runtimes.ts';
 
 /** Invokes, and gives what a caller sees. */
@@ -174,18 +175,11 @@ describe('a function', () => {
       new InvokeCommand({ FunctionName: name, InvocationType: 'Event', Payload }),
     );
     expect(StatusCode).toBe(202);
-    await expect
-      .poll(
-        () => {
-          try {
-            return readFileSync(file, 'utf8');
-          } catch {
-            return '';
-          }
-        },
-        { timeout: 10_000 },
-      )
-      .toBe('12');
+    await eventually(
+      'its second try',
+      () => readFileSync(file, 'utf8'),
+      (seen) => seen === '12',
+    );
   });
 });
 

@@ -15,6 +15,7 @@ import { describe, expect, it } from 'vitest';
 import { type LocalClient, localClient, type RuntimeAddress } from '../../lib/local/client.ts';
 import { openRuntime, runtimeOwner } from '../../lib/local/runtime.ts';
 import { openInProcess, ownerProcess } from './owners.ts';
+import { eventually } from '../eventually.ts';
 import { openForTest, registerFunction, taskMachine, temporaryFolder } from './runtimes.ts';
 
 const place = 'us-east-1:000000000000';
@@ -262,7 +263,11 @@ describe('the owner of a state folder', () => {
     };
     // Each reads until the owner is gone.
     const readers = Promise.allSettled(Array.from({ length: 8 }, reader));
-    await expect.poll(() => read).toBeGreaterThan(8);
+    await eventually(
+      'every reader has read',
+      () => read,
+      (times) => times > 8,
+    );
     const exited = once(owner.child, 'exit');
     await owner.close();
     expect(await exited).toStrictEqual([0, null]);
