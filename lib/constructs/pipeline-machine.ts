@@ -174,7 +174,7 @@ function calledBy({ pipeline }: PipelineArtifact): readonly { readonly id: strin
   return Object.entries(calls).map(([id, of = []]) => ({ id, waits: of.some(({ waits }) => waits) }));
 }
 
-/** The compiler has measured the definition in UTF-8; a deployment writes it in ASCII, and with `$` escaped. */
+/** The compiler has measured the definition without what containers put into it; here is the text that is deployed. */
 function requireRoom(
   { pipeline: { id, source } }: PipelineArtifact,
   { text, called }: PlacedDefinition,
