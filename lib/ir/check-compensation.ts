@@ -22,6 +22,7 @@ export function checkCompensation(
   if (undo === undefined)
     return [unknownName('operation', node.compensate, Object.keys(pipeline.operations), at, node.source)];
   const handler = scope.find(({ part }) => part === 'failure' || part === 'end');
+  const records = scope.find((step) => nodes.get(step.node)?.node.kind === 'mapS3');
   return [
     ...(own === undefined || isLambda(own)
       ? []
@@ -37,6 +38,14 @@ export function checkCompensation(
           refuse(
             `"${node.id}" is to be undone by "${undo.id}", which is of kind "${undo.kind}"`,
             'a compensation has a function (lambda): it is given what is on record of its job',
+          ),
+        ]),
+    ...(records === undefined
+      ? []
+      : [
+          refuse(
+            `"${node.id}" declares a compensation in "${records.node}", a map over S3: what has completed of its records is more than one job could look through`,
+            'take compensate out; its failed records stand beside its results, for a job in p.onFailure to read',
           ),
         ]),
     ...(handler === undefined

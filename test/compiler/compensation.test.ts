@@ -307,6 +307,14 @@ describe('a compensation that cannot undo its job', () => {
       '"a" declares a compensation, and its operation "far" is of kind "lambdaArn", which keeps no record of what it was given',
     ],
     [
+      'is told that records of a map over S3 are too many',
+      (p) =>
+        void p.mapS3('rows', { format: 'jsonl', key: 'k', item: named }, (row, q) =>
+          q.job('a', book, { name: row.name }, undo),
+        ),
+      '"a" declares a compensation in "rows", a map over S3: what has completed of its records is more than one job could look through',
+    ],
+    [
       'is told that handlers are not undone',
       (p) => {
         p.job('a', check, { name: 'a' });
