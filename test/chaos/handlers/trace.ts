@@ -4,7 +4,7 @@ import { trace } from '../operations.ts';
 
 export const handler = trace.handler(async ({ file, value, workMs }, { job, attempt }) => {
   const leave = (phase: string) =>
-    appendFileSync(file, `${JSON.stringify({ job, attempt, phase, pid: process.pid, at: Date.now() })}\n`);
+    appendFileSync(file, `${JSON.stringify({ job, attempt, phase, at: Date.now() })}\n`);
   leave('start');
   await wait(workMs);
   leave('end');
