@@ -198,7 +198,11 @@ describe('a platform that is deployed elsewhere', () => {
           table('pipelines-table'),
         ],
       ),
-      statement('s3:GetObject', ['/logs/*', '/reports/*', '/configs/*', '/payloads/*', '/reruns/*'].map(object)),
+      statement(
+        's3:GetObject',
+        ['/logs/*', '/reports/*', '/configs/*', '/payloads/*', '/reruns/*', '/maps/*'].map(object),
+      ),
+      statement('states:DescribeMapRun', arnOf('states', 'mapRun:bunsui-*/*:*')),
       statement('s3:ListBucket', { 'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, ':s3:::', ref('bucket')]] }),
       statement(
         ['states:DescribeExecution', 'states:GetExecutionHistory', 'states:DescribeStateMachineForExecution'],
