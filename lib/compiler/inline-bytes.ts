@@ -22,6 +22,15 @@ const meetingBytes = 240_000;
 /** What variables of an execution may have together: 10 MiB, less what does not come from functions. */
 const variableBytes = 9_500_000;
 
+/**
+ * However often maps within maps multiply: an output costs five events of the 25,000 that a history has, and the list of a
+ * map four.
+ */
+const mostOutputs = 5_000;
+const mostLists = 6_250;
+/** What every output has room for, however many there are. */
+const leastBytes = 480;
+
 /** As an item of a list too: as many as a history has events for fit into a state. */
 const shortBytes = 48;
 
@@ -112,7 +121,7 @@ export function inlineBytes(
         all = Math.min(...each.map((one) => one.all));
         ofList = Math.min(...each.map((one) => one.ofList));
       },
-      most: (job) => Math.max(pointerBytes, Math.min(maxInlineBytes, Math.floor(all / times(job)))),
+      most: (job) => Math.max(leastBytes, Math.min(maxInlineBytes, Math.floor(all / times(job)))),
       meet: (ids) =>
         meetCounted(
           shares,
@@ -147,23 +156,33 @@ function heldBytes(
     return Math.min(maxInlineBytes, mostOfOutput(output ?? {}));
   };
   return (values) => {
-    const held: number[] = [];
+    const held: { readonly bytes: number; readonly times: number }[] = [];
     let lists = 0;
     for (const id of values) {
       const kind = nodes.get(id)?.node.kind;
       if (kind === 'map') lists += times(id);
-      else if (kind !== undefined) for (const job of producers(id)) held.push(mostOf(job) * times(job));
+      else if (kind !== undefined)
+        for (const job of producers(id)) held.push({ bytes: mostOf(job) * times(job), times: times(job) });
     }
+    lists = Math.min(lists, mostLists);
     // A list has as many pointers as a history has items: it needs more than one value.
     const ofList = Math.min(meetingBytes, Math.floor(variableBytes / 2 / Math.max(1, lists)));
-    let room = variableBytes - lists * ofList;
-    for (const [index, bytes] of held.toSorted((a, b) => a - b).entries()) {
-      const left = held.length - index;
-      if (bytes * left > room) return { all: Math.floor(room / left), ofList };
-      room -= bytes;
-    }
-    return { all: Number.POSITIVE_INFINITY, ofList };
+    const room = variableBytes - lists * ofList;
+    const all = shareOut(held, room);
+    const isScarce = held.some(({ times }) => all / times < leastBytes);
+    return { all: isScarce ? shareOut(held, room - mostOutputs * leastBytes) : all, ofList };
   };
+}
+
+/** What each kind of value may take of a room, with all that there is of it; the small ones leave theirs to the others. */
+function shareOut(held: readonly { readonly bytes: number }[], room: number): number {
+  let left = room;
+  for (const [index, { bytes }] of held.toSorted((a, b) => a.bytes - b.bytes).entries()) {
+    const others = held.length - index;
+    if (bytes * others > left) return Math.floor(left / others);
+    left -= bytes;
+  }
+  return Number.POSITIVE_INFINITY;
 }
 
 /** How often there is what stands in a scope at the same time: for each iteration that runs, of the maps around. */

@@ -1,5 +1,5 @@
 /** What jobs may leave in the state machine is shared out wherever their values meet, so that no state carries too much. */
-import { type Job, lambda, pipeline, pluck, type Ref, tpl } from 'bunsui';
+import { type Job, lambda, pipeline, pluck, type Ref, type Scope, tpl } from 'bunsui';
 import { runPipeline } from 'bunsui/testing';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
@@ -232,6 +232,24 @@ describe('values that stand in variables at the same time', () => {
     ]);
     const { status, error, cause } = await ran(inMap(40, 40, 9), { list: Array.from({ length: 40 }, (_, n) => n) });
     expect([status, error, cause]).toStrictEqual(['SUCCEEDED', undefined, undefined]);
+  });
+
+  it('have room for something however maps within maps multiply, because a history ends before', () => {
+    const nested = (depth: number): ReturnType<typeof held> =>
+      pipeline('held', { input: z.object({ list: z.array(z.int()) }) }, (p, { list }) => {
+        const inner = (q: Scope, level: number): void => {
+          if (level < depth) return void q.map(`level${level}`, list, (_, r) => inner(r, level + 1));
+          const { out } = q.job('make', make, {});
+          q.job('read', read, { text: out.text });
+        };
+        inner(p, 0);
+      });
+    const shares = [1, 2, 3, 4].map((depth) => shareOf([compiled(nested(depth)).definition], 'make'));
+    expect(shares[0]).toBe(maxInlineBytes);
+    expect([(shares[1] ?? 0) * 40 * 40 < 10_485_760, (shares[1] ?? 0) > 480]).toStrictEqual([true, true]);
+    // 64,000 iterations at once would be more than the 25,000 events of a history, of which an output takes five.
+    expect([shares[2], shares[3]]).toStrictEqual([480, 480]);
+    expect(480 * (25_000 / 5)).toBeLessThan(10_485_760 / 2);
   });
 
   it('leave their room to others where they are always short, and are those of one machine', () => {

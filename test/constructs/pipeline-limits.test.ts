@@ -58,12 +58,12 @@ describe('a thousand jobs', () => {
   it('are refused with their number, when only letters that a deployment escapes make the definition too large', () => {
     const { artifact } = artifactOf(thousand);
     const room = definitionLimitBytes - deployedBytes(JSON.stringify(artifact.definition), thousand.ir.id);
-    // What the compiler still takes: two bytes each in UTF-8, six where CloudFormation reads them.
+    // Two bytes each in UTF-8, which would fit, and six where CloudFormation reads them.
     const full = freeze({ ...thousand.ir, description: 'é'.repeat((room - 200) / 2) });
     const { file, line } = thousand.ir.source;
     expect(() => templateOf(full)).toThrow(
       new RegExp(
-        `state machine of pipeline thousand \\(${file}:${line}\\) has up to [0-9]{7} bytes .* takes ${definitionLimitBytes}; split`,
+        `BS1113: a state machine has [0-9]{7} bytes, and Step Functions takes ${definitionLimitBytes} \\(${file}:${line}:`,
       ),
     );
   });

@@ -21,6 +21,7 @@ const harmless: { readonly [file: string]: { readonly [callee: string]: string }
   'lib/sessions/cancelled-notice.ts': { write: handedOver, tell: handedOver },
   'lib/sessions/deployed.ts': { 'found.Body?.transformToString': answer },
   'lib/sessions/end-session.ts': { renderReport: 'makes a text of what it is given', tell: handedOver },
+  'lib/sessions/failed-records.ts': { 'Body?.transformToString': answer },
   'lib/sessions/log-archive.ts': { 'found.Body?.transformToString': answer, 'archive.add': handedOver },
   'lib/sessions/log-merge.ts': { 'head.batches.next': handedOver },
   'lib/sessions/pipelines.ts': { 'found.Body?.transformToString': answer },
