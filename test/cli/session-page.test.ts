@@ -82,7 +82,7 @@ it('says why a session failed of which no job did', () => {
 it('counts failed jobs beyond the third', () => {
   const jobs = Array.from({ length: 5 }, (_, index) => job(`j${index}`, 'timeout', [0, 10]));
   const lines = failureLines(session(jobs, { status: 'failed' }), () => [], options);
-  expect([lines.length, lines[0], lines.at(-1)]).toStrictEqual([7, '  j0 timed out', '  … and 2 more failed jobs']);
+  expect([lines.length, lines[0], lines.at(-1)]).toStrictEqual([7, '  j0 timed out', '  … and 2 more that failed']);
 });
 
 it('tables the jobs, iterations of a map only while they matter', () => {
