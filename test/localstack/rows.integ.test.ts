@@ -64,6 +64,7 @@ async function recorded({ session_id: session, status, output, error_code: error
     total_jobs: counts.total_jobs,
     completed_jobs: counts.completed_jobs,
     failed_jobs: counts.failed_jobs,
+    ...(counts.compensation === undefined ? {} : { compensation: counts.compensation }),
     attempts: (await main.attemptsOf(session)).attempts,
   };
 }
