@@ -3,11 +3,12 @@
  * is installed once, into a folder of caches; where its registry is out of reach the test is skipped.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer, request } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { eventually } from '../eventually.ts';
 
@@ -18,20 +19,42 @@ const installMs = 240_000;
 type Found = { readonly folder: string } | { readonly why: string };
 
 /**
- * Installs into a folder of caches, which has `program` at the end and not before.
+ * Installs into a folder of caches, once: of several processes one does, and the others wait for it.
+ *
+ * @param program what there must be then
  * @returns the folder, or why there is none
  */
 async function installed(name: string, program: string, install: (folder: string) => Promise<unknown>): Promise<Found> {
   const folder = join(caches, name);
-  if (existsSync(join(folder, program))) return { folder };
+  // The program is there before what it needs.
+  const done = join(folder, '.installed');
+  const lock = `${folder}.installing`;
+  mkdirSync(caches, { recursive: true });
+  while (!existsSync(done) && !taken(lock)) await setTimeout(500);
+  if (existsSync(done)) return { folder };
   try {
     mkdirSync(folder, { recursive: true });
     await install(folder);
-    return existsSync(join(folder, program)) ? { folder } : { why: `${name} is not made for this machine` };
+    if (!existsSync(join(folder, program))) return { why: `${name} is not made for this machine` };
+    writeFileSync(done, '');
+    return { folder };
   } catch (error) {
-    // What is half installed is not found by the next one.
     rmSync(folder, { recursive: true, force: true });
     return { why: `${name} cannot be installed: ${String(error).slice(0, 300)}` };
+  } finally {
+    rmSync(lock, { recursive: true, force: true });
+  }
+}
+
+/** Takes a lock, also one that somebody has left who was ended. */
+function taken(lock: string): boolean {
+  try {
+    const { mtimeMs = Date.now() } = statSync(lock, { throwIfNoEntry: false }) ?? {};
+    if (Date.now() - mtimeMs > 2 * installMs) rmSync(lock, { recursive: true, force: true });
+    mkdirSync(lock);
+    return true;
+  } catch {
+    return false;
   }
 }
 
