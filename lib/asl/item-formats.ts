@@ -40,11 +40,6 @@ const delimiters: { readonly [D in CsvDelimiter]: string } = {
 /** Names of the delimiters, for the validator. */
 export const csvDelimiters = Object.keys(delimiters) as readonly CsvDelimiter[];
 
-/** The items of a file. @throws {ItemsUnreadable} */
-export function itemsOfFile(text: string, format: ItemFormat): readonly Json[] {
-  return [...itemsWithin(text, format)];
-}
-
 /** The items of a file; lines of JSON are parsed one at a time, as they are asked for. @throws {ItemsUnreadable} then, too */
 export function itemsWithin(text: string, format: ItemFormat): Iterable<Json> {
   if (format.InputType === 'CSV') return csvItems(text, format);

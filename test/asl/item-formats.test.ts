@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { itemsOfFile } from '../../lib/asl/item-formats.ts';
+import { type ItemFormat, itemsWithin } from '../../lib/asl/item-formats.ts';
+
+const itemsOfFile = (text: string, format: ItemFormat) => [...itemsWithin(text, format)];
 
 describe('the items of a file', () => {
   test('CSV: headers from the first row; quotes, missing and surplus fields', () => {
