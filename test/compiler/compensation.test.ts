@@ -256,39 +256,20 @@ describe('a compensation that cannot undo its job', () => {
       file: source?.file.endsWith('compensation.test.ts'),
     }));
 
+  /** A compensation that takes something of its own. */
+  const undoneBy = (input: z.ZodObject) => ({
+    compensate: lambda('x', { entry: './x.ts', input, output: z.object({}) }) as never,
+  });
+
   it.each<[string, Parameters<typeof pipeline>[2], string]>([
     [
       'is told of a field that its job does not give',
-      (p) =>
-        void p.job(
-          'a',
-          book,
-          { name: 'a' },
-          {
-            compensate: lambda('x', {
-              entry: './x.ts',
-              input: z.object({ output: z.object({ key: z.string() }) }),
-              output: z.object({}),
-            }) as never,
-          },
-        ),
+      (p) => void p.job('a', book, { name: 'a' }, undoneBy(z.object({ output: z.object({ key: z.string() }) }))),
       '"x" cannot undo "a": output.key is missing',
     ],
     [
       'is told of a field of another type',
-      (p) =>
-        void p.job(
-          'a',
-          book,
-          { name: 'a' },
-          {
-            compensate: lambda('x', {
-              entry: './x.ts',
-              input: z.object({ input: z.object({ name: z.int() }) }),
-              output: z.object({}),
-            }) as never,
-          },
-        ),
+      (p) => void p.job('a', book, { name: 'a' }, undoneBy(z.object({ input: z.object({ name: z.int() }) }))),
       '"x" cannot undo "a": input.name is string, where integer is wanted',
     ],
     [
