@@ -17,14 +17,14 @@ const runs = 5;
 const goals = { firstJobMs: 1_500, helpMs: 120 };
 
 /**
- * Runs `measure` with a folder that is gone afterwards; as TMPDIR it is also where V8's compile cache would be. It lies
+ * Runs `measure` with a folder that is gone afterwards; as XDG_CACHE_HOME it is also where V8's compile cache would be. It lies
  * in the project, as a state folder does: handlers find packages from there.
  */
 async function withFolder<T>(measure: (folder: string, env: NodeJS.ProcessEnv) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(root, '.bunsui-bench-'));
   const { NODE_COMPILE_CACHE: _, ...env } = process.env;
   try {
-    return await measure(folder, { ...env, TMPDIR: folder });
+    return await measure(folder, { ...env, TMPDIR: folder, XDG_CACHE_HOME: folder });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

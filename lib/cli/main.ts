@@ -3,6 +3,7 @@
  * imports is all that `--help` loads.
  */
 import { enableCompileCache } from 'node:module';
+import { isAbsolute, join } from 'node:path';
 import { type Command, CommanderError } from 'commander';
 import { BunsuiError } from '../errors.ts';
 import { type CommandContext, commandNameFrom } from './context.ts';
@@ -95,6 +96,15 @@ function usageError(text: string, program: Command, args: readonly string[]): Bu
   return new BunsuiError('ConfigError', 'BS2001', message, { hint });
 }
 
+/**
+ * Keeps for the next command what V8 makes of some hundred files of code: among the user's own files, because others may
+ * write into the system's folder for temporary ones, and what lies there would be run.
+ */
+function keepCompiledCode({ XDG_CACHE_HOME: given = '', HOME: home = '' }: CommandContext['environment']): void {
+  const caches = isAbsolute(given) ? given : isAbsolute(home) ? join(home, '.cache') : undefined;
+  if (caches !== undefined) enableCompileCache(join(caches, 'bunsui', 'code'));
+}
+
 async function runProgram(args: readonly string[], context: CommandContext): Promise<number> {
   let exitCode: number = exitCodes.ok;
   let usageText = '';
@@ -102,8 +112,7 @@ async function runProgram(args: readonly string[], context: CommandContext): Pro
     context,
     ownVersion(),
     async (work) => {
-      // A command's work is some hundred files of code: what V8 makes of them is kept for the next one.
-      enableCompileCache();
+      keepCompiledCode(context.environment);
       exitCode = await work();
     },
     (text) => {

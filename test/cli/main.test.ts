@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { exitCodeFor, exitCodes } from '../../lib/cli/exit-codes.ts';
 import { nodeTooOld } from '../../lib/cli/main.ts';
 import { BunsuiError, type ErrorCode } from '../../lib/errors.ts';
@@ -232,6 +234,18 @@ describe('colours', () => {
     const ran = await Promise.all(environments.map((environment) => bunsui(['rnu'], { environment })));
     expect(ran.map(({ err }) => err.includes('\x1b'))).toStrictEqual([false, false, true, true, false]);
   });
+});
+
+it('keeps compiled code among the files of its user, of commands that work and of no others', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bunsui-code-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const environment = { XDG_CACHE_HOME: join(folder, 'caches'), TMPDIR: folder };
+  await bunsui(['--help'], { environment });
+  expect(readdirSync(folder)).toStrictEqual([]);
+  const state = ['--state-dir', join(folder, 'state')];
+  expect((await bunsui(['session', 'list', ...state], { environment, cwd: folder })).code).toBe(0);
+  expect(readdirSync(join(folder, 'caches', 'bunsui', 'code')).length).toBeGreaterThan(0);
+  expect(readdirSync(folder).filter((name) => name.includes('compile-cache'))).toStrictEqual([]);
 });
 
 it('says which Node.js it needs', () => {
