@@ -1,6 +1,7 @@
 /**
- * `npm run test:localstack`: what runs against LocalStack, which is set up, started and ended with the tests. Three steps,
- * one after the other: what shares the machine; what wants it for itself; and the end of what was deployed.
+ * `npm run test:localstack`: what runs against LocalStack, which is set up, started and ended with the tests. Four steps,
+ * one after the other: what moves large values, which LocalStack does the more slowly the more it has done before; what
+ * shares the machine; what wants it for itself; and the end of what was deployed.
  */
 import { defineConfig } from 'vitest/config';
 import base from './vitest.config.ts';
@@ -20,10 +21,11 @@ export default defineConfig({
     // The first JSONata expression starts a JVM.
     expect: { poll: { timeout: 180_000 } },
     projects: [
+      step('first', 0, 1, 'test/localstack/first/*.integ.test.ts'),
       // More at once are no faster where there are two cores, and each waits longer for the others.
-      step('together', 0, 4, 'test/localstack/*.integ.test.ts'),
-      step('alone', 1, 1, 'test/localstack/alone/*.integ.test.ts'),
-      step('end', 2, 1, 'test/localstack/end/*.integ.test.ts'),
+      step('together', 1, 4, 'test/localstack/*.integ.test.ts'),
+      step('alone', 2, 1, 'test/localstack/alone/*.integ.test.ts'),
+      step('end', 3, 1, 'test/localstack/end/*.integ.test.ts'),
     ],
   },
 });
