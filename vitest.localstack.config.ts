@@ -21,11 +21,12 @@ export default defineConfig({
     // The first JSONata expression starts a JVM.
     expect: { poll: { timeout: 180_000 } },
     projects: [
-      step('first', 0, 1, 'test/localstack/first/*.integ.test.ts'),
+      // A step of one worker that is number 0 would be the last.
+      step('first', 1, 1, 'test/localstack/first/*.integ.test.ts'),
       // More at once are no faster where there are two cores, and each waits longer for the others.
-      step('together', 1, 4, 'test/localstack/*.integ.test.ts'),
-      step('alone', 2, 1, 'test/localstack/alone/*.integ.test.ts'),
-      step('end', 3, 1, 'test/localstack/end/*.integ.test.ts'),
+      step('together', 2, 4, 'test/localstack/*.integ.test.ts'),
+      step('alone', 3, 1, 'test/localstack/alone/*.integ.test.ts'),
+      step('end', 4, 1, 'test/localstack/end/*.integ.test.ts'),
     ],
   },
 });
